@@ -1,0 +1,71 @@
+/*
+ * fdio: descriptors and files, done completely or not at all.
+ *
+ * All calls return 0 or -1 with errno.  Every descriptor made here is CLOEXEC.  Paths are
+ * relative to a directory descriptor (or AT_FDCWD), and a symbolic link as the last
+ * component is never followed; mkdir_p_at follows none at all.  These calls may wait for
+ * a disk: a role that must not, must not use the file ones.
+ */
+#ifndef SUPD_LIB_FDIO_H
+#define SUPD_LIB_FDIO_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf;
+
+/* Writes all n bytes, over EINTR and short writes.  On EAGAIN: -1, part may be written.
+ */
+int full_write(int fd, const void *p, size_t n);
+/* Reads until n bytes or end of file; returns the count, -1 on error. */
+ssize_t full_read(int fd, void *p, size_t n);
+
+/* Opens with O_CLOEXEC|O_NOFOLLOW added, over EINTR. */
+int open_at(int dirfd, const char *path, int flags, mode_t mode);
+/* A directory, last component not a link. */
+int open_dir_at(int dirfd, const char *path);
+
+/*
+ * Reads a whole regular file of at most max bytes (EFBIG beyond), appended to out.  Works
+ * for files that say they have no size (/proc).  A FIFO or device is EINVAL, and never
+ * waited for.
+ */
+int file_read_at(int dirfd, const char *path, size_t max, struct buf *out);
+/* The same, following a link in the last component (/proc, /etc, unit files). */
+int file_read_follow_at(int dirfd, const char *path, size_t max, struct buf *out);
+/*
+ * Replaces path by a file of these bytes: a temporary one beside it, fsync (when sync),
+ * rename, fsync of the folder (when sync).  On any error the old file is still there,
+ * whole, and the temporary one is gone.
+ */
+int file_write_atomic(
+    int dirfd, const char *path, const void *data, size_t len, mode_t mode, bool sync);
+/* Makes or replaces the link at linkpath; nothing is ever seen missing in between. */
+int symlink_atomic(int dirfd, const char *target, const char *linkpath);
+/* fsync of the folder that holds path. */
+int sync_parent_at(int dirfd, const char *path);
+
+/*
+ * mkdir -p.  Each missing folder gets mode (less the umask); a component that is a link
+ * or no directory is an error (ELOOP, ENOTDIR), and so is "..".
+ */
+int mkdir_p_at(int dirfd, const char *path, mode_t mode);
+/* The same, then the last folder opened. */
+int mkdir_open_at(int dirfd, const char *path, mode_t mode);
+/*
+ * rm -r below dirfd, never through a link, never onto another file system, at most
+ * max_entries removals (E2BIG beyond) and 64 levels.  A path that is not there is fine.
+ */
+int rm_rf_at(int dirfd, const char *path, size_t max_entries);
+
+int fd_set_cloexec(int fd, bool on);
+int fd_set_nonblock(int fd, bool on);
+/* Closes when not -1 and sets to -1; errno is kept. */
+void fd_close(int *fd);
+
+int pidfd_open_(pid_t pid);
+int pidfd_send_signal_(int pidfd, int signo);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * xalloc: allocation that succeeds or aborts.
+ *
+ * A role that runs out of memory is respawned and loses nothing, so no caller carries a
+ * path for NULL.  Never use this with a size that a peer chose without a bound of your
+ * own.
+ */
+#ifndef SUPD_LIB_XALLOC_H
+#define SUPD_LIB_XALLOC_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull, alloc_size(1)));
+void *xcalloc(size_t n, size_t size)
+    __attribute__((malloc, returns_nonnull, alloc_size(1, 2)));
+/* Aborts when n * size overflows. */
+void *xreallocarray(void *p, size_t n, size_t size)
+    __attribute__((returns_nonnull, warn_unused_result));
+char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull, nonnull));
+/* At most n bytes of s, always terminated. */
+char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull, nonnull));
+void *xmemdup(const void *p, size_t n) __attribute__((malloc, returns_nonnull));
+char *xasprintf(const char *fmt, ...)
+    __attribute__((malloc, returns_nonnull, format(printf, 1, 2)));
+char *xvasprintf(const char *fmt, va_list ap)
+    __attribute__((malloc, returns_nonnull, format(printf, 1, 0)));
+
+#endif
