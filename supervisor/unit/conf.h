@@ -1,0 +1,553 @@
+/*
+ * conf: what unit files and supd.conf say, as typed values.
+ *
+ * These structs are plain data: they are filled by the loader (load.h), read by
+ * everybody, changed by nobody afterwards.  Defaults are already applied, also those of
+ * supd.conf, so that a reader never asks "was it set?" to learn a value (unit_conf_is_set
+ * answers it for those who show it).  Every string and array is owned by the struct that
+ * holds it.  Lists of strings end with NULL; a list without members is NULL.
+ *
+ * All times are microseconds; UNIT_INFINITY means without limit.
+ */
+#ifndef SUPD_UNIT_CONF_H
+#define SUPD_UNIT_CONF_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UNIT_INFINITY UINT64_MAX
+
+enum {
+	UNIT_NAME_MAX = 255, /* bytes of a unit name, suffix included */
+	UNIT_ROWS_MAX =
+	    640, /* more rows than directives.def has: size of the bitset of set keys */
+	UNIT_LINE_MAX = 1 << 20, /* bytes of a line, also of one joined by continuation */
+};
+
+enum unit_type {
+	UNIT_SERVICE,
+	UNIT_TIMER,
+	UNIT_PATH,
+	UNIT_SOCKET,
+	UNIT_TARGET,
+	UNIT_SLICE,
+	UNIT_MOUNT,     /* never loaded: known only as a name in dependencies */
+	UNIT_AUTOMOUNT, /* likewise */
+	UNIT_SWAP,      /* likewise */
+	UNIT_DEVICE,    /* likewise */
+	UNIT_SCOPE,     /* likewise */
+	UNIT_NTYPES,
+	UNIT_TYPE_NONE = -1,
+};
+
+enum unit_load_state {
+	UNIT_LOADED,
+	UNIT_NOT_FOUND,   /* no file of that name on the search path */
+	UNIT_BAD_SETTING, /* read, and refused: see the diagnostics */
+	UNIT_LOAD_ERROR,  /* a file could not be read */
+	UNIT_MASKED,
+	UNIT_NLOAD_STATES,
+};
+
+enum unit_dep {
+	DEP_REQUIRES,
+	DEP_WANTS,
+	DEP_AFTER,
+	DEP_BEFORE,
+	DEP_REQUISITE,
+	DEP_BINDS_TO,
+	DEP_PART_OF,
+	DEP_UPHOLDS,
+	DEP_CONFLICTS,
+	DEP_ON_FAILURE,
+	DEP_ON_SUCCESS,
+	DEP_PROPAGATES_RELOAD_TO,
+	DEP_RELOAD_PROPAGATED_FROM,
+	DEP_PROPAGATES_STOP_TO,
+	DEP_STOP_PROPAGATED_FROM,
+	DEP_JOINS_NAMESPACE_OF,
+	DEP_NKINDS,
+};
+
+/* What FailureAction=, SuccessAction=, StartLimitAction= ask for. */
+enum unit_action {
+	ACTION_NONE,
+	ACTION_EXIT, /* supd stops everything and ends */
+	ACTION_EXIT_FORCE,
+	ACTION_REBOOT,
+	ACTION_REBOOT_FORCE,
+	ACTION_REBOOT_IMMEDIATE,
+	ACTION_POWEROFF,
+	ACTION_POWEROFF_FORCE,
+	ACTION_POWEROFF_IMMEDIATE,
+};
+
+/* One file that a unit was made of.  A file of zero size with mtime 0 and ino 0 was
+ * absent. */
+struct unit_source {
+	char *path;
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	int64_t wall_mtime_ns;
+};
+
+/* Condition*= and Assert*=: name without that prefix, for example "PathExists". */
+struct unit_condition {
+	char *name;
+	char *arg;
+	bool is_assert;
+	bool trigger; /* `|': at least one of these must hold */
+	bool negate;  /* `!' */
+};
+
+/* ---- [Service] ----------------------------------------------------------------------
+ */
+
+enum service_type {
+	SERVICE_SIMPLE,
+	SERVICE_EXEC,
+	SERVICE_FORKING,
+	SERVICE_ONESHOT,
+	SERVICE_NOTIFY,
+	SERVICE_IDLE, /* started as simple */
+};
+
+enum service_restart {
+	RESTART_NO,
+	RESTART_ALWAYS,
+	RESTART_ON_SUCCESS,
+	RESTART_ON_FAILURE,
+	RESTART_ON_ABNORMAL,
+	RESTART_ON_ABORT,
+	RESTART_ON_WATCHDOG,
+};
+
+enum service_exec {
+	EXEC_CONDITION,
+	EXEC_START_PRE,
+	EXEC_START,
+	EXEC_START_POST,
+	EXEC_RELOAD,
+	EXEC_STOP,
+	EXEC_STOP_POST,
+	EXEC_NKINDS,
+};
+
+enum notify_access {
+	NOTIFY_ACCESS_NONE,
+	NOTIFY_ACCESS_MAIN,
+	NOTIFY_ACCESS_EXEC, /* main and control processes */
+	NOTIFY_ACCESS_ALL,
+};
+
+enum kill_mode {
+	KILL_CONTROL_GROUP,
+	KILL_MIXED,
+	KILL_PROCESS,
+	KILL_NONE,
+};
+
+enum timeout_mode {
+	TIMEOUT_TERMINATE,
+	TIMEOUT_ABORT,
+	TIMEOUT_KILL,
+};
+
+enum oom_policy {
+	OOM_STOP,
+	OOM_CONTINUE,
+	OOM_KILL,
+};
+
+enum {
+	EXEC_IGNORE_FAILURE = 1 << 0,  /* - */
+	EXEC_ARGV0 = 1 << 1,           /* @  (argv[0] is already the second word) */
+	EXEC_NO_EXPAND = 1 << 2,       /* : */
+	EXEC_FULL_PRIVILEGES = 1 << 3, /* + */
+	EXEC_NO_SETUID = 1 << 4,       /* ! */
+	EXEC_AMBIENT_MAGIC =
+	    1 << 5, /* !! : as ! on kernels without ambient capabilities */
+};
+
+/*
+ * One command line.  Specifiers are resolved, `$' is not: exec_cmd_expand (env.h) does it
+ * with the environment of the process.  A path without `/' is looked up in
+ * exec_conf.search_path, else in UNIT_EXEC_PATH.
+ */
+struct exec_cmd {
+	char *path;
+	char **argv;
+	uint32_t flags;
+	uint32_t line; /* in the file that it came from */
+};
+
+#define UNIT_EXEC_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+struct exec_list {
+	struct exec_cmd *v;
+	size_t n;
+};
+
+/* A set of ends of a process: exit statuses 0-255 and signals 1-64. */
+struct exit_set {
+	uint64_t status[4];
+	uint64_t signals; /* bit n-1 for signal n */
+};
+
+struct stop_step {
+	int signal;
+	uint64_t wait_us; /* UNIT_INFINITY after the last step that names no time */
+};
+
+enum probe_kind {
+	PROBE_PATTERN,
+	PROBE_TCP,
+	PROBE_HTTP,
+	PROBE_EXEC,
+	PROBE_FILE,
+};
+
+struct probe_conf {
+	enum probe_kind kind;
+	char *text;    /* as written: the pattern, the path of the file, or for show */
+	char *host;    /* TCP, HTTP: name or address, without brackets */
+	char *path;    /* HTTP: with leading `/' */
+	uint16_t port; /* TCP, HTTP */
+	struct exec_cmd cmd; /* EXEC */
+};
+
+struct probe_list {
+	struct probe_conf *v;
+	size_t n;
+};
+
+enum ready_when {
+	READY_ALL,
+	READY_ANY,
+};
+
+enum health_action {
+	HEALTH_RESTART, /* the service fails with result watchdog, Restart= decides */
+	HEALTH_REPORT,  /* only status and events say so */
+};
+
+/* ---- what a process gets --------------------------------------------------------------
+ */
+
+struct env_file {
+	char *path;    /* may be a glob */
+	bool optional; /* `-' */
+};
+
+struct limit_conf {
+	int resource; /* RLIMIT_* */
+	uint64_t soft;
+	uint64_t hard; /* RLIM_INFINITY where without limit */
+};
+
+enum exec_dir_kind {
+	DIR_RUNTIME,
+	DIR_STATE,
+	DIR_CACHE,
+	DIR_LOGS,
+	DIR_CONFIGURATION,
+	DIR_NKINDS,
+};
+
+struct exec_dir {
+	char **names; /* relative, without `..' */
+	mode_t mode;
+};
+
+enum dir_preserve {
+	PRESERVE_NO,
+	PRESERVE_YES,
+	PRESERVE_RESTART,
+};
+
+enum stdio_kind {
+	STDIO_NULL,
+	STDIO_LOG, /* journal, kmsg, syslog and their +console forms: the log of supd */
+	STDIO_INHERIT,  /* output: as stdin if that is a file, error: as output */
+	STDIO_FILE,     /* file:PATH, created, not truncated */
+	STDIO_APPEND,   /* append:PATH */
+	STDIO_TRUNCATE, /* truncate:PATH */
+	STDIO_DATA,     /* input: StandardInputText=, StandardInputData= */
+	STDIO_FD,       /* fd:NAME, from the file descriptor store or a listener */
+	STDIO_TTY,
+	STDIO_SOCKET,
+};
+
+struct stdio_conf {
+	enum stdio_kind kind;
+	char *arg; /* path or name */
+};
+
+enum log_overflow {
+	LOG_OVERFLOW_BLOCK,
+	LOG_OVERFLOW_DROP,
+};
+
+enum log_format {
+	LOG_FORMAT_TEXT,
+	LOG_FORMAT_JSON,
+	LOG_FORMAT_RAW, /* lines as they are, without prefix */
+};
+
+enum log_sync {
+	LOG_SYNC_NEVER,
+	LOG_SYNC_INTERVAL,
+	LOG_SYNC_EACH,
+};
+
+struct exec_conf {
+	char *user; /* NULL: as supd */
+	char *group;
+	char **supplementary_groups;
+	mode_t umask;
+	char *working_directory; /* NULL: not set; "~": home of the user */
+	bool working_directory_optional;
+	char **environment; /* NAME=VALUE, each name once */
+	struct env_file *environment_files;
+	size_t n_environment_files;
+	char **pass_environment;
+	char **unset_environment; /* NAME or NAME=VALUE */
+	char **search_path;       /* ExecSearchPath= */
+	struct limit_conf *limits;
+	size_t n_limits;
+	int nice;
+	bool nice_set;
+	int oom_score_adjust;
+	bool oom_score_adjust_set;
+	struct exec_dir dirs[DIR_NKINDS];
+	enum dir_preserve runtime_directory_preserve;
+	struct stdio_conf in;
+	struct stdio_conf out;
+	struct stdio_conf err;
+	uint8_t *stdin_data; /* StandardInputText= and StandardInputData= together */
+	size_t stdin_data_len;
+	bool no_new_privileges;
+	bool ignore_sigpipe;
+	bool bounding_set_set;
+	uint64_t
+	    bounding_set; /* bit n for capability n; meaningful if bounding_set_set */
+	uint64_t ambient_set;
+
+	enum log_overflow log_overflow;
+	enum log_format log_format;
+	enum log_sync log_sync;
+	uint64_t log_max_bytes; /* of one invocation; 0: without limit */
+	char *log_day;          /* YYYYMMDD: pinned; NULL: the day of each line */
+};
+
+struct kill_conf {
+	enum kill_mode mode;
+	int signal;
+	int restart_signal; /* 0: as signal */
+	int final_signal;
+	int watchdog_signal;
+	bool send_sighup;
+	bool send_sigkill;
+	struct stop_step *sequence; /* StopSequence=; n 0: the signals above */
+	size_t n_sequence;
+};
+
+struct service_conf {
+	enum service_type type;
+	struct exec_list exec[EXEC_NKINDS];
+
+	enum service_restart restart;
+	uint64_t restart_us;
+	uint32_t restart_steps;
+	uint64_t restart_max_us;    /* UNIT_INFINITY: RestartSec= for ever */
+	uint64_t restart_jitter_us; /* up to so much is added to each delay */
+	uint64_t restart_reset_us;  /* after so long up, the delays begin anew; INFINITY:
+				       never */
+	uint64_t start_limit_retry_us; /* INFINITY: give up at the limit; else try again
+					  after it */
+	struct exit_set exit_success;  /* what SuccessExitStatus= adds */
+	struct exit_set exit_prevent;
+	struct exit_set exit_force;
+
+	uint64_t timeout_start_us; /* INFINITY for oneshot unless set */
+	uint64_t timeout_stop_us;
+	uint64_t timeout_abort_us;
+	uint64_t runtime_max_us;
+	uint64_t runtime_randomized_extra_us;
+	enum timeout_mode timeout_start_mode;
+	enum timeout_mode timeout_stop_mode;
+
+	enum notify_access
+	    notify_access; /* already raised from none to main where needed */
+	int notify_fd;     /* -1: none; else the number in the child */
+	char *pid_file;    /* absolute */
+	bool guess_main_pid;
+	bool remain_after_exit;
+	bool root_directory_start_only; /* accepted, without effect */
+	uint64_t watchdog_us;           /* 0: off */
+	uint32_t fd_store_max;
+	enum oom_policy oom_policy;
+
+	struct probe_list ready;
+	enum ready_when ready_when;
+	uint64_t ready_interval_us;
+	struct probe_list health;
+	uint64_t health_interval_us;
+	uint64_t health_timeout_us; /* of one probe, ready ones too */
+	uint32_t health_failures;
+	uint32_t health_successes;
+	uint64_t health_grace_us;
+	enum health_action health_action;
+
+	struct exec_conf context;
+	struct kill_conf kill;
+};
+
+/* ---- a unit -------------------------------------------------------------------------
+ */
+
+struct unit_conf {
+	char *id;       /* the main name, for example "witness@gastown.service" */
+	char *stem;     /* id without the suffix: the name of its log */
+	char *prefix;   /* before `@', or the stem */
+	char *instance; /* after `@', escaped as in the name; NULL if not an instance */
+	char **aliases; /* other names that lead here by symbolic links */
+	enum unit_type type;
+	enum unit_load_state load_state;
+	bool
+	    builtin; /* a standard target (network.target, ...): always active, no file */
+
+	char *fragment;              /* path of the main file, NULL if there is none */
+	struct unit_source *sources; /* the main file first, then drop-ins as applied */
+	size_t n_sources;
+	char **drop_in_dirs; /* internal to the check for changes: where drop-ins may
+				appear */
+
+	char *description; /* never NULL: else the id */
+	char **documentation;
+	char **deps[DEP_NKINDS];          /* full unit names */
+	uint64_t start_limit_interval_us; /* 0: no limit */
+	uint32_t start_limit_burst;
+	enum unit_action start_limit_action;
+	enum unit_action failure_action;
+	enum unit_action success_action;
+	int failure_action_status; /* -1: of the main process */
+	int success_action_status; /* likewise */
+	bool default_dependencies;
+	bool refuse_manual_start;
+	bool refuse_manual_stop;
+	struct unit_condition *conditions;
+	size_t n_conditions;
+
+	bool has_install; /* an [Install] section was seen: started with the instance */
+	char **wanted_by;
+	char **required_by;
+	char **alias;
+	char **also;
+	char *default_instance;
+
+	uint64_t set[UNIT_ROWS_MAX / 64]; /* which rows of the table a file assigned */
+
+	struct service_conf service;
+};
+
+/* ---- supd.conf ----------------------------------------------------------------------
+ */
+
+enum supd_on_exit {
+	ON_EXIT_STOP,
+	ON_EXIT_LEAVE,
+};
+
+enum supd_log_mirror {
+	LOG_MIRROR_AUTO, /* stdout when PID 1 without a terminal */
+	LOG_MIRROR_NO,
+	LOG_MIRROR_STDOUT,
+};
+
+enum supd_isolation {
+	ISOLATION_WARN,
+	ISOLATION_REQUIRE,
+};
+
+enum supd_unknown_keys {
+	UNKNOWN_KEYS_WARN,
+	UNKNOWN_KEYS_ERROR,
+};
+
+enum log_precision {
+	LOG_PRECISION_S,
+	LOG_PRECISION_MS,
+	LOG_PRECISION_US,
+};
+
+enum log_zone {
+	LOG_ZONE_LOCAL,
+	LOG_ZONE_UTC,
+};
+
+/* A container's PID 1 gets 8 s, others no limit: chosen by whoever knows which one it is.
+ */
+#define SUPD_TIMEOUT_AUTO (UINT64_MAX - 1)
+
+struct supd_conf {
+	/* defaults of units */
+	uint64_t default_timeout_start_us;
+	uint64_t default_timeout_stop_us;
+	uint64_t transient_timeout_stop_us;
+	uint64_t default_restart_us;
+	uint64_t default_start_limit_interval_us;
+	uint32_t default_start_limit_burst;
+	char **default_environment;
+	char **pass_environment; /* may hold "*" */
+	enum supd_isolation isolation;
+	enum supd_unknown_keys unknown_keys;
+
+	/* start and end of the instance */
+	enum supd_on_exit on_exit;
+	char *exit_unit;              /* NULL: none */
+	uint64_t shutdown_timeout_us; /* SUPD_TIMEOUT_AUTO: see above */
+	uint32_t max_slots;
+	char *control_group; /* NULL: only root and the owner */
+	char **launcher_names;
+
+	/* roles */
+	uint64_t role_ping_us;
+	uint64_t role_hang_us;
+	uint64_t role_restart_max_us;
+	uint32_t safe_mode_after; /* quick deaths of the manager */
+
+	/* logs */
+	enum supd_log_mirror log_mirror;
+	enum log_overflow log_overflow;
+	enum log_format log_format;
+	enum log_sync log_sync;
+	uint64_t log_sync_interval_us;
+	enum log_precision log_precision;
+	enum log_zone log_zone;
+	uint64_t log_line_max;
+	uint64_t log_max_bytes;      /* of one invocation; 0: without limit, also below */
+	uint64_t log_unit_max_bytes; /* of all files of one unit */
+	uint64_t log_total_max_bytes; /* of the whole journal */
+	uint64_t log_max_age_us;      /* INFINITY: for ever */
+	bool log_compress;            /* closed days */
+
+	/* events and state */
+	uint64_t event_ring_bytes;
+	uint64_t wish_sync_us;
+	uint64_t status_file_interval_us;
+
+	/* control socket */
+	uint32_t control_max_clients;
+	uint64_t control_message_max_bytes;
+	uint64_t control_pending_max_bytes;
+	uint64_t control_stall_us;
+
+	uint64_t set[UNIT_ROWS_MAX / 64];
+};
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * load: names to struct unit_conf.
+ *
+ * Owns the search path, the rules of drop-ins, templates, aliases and masks, and the
+ * checks of a whole unit.  Pure: reads files, sends nothing, logs nothing, keeps no state
+ * but what is in struct unit_paths.  Never fails halfway: a unit that cannot be used is
+ * returned with a load_state that says so and diagnostics that say why.
+ */
+#ifndef SUPD_UNIT_LOAD_H
+#define SUPD_UNIT_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "unit/conf.h"
+#include "unit/diag.h"
+#include "unit/env.h"
+#include "unit/name.h"
+
+/* ---- the search path ------------------------------------------------------------------
+ */
+
+enum unit_path_kind {
+	UNIT_PATH_FOLDER,    /* units/ of an instance */
+	UNIT_PATH_TRANSIENT, /* made by supctl run: goes away with the instance */
+	UNIT_PATH_ADMIN,     /* /etc, the user's configuration */
+	UNIT_PATH_RUNTIME,   /* below /run */
+	UNIT_PATH_VENDOR,    /* /usr */
+};
+
+/*
+ * An ordered list of folders, the first wins, and what specifiers need to know of the
+ * host.
+ */
+struct unit_paths;
+
+/*
+ * Asks the system once for host, kernel, user and folders (%H, %v, %u, %t, ...).
+ */
+struct unit_paths *unit_paths_new(void);
+void unit_paths_free(struct unit_paths *);
+/* Appends a folder; it need not exist. */
+void unit_paths_add(struct unit_paths *, const char *dir, enum unit_path_kind);
+/* Appends the folders of a system instance, or of an ordinary user's one. */
+void unit_paths_add_system(struct unit_paths *);
+void unit_paths_add_user(struct unit_paths *);
+size_t unit_paths_count(const struct unit_paths *);
+const char *unit_paths_dir(const struct unit_paths *, size_t i);
+enum unit_path_kind unit_paths_kind(const struct unit_paths *, size_t i);
+/* The folder below which RuntimeDirectory= and its like are made: "/run", "/var/lib", ...
+ */
+const char *unit_paths_base(const struct unit_paths *, enum exec_dir_kind);
+
+/*
+ * Reads all folders once, so that the loads until unit_paths_forget cost no look-ups of
+ * what is not there.  For loading many: a file that appears in between may not be seen.
+ */
+void unit_paths_scan(struct unit_paths *);
+void unit_paths_forget(struct unit_paths *);
+
+/*
+ * The names of all units on the search path, sorted, each once; templates too, masked
+ * ones too.  Ends with NULL; free with unit_list_free.
+ */
+char **unit_list_dir(struct unit_paths *);
+void unit_list_free(char **);
+
+/* ---- loading --------------------------------------------------------------------------
+ */
+
+/*
+ * Loads NAME.  conf gives the defaults (NULL: the built-in ones).  An alias loads the
+ * unit it leads to (see unit_conf.id).  Never NULL.
+ */
+struct unit_conf *unit_load(
+    struct unit_paths *, const struct supd_conf *conf, const char *name, struct diags *);
+
+/*
+ * The same from text in memory, as if FILE held it, without drop-ins: for verify and
+ * tests.
+ */
+struct unit_conf *unit_load_text(struct unit_paths *, const struct supd_conf *conf,
+    const char *name, const char *file, const char *text, size_t len, struct diags *);
+
+void unit_conf_free(struct unit_conf *);
+
+/*
+ * Whether a file that CONF was made from changed, vanished or came since; a few stat(2).
+ */
+bool unit_conf_changed(struct unit_paths *, const struct unit_conf *conf);
+
+/* Whether a file assigned the directive, for example "RestartSec". */
+bool unit_conf_is_set(const struct unit_conf *, const char *directive);
+
+/* ---- supd.conf ------------------------------------------------------------------------
+ */
+
+/*
+ * Loads PATH; one that does not exist gives the defaults and no diagnostic.  Never NULL:
+ * with errors the good lines hold.
+ */
+struct supd_conf *supd_conf_load(const char *path, struct diags *);
+struct supd_conf *supd_conf_load_text(
+    const char *file, const char *text, size_t len, struct diags *);
+void supd_conf_free(struct supd_conf *);
+
+/* ---- showing --------------------------------------------------------------------------
+ */
+
+typedef void unit_show_fn(void *arg, const char *name, const char *value);
+typedef void unit_diff_fn(
+    void *arg, const char *name, const char *old_value, const char *new_value);
+
+/*
+ * Each directive that has an effect, in the order of the table, with its value as one
+ * would write it; "" where it is not set.
+ */
+void unit_conf_show(const struct unit_conf *, unit_show_fn *, void *arg);
+void supd_conf_show(const struct supd_conf *, unit_show_fn *, void *arg);
+
+/*
+ * Each directive whose value differs.
+ */
+void unit_conf_diff(
+    const struct unit_conf *a, const struct unit_conf *b, unit_diff_fn *, void *arg);
+
+const char *unit_load_state_name(enum unit_load_state);
+const char *unit_dep_name(enum unit_dep);
+
+#endif
