@@ -5,7 +5,7 @@
  * everybody, changed by nobody afterwards.  Defaults are already applied, also those of
  * supd.conf, so that a reader never asks "was it set?" to learn a value (unit_conf_is_set
  * answers it for those who show it).  Every string and array is owned by the struct that
- * holds it.  Lists of strings end with NULL; a list without members is NULL.
+ * holds it.
  *
  * All times are microseconds; UNIT_INFINITY means without limit.
  */
@@ -18,12 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/strv.h"
+
 #define UNIT_INFINITY UINT64_MAX
 
 enum {
-	UNIT_NAME_MAX = 255, /* bytes of a unit name, suffix included */
-	UNIT_ROWS_MAX =
-	    640, /* more rows than directives.def has: size of the bitset of set keys */
+	UNIT_NAME_MAX = 255,     /* bytes of a unit name, suffix included */
+	UNIT_ROWS_MAX = 640,     /* more than directives.def has rows */
 	UNIT_LINE_MAX = 1 << 20, /* bytes of a line, also of one joined by continuation */
 };
 
@@ -180,7 +181,7 @@ enum {
  */
 struct exec_cmd {
 	char *path;
-	char **argv;
+	struct strv argv;
 	uint32_t flags;
 	uint32_t line; /* in the file that it came from */
 };
@@ -259,7 +260,7 @@ enum exec_dir_kind {
 };
 
 struct exec_dir {
-	char **names; /* relative, without `..' */
+	struct strv names; /* relative, without `..' */
 	mode_t mode;
 };
 
@@ -307,16 +308,16 @@ enum log_sync {
 struct exec_conf {
 	char *user; /* NULL: as supd */
 	char *group;
-	char **supplementary_groups;
+	struct strv supplementary_groups;
 	mode_t umask;
 	char *working_directory; /* NULL: not set; "~": home of the user */
 	bool working_directory_optional;
-	char **environment; /* NAME=VALUE, each name once */
+	struct strv environment; /* NAME=VALUE, each name once */
 	struct env_file *environment_files;
 	size_t n_environment_files;
-	char **pass_environment;
-	char **unset_environment; /* NAME or NAME=VALUE */
-	char **search_path;       /* ExecSearchPath= */
+	struct strv pass_environment;
+	struct strv unset_environment; /* NAME or NAME=VALUE */
+	struct strv search_path;       /* ExecSearchPath= */
 	struct limit_conf *limits;
 	size_t n_limits;
 	int nice;
@@ -387,8 +388,8 @@ struct service_conf {
 	char *pid_file;    /* absolute */
 	bool guess_main_pid;
 	bool remain_after_exit;
-	bool root_directory_start_only; /* accepted, without effect */
-	uint64_t watchdog_us;           /* 0: off */
+	bool permissions_start_only; /* already in the flags of the commands */
+	uint64_t watchdog_us;        /* 0: off */
 	uint32_t fd_store_max;
 	enum oom_policy oom_policy;
 
@@ -415,7 +416,7 @@ struct unit_conf {
 	char *stem;     /* id without the suffix: the name of its log */
 	char *prefix;   /* before `@', or the stem */
 	char *instance; /* after `@', escaped as in the name; NULL if not an instance */
-	char **aliases; /* other names that lead here by symbolic links */
+	struct strv aliases; /* other names that lead here by symbolic links */
 	enum unit_type type;
 	enum unit_load_state load_state;
 	bool
@@ -424,12 +425,10 @@ struct unit_conf {
 	char *fragment;              /* path of the main file, NULL if there is none */
 	struct unit_source *sources; /* the main file first, then drop-ins as applied */
 	size_t n_sources;
-	char **drop_in_dirs; /* internal to the check for changes: where drop-ins may
-				appear */
 
 	char *description; /* never NULL: else the id */
-	char **documentation;
-	char **deps[DEP_NKINDS];          /* full unit names */
+	struct strv documentation;
+	struct strv deps[DEP_NKINDS];     /* full unit names */
 	uint64_t start_limit_interval_us; /* 0: no limit */
 	uint32_t start_limit_burst;
 	enum unit_action start_limit_action;
@@ -444,10 +443,10 @@ struct unit_conf {
 	size_t n_conditions;
 
 	bool has_install; /* an [Install] section was seen: started with the instance */
-	char **wanted_by;
-	char **required_by;
-	char **alias;
-	char **also;
+	struct strv wanted_by;
+	struct strv required_by;
+	struct strv alias;
+	struct strv also;
 	char *default_instance;
 
 	uint64_t set[UNIT_ROWS_MAX / 64]; /* which rows of the table a file assigned */
@@ -502,8 +501,8 @@ struct supd_conf {
 	uint64_t default_restart_us;
 	uint64_t default_start_limit_interval_us;
 	uint32_t default_start_limit_burst;
-	char **default_environment;
-	char **pass_environment; /* may hold "*" */
+	struct strv default_environment;
+	struct strv pass_environment; /* may hold "*" */
 	enum supd_isolation isolation;
 	enum supd_unknown_keys unknown_keys;
 
@@ -513,7 +512,7 @@ struct supd_conf {
 	uint64_t shutdown_timeout_us; /* SUPD_TIMEOUT_AUTO: see above */
 	uint32_t max_slots;
 	char *control_group; /* NULL: only root and the owner */
-	char **launcher_names;
+	struct strv launcher_names;
 
 	/* roles */
 	uint64_t role_ping_us;

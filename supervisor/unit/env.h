@@ -2,7 +2,7 @@
  * env: the two things that happen to text at exec time only: `$' in command lines, and
  * files of environment variables.
  *
- * Environments are lists of "NAME=VALUE" that end with NULL.
+ * Environments are vectors of "NAME=VALUE", each name once.
  */
 #ifndef SUPD_UNIT_ENV_H
 #define SUPD_UNIT_ENV_H
@@ -15,34 +15,30 @@
 
 /* [A-Za-z_][A-Za-z0-9_]* */
 bool env_name_is_valid(const char *name, size_t len);
-/* The value of NAME, or NULL. */
-const char *env_get(char *const *env, const char *name);
-/* Sets "NAME=VALUE" in *ENV, replacing an older value of NAME. */
-void env_put(char ***env, const char *assignment);
 /* Removes NAME, or exactly NAME=VALUE. */
-void env_unset(char ***env, const char *name_or_assignment);
-void env_free(char **env);
+void env_unset(struct strv *env, const char *name_or_assignment);
 
 /*
- * The argv of CMD in ENV: a word that is exactly $NAME becomes the words of its value,
- * ${NAME} inside a word its value as it is, $$ one dollar.  Names that are not set are
- * replaced by nothing and added to *UNSET (may be NULL), a list to be freed with
- * env_free.  Never NULL, and never empty: argv[0] is kept as written.
+ * Appends to ARGV the words of CMD in ENV: a word that is exactly $NAME becomes the words
+ * of its value, ${NAME} inside a word its value as it is, $$ one dollar.  Names that are
+ * not set are replaced by nothing and added to UNSET (may be NULL).  argv[0] is kept as
+ * written, so that there is always one word.
  */
-char **exec_cmd_expand(const struct exec_cmd *cmd, char *const *env, char ***unset);
+void exec_cmd_expand(const struct exec_cmd *cmd, const struct strv *env,
+    struct strv *argv, struct strv *unset);
 
 /*
- * Reads the text of an environment file into *ENV, later lines win.  What is not valid is
+ * Reads the text of an environment file into ENV, later lines win.  What is not valid is
  * skipped with a warning that names FILE.
  */
 void env_file_parse(
-    const char *file, const char *text, size_t len, char ***env, struct diags *d);
+    const char *file, const char *text, size_t len, struct strv *env, struct diags *d);
 
 /*
- * Reads F (which may be a glob; files in its order) into *ENV.  Returns -1 with errno,
- * and a diagnostic, if a file that is not optional cannot be read.  May wait for a disk:
- * not for the manager's loop, but for a process that becomes the service.
+ * Reads F (which may be a glob; files in its order) into ENV.  Returns -1 with errno, and
+ * a diagnostic, if a file that is not optional cannot be read.  May wait for a disk: not
+ * for the manager's loop, but for a process that becomes the service.
  */
-int env_file_load(const struct env_file *f, char ***env, struct diags *d);
+int env_file_load(const struct env_file *f, struct strv *env, struct diags *d);
 
 #endif

@@ -59,11 +59,10 @@ void unit_paths_scan(struct unit_paths *);
 void unit_paths_forget(struct unit_paths *);
 
 /*
- * The names of all units on the search path, sorted, each once; templates too, masked
- * ones too.  Ends with NULL; free with unit_list_free.
+ * Appends the names of all units on the search path, sorted, each once; templates and
+ * masked ones too.
  */
-char **unit_list_dir(struct unit_paths *);
-void unit_list_free(char **);
+void unit_list_dir(struct unit_paths *, struct strv *names);
 
 /* ---- loading --------------------------------------------------------------------------
  */
