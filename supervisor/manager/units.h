@@ -1,0 +1,114 @@
+/*
+ * units: what the manager knows of units by name: the loaded file, the service, and what
+ * persons decided about it (wishes, which outlive everything).
+ *
+ * Look-ups by any name of a unit, with or without suffix.  A unit is loaded on demand and
+ * its files are looked at again by unit_refresh; a changed file is shown as changed and
+ * used at the next start, never before.
+ */
+#ifndef SUPD_MANAGER_UNITS_H
+#define SUPD_MANAGER_UNITS_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "unit/diag.h"
+
+struct manager;
+struct service;
+struct strv;
+struct unit_conf;
+
+/* What a person asked for last: survives crash, re-exec, upgrade and reboot. */
+enum wish {
+	WISH_NONE,    /* the file decides ([Install]) */
+	WISH_STARTED, /* somebody started it: started again with the instance */
+	WISH_STOPPED, /* somebody stopped it: stays so until started */
+};
+
+/* Who decided, for `status' and for the history. */
+struct wish_who {
+	uid_t uid;
+	pid_t pid;
+	char name[64];    /* of the user, or the number */
+	char command[64]; /* comm of the client */
+	uint64_t wall_us; /* 0: nobody */
+};
+
+enum wish_flag {
+	WISH_FLAG_ENABLED,  /* enable: started with the instance without [Install] */
+	WISH_FLAG_DISABLED, /* disable: not started with the instance */
+	WISH_FLAG_MASKED,   /* mask: cannot be started at all */
+	WISH_FLAG_HELD,     /* hold: may run on, is not started or restarted */
+	WISH_NFLAGS,
+};
+
+struct unit {
+	struct manager *manager;
+	char *name;             /* conf->id, or the name asked for when not loaded */
+	struct unit_conf *conf; /* of the newest load; never NULL */
+	struct diags diags;     /* of that load */
+	struct service *svc;    /* NULL: not a service, or nothing to run */
+	bool changed;           /* a file differs from conf */
+	bool transient;         /* made by `supctl run' */
+	bool adopted;           /* was running when this manager came */
+	enum wish wish;
+	struct wish_who wish_who;
+	bool flag[WISH_NFLAGS];
+	struct wish_who flag_who[WISH_NFLAGS];
+	void *rendered; /* control's cached JSON, freed by units with free() */
+	size_t rendered_len;
+};
+
+/* The unit of that name if the manager has it already; NULL: not (yet) known. */
+struct unit *unit_find(struct manager *m, const char *name);
+/* The same, loaded when it has to be.  NULL only when the name is not valid; a unit
+ * without a file is there with load state not-found. */
+struct unit *unit_get(struct manager *m, const char *name);
+/* Look at the files again (a few stat(2)); loads anew what is not running, marks changed
+ * what is.  Returns true when something is different now. */
+bool unit_refresh(struct unit *u);
+/* Load anew whatever runs; the service takes the new one with its next start. */
+void unit_reload(struct unit *u);
+/* A transient unit from the text of a unit file, as run would write it.  NULL with *err
+ * (malloc'd) when it is refused or the name is in use. */
+struct unit *unit_make_transient(
+    struct manager *m, const char *name, const char *text, size_t len, char **err);
+/* Forget a unit that nobody needs: no file, no process, no wish.  True when it is gone.
+ */
+bool unit_forget(struct unit *u);
+
+/* Load all of the folders.  Returns how many units are known. */
+size_t units_load_all(struct manager *m);
+/* A file changed, came or vanished (watch.c); name NULL: anything may have. */
+void units_on_change(struct manager *m, const char *name);
+/* Each unit once, by name. */
+typedef void unit_fn(struct unit *u, void *arg);
+void units_foreach(struct manager *m, unit_fn *fn, void *arg);
+size_t units_count(struct manager *m);
+/* All units that match a glob (or the one of that name), sorted; appended.  -1 when a
+ * plain name is not valid. */
+int units_match(struct manager *m, const char *pattern, struct strv *names);
+/* Known names near to a mistyped one, best first, at most max; appended. */
+void units_nearest(struct manager *m, const char *name, size_t max, struct strv *names);
+void units_free(struct manager *m);
+
+/* True when the unit starts with the instance; *why (static text) says the reason. */
+bool unit_is_wanted(const struct unit *u, const char **why);
+/* NULL, or why a start is refused ("masked by ...", "held by ..."), with the next step;
+ * malloc'd. */
+char *unit_refusal(const struct unit *u);
+
+/* Record what a person decided: in memory, as event and in state/wishes.  Returns the
+ * sequence number after which it is durable (ring->wish_stored). */
+uint64_t unit_set_wish(struct unit *u, enum wish wish, const struct wish_who *who);
+uint64_t unit_set_flag(
+    struct unit *u, enum wish_flag flag, bool on, const struct wish_who *who);
+/* Read one line of state/wishes or a wish event again (restore). */
+void wish_restore(struct manager *m, const char *line, size_t len);
+const char *wish_name(enum wish wish);
+const char *wish_flag_name(enum wish_flag flag);
+
+#endif
