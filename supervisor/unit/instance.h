@@ -1,0 +1,43 @@
+/*
+ * instance: which folder is meant.
+ *
+ * supd and supctl find the instance by the same rule, and this is its only place: the
+ * folder that was named; for supctl $SUPD_ROOT; the current folder if it has units/;
+ * else the user's folder below XDG_STATE_HOME, and for root the system's.  As root, a
+ * current folder that was not named is taken only if nobody but root could have written
+ * it.  Looks and tells; creates nothing, logs nothing.
+ */
+#ifndef SUPD_UNIT_INSTANCE_H
+#define SUPD_UNIT_INSTANCE_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+
+struct buf;
+
+#define INSTANCE_SYSTEM_ROOT "/var/lib/supd"
+#define INSTANCE_ROOT_ENV "SUPD_ROOT"
+
+enum instance_kind {
+	INSTANCE_FOLDER, /* a folder of its own, with units/ */
+	INSTANCE_USER,
+	INSTANCE_SYSTEM,
+};
+
+struct instance {
+	char *root; /* absolute, links resolved when it exists; owned */
+	enum instance_kind kind;
+	bool implicit; /* the current folder, not named by anybody */
+	bool exists;   /* a user's or the system's may have to be made first */
+	uid_t owner;   /* of the folder, when it exists */
+};
+
+/*
+ * dir is what was named (-C), or NULL.  use_env allows $SUPD_ROOT.  On failure returns
+ * -1 with a sentence in why that says what was refused and what to do; in is untouched.
+ */
+int instance_find(struct instance *in, const char *dir, bool use_env, struct buf *why);
+void instance_clear(struct instance *in);
+
+#endif
