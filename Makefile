@@ -38,8 +38,31 @@ SUPCTL_OBJ := $(SUPCTL_SRC:%.c=$(O)/%.o)
 # supctl links the layers that it may include, and neither libev nor a role.
 SUPCTL_LAYERS := $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/% $(O)/supervisor/unit/% $(O)/supervisor/journal/%,$(OBJ)))
 
-.PHONY: all clean
+.PHONY: all run demo check unit e2e sim fuzz bench fmt lint man install uninstall static clean \
+	tests-build deps-build deps-check
+ifeq ($(VARIANT),release)
 all: build/supd build/supctl
+else
+all: $(O)/supd $(O)/supctl
+endif
+
+# The two commands of README.
+run: deps-build
+	$(MAKE) -s all
+	exec build/supd -C .
+check: deps-check
+	$(MAKE) -s all tests-build VARIANT=$(VARIANT) WERROR=$(WERROR)
+	VARIANT=$(VARIANT) tests/run $(TESTS)
+
+deps-build:
+	@tools/install-deps build
+deps-check:
+	@tools/install-deps check
+demo: deps-build
+	$(MAKE) -s all
+	tools/demo
+unit sim e2e fuzz-corpus: tests-build
+	VARIANT=$(VARIANT) tests/run $(@:fuzz-corpus=fuzz)/
 
 build/supd build/supctl: build/%: $(O)/% FORCE
 	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
@@ -53,6 +76,30 @@ $(O)/supctl: $(SUPCTL_OBJ) $(SUPCTL_LAYERS)
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Tests: one program a file, linked with every object of the roles but main's.  The fuzzers
+# are ordinary programs here (tests/fuzz/standalone.c runs them over files).
+TEST_SRC := $(wildcard tests/unit/test_*.c tests/sim/sim_*.c)
+TEST_BIN := $(TEST_SRC:%.c=$(O)/%)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN := $(FUZZ_SRC:%.c=$(O)/%)
+TEST_SUPCTL := $(filter-out %/supctl.o,$(SUPCTL_OBJ))
+
+tests-build: all $(TEST_BIN) $(FUZZ_BIN)
+$(O)/libsupd.a: $(OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+$(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $(O)/libsupd.a $(TEST_SUPCTL)
+	$(CC) $(LDFLAGS) -o $@ $< $(if $(filter supctl_% columns,$*),$(TEST_SUPCTL)) $(O)/libsupd.a -lcmocka $(LIBS)
+$(O)/tests/sim/sim_%: $(O)/tests/sim/sim_%.o $(O)/libsupd.a
+	$(CC) $(LDFLAGS) -o $@ $< $(O)/libsupd.a -lcmocka $(LIBS)
+$(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/fuzz/standalone.o $(O)/libsupd.a
+	$(CC) $(LDFLAGS) -o $@ $< $(O)/tests/fuzz/standalone.o $(O)/libsupd.a $(LIBS)
+.PRECIOUS: $(O)/%.o
+
+fmt:
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+lint: deps-check
+	tests/run checks/
 
 clean:
 	rm -rf build

@@ -1,0 +1,161 @@
+# What the end-to-end tests share: a supd of their own in a folder of their own, waiting
+# with a deadline, and TAP.  Source it, write units into $D/units, then sup_start.
+#
+# shellcheck shell=bash disable=SC2034
+set -u
+
+SUPD=${SUPD_BUILD:?run me through tests/run}/supd
+SUPCTL=$SUPD_BUILD/supctl
+T=$(mktemp -d "${TMPDIR:-/tmp}/e2e.XXXXXX") || exit 2
+chmod 755 "$T"
+D=$T/i
+mkdir -p "$D/units"
+LOG=$T/supd.log
+SUP_PID=
+TAP_N=0 TAP_FAILED=0
+# Seconds that a wait may take before the test gives up; not a measure of speed.
+PATIENCE=${PATIENCE:-40}
+
+ok() {
+	TAP_N=$((TAP_N + 1))
+	echo "ok $TAP_N - $*"
+}
+
+not_ok() {
+	TAP_N=$((TAP_N + 1)) TAP_FAILED=1
+	echo "not ok $TAP_N - $*"
+}
+
+skip() { # skip WHAT WHY
+	TAP_N=$((TAP_N + 1))
+	echo "ok $TAP_N # SKIP $1: $2"
+}
+
+note() { sed 's/^/# /' <<<"$*"; }
+
+# check WHAT COMMAND…: one test, true when the command succeeds.
+check() {
+	local what=$1 got
+	shift
+	if got=$("$@" 2>&1); then
+		ok "$what"
+	else
+		not_ok "$what"
+		note "command: $*"
+		note "$got"
+		return 1
+	fi
+}
+
+# is WHAT GOT WANTED
+is() {
+	if [ "$2" = "$3" ]; then
+		ok "$1"
+	else
+		not_ok "$1"
+		note "got    '$2'"
+		note "wanted '$3'"
+		return 1
+	fi
+}
+
+# like WHAT GOT REGEX
+like() {
+	if grep -qE -- "$3" <<<"$2"; then
+		ok "$1"
+	else
+		not_ok "$1"
+		note "got    '$2'"
+		note "wanted /$3/"
+		return 1
+	fi
+}
+
+# wait_for COMMAND…: until it succeeds, at most PATIENCE seconds.
+wait_for() {
+	local end=$((SECONDS + PATIENCE))
+	until "$@" >/dev/null 2>&1; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			note "waited $PATIENCE s in vain for: $*"
+			return 1
+		fi
+		# The pause of a polling wait; every wait has its deadline above.
+		sleep 0.05
+	done
+}
+
+unit() { # unit NAME <text: write a unit file in one step
+	cat >"$T/.unit" && mv "$T/.unit" "$D/units/$1"
+}
+
+sup() { timeout 60 "$SUPCTL" -C "$D" "$@"; }
+
+sup_start() { # [OPTION…]
+	"$SUPD" -C "$D" "$@" </dev/null >>"$LOG" 2>&1 &
+	SUP_PID=$!
+	wait_for sup version || {
+		note "$(cat "$LOG")"
+		echo "Bail out! supd does not come up"
+		exit 1
+	}
+}
+
+sup_stop() {
+	[ -n "$SUP_PID" ] || return 0
+	kill -TERM "$SUP_PID" 2>/dev/null
+	wait_for gone "$SUP_PID" || kill -KILL "$SUP_PID" 2>/dev/null
+	wait "$SUP_PID" 2>/dev/null
+	SUP_RC=$?
+	SUP_PID=
+	return 0
+}
+
+gone() { # PID: no such process, or only a zombie is left
+	local s
+	s=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) || return 0
+	case $s in Z* | X* | '') return 0 ;; esac
+	return 1
+}
+
+field() { # field UNIT KEY: from status --json
+	sup status "$1" --json 2>/dev/null | python3 -c '
+import json, sys
+v = json.load(sys.stdin)
+if isinstance(v, list):
+    v = v[0]
+for k in sys.argv[1].split("."):
+    v = v.get(k) if isinstance(v, dict) else None
+print("" if v is None else v if not isinstance(v, bool) else str(v).lower())' "$2"
+}
+
+state() { field "$1" state; }
+is_state() { [ "$(state "$1")" = "$2" ]; }
+pid_of() { field "$1" pid; }
+role_pid() { # role_pid manager
+	sup status --json 2>/dev/null | python3 -c '
+import json, sys
+for r in json.load(sys.stdin)["roles"]:
+    if r["name"] == sys.argv[1]:
+        print(r["pid"])' "$1"
+}
+
+e2e_end() {
+	local rc=$?
+	if [ -n "$SUP_PID" ]; then
+		kill -TERM "$SUP_PID" 2>/dev/null
+		local end=$((SECONDS + 15))
+		while ! gone "$SUP_PID" && [ "$SECONDS" -lt "$end" ]; do sleep 0.05; done
+		gone "$SUP_PID" || kill -KILL "$SUP_PID" 2>/dev/null
+	fi
+	if [ "$TAP_FAILED" -ne 0 ] && [ -s "$LOG" ]; then
+		echo "# supd said:"
+		tail -n 40 "$LOG" | sed 's/^/#   /'
+	fi
+	local run
+	run=$(readlink "$D/run" 2>/dev/null)
+	case $run in */supd*/*) rm -rf --one-file-system "$run" ;; esac
+	rm -rf --one-file-system "$T"
+	[ "$rc" -ne 0 ] || rc=$TAP_FAILED
+	exit "$rc"
+}
+trap e2e_end EXIT
