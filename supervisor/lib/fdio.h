@@ -36,13 +36,18 @@ int file_read_at(int dirfd, const char *path, size_t max, struct buf *out);
 /* The same, following a link in the last component (/proc, /etc, unit files). */
 int file_read_follow_at(int dirfd, const char *path, size_t max, struct buf *out);
 /*
- * Replaces path by a file of these bytes: a temporary one beside it, fsync (when sync),
- * rename, fsync of the folder (when sync).  On any error the old file is still there,
- * whole, and the temporary one is gone.
+ * Replaces path by a file of these bytes and exactly this mode: a temporary one beside
+ * it, fsync (when sync), rename, fsync of the folder (when sync).  On any error the old
+ * file is still there, whole, and the temporary one is gone.
  */
 int file_write_atomic(
     int dirfd, const char *path, const void *data, size_t len, mode_t mode, bool sync);
-/* Makes or replaces the link at linkpath; nothing is ever seen missing in between. */
+/* Is this name one of the temporary ones, left behind by a process that was killed? */
+bool file_is_temp(const char *name);
+/*
+ * Makes or replaces the link at linkpath; it is never seen missing in between.  What is
+ * there and is no link is left alone (EEXIST).
+ */
 int symlink_atomic(int dirfd, const char *target, const char *linkpath);
 /* fsync of the folder that holds path. */
 int sync_parent_at(int dirfd, const char *path);

@@ -1,0 +1,213 @@
+/*
+ * utf8: validation by the table of the Unicode standard (3-7), and showing what is not
+ * text.  Must not allocate in the parts that log.c uses.
+ */
+#include "lib/utf8.h"
+
+#include <string.h>
+
+#include "lib/buf.h"
+
+static bool
+is_tail(unsigned char c)
+{
+	return (c & 0xc0) == 0x80;
+}
+
+size_t
+utf8_seq(const char *s, size_t n)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	unsigned char low = 0x80, high = 0xbf;
+	size_t len;
+
+	if (n == 0)
+		return 0;
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] >= 0xc2 && p[0] <= 0xdf)
+		len = 2;
+	else if (p[0] >= 0xe0 && p[0] <= 0xef)
+		len = 3;
+	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
+		len = 4;
+	else
+		return 0;
+	if (n < len)
+		return 0;
+	/* The second byte rules out overlong forms, surrogates and what is too large. */
+	if (p[0] == 0xe0)
+		low = 0xa0;
+	else if (p[0] == 0xed)
+		high = 0x9f;
+	else if (p[0] == 0xf0)
+		low = 0x90;
+	else if (p[0] == 0xf4)
+		high = 0x8f;
+	if (p[1] < low || p[1] > high)
+		return 0;
+	for (size_t i = 2; i < len; i++) {
+		if (!is_tail(p[i]))
+			return 0;
+	}
+	return len;
+}
+
+/* Length of the longest valid prefix. */
+static size_t
+valid_prefix(const char *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n) {
+		size_t len = utf8_seq(s + i, n - i);
+
+		if (len == 0)
+			break;
+		i += len;
+	}
+	return i;
+}
+
+bool
+utf8_is_valid(const char *s, size_t n)
+{
+	return valid_prefix(s, n) == n;
+}
+
+void
+utf8_clean(struct buf *out, const char *s, size_t n)
+{
+	for (;;) {
+		size_t good = valid_prefix(s, n);
+
+		buf_append(out, s, good);
+		s += good;
+		n -= good;
+		if (n == 0)
+			return;
+		buf_append(out, "\xef\xbf\xbd", 3);
+		s++;
+		n--;
+	}
+}
+
+/* True when a cut at i would part a character. */
+static bool
+is_inside(const char *s, size_t n, size_t i)
+{
+	/* A start is at most three bytes before; bytes that are no UTF-8 are never glued.
+	 */
+	for (size_t back = 1; back <= 3 && back <= i; back++) {
+		size_t len = utf8_seq(s + i - back, n - (i - back));
+
+		if (len > back)
+			return true;
+		if (len != 0)
+			return false;
+	}
+	return false;
+}
+
+size_t
+utf8_tail(const char *s, size_t n, size_t max)
+{
+	size_t i = n > max ? n - max : 0;
+
+	while (i < n && is_inside(s, n, i))
+		i++;
+	return i;
+}
+
+size_t
+utf8_head(const char *s, size_t n, size_t max)
+{
+	size_t i = n > max ? max : n;
+
+	while (i > 0 && i < n && is_inside(s, n, i))
+		i--;
+	return i;
+}
+
+/*
+ * Puts one character, shown safely, into out (at least 8 bytes, not terminated).  Returns
+ * how many bytes of s it took; *len is what was written.
+ */
+static size_t
+escape_one(char out[static 8], size_t *len, const char *s, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned char c = (unsigned char)s[0];
+	size_t seq = utf8_seq(s, n);
+	char letter = 0;
+
+	/* U+0080 to U+009F are valid UTF-8, yet terminals obey them. */
+	if (seq > 1 && !(seq == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0)) {
+		memcpy(out, s, seq);
+		*len = seq;
+		return seq;
+	}
+	if (seq == 1 && c >= 0x20 && c != 0x7f) {
+		out[0] = s[0];
+		*len = 1;
+		return 1;
+	}
+	if (c == '\n')
+		letter = 'n';
+	else if (c == '\t')
+		letter = 't';
+	else if (c == '\r')
+		letter = 'r';
+	else if (c == 0x1b)
+		letter = 'e';
+	out[0] = '\\';
+	if (letter != 0) {
+		out[1] = letter;
+		*len = 2;
+		return 1;
+	}
+	if (seq == 2)
+		c = (unsigned char)s[1];
+	out[1] = 'x';
+	out[2] = hex[c >> 4];
+	out[3] = hex[c & 15];
+	*len = 4;
+	return seq == 2 ? 2 : 1;
+}
+
+size_t
+utf8_escape(char *dst, size_t size, const char *s, size_t n)
+{
+	size_t at = 0;
+
+	if (size == 0)
+		return 0;
+	while (n > 0) {
+		char piece[8];
+		size_t len;
+		size_t took = escape_one(piece, &len, s, n);
+
+		if (at + len + 1 > size)
+			break;
+		memcpy(dst + at, piece, len);
+		at += len;
+		s += took;
+		n -= took;
+	}
+	dst[at] = '\0';
+	return at;
+}
+
+void
+utf8_escape_buf(struct buf *out, const char *s, size_t n)
+{
+	while (n > 0) {
+		char piece[8];
+		size_t len;
+		size_t took = escape_one(piece, &len, s, n);
+
+		buf_append(out, piece, len);
+		s += took;
+		n -= took;
+	}
+}
