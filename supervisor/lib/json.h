@@ -107,7 +107,7 @@ void jv_free(struct jv *v);
 
 /* All of these take NULL and answer as for null, so that look-ups can be chained. */
 enum jv_type jv_type(const struct jv *v);
-/* "object", "string", … for messages. */
+/* "an object", "a string", … for messages. */
 const char *jv_type_name(const struct jv *v);
 /* Members of an object, items of an array; 0 for others. */
 size_t jv_count(const struct jv *v);
