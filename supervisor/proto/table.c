@@ -1,0 +1,95 @@
+/*
+ * Layout and validity of run/table.  A table may come from an older or newer build, or
+ * from a disk that was full: everything that is computed from it is checked first.
+ */
+#include "proto/table.h"
+
+#include <string.h>
+
+enum { PAGE = 4096, NSLOTS_MAX = 1 << 20 };
+
+static uint64_t
+slots_at(void)
+{
+	return (sizeof(struct table) + 63) & ~(uint64_t)63;
+}
+
+static uint64_t
+carries_at(uint32_t nslots)
+{
+	uint64_t end = slots_at() + (uint64_t)nslots * sizeof(struct table_slot);
+
+	return (end + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+uint64_t
+table_bytes(uint32_t nslots)
+{
+	return carries_at(nslots) + (uint64_t)nslots * 4 * CARRY_BYTES;
+}
+
+static void
+slot_init(struct table_slot *s)
+{
+	s->fd_out = s->fd_err = s->fd_notify = s->fd_cgroup = s->fd_events = -1;
+	for (int k = 0; k < PROC_N; k++)
+		s->proc[k].pidfd = s->proc[k].report_fd = -1;
+}
+
+void
+table_init(struct table *t, uint32_t nslots)
+{
+	t->version = TABLE_VERSION;
+	t->proto_version = PROTO_VERSION;
+	t->nslots = nslots;
+	t->total_bytes = table_bytes(nslots);
+	t->slot_size = sizeof(struct table_slot);
+	t->slots_at = slots_at();
+	t->carries_at = carries_at(nslots);
+	for (int i = 0; i < FD_N; i++)
+		t->fd[i] = -1;
+	for (int i = 0; i < STORED_MAX; i++)
+		t->stored[i].fd = -1;
+	for (uint32_t i = 0; i < nslots; i++)
+		slot_init(table_slot(t, i));
+	/* Last, so that a table half made is none. */
+	t->magic = TABLE_MAGIC;
+}
+
+const char *
+table_invalid(const struct table *t, uint64_t total_bytes)
+{
+	if (total_bytes < sizeof(*t))
+		return "shorter than a table";
+	if (t->magic != TABLE_MAGIC)
+		return "not a table";
+	if (t->version != TABLE_VERSION)
+		return "of another version";
+	if (t->nslots == 0 || t->nslots > NSLOTS_MAX ||
+	    t->slot_size != sizeof(struct table_slot) || t->slots_at != slots_at() ||
+	    t->carries_at != carries_at(t->nslots))
+		return "of another layout";
+	if (t->total_bytes != table_bytes(t->nslots) || t->total_bytes > total_bytes)
+		return "cut off";
+	if (memchr(t->root, '\0', sizeof(t->root)) == NULL ||
+	    memchr(t->run, '\0', sizeof(t->run)) == NULL ||
+	    memchr(t->boot_id, '\0', sizeof(t->boot_id)) == NULL)
+		return "damaged";
+	return NULL;
+}
+
+struct table_slot *
+table_slot(struct table *t, uint32_t i)
+{
+	char *base = (char *)t + t->slots_at;
+
+	return (struct table_slot *)(void *)base + i;
+}
+
+char *
+table_carry(struct table *t, uint32_t slot, unsigned stream, unsigned which)
+{
+	uint64_t n = (uint64_t)slot * 4 + stream * 2 + which;
+
+	return (char *)t + t->carries_at + n * CARRY_BYTES;
+}
