@@ -1,0 +1,143 @@
+/*
+ * event: what happens, said once.
+ *
+ * One emission is a line in the ring (from which the logger writes the event journal), a
+ * reply to each subscriber, and one more on the counter of that name: one to one, because
+ * there is no other way to count.  Events are API (event.def, supd.events(7)); log lines
+ * are not.
+ *
+ * Promises: never waits, never fails; when the ring is full, the line is dropped and
+ * counted, and the last part of the ring is kept free for wishes.  An event is in the
+ * ring before the deed that it announces is asked for: emit first, then send.
+ *
+ *	event_begin(ev, EVENT_READY, unit, invocation);
+ *	event_str(ev, "evidence", "READY=1");
+ *	event_us(ev, "start_us", elapsed_us);
+ *	event_end(ev);
+ */
+#ifndef SUPD_MANAGER_RECORD_EVENT_H
+#define SUPD_MANAGER_RECORD_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct events;
+struct jv;
+struct jw;
+struct metrics;
+struct ring;
+
+enum event_level {
+	EVENT_LEVEL_TRACE,
+	EVENT_LEVEL_INFO,
+	EVENT_LEVEL_WARNING,
+	EVENT_LEVEL_ERROR,
+};
+
+enum event_id {
+	EVENT_NONE = 0,
+#define EVENT(id, NAME, name, level, fields, help) EVENT_##NAME = id,
+#include "manager/record/event.def"
+};
+
+enum {
+	EVENT_ID_MAX = 128, /* ids are below */
+	EVENT_TEXT_MAX =
+	    1024, /* bytes of one text field; longer ones are cut on a character */
+};
+
+/* A row of event.def. */
+struct event_def {
+	enum event_id id;
+	enum event_level level;
+	const char *name;
+	const char *fields;
+	const char *help;
+};
+
+/* One event as a subscriber gets it; valid during the call only. */
+struct event_view {
+	uint64_t seq;
+	enum event_id id;
+	enum event_level level;
+	const char *unit; /* NULL: none */
+	const char *line; /* the JSON object, without newline */
+	size_t len;
+};
+
+typedef void event_sink(void *arg, const struct event_view *v);
+
+/* NULL for an id or name that does not exist. */
+const struct event_def *event_def(enum event_id id);
+const struct event_def *event_def_by_name(const char *name);
+const char *event_level_name(enum event_level level);
+/* -1: no such level. */
+int event_level_parse(const char *name);
+
+/*
+ * ring may be NULL (tests): then nothing is journalled.  wake_fd, an eventfd or -1, tells
+ * the logger that the ring has lines.  Counters go to metrics.  The first event gets
+ * seq_written of the ring plus one; see events_set_seq.
+ */
+struct events *events_new(struct ring *ring, int wake_fd, struct metrics *metrics);
+void events_free(struct events *ev);
+
+/* Begins an event.  unit may be NULL, invocation may be NULL (or 16 bytes). */
+void event_begin(
+    struct events *ev, enum event_id id, const char *unit, const uint8_t *invocation);
+/* Fields, in the order of calls.  NULL text writes null. */
+void event_str(struct events *ev, const char *key, const char *value);
+void event_strn(struct events *ev, const char *key, const char *value, size_t n);
+void event_strf(struct events *ev, const char *key, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void event_int(struct events *ev, const char *key, int64_t value);
+void event_bool(struct events *ev, const char *key, bool value);
+void event_null(struct events *ev, const char *key);
+/* Microseconds; a sample of the histogram of that field name, if there is one. */
+void event_us(struct events *ev, const char *key, uint64_t us);
+/*
+ * The writer of the event being made, to add an object or array; NULL while the event is
+ * muted (a trace row without trace on).
+ */
+struct jw *event_jw(struct events *ev);
+/* Ends it; returns its seq, 0 if it was muted. */
+uint64_t event_end(struct events *ev);
+/* The same for a person's wish: the logger makes it durable, events_wish_stored tells
+ * when. */
+uint64_t event_end_wish(struct events *ev);
+
+/* Trace rows are emitted (not only counted) while on. */
+void events_set_trace(struct events *ev, bool on);
+bool events_trace(const struct events *ev);
+
+/* The newest seq given out. */
+uint64_t events_seq(const struct events *ev);
+/* Restore: the next event will get at least seq + 1. */
+void events_set_seq(struct events *ev, uint64_t seq);
+/* Lines that found no room in the ring since it was made. */
+uint64_t events_dropped(const struct events *ev);
+/* All up to here are in the journal file. */
+uint64_t events_stored(const struct events *ev);
+/* All wishes up to here are on the disk. */
+uint64_t events_wish_stored(const struct events *ev);
+
+/* The one receiver of each event, after it is in the ring (the control socket). */
+void events_set_sink(struct events *ev, event_sink *fn, void *arg);
+/* Another one, for the snapshot's timer and the messages on a terminal. */
+void events_set_watch(struct events *ev, event_sink *fn, void *arg);
+
+/*
+ * The last events are kept in memory, so that a subscriber can resume.  events_oldest is
+ * the seq of the oldest kept one (seq + 1 when there is none); events_replay gives all
+ * kept ones after since, in order.
+ */
+uint64_t events_oldest(const struct events *ev);
+void events_replay(const struct events *ev, uint64_t since, event_sink *fn, void *arg);
+/* Restore: a line of an earlier manager goes to the kept ones, in order of seq. */
+void events_keep(struct events *ev, const char *line, size_t len);
+
+/* For tests: aborts on a field that event.def does not name. */
+void events_set_check(struct events *ev, bool on);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * history: the last runs of each unit, a few each, in memory.
+ *
+ * Owns what `supctl history' shows.  What is older is in the event journal.  Fed by
+ * whoever emits the events exec and exit of main processes; restored from the snapshot
+ * and from those events.
+ */
+#ifndef SUPD_MANAGER_RECORD_HISTORY_H
+#define SUPD_MANAGER_RECORD_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct history;
+struct jv;
+struct jw;
+
+enum {
+	HISTORY_RUNS = 8, /* kept for each unit */
+	HISTORY_REF_MAX = 68,
+	HISTORY_WORD_MAX = 16,
+};
+
+struct history_run {
+	char ref[HISTORY_REF_MAX];
+	uint8_t invocation[16];
+	int32_t pid;
+	uint64_t wall_start_us;
+	uint64_t wall_end_us; /* 0: it runs still, as far as known */
+	uint64_t duration_us;
+	int32_t how;    /* enum exit_how, 0 while it runs */
+	int32_t status; /* exit status or signal */
+	char result[HISTORY_WORD_MAX];
+};
+
+struct history *history_new(void);
+void history_free(struct history *h);
+
+void history_started(struct history *h, const char *unit, const char *ref,
+    const uint8_t *invocation, int32_t pid, uint64_t wall_us);
+/* Completes the newest run of that pid, or adds one that was not seen to start. */
+void history_ended(struct history *h, const char *unit, const char *ref,
+    const uint8_t *invocation, int32_t pid, int32_t how, int32_t status, uint64_t wall_us,
+    uint64_t duration_us);
+/* The result of the unit's newest run, when it is known. */
+void history_result(struct history *h, const char *unit, const char *result);
+void history_forget(struct history *h, const char *unit);
+
+/* i = 0 is the newest; NULL beyond. */
+const struct history_run *history_run(
+    const struct history *h, const char *unit, size_t i);
+/* "exited", "killed", "dumped", "unknown", "not-started". */
+const char *history_how_name(int32_t how);
+
+void history_write_json(const struct history *h, struct jw *w);
+void history_read_json(struct history *h, const struct jv *v);
+/* Restore: an exec or exit event of an earlier manager (others are ignored). */
+void history_event(struct history *h, const struct jv *event);
+
+#endif
