@@ -1,0 +1,162 @@
+/*
+ * memory: what of a service must survive the death of the manager.
+ *
+ * Plain data, emitted with every change (svc_ops.emit) into the event ring before any
+ * deed that follows from it, and given back to svc_restore.  Together with what init
+ * replays (its slots, its unacknowledged exits) it is enough to carry on from between any
+ * two instructions: no start twice, no restart lost.
+ *
+ * Strings are bounded, so that a service cannot make a line of the event journal too long
+ * (svc_memory_write stays below SVC_MEMORY_JSON_MAX bytes), and valid UTF-8 is made of
+ * them by the writer.
+ */
+#ifndef SUPD_MANAGER_SERVICE_MEMORY_H
+#define SUPD_MANAGER_SERVICE_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/msg.h"
+
+struct json_err;
+struct jv;
+struct jw;
+
+enum svc_state {
+#define SVC_STATE(id, name, text, active) SVC_##name = id,
+#include "manager/service/service.def"
+	SVC_NSTATES
+};
+
+enum svc_result {
+#define SVC_RESULT(id, name, text) SVC_RESULT_##name = id,
+#include "manager/service/service.def"
+	SVC_NRESULTS
+};
+
+enum svc_active {
+	SVC_ACTIVE_INACTIVE,
+	SVC_ACTIVE_ACTIVATING,
+	SVC_ACTIVE_ACTIVE,
+	SVC_ACTIVE_RELOADING,
+	SVC_ACTIVE_DEACTIVATING,
+	SVC_ACTIVE_FAILED,
+	SVC_NACTIVES,
+};
+
+/* Deadlines that a service may wait for; monotonic times, UINT64_MAX: none. */
+enum svc_timer {
+	SVC_TIMER_PHASE,    /* the time of this state: Timeout*Sec=, RestartSec= */
+	SVC_TIMER_RUNTIME,  /* RuntimeMaxSec= */
+	SVC_TIMER_WATCHDOG, /* WatchdogSec= */
+	SVC_TIMER_READY,    /* the next try of Ready*= */
+	SVC_TIMER_HEALTH,   /* the next try of Health*= */
+	SVC_TIMER_PROBE,    /* the limit of a ReadyExec= that runs */
+	SVC_TIMER_PROBE_HEALTH,
+	SVC_NTIMERS,
+};
+
+enum {
+	SVC_WHY_MAX = 240,
+	SVC_STATUS_MAX = 256,
+	SVC_MEMORY_JSON_MAX = 3000,
+};
+
+/* How a process ended. */
+struct svc_exit {
+	uint32_t how; /* enum exit_how; 0: it did not */
+	int32_t status;
+	uint32_t phase; /* step before exec that failed */
+	int32_t err;
+	uint64_t wall_us;
+};
+
+struct svc_memory {
+	enum svc_state state;
+	enum svc_result result;        /* sticky until the next start */
+	enum svc_result reload_result; /* of the last reload */
+
+	uint8_t invocation[16]; /* zero: never started */
+	uint32_t slot;          /* SLOT_NONE: nothing runs and nothing is left */
+	uint64_t order;         /* milliseconds: the REF, unless the caller named one */
+	char ref[PROTO_REF_MAX];
+	char log_name[PROTO_NAME_MAX]; /* empty: the stem of the unit */
+	char day[PROTO_DAY_MAX];       /* pinned by the caller, or empty */
+
+	/* The processes.  A seq is the number of the SPAWN: with it a new manager knows
+	 * whether the process it meets is the one it wanted. */
+	int32_t main_pid; /* 0: none (yet) */
+	uint64_t main_seq;
+	uint64_t main_ticks;
+	bool main_alien;   /* set by MAINPID= or PIDFile=: not our child */
+	bool main_running; /* wanted or there: no second one while this is set */
+	bool main_execed;
+	int32_t control_pid;
+	uint64_t control_seq;
+	bool control_running;
+	uint64_t seq; /* the last one given */
+	uint32_t cmd; /* enum service_exec of the command that runs */
+	uint32_t cmd_index;
+	struct svc_exit main_exit; /* of the newest main process */
+	struct svc_exit control_exit;
+
+	/* Restarts and the start limit. */
+	uint32_t restarts; /* automatic ones since a person started it */
+	uint32_t backoff;  /* steps of RestartSteps= taken */
+	uint64_t limit_begin_us;
+	uint32_t limit_count;
+	bool forbid_restart; /* stopped on purpose */
+	bool then_start;     /* the stop of a restart: it comes up again */
+	bool fresh_start;    /* a person asked: counters were cleared */
+
+	/* What the service said of itself. */
+	bool ready;    /* READY=1 or the Ready*= lines, of this start */
+	bool stopping; /* STOPPING=1 */
+	bool reloading;
+	int32_t notify_errno;
+	uint64_t watchdog_us; /* WATCHDOG_USEC=, UINT64_MAX: as in the file */
+	uint32_t access; /* NOTIFYACCESS=: enum notify_access + 1, 0: as in the file */
+	char status[SVC_STATUS_MAX];
+	uint64_t ready_mask; /* which Ready*= lines held already */
+	uint64_t extend_us;  /* EXTEND_TIMEOUT_USEC=: not before this time */
+	uint64_t hard_us;    /* the limit of the state as the file has it */
+
+	/* Signals of the stop. */
+	uint32_t stop_step; /* of StopSequence= */
+	uint32_t leftover;  /* processes outlived FinalKillSignal= */
+
+	uint64_t deadline_us[SVC_NTIMERS];
+
+	uint64_t changed_wall_us; /* of the state */
+	uint64_t started_wall_us; /* the start began */
+	uint64_t active_wall_us;  /* it was ready */
+	uint64_t active_us;       /* the same, monotonic; 0: not since the last start */
+	uint64_t ended_wall_us;
+	uint64_t main_started_wall_us;
+
+	char why[SVC_WHY_MAX]; /* why it is in its state */
+	char who[64];          /* who asked for it last */
+};
+
+void svc_memory_init(struct svc_memory *m);
+/* Members of the object that is open in w. */
+void svc_memory_write(const struct svc_memory *m, struct jw *w);
+/* 0, or -1 with err; m is untouched then.  Members that are absent keep the values of
+ * svc_memory_init, unknown ones are skipped: older and newer builds read each other. */
+int svc_memory_read(const struct jv *obj, struct svc_memory *m, struct json_err *err);
+
+const char *svc_state_name(enum svc_state st); /* sub-state */
+const char *svc_result_name(enum svc_result r);
+enum svc_active svc_state_active(enum svc_state st);
+const char *svc_active_name(enum svc_active a);
+/* -1 when there is none of that text. */
+int svc_state_find(const char *text);
+int svc_result_find(const char *text);
+/* "exited", "killed", … */
+const char *svc_how_name(uint32_t how);
+/* "status=3", "signal=TERM", "could not be started: …": into dst, which is returned. */
+const char *svc_exit_text(const struct svc_exit *x, char *dst, size_t size);
+/* "TERM" of 15; "RTMIN+3"; into dst. */
+const char *svc_signal_name(int signo, char *dst, size_t size);
+
+#endif

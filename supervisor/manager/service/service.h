@@ -1,0 +1,334 @@
+/*
+ * service: the state machine of one service.
+ *
+ * THE MODEL
+ *
+ * A service is in one state (service.def), in which it waits for events; svc_table
+ * [state][event] in service.c names the action for every pair.  The states are systemd's:
+ *
+ *	start   dead -> [condition] -> [start-pre] -> start -> [start-post] -> running
+ *	        oneshot: start runs all ExecStart= lines, then exited or dead
+ *	stop    running -> [stop] -> stop-sigterm -> stop-sigkill -> [stop-post]
+ *	        -> final-sigterm -> final-sigkill -> dead | failed
+ *	failure in condition … start-post -> stop-sigterm … (no ExecStop=, but
+ *ExecStopPost=) main process ends in running -> [stop] -> stop-sigterm for what is left
+ *-> … after   dead | failed -> auto-restart -> start …; start-limit-wait -> start …
+ *
+ * States in brackets are passed only when there are such commands.
+ *
+ * RULES
+ *
+ *  1. One instance.  A start is possible only in dead, failed, auto-restart and
+ *     start-limit-wait, and only while no slot is held.  Each start is a new invocation
+ *     with a new slot.
+ *  2. Stopped means empty.  With KillMode= control-group and mixed, a service leaves
+ *     final-sigterm and final-sigkill only when init says EMPTY, or when what is left has
+ *     survived FinalKillSignal= for TimeoutStopSec=: then it is failed (timeout), keeps
+ *     its slot, is not started again while it does, and says so.
+ *  3. A stop that was asked for wins over every restart: it sets forbid_restart, which
+ *     only a start takes away.
+ *  4. The first result that is not success stays until the next start.
+ *  5. Intent before deed.  An action decides and changes only the struct; it queues its
+ *     deeds.  After it the memory (memory.h) is emitted, then the deeds are done in
+ *     order, the acknowledgement of an exit last.  So a new manager finds either the old
+ *     state with the event still to come, or the new one with deeds that it can see are
+ *     missing and does (svc_adopt).
+ *  6. An action never dispatches.  What follows at once (an empty list of commands, a
+ *     deed that failed) is a further event in the queue of the service, drained by
+ *     svc_dispatch.  Nothing here calls back into the caller except svc_ops, whose
+ *     functions must not call svc_* of the same service.
+ *  7. What comes late is harmless: exits, timers, probes and datagrams carry slot and
+ *     sequence number, and those of an earlier invocation are acknowledged and dropped.
+ *
+ * The world is reached only through struct svc_ops and clock_*_us(); tests drive a
+ * virtual clock (clock_set_source) and a fake init (tests/sim).
+ *
+ * Ownership: the manager's unit owns the service; the service owns nothing but itself and
+ * the files handed to svc_on_notify.  unit_conf: see svc_set_conf.
+ */
+#ifndef SUPD_MANAGER_SERVICE_SERVICE_H
+#define SUPD_MANAGER_SERVICE_SERVICE_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "manager/service/memory.h"
+#include "unit/conf.h"
+
+struct buf;
+struct service;
+
+enum svc_event {
+#define SVC_EVENT(name, text) SVC_EV_##name,
+#include "manager/service/service.def"
+	SVC_NEVENTS
+};
+
+/* What a request was about, in svc_ops.done. */
+enum svc_done {
+	SVC_DONE_START,
+	SVC_DONE_STOP,
+	SVC_DONE_RELOAD,
+};
+enum svc_done_result {
+	SVC_DONE_OK,
+	SVC_DONE_FAILED,
+	SVC_DONE_TIMEOUT,
+	SVC_DONE_SKIPPED,  /* ExecCondition= said no */
+	SVC_DONE_CANCELED, /* the opposite was asked for meanwhile */
+};
+
+/* What svc_ops.emit is told of; m is the whole memory each time. */
+enum svc_emit {
+	SVC_EMIT_STATE, /* the state changed (old, m->state); the only place it is told */
+	SVC_EMIT_MEMORY,   /* the memory changed within a state */
+	SVC_EMIT_EXEC,     /* a process was started: kind, pid, cmd */
+	SVC_EMIT_EXIT,     /* a process ended: kind, pid, exit, duration_us */
+	SVC_EMIT_RESTART,  /* a restart was decided: delay_us */
+	SVC_EMIT_READY,    /* start is complete: duration_us since it began */
+	SVC_EMIT_NOTIFY,   /* a status text came: text */
+	SVC_EMIT_HEALTH,   /* health became good (ok) or bad: text is the evidence */
+	SVC_EMIT_REFUSED,  /* something a service or its files asked for was refused: text
+			    */
+	SVC_EMIT_LEFTOVER, /* processes outlived FinalKillSignal=: text lists them */
+	SVC_EMIT_BUG,      /* an undecided cell or a broken invariant: text */
+};
+
+struct svc_note {
+	enum svc_emit what;
+	enum svc_state old;
+	enum proc_kind kind;
+	int32_t pid;
+	const struct exec_cmd *cmd; /* EXEC of a command; NULL else */
+	struct svc_exit exit;
+	uint64_t duration_us;
+	uint64_t delay_us;
+	uint64_t cpu_us;
+	uint64_t maxrss_kib;
+	bool ok;
+	const char *text; /* NULL: none */
+};
+
+/* One process to start.  svc_exec_spec (service_exec.h) makes its context. */
+struct svc_spawn {
+	uint32_t slot;
+	enum proc_kind kind;
+	uint64_t seq;
+	uint8_t invocation[16];
+	enum service_exec exec;     /* which list (MAIN: EXEC_START) */
+	const struct exec_cmd *cmd; /* of a command or probe */
+};
+
+enum svc_pid {
+	SVC_PID_GONE,    /* not there, or a zombie */
+	SVC_PID_OURS,    /* in the cgroup of the slot, else its descendant */
+	SVC_PID_FOREIGN, /* somebody else's */
+	SVC_PID_SUPD,    /* pid 1 or a role of supd */
+};
+
+enum svc_pidfile {
+	SVC_PIDFILE_OK,
+	SVC_PIDFILE_MISSING, /* not there, or nothing in it yet */
+	SVC_PIDFILE_BAD,     /* no number in it, or not to be trusted: why says it */
+};
+
+enum probe_use {
+	PROBE_USE_READY,
+	PROBE_USE_HEALTH,
+};
+
+/*
+ * The world.  arg is what svc_new was given.  Deeds are called in the order of the
+ * decision, after emit.  None of them may call svc_* of the same service; all must be
+ * there.
+ */
+struct svc_ops {
+	/* A free slot, kept for this service until slot_close; SLOT_NONE with errno. */
+	uint32_t (*slot_take)(void *arg);
+	/* SLOT_OPEN.  -1 with errno: the slot is free again. */
+	int (*slot_open)(void *arg, const struct msg_slot_open *open);
+	void (*slot_close)(void *arg, uint32_t slot);
+	/* SPAWN.  -1 with errno: nothing was sent, why says more (may be left empty). */
+	int (*spawn)(void *arg, const struct svc_spawn *sp, char *why, size_t size);
+	/* PROC_SET: main is this process from now on. */
+	void (*proc_set)(void *arg, uint32_t slot, enum proc_kind kind, int32_t pid,
+	    uint64_t start_ticks);
+	/* SIGNAL; the scopes SLOT and SLOT_KILL reach escapees, too. */
+	void (*signal)(void *arg, uint32_t slot, enum proc_kind kind,
+	    enum signal_scope scope, int signo);
+	/* Answered by svc_on_empty, once, when no process of the slot is left. */
+	void (*watch_empty)(void *arg, uint32_t slot);
+	void (*exit_ack)(void *arg, const struct msg_exit *x);
+
+	/* Monotonic; UINT64_MAX stops it.  Answered by svc_on_timer. */
+	void (*timer_set)(void *arg, enum svc_timer which, uint64_t deadline_us);
+
+	/* Try a TCP, HTTP or FILE probe (probe.h); answered by svc_on_probe with the same
+	 * id, once, within timeout_us.  probe_stop: none of this use is wanted any more.
+	 */
+	void (*probe_start)(void *arg, enum probe_use use, unsigned index, uint64_t id,
+	    const struct probe_conf *conf, uint64_t timeout_us);
+	void (*probe_stop)(void *arg, enum probe_use use);
+	/* ReadyPattern= lines of the slot, for the logger: rule i is conf->ready.v[i].
+	 * Answered by svc_on_match. */
+	void (*patterns)(void *arg, uint32_t slot, const struct probe_list *list);
+
+	/* FDSTORE=1: fd is the op's.  FDSTOREREMOVE=1; name NULL: all of the unit. */
+	void (*fd_store)(void *arg, const char *name, int fd, bool poll);
+	void (*fd_drop)(void *arg, const char *name);
+
+	/* Questions, answered at once. */
+	enum svc_pid (*pid_check)(
+	    void *arg, uint32_t slot, int32_t pid, uint64_t *start_ticks);
+	/* PIDFile=: trusted says that it is root's and was reached without a link. */
+	enum svc_pidfile (*pidfile_read)(void *arg, const char *path, int32_t *pid,
+	    bool *trusted, char *why, size_t size);
+	/* The only process of the slot, 0 when there is none or more than one. */
+	int32_t (*guess_main)(void *arg, uint32_t slot);
+	/* "123 (mysqld) wchan=io_schedule, …" */
+	void (*survivors)(void *arg, uint32_t slot, struct buf *out);
+
+	/* Remove RuntimeDirectory= and PIDFile= after the stop. */
+	void (*cleanup)(void *arg, const struct unit_conf *conf, bool restarts);
+
+	void (*emit)(void *arg, const struct svc_note *note, const struct svc_memory *m);
+	/* A request of svc_want_* is answered. */
+	void (*done)(
+	    void *arg, enum svc_done what, enum svc_done_result r, const char *why);
+	/* FailureAction=, SuccessAction=, StartLimitAction=; status -1: none known. */
+	void (*action)(void *arg, enum unit_action action, int status, const char *why);
+	/* A configuration is neither the newest nor in use any more. */
+	void (*conf_release)(void *arg, const struct unit_conf *conf);
+};
+
+/* What one start may have its own of.  NULL strings: as usual. */
+struct svc_start {
+	const char *who; /* for `status': "uid 1000 (supctl)", "dependency", "boot" */
+	bool automatic;  /* not a person: counters stay (start limit, delays) */
+	const char *ref; /* name of the log, checked by the caller */
+	const char *day;
+	const char *log_name;
+};
+
+enum svc_down {
+	SVC_DOWN_STOP,
+	SVC_DOWN_RESTART, /* RestartKillSignal=; kept descriptors stay; comes up again */
+};
+
+enum svc_whom {
+	SVC_WHOM_ALL,
+	SVC_WHOM_MAIN,
+	SVC_WHOM_CONTROL,
+};
+
+/* A datagram of the notify socket (notify.h reads one). */
+struct svc_notify {
+	const char *text;
+	size_t len;
+	bool truncated;
+	pid_t pid; /* 0: no credentials came with it */
+	uid_t uid;
+	gid_t gid;
+	int *fds;
+	size_t nfds;
+};
+
+/*
+ * A dead service.  conf must be of a loaded unit; root and run are the paths of the
+ * instance; they and ops must outlive it.
+ */
+struct service *svc_new(
+    const struct svc_ops *ops, void *arg, const char *unit, const struct unit_conf *conf);
+/* Stops timers and probes; touches no process. */
+void svc_free(struct service *s);
+
+/*
+ * The newest configuration: used with the next start.  The service reads the pointer
+ * until ops->conf_release gives it back (maybe at once); the newest one at svc_free is
+ * the caller's without a call.
+ */
+void svc_set_conf(struct service *s, const struct unit_conf *conf);
+/* What the running invocation was started with, else the newest. */
+const struct unit_conf *svc_conf(const struct service *s);
+
+/* ---- requests; each is answered by ops->done (also at once, from within) ---- */
+/* In states where it runs already: done OK.  While it stops: it is an error (the job
+ * layer waits for the end first): done FAILED. */
+void svc_want_up(struct service *s, const struct svc_start *start);
+void svc_want_down(struct service *s, enum svc_down how, const char *who);
+/* KILL now, whatever it does; no ExecStop=. */
+void svc_force_down(struct service *s, const char *who);
+void svc_want_reload(struct service *s, const char *who);
+/* NULL, or why it cannot be reloaded (static text). */
+const char *svc_reload_refusal(const struct service *s);
+/* Clears failed, the counters and the start limit. */
+void svc_reset_failed(struct service *s);
+/* -1 with ESRCH: no such process. */
+int svc_kill(struct service *s, enum svc_whom whom, int signo);
+
+/* ---- what happened (slot: of the message; others than the current are dropped) ---- */
+void svc_on_slot(struct service *s, const struct msg_slot *slot);
+void svc_on_started(struct service *s, const struct msg_started *st);
+void svc_on_exit(struct service *s, const struct msg_exit *x);
+void svc_on_empty(struct service *s, uint32_t slot);
+/* All descriptors of nt are the service's from the call on. */
+void svc_on_notify_take_fds(
+    struct service *s, uint32_t slot, const struct svc_notify *nt);
+void svc_on_timer(struct service *s, enum svc_timer which);
+void svc_on_match(struct service *s, uint32_t slot, uint32_t rule, const char *text);
+void svc_on_probe(
+    struct service *s, enum probe_use use, uint64_t id, bool ok, const char *text);
+/* init keeps (or no longer keeps) a descriptor of the unit. */
+void svc_on_stored(struct service *s, uint32_t id, const char *fdname);
+void svc_on_unstored(struct service *s, uint32_t id);
+
+/*
+ * ---- a new manager ----
+ * svc_restore first (or not at all, when nothing is remembered; same_boot false: the
+ * machine was started anew since), then the rows of init's replay by svc_on_slot,
+ * svc_on_started, svc_on_exit, svc_on_stored, then svc_adopt: catch up.  Between
+ * svc_restore_begin and svc_adopt nothing is done.  svc_on_slot with the slot of an
+ * invocation that is not the remembered one is adopted when nothing better is known,
+ * else its processes are ended and it is closed.
+ */
+void svc_restore_begin(struct service *s);
+void svc_restore(struct service *s, const struct svc_memory *m, bool same_boot);
+void svc_adopt(struct service *s);
+
+/* ---- questions ---- */
+const struct svc_memory *svc_memory(const struct service *s);
+const char *svc_unit(const struct service *s);
+enum svc_state svc_state(const struct service *s);
+enum svc_active svc_active(const struct service *s);
+/* There are processes, or a slot. */
+bool svc_has_slot(const struct service *s);
+/* Monotonic; 0: no restart is due. */
+uint64_t svc_next_restart_us(const struct service *s);
+/* Why it is in its state: never empty. "main process exited, status=3; restart in 5.2 s
+ * (2/5)" */
+const char *svc_why(const struct service *s);
+/* Kept descriptors: n of them, for LISTEN_FDS. */
+size_t svc_stored(const struct service *s, const uint32_t **ids, char *const **names);
+
+struct svc_health {
+	bool configured;
+	bool known; /* at least one answer */
+	bool ok;
+	uint32_t failures; /* in a row */
+	uint32_t successes;
+	uint64_t at_us; /* of the newest answer, monotonic */
+	const char *evidence;
+};
+void svc_health(const struct service *s, struct svc_health *out);
+
+/* Prints the table [state][event] (supd --explain=states). */
+void svc_explain(struct buf *out);
+/* Cells of the table that nobody decided: 0. */
+unsigned svc_undecided(void);
+/* How often an undecided cell or a broken invariant was met, in this process. */
+uint64_t svc_bugs(void);
+
+#endif

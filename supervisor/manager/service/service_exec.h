@@ -1,0 +1,59 @@
+/*
+ * service_exec: from a unit's configuration to what init and the child of init are told:
+ * the SLOT_OPEN of an invocation and the execution context of each of its processes.
+ *
+ * The environment is made in the order of man supd.unit(5): DefaultEnvironment= of
+ * supd.conf, the base (HOME USER LOGNAME SHELL PATH LANG TZ and what supd says of
+ * itself), PassEnvironment=, Environment=, EnvironmentFile=, then UnsetEnvironment=; what
+ * describes the call (MAINPID, SERVICE_RESULT, …) stands over all of it.
+ *
+ * Users and groups are looked up here, not in the child, so that a wrong name is a clear
+ * message; answers are kept until /etc/passwd or /etc/group change.  Look-ups through
+ * slow name services make the manager wait: a unit that names its user by number does
+ * none.
+ */
+#ifndef SUPD_MANAGER_SERVICE_SERVICE_EXEC_H
+#define SUPD_MANAGER_SERVICE_SERVICE_EXEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "manager/service/service.h"
+
+struct strv;
+struct supd_conf;
+struct unit_paths;
+
+/* What is the same for all services of an instance; the strings must outlive it. */
+struct svc_world {
+	const struct supd_conf *conf;
+	struct unit_paths *paths;
+	const char *root; /* path of the instance folder */
+	const char *run;  /* short path of the run folder */
+	bool want_cgroup; /* a cgroup can be made for each slot */
+	bool is_root;     /* supd may change users */
+	bool is_pid1;
+};
+
+/*
+ * Fills SLOT_OPEN for conf.  -1: why says it ("no such user: bob"), *status is the exit
+ * status that a child would have had (217 …).
+ */
+int svc_exec_open(const struct svc_world *w, const struct unit_conf *conf,
+    struct msg_slot_open *open, int *status, char *why, size_t size);
+
+/*
+ * The sealed context of a process, CLOEXEC, and its size.  -1: why says it.
+ */
+int svc_exec_spec(const struct svc_world *w, const struct service *s,
+    const struct svc_spawn *sp, uint64_t *spec_size, char *why, size_t size);
+
+/*
+ * The environment alone, for `show --resolved'; s may be NULL (nothing runs).
+ */
+int svc_exec_environment(const struct svc_world *w, const struct unit_conf *conf,
+    const struct service *s, const struct svc_spawn *sp, struct strv *env, char *why,
+    size_t size);
+
+#endif
