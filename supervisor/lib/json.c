@@ -697,10 +697,10 @@ jr_arr(const struct jv *obj, const char *key, const struct jv **out, struct json
 int
 jr_strv(const struct jv *obj, const char *key, struct strv *out, struct json_err *err)
 {
-	const struct jv *v = NULL;
+	const struct jv *v = jv_get(obj, key);
 
-	if (jr_arr(obj, key, &v, err) == -1)
-		return -1;
+	if (v == NULL || v->type != JV_ARRAY)
+		return refuse_type(err, obj, key, "an array of strings");
 	for (size_t i = 0; i < v->u.kids.n; i++) {
 		const struct jv *item = v->u.kids.v[i];
 
