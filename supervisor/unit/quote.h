@@ -1,0 +1,34 @@
+/*
+ * quote: words with quotes and backslashes, and their reverse.
+ */
+#ifndef SUPD_UNIT_QUOTE_H
+#define SUPD_UNIT_QUOTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf;
+
+enum quote_mode {
+	QUOTE_UNESCAPE, /* C escapes are resolved in quotes and outside */
+	QUOTE_RETAIN,   /* a backslash stays: names of units have \xHH */
+};
+
+/*
+ * Takes the next word from *P into WORD (cleared first).  Returns 1; 0 at the end; -1 if
+ * a quote is not closed or an escape makes a NUL: then *P is where it began and *WHY says
+ * what.  *UNKNOWN (may be NULL) gets the place of the first escape that means nothing; it
+ * is kept as it is.
+ */
+int quote_next(const char **p, enum quote_mode, struct buf *word, const char **unknown,
+    const char **why);
+
+/*
+ * Resolves the C escapes of TEXT into OUT; -1 as above.
+ */
+int quote_unescape(const char *text, struct buf *out, const char **why);
+
+/* Appends WORD so that quote_next gives it back. */
+void quote_append(struct buf *, const char *word);
+
+#endif
