@@ -41,9 +41,9 @@ SUPCTL_LAYERS := $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/% $(O)/super
 .PHONY: all run demo check unit e2e sim fuzz bench fmt lint man install uninstall static clean \
 	tests-build deps-build deps-check
 ifeq ($(VARIANT),release)
-all: build/supd build/supctl
+all: build/supd build/supctl build/extract
 else
-all: $(O)/supd $(O)/supctl
+all: $(O)/supd $(O)/supctl $(O)/extract
 endif
 
 # The two commands of README.
@@ -64,13 +64,17 @@ demo: deps-build
 unit sim e2e fuzz-corpus: tests-build
 	VARIANT=$(VARIANT) tests/run $(@:fuzz-corpus=fuzz)/
 
-build/supd build/supctl: build/%: $(O)/% FORCE
+build/supd build/supctl build/extract: build/%: $(O)/% FORCE
 	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
 FORCE:
 
 $(O)/supd: $(O)/supervisor/supd.o $(OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(O)/supctl: $(SUPCTL_OBJ) $(SUPCTL_LAYERS)
+	$(CC) $(LDFLAGS) -o $@ $^ -lyajl -lbsd
+
+# The extractor of the fleet in units/.
+$(O)/extract: $(O)/tools/fleet/extract.o $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/%,$(OBJ)))
 	$(CC) $(LDFLAGS) -o $@ $^ -lyajl -lbsd
 
 $(O)/%.o: %.c
