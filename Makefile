@@ -30,7 +30,7 @@ CFLAGS   += -std=c17 $(WARN) $(HARDEN) $(OPT_$(VARIANT))
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(filter -fsanitize% --coverage,$(OPT_$(VARIANT)))
 LIBS     := -lev -lyajl -lbsd
 
-LAYERS   := lib proto init logger unit journal manager boot
+LAYERS   := lib proto init logger unit journal manager
 SRC      := $(foreach l,$(LAYERS),$(shell find supervisor/$(l) -name '*.c' 2>/dev/null))
 OBJ      := $(SRC:%.c=$(O)/%.o)
 SUPCTL_SRC := $(wildcard tools/supctl/*.c)

@@ -16,13 +16,11 @@
 #include "proto/table.h"
 
 struct control;
-struct emitter;
-struct history;
+struct events;
 struct jobs;
 struct link;
 struct loop;
 struct loop_timer;
-struct metrics;
 struct ring;
 struct shutdown;
 struct store;
@@ -67,9 +65,7 @@ struct manager {
 	struct map units;         /* name or alias -> struct unit */
 	struct unit **slot_units; /* slot -> unit, NULL: free for us */
 	struct jobs *jobs;
-	struct emitter *events;
-	struct metrics *metrics;
-	struct history *history;
+	struct events *events;
 	struct store *store;
 	struct control *control;
 	struct link *link;

@@ -155,6 +155,8 @@ struct table {
 	char boot_id[40];
 	char root[TABLE_PATH_MAX]; /* path of the instance folder */
 	char run[TABLE_PATH_MAX];  /* path of the run folder, short */
+	/* Path of the instance's cgroup folder, for who revives it; empty: none. */
+	char cgroup[TABLE_PATH_MAX];
 	int32_t fd[FD_N];
 	int32_t init_pid;
 	uint64_t init_start_ticks;

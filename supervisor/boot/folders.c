@@ -1,0 +1,260 @@
+#include "boot/folders.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+#include "lib/log.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+
+enum { RUN_MODE = 0711, JOURNAL_MODE = 0750, STATE_MODE = 0700 };
+
+int
+folders_open_root(const char *root, bool create)
+{
+	int fd;
+
+	if (create && mkdir_p_at(AT_FDCWD, root, 0755) == -1) {
+		log_warn("%s: cannot make the instance folder", root);
+		return -1;
+	}
+	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		log_warn("%s: cannot open the instance folder", root);
+	return fd;
+}
+
+static void
+make_one(int root_fd, const char *root, const char *name, mode_t mode)
+{
+	struct stat st;
+
+	if (mkdirat(root_fd, name, mode) == 0) {
+		/* mkdir takes the umask away; these modes are promises. */
+		if (fchmodat(root_fd, name, mode, 0) == -1)
+			log_warn("%s/%s: chmod", root, name);
+		return;
+	}
+	if (errno != EEXIST) {
+		log_warn(
+		    "%s/%s: cannot be made; the services run without it", root, name);
+		return;
+	}
+	if (fstatat(root_fd, name, &st, 0) == -1 || !S_ISDIR(st.st_mode))
+		log_warnx(
+		    "%s/%s is not a folder; the services run without it", root, name);
+}
+
+void
+folders_make(int root_fd, const char *root)
+{
+	make_one(root_fd, root, "journal", JOURNAL_MODE);
+	make_one(root_fd, root, "state", STATE_MODE);
+}
+
+/* A folder below the tmpfs of this instance alone: named by its path, which is unique on
+ * a host, and hashed because it may be long. */
+static uint64_t
+hash_path(const char *s)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *s != '\0'; s++)
+		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static bool
+is_memory(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 &&
+	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
+/* Ours, and writable by nobody else. */
+static bool
+is_private(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* Opens dir, which must be private and on a tmpfs; made with mode when it is missing. */
+static int
+open_memory_folder(const char *dir, mode_t mode)
+{
+	int fd;
+
+	if (mkdir(dir, mode) == 0)
+		(void)chmod(dir, mode);
+	else if (errno != EEXIST)
+		return -1;
+	fd = open_dir_at(AT_FDCWD, dir);
+	if (fd == -1)
+		return -1;
+	if (!is_private(fd) || !is_memory(fd)) {
+		close(fd);
+		errno = EPERM;
+		return -1;
+	}
+	return fd;
+}
+
+/* The first place on a tmpfs that can be used: PARENT/HASH. */
+static int
+make_memory_folder(const char *root, char **path)
+{
+	const char *xdg = getenv("XDG_RUNTIME_DIR");
+	struct strv parents = { 0 };
+	int fd = -1;
+
+	if (geteuid() == 0)
+		strv_add(&parents, "/run/supd");
+	if (xdg != NULL && *xdg == '/' && strlen(xdg) < 40)
+		strv_addf(&parents, "%s/supd", xdg);
+	strv_addf(&parents, "/dev/shm/supd-%u", (unsigned)geteuid());
+	for (size_t i = 0; fd == -1 && i < parents.n; i++) {
+		char *dir;
+		int parent = open_memory_folder(parents.v[i], RUN_MODE);
+
+		if (parent == -1)
+			continue;
+		close(parent);
+		dir = xasprintf(
+		    "%s/%016llx", parents.v[i], (unsigned long long)hash_path(root));
+		fd = open_memory_folder(dir, RUN_MODE);
+		if (fd == -1)
+			free(dir);
+		else
+			*path = dir;
+	}
+	strv_free(&parents);
+	return fd;
+}
+
+/* What run/ leads to already.  A link is taken only when its target can be trusted. */
+static int
+open_present(int root_fd, const char *root, char **path)
+{
+	char target[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+	int fd;
+
+	if (fstatat(root_fd, "run", &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return -1;
+	if (!S_ISLNK(st.st_mode)) {
+		fd = open_dir_at(root_fd, "run");
+		if (fd != -1 && is_private(fd))
+			*path = xasprintf("%s/run", root);
+		else
+			fd_close(&fd);
+		return fd;
+	}
+	n = readlinkat(root_fd, "run", target, sizeof(target) - 1);
+	if (n <= 0 || st.st_uid != geteuid())
+		return -1;
+	target[n] = '\0';
+	fd = open_dir_at(root_fd, target);
+	if (fd == -1)
+		return -1;
+	if (target[0] != '/' || !is_private(fd) || !is_memory(fd)) {
+		close(fd);
+		return -1;
+	}
+	*path = xstrdup(target);
+	return fd;
+}
+
+/* The last resort: a plain folder on whatever holds the instance. */
+static int
+make_plain(int root_fd, const char *root, char **path)
+{
+	int fd;
+
+	if (mkdirat(root_fd, "run", RUN_MODE) == -1 && errno != EEXIST) {
+		log_warn("%s/run: cannot be made", root);
+		return -1;
+	}
+	fd = open_dir_at(root_fd, "run");
+	if (fd == -1 || !is_private(fd)) {
+		log_warnx("%s/run is not a folder of uid %u alone; remove it and start "
+			  "again",
+		    root, (unsigned)geteuid());
+		fd_close(&fd);
+		return -1;
+	}
+	*path = xasprintf("%s/run", root);
+	return fd;
+}
+
+static int
+open_run_locked(int root_fd, const char *root, char **path)
+{
+	int fd = open_present(root_fd, root, path);
+
+	if (fd != -1) {
+		if (!is_memory(fd))
+			log_warnx("%s is not on a tmpfs: supd may have to wait for its "
+				  "disk",
+			    *path);
+		return fd;
+	}
+	fd = make_memory_folder(root, path);
+	if (fd == -1) {
+		log_warnx("no tmpfs of our own was found below /run, XDG_RUNTIME_DIR or "
+			  "/dev/shm: run/ is a plain folder, and supd may have to wait "
+			  "for its disk");
+		return make_plain(root_fd, root, path);
+	}
+	if (symlink_atomic(root_fd, *path, "run") == -1) {
+		log_warn("%s/run: cannot link to %s; supctl will not find it there", root,
+		    *path);
+	}
+	return fd;
+}
+
+int
+folders_open_run(int root_fd, const char *root, char **path)
+{
+	static const char *const sub[] = { "fifo", "n" };
+	int fd;
+
+	/* Two that start at the same time must agree on the folder before either holds
+	 * the lock in it. */
+	if (flock(root_fd, LOCK_EX) == -1)
+		log_debug("%s: flock: %s", root, strerror(errno));
+	fd = open_run_locked(root_fd, root, path);
+	(void)flock(root_fd, LOCK_UN);
+	if (fd == -1)
+		return -1;
+	if (fchmod(fd, RUN_MODE) == -1)
+		log_warn("%s", *path);
+	for (size_t i = 0; i < sizeof(sub) / sizeof(sub[0]); i++) {
+		if (mkdirat(fd, sub[i], RUN_MODE) == -1 && errno != EEXIST) {
+			log_warn("%s/%s", *path, sub[i]);
+			fd_close(&fd);
+			free(*path);
+			*path = NULL;
+			return -1;
+		}
+		if (fchmodat(fd, sub[i], RUN_MODE, 0) == -1)
+			log_warn("%s/%s", *path, sub[i]);
+	}
+	return fd;
+}
