@@ -110,10 +110,11 @@ buf_consume(struct buf *b, size_t n)
 void
 buf_truncate(struct buf *b, size_t len)
 {
-	if (len >= b->len)
-		return;
-	b->len = len;
-	b->data[len] = '\0';
+	if (len < b->len)
+		b->len = len;
+	/* Always, to drop what was put into reserved room and never counted. */
+	if (b->data != NULL)
+		b->data[b->len] = '\0';
 }
 
 void

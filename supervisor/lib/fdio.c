@@ -581,10 +581,10 @@ remove_entry(struct removal *rm, int folder, const char *name, int depth)
 		errno = E2BIG;
 		return -1;
 	}
+	rm->left--;
 	is_dir = S_ISDIR(st.st_mode);
 	if (is_dir && remove_below(rm, folder, name, depth) == -1)
 		return -1;
-	rm->left--;
 	if (unlinkat(folder, name, is_dir ? AT_REMOVEDIR : 0) == -1 && errno != ENOENT)
 		return -1;
 	return 0;
