@@ -229,8 +229,9 @@ struct msg_settings {
 	uint64_t ping_us;         /* between two pings of a role */
 	uint64_t ping_timeout_us; /* silence after which it is killed */
 	uint64_t shutdown_us;     /* bound of the whole end, 0: none */
+	uint64_t backoff_max_us;  /* longest delay before a role is started again */
 	uint32_t on_exit_leave;
-	uint32_t pad;
+	uint32_t safe_mode_after; /* quick deaths of the manager */
 };
 
 struct msg_role {

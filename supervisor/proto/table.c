@@ -50,6 +50,8 @@ table_init(struct table *t, uint32_t nslots)
 		t->fd[i] = -1;
 	for (int i = 0; i < STORED_MAX; i++)
 		t->stored[i].fd = -1;
+	for (int i = 0; i < ROLE_N; i++)
+		t->role[i].chan_fd = -1;
 	for (uint32_t i = 0; i < nslots; i++)
 		slot_init(table_slot(t, i));
 	/* Last, so that a table half made is none. */
@@ -92,4 +94,56 @@ table_carry(struct table *t, uint32_t slot, unsigned stream, unsigned which)
 	uint64_t n = (uint64_t)slot * 4 + stream * 2 + which;
 
 	return (char *)t + t->carries_at + n * CARRY_BYTES;
+}
+
+/* Decimal number at p; the end. */
+static char *
+put_number(char *p, uint32_t n)
+{
+	char digits[10];
+	int len = 0;
+
+	do {
+		digits[len++] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	while (len > 0)
+		*p++ = digits[--len];
+	return p;
+}
+
+void
+table_cgroup_name(const struct table_slot *s, uint32_t slot, char *buf)
+{
+	/* Room for ".SLOT.GEN": a longer unit name is cut, the slot makes it unique. */
+	size_t n = strnlen(s->unit, NAME_MAX - 24);
+	char *p = buf + n;
+
+	memcpy(buf, s->unit, n);
+	*p++ = '.';
+	p = put_number(p, slot);
+	if (s->cgroup_gen > 0) {
+		*p++ = '.';
+		p = put_number(p, s->cgroup_gen);
+	}
+	*p = '\0';
+}
+
+bool
+table_proc_claim(struct table_proc *p, int32_t pid)
+{
+	int32_t old = 0;
+
+	return __atomic_compare_exchange_n(
+		   &p->pid, &old, pid, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) ||
+	       old == pid;
+}
+
+bool
+table_proc_give_up(struct table_proc *p)
+{
+	int32_t old = 0;
+
+	return __atomic_compare_exchange_n(
+	    &p->pid, &old, -1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }

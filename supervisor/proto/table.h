@@ -12,6 +12,7 @@
 #define SUPD_PROTO_TABLE_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "proto/msg.h"
@@ -22,6 +23,7 @@ enum {
 	CARRY_BYTES = 65536, /* longest unfinished line that can be kept */
 	STORED_MAX = 1024,   /* descriptors kept for services */
 	TABLE_PATH_MAX = 4096,
+	TABLE_SIGNALS = 65, /* by number */
 };
 
 /* Descriptors that init keeps over its own re-exec, by name; -1: none. */
@@ -110,7 +112,10 @@ struct table_slot {
 	uint32_t told;        /* the manager has seen SLOT */
 	uint32_t told_logger; /* LOG_OPEN (1), LOG_CLOSE (2) were sent */
 	uint32_t want_notify, want_cgroup, has_cgroup, watch_empty, told_empty;
-	int32_t open_err; /* SLOT_OPEN failed with this errno */
+	uint32_t log_done;   /* the logger has finished it */
+	uint32_t owed_done;  /* free, and the manager has not heard of it yet */
+	uint32_t cgroup_gen; /* part of the folder's name, see table_cgroup_name */
+	int32_t open_err;    /* SLOT_OPEN failed with this errno, told by SLOT */
 	int32_t uid, gid;
 	int32_t fd_out, fd_err, fd_notify, fd_cgroup, fd_events;
 	uint64_t fifo_dev, fifo_ino[2];
@@ -131,9 +136,17 @@ struct table_stored {
 
 struct table_role {
 	int32_t pid;
+	int32_t chan_fd; /* init's end of the channel, -1: none */
 	uint64_t start_ticks;
 	uint32_t restarts;
 	uint32_t quick_deaths;
+};
+
+/* A signal that supd got and the manager has not heard of yet. */
+struct table_signal {
+	uint32_t count;
+	int32_t pid;
+	uint32_t uid;
 };
 
 /* The logger's batch in flight (DESIGN 5); it handles one at a time. */
@@ -157,6 +170,7 @@ struct table {
 	char run[TABLE_PATH_MAX];  /* path of the run folder, short */
 	/* Path of the instance's cgroup folder, for who revives it; empty: none. */
 	char cgroup[TABLE_PATH_MAX];
+	char exe[TABLE_PATH_MAX]; /* path of the binary, for MSG_REEXEC */
 	int32_t fd[FD_N];
 	int32_t init_pid;
 	uint64_t init_start_ticks;
@@ -169,6 +183,9 @@ struct table {
 	uint64_t nofile_soft_orig, nofile_hard_orig;
 	uint64_t orphans;
 	struct table_role role[ROLE_N];
+	uint32_t halting; /* the end has begun: 1 + enum halt_how */
+	int32_t halt_status;
+	struct table_signal signal[TABLE_SIGNALS];
 	struct msg_settings settings;
 	struct msg_log_settings log_settings;
 	struct table_intent intent;
@@ -182,6 +199,13 @@ void table_init(struct table *t, uint32_t nslots);
 /* Why this build cannot use the mapped file of total_bytes, or NULL when it can. */
 const char *table_invalid(const struct table *t, uint64_t total_bytes);
 struct table_slot *table_slot(struct table *t, uint32_t i);
+/* Name of the slot's cgroup folder below FD_CGROUP, into buf of NAME_MAX + 1 bytes. */
+void table_cgroup_name(const struct table_slot *s, uint32_t slot, char *buf);
+/* TPROC_FORKING is resolved by exactly one of these two (the child may be slow, and init
+ * may die meanwhile): the child claims the entry with its pid before it goes on, or who
+ * recovers the table gives it up, and the child, when there is one, ends.  True: done. */
+bool table_proc_claim(struct table_proc *p, int32_t pid);
+bool table_proc_give_up(struct table_proc *p);
 /* The carry of a stream: which is 0 or 1. */
 char *table_carry(struct table *t, uint32_t slot, unsigned stream, unsigned which);
 
