@@ -16,11 +16,13 @@
 #include "proto/table.h"
 
 struct control;
-struct events;
+struct emitter;
+struct history;
 struct jobs;
 struct link;
 struct loop;
 struct loop_timer;
+struct metrics;
 struct ring;
 struct shutdown;
 struct store;
@@ -65,7 +67,9 @@ struct manager {
 	struct map units;         /* name or alias -> struct unit */
 	struct unit **slot_units; /* slot -> unit, NULL: free for us */
 	struct jobs *jobs;
-	struct events *events;
+	struct emitter *events;
+	struct metrics *metrics;
+	struct history *history;
 	struct store *store;
 	struct control *control;
 	struct link *link;

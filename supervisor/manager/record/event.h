@@ -22,9 +22,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct events;
-struct jv;
+struct emitter;
 struct jw;
+struct loop;
 struct metrics;
 struct ring;
 
@@ -77,67 +77,72 @@ int event_level_parse(const char *name);
 
 /*
  * ring may be NULL (tests): then nothing is journalled.  wake_fd, an eventfd or -1, tells
- * the logger that the ring has lines.  Counters go to metrics.  The first event gets
- * seq_written of the ring plus one; see events_set_seq.
+ * the logger that the ring has lines; with a loop (may be NULL) once in a round of it.
+ * Counters go to metrics.  The first event gets seq_written of the ring plus one; see
+ * emitter_set_seq.
  */
-struct events *events_new(struct ring *ring, int wake_fd, struct metrics *metrics);
-void events_free(struct events *ev);
+struct emitter *emitter_new(
+    struct loop *loop, struct ring *ring, int wake_fd, struct metrics *metrics);
+void emitter_free(struct emitter *ev);
 
 /* Begins an event.  unit may be NULL, invocation may be NULL (or 16 bytes). */
 void event_begin(
-    struct events *ev, enum event_id id, const char *unit, const uint8_t *invocation);
+    struct emitter *ev, enum event_id id, const char *unit, const uint8_t *invocation);
 /* Fields, in the order of calls.  NULL text writes null. */
-void event_str(struct events *ev, const char *key, const char *value);
-void event_strn(struct events *ev, const char *key, const char *value, size_t n);
-void event_strf(struct events *ev, const char *key, const char *fmt, ...)
+void event_str(struct emitter *ev, const char *key, const char *value);
+void event_strn(struct emitter *ev, const char *key, const char *value, size_t n);
+void event_strf(struct emitter *ev, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void event_int(struct events *ev, const char *key, int64_t value);
-void event_bool(struct events *ev, const char *key, bool value);
-void event_null(struct events *ev, const char *key);
+void event_int(struct emitter *ev, const char *key, int64_t value);
+void event_bool(struct emitter *ev, const char *key, bool value);
+void event_null(struct emitter *ev, const char *key);
 /* Microseconds; a sample of the histogram of that field name, if there is one. */
-void event_us(struct events *ev, const char *key, uint64_t us);
+void event_us(struct emitter *ev, const char *key, uint64_t us);
 /*
  * The writer of the event being made, to add an object or array; NULL while the event is
  * muted (a trace row without trace on).
  */
-struct jw *event_jw(struct events *ev);
+struct jw *event_jw(struct emitter *ev);
 /* Ends it; returns its seq, 0 if it was muted. */
-uint64_t event_end(struct events *ev);
-/* The same for a person's wish: the logger makes it durable, events_wish_stored tells
+uint64_t event_end(struct emitter *ev);
+/* The same for a person's wish: the logger makes it durable, emitter_wish_stored tells
  * when. */
-uint64_t event_end_wish(struct events *ev);
+uint64_t event_end_wish(struct emitter *ev);
 
 /* Trace rows are emitted (not only counted) while on. */
-void events_set_trace(struct events *ev, bool on);
-bool events_trace(const struct events *ev);
+void emitter_set_trace(struct emitter *ev, bool on);
+bool emitter_trace(const struct emitter *ev);
 
 /* The newest seq given out. */
-uint64_t events_seq(const struct events *ev);
+uint64_t emitter_seq(const struct emitter *ev);
 /* Restore: the next event will get at least seq + 1. */
-void events_set_seq(struct events *ev, uint64_t seq);
+void emitter_set_seq(struct emitter *ev, uint64_t seq);
 /* Lines that found no room in the ring since it was made. */
-uint64_t events_dropped(const struct events *ev);
+uint64_t emitter_dropped(const struct emitter *ev);
 /* All up to here are in the journal file. */
-uint64_t events_stored(const struct events *ev);
+uint64_t emitter_stored(const struct emitter *ev);
 /* All wishes up to here are on the disk. */
-uint64_t events_wish_stored(const struct events *ev);
+uint64_t emitter_wish_stored(const struct emitter *ev);
 
 /* The one receiver of each event, after it is in the ring (the control socket). */
-void events_set_sink(struct events *ev, event_sink *fn, void *arg);
+void emitter_set_sink(struct emitter *ev, event_sink *fn, void *arg);
 /* Another one, for the snapshot's timer and the messages on a terminal. */
-void events_set_watch(struct events *ev, event_sink *fn, void *arg);
+void emitter_set_watch(struct emitter *ev, event_sink *fn, void *arg);
 
 /*
- * The last events are kept in memory, so that a subscriber can resume.  events_oldest is
- * the seq of the oldest kept one (seq + 1 when there is none); events_replay gives all
+ * The last events are kept in memory, so that a subscriber can resume.  emitter_oldest is
+ * the seq of the oldest kept one (seq + 1 when there is none); emitter_replay gives all
  * kept ones after since, in order.
  */
-uint64_t events_oldest(const struct events *ev);
-void events_replay(const struct events *ev, uint64_t since, event_sink *fn, void *arg);
-/* Restore: a line of an earlier manager goes to the kept ones, in order of seq. */
-void events_keep(struct events *ev, const char *line, size_t len);
+uint64_t emitter_oldest(const struct emitter *ev);
+void emitter_replay(const struct emitter *ev, uint64_t since, event_sink *fn, void *arg);
+/* Restore: a line of an earlier manager, without newline; kept when its seq is newer
+ * than the newest kept one. */
+void emitter_keep(struct emitter *ev, const struct event_view *v);
+/* Counters and histograms; never NULL. */
+struct metrics *emitter_metrics(const struct emitter *ev);
 
 /* For tests: aborts on a field that event.def does not name. */
-void events_set_check(struct events *ev, bool on);
+void emitter_set_check(struct emitter *ev, bool on);
 
 #endif

@@ -21,7 +21,7 @@
 
 #include "lib/map.h"
 
-struct events;
+struct emitter;
 struct history;
 struct jv;
 struct jw;
@@ -62,12 +62,12 @@ struct store_memory {
 typedef void store_collect(void *arg, struct jw *w);
 
 /*
- * A sealed memfd of the snapshot as of events_seq; -1 with errno.  memories and wishes
+ * A sealed memfd of the snapshot as of emitter_seq; -1 with errno.  memories and wishes
  * write members into an open object: units and their memories, units and their last
  * wishes (objects as in the wish event: what, who, undo, ts, and enable apart with the
  * key "UNIT#enable").
  */
-int store_snapshot(const struct events *ev, const struct metrics *metrics,
+int store_snapshot(const struct emitter *ev, const struct metrics *metrics,
     const struct history *history, store_collect *memories, store_collect *wishes,
     void *arg, size_t *size);
 
@@ -83,13 +83,13 @@ const struct store_unit *store_unit(const struct store_memory *mem, const char *
  * given to ev, its seq is set.  root_fd is the instance folder.  Never fails.
  */
 void store_restore(struct store_memory *mem, int root_fd, const struct ring *ring,
-    struct events *ev, struct metrics *metrics, struct history *history);
+    struct emitter *ev, struct metrics *metrics, struct history *history);
 
 /* The steps of it, each on bytes from anywhere; for tests and the fuzzer. */
 int store_read_snapshot(struct store_memory *mem, struct metrics *metrics,
     struct history *history, const char *data, size_t len, char *err, size_t err_size);
 /* One line of the journal, the ring or the wishes file; 0, or -1: not an event. */
-int store_read_event(struct store_memory *mem, struct events *ev, struct metrics *metrics,
-    struct history *history, const char *line, size_t len);
+int store_read_event(struct store_memory *mem, struct emitter *ev,
+    struct metrics *metrics, struct history *history, const char *line, size_t len);
 
 #endif

@@ -1,0 +1,335 @@
+/*
+ * history: a small ring of runs for each unit that ever ran.
+ */
+#include "manager/record/history.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "lib/map.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "proto/msg.h"
+
+enum { HISTORY_UNITS = 20000 }; /* bound of what restore may make us remember */
+
+/* newest is the index of the newest run; n of them count. */
+struct runs {
+	size_t newest;
+	size_t n;
+	size_t cap; /* 1, then HISTORY_RUNS: most units run once */
+	struct history_run *run;
+};
+
+struct history {
+	struct map units; /* name to struct runs */
+};
+
+static void
+free_runs(void *p)
+{
+	struct runs *r = p;
+
+	if (r == NULL)
+		return;
+	free(r->run);
+	free(r);
+}
+
+struct history *
+history_new(void)
+{
+	return xcalloc(1, sizeof(struct history));
+}
+
+void
+history_free(struct history *h)
+{
+	if (h == NULL)
+		return;
+	map_clear(&h->units, free_runs);
+	free(h);
+}
+
+void
+history_forget(struct history *h, const char *unit)
+{
+	free_runs(map_del(&h->units, unit));
+}
+
+static struct history_run *
+run_at(const struct runs *r, size_t i)
+{
+	return r == NULL || i >= r->n ? NULL : &r->run[(r->newest + r->cap - i) % r->cap];
+}
+
+/* A zeroed run that is the unit's newest; NULL when there are too many units. */
+static struct history_run *
+add_run(struct history *h, const char *unit)
+{
+	struct runs *r = map_get(&h->units, unit);
+
+	if (r == NULL) {
+		if (h->units.n >= HISTORY_UNITS)
+			return NULL;
+		r = xcalloc(1, sizeof(*r));
+		r->cap = 1;
+		r->run = xcalloc(1, sizeof(*r->run));
+		map_set(&h->units, unit, r);
+	}
+	if (r->n == 1 && r->cap == 1) {
+		r->run = xreallocarray(r->run, HISTORY_RUNS, sizeof(*r->run));
+		r->cap = HISTORY_RUNS;
+	}
+	if (r->n > 0)
+		r->newest = (r->newest + 1) % r->cap;
+	if (r->n < r->cap)
+		r->n++;
+	memset(&r->run[r->newest], 0, sizeof(*r->run));
+	return &r->run[r->newest];
+}
+
+static void
+set_text(char *dst, size_t size, const char *src)
+{
+	strlcpy(dst, src == NULL ? "" : src, size);
+}
+
+void
+history_started(struct history *h, const char *unit, const char *ref,
+    const uint8_t *invocation, int32_t pid, uint64_t wall_us)
+{
+	struct history_run *run = run_at(map_get(&h->units, unit), 0);
+
+	/* Told twice (after a replay): the same run. */
+	if (run == NULL || run->pid != pid || run->how != 0 || strcmp(run->ref, ref) != 0)
+		run = add_run(h, unit);
+	if (run == NULL)
+		return;
+	set_text(run->ref, sizeof(run->ref), ref);
+	if (invocation != NULL)
+		memcpy(run->invocation, invocation, sizeof(run->invocation));
+	run->pid = pid;
+	run->wall_start_us = wall_us;
+}
+
+void
+history_ended(struct history *h, const char *unit, const char *ref,
+    const uint8_t *invocation, int32_t pid, int32_t how, int32_t status, uint64_t wall_us,
+    uint64_t duration_us)
+{
+	struct history_run *run = run_at(map_get(&h->units, unit), 0);
+
+	/* An end that is told again after a replay changes nothing. */
+	if (run != NULL && run->how != 0 && run->pid == pid &&
+	    strcmp(run->ref, ref) == 0 && run->wall_end_us == wall_us)
+		return;
+	if (run == NULL || run->pid != pid || run->how != 0) {
+		history_started(h, unit, ref, invocation, pid,
+		    wall_us > duration_us ? wall_us - duration_us : 0);
+		run = run_at(map_get(&h->units, unit), 0);
+	}
+	if (run == NULL)
+		return;
+	run->wall_end_us = wall_us;
+	run->duration_us = duration_us;
+	run->how = how;
+	run->status = status;
+}
+
+void
+history_result(struct history *h, const char *unit, const char *result)
+{
+	struct history_run *run = run_at(map_get(&h->units, unit), 0);
+
+	if (run != NULL)
+		set_text(run->result, sizeof(run->result), result);
+}
+
+const struct history_run *
+history_run(const struct history *h, const char *unit, size_t i)
+{
+	return run_at(map_get(&h->units, unit), i);
+}
+
+static const char *const how_names[] = {
+	[EXIT_EXITED] = "exited",
+	[EXIT_KILLED] = "killed",
+	[EXIT_DUMPED] = "dumped",
+	[EXIT_UNKNOWN] = "unknown",
+	[EXIT_NOT_STARTED] = "not-started",
+};
+
+const char *
+history_how_name(int32_t how)
+{
+	return how < EXIT_EXITED || how > EXIT_NOT_STARTED ? "unknown" : how_names[how];
+}
+
+/* ---- snapshot ---- */
+
+static void
+write_run(const struct history_run *run, struct jw *w)
+{
+	char hex[33];
+
+	for (size_t i = 0; i < sizeof(run->invocation); i++)
+		snprintf(hex + 2 * i, 3, "%02x", run->invocation[i]);
+	jw_arr(w);
+	jw_str(w, run->ref);
+	jw_str(w, hex);
+	jw_i64(w, run->pid);
+	jw_u64(w, run->wall_start_us);
+	jw_u64(w, run->wall_end_us);
+	jw_u64(w, run->duration_us);
+	jw_i64(w, run->how);
+	jw_i64(w, run->status);
+	jw_str(w, run->result);
+	jw_end(w);
+}
+
+void
+history_write_json(const struct history *h, struct jw *w)
+{
+	const char *name;
+	void *value;
+	size_t it = 0;
+
+	jw_obj(w);
+	while (map_next(&h->units, &it, &name, &value)) {
+		const struct runs *r = value;
+
+		jw_kv_arr(w, name);
+		for (size_t i = r->n; i > 0; i--)
+			write_run(run_at(r, i - 1), w);
+		jw_end(w);
+	}
+	jw_end(w);
+}
+
+static int
+hex_value(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool
+parse_invocation(uint8_t dst[16], const char *hex)
+{
+	if (hex == NULL || strlen(hex) != 32)
+		return false;
+	for (size_t i = 0; i < 16; i++) {
+		int a = hex_value(hex[2 * i]), b = hex_value(hex[2 * i + 1]);
+
+		if (a < 0 || b < 0)
+			return false;
+		dst[i] = (uint8_t)(a << 4 | b);
+	}
+	return true;
+}
+
+static uint64_t
+u64_at(const struct jv *arr, size_t i)
+{
+	int64_t v = jv_i64(jv_at(arr, i), 0);
+
+	return v < 0 ? 0 : (uint64_t)v;
+}
+
+static int32_t
+i32_at(const struct jv *arr, size_t i)
+{
+	int64_t v = jv_i64(jv_at(arr, i), 0);
+
+	return v < INT32_MIN || v > INT32_MAX ? 0 : (int32_t)v;
+}
+
+static void
+read_run(struct history *h, const char *unit, const struct jv *v)
+{
+	struct history_run *run;
+
+	if (jv_type(v) != JV_ARRAY || jv_count(v) < 9)
+		return;
+	run = add_run(h, unit);
+	if (run == NULL)
+		return;
+	set_text(run->ref, sizeof(run->ref), jv_str(jv_at(v, 0), ""));
+	parse_invocation(run->invocation, jv_str(jv_at(v, 1), ""));
+	run->pid = i32_at(v, 2);
+	run->wall_start_us = u64_at(v, 3);
+	run->wall_end_us = u64_at(v, 4);
+	run->duration_us = u64_at(v, 5);
+	run->how = i32_at(v, 6);
+	run->status = i32_at(v, 7);
+	set_text(run->result, sizeof(run->result), jv_str(jv_at(v, 8), ""));
+}
+
+void
+history_read_json(struct history *h, const struct jv *v)
+{
+	if (jv_type(v) != JV_OBJECT)
+		return;
+	for (size_t i = 0; i < jv_count(v); i++) {
+		const struct jv *runs = jv_at(v, i);
+
+		for (size_t j = 0; jv_type(runs) == JV_ARRAY && j < jv_count(runs); j++)
+			read_run(h, jv_key_at(v, i), jv_at(runs, j));
+	}
+}
+
+static int32_t
+how_by_name(const char *name)
+{
+	for (int32_t how = EXIT_EXITED; how <= EXIT_NOT_STARTED; how++)
+		if (strcmp(how_names[how], name) == 0)
+			return how;
+	return EXIT_UNKNOWN;
+}
+
+/* The number of "SIGTERM"; 0 when it is none. */
+static int32_t
+signal_by_name(const char *name)
+{
+	for (int s = 1; s < 65; s++) {
+		const char *abbrev = sigabbrev_np(s);
+
+		if (abbrev != NULL && strncmp(name, "SIG", 3) == 0 &&
+		    strcmp(name + 3, abbrev) == 0)
+			return s;
+	}
+	return 0;
+}
+
+void
+history_event(struct history *h, const struct jv *event)
+{
+	const char *name = jv_str(jv_get(event, "event"), "");
+	const char *unit = jv_str(jv_get(event, "unit"), NULL);
+	const char *ref = jv_str(jv_get(event, "ref"), "");
+	const char *kind = jv_str(jv_get(event, "kind"), "");
+	int64_t pid = jv_i64(jv_get(event, "pid"), 0);
+	uint8_t invocation[16] = { 0 };
+	uint64_t wall_us;
+
+	if (unit == NULL || strcmp(kind, "main") != 0 || pid < 0 || pid > INT32_MAX ||
+	    clock_parse(jv_str(jv_get(event, "ts"), ""), &wall_us) == -1)
+		return;
+	parse_invocation(invocation, jv_str(jv_get(event, "invocation"), NULL));
+	if (strcmp(name, "exec") == 0) {
+		history_started(h, unit, ref, invocation, (int32_t)pid, wall_us);
+	} else if (strcmp(name, "exit") == 0) {
+		int64_t ms = jv_i64(jv_get(event, "duration_ms"), 0);
+		int64_t code = jv_i64(jv_get(event, "exit_code"), -1);
+		int32_t status =
+		    code >= 0 && code < 256
+			? (int32_t)code
+			: signal_by_name(jv_str(jv_get(event, "signal"), ""));
+
+		history_ended(h, unit, ref, invocation, (int32_t)pid,
+		    how_by_name(jv_str(jv_get(event, "how"), "")), status, wall_us,
+		    ms < 0 || ms > INT64_MAX / 1000 ? 0 : (uint64_t)ms * 1000);
+	}
+}

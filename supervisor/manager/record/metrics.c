@@ -1,0 +1,297 @@
+/*
+ * metrics: counters and histograms.  See
+ * https://prometheus.io/docs/instrumenting/exposition_formats/ for the text format.
+ */
+#include "manager/record/metrics.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/json.h"
+#include "lib/utf8.h"
+#include "lib/xalloc.h"
+
+struct bucket {
+	uint64_t us;
+	const char *le; /* seconds, as it stands in the text */
+};
+
+static const struct bucket buckets[] = {
+	{ 500, "0.0005" },
+	{ 1000, "0.001" },
+	{ 2500, "0.0025" },
+	{ 5000, "0.005" },
+	{ 10000, "0.01" },
+	{ 25000, "0.025" },
+	{ 50000, "0.05" },
+	{ 100000, "0.1" },
+	{ 250000, "0.25" },
+	{ 500000, "0.5" },
+	{ 1000000, "1" },
+	{ 2500000, "2.5" },
+	{ 5000000, "5" },
+	{ 10000000, "10" },
+	{ 30000000, "30" },
+	{ 60000000, "60" },
+	{ 300000000, "300" },
+	{ 3600000000, "3600" },
+	{ 86400000000, "86400" },
+};
+
+enum { NBUCKETS = sizeof(buckets) / sizeof(buckets[0]) };
+
+struct histogram {
+	uint64_t in[NBUCKETS + 1]; /* not cumulated; the last one is beyond all */
+	uint64_t count;
+	uint64_t sum_us;
+};
+
+struct metrics {
+	uint64_t counter[EVENT_ID_MAX];
+	struct histogram histogram[HISTOGRAM_MAX];
+};
+
+struct histogram_def {
+	const char *name;
+	const char *field;
+	const char *help;
+};
+
+static const struct histogram_def defs[HISTOGRAM_MAX] = {
+#define HISTOGRAM(id, NAME, nm, fl, hp) [id] = { .name = nm, .field = fl, .help = hp },
+#include "manager/record/event.def"
+};
+
+struct metrics *
+metrics_new(void)
+{
+	return xcalloc(1, sizeof(struct metrics));
+}
+
+void
+metrics_free(struct metrics *m)
+{
+	free(m);
+}
+
+void
+metrics_count(struct metrics *m, enum event_id id)
+{
+	if (event_def(id) != NULL)
+		m->counter[id]++;
+}
+
+uint64_t
+metrics_counter(const struct metrics *m, enum event_id id)
+{
+	return event_def(id) == NULL ? 0 : m->counter[id];
+}
+
+void
+metrics_sample(struct metrics *m, const char *field, uint64_t us)
+{
+	for (size_t i = 0; i < HISTOGRAM_MAX; i++) {
+		struct histogram *h = &m->histogram[i];
+		size_t b = 0;
+
+		if (defs[i].field == NULL || strcmp(defs[i].field, field) != 0)
+			continue;
+		while (b < NBUCKETS && us > buckets[b].us)
+			b++;
+		h->in[b]++;
+		h->count++;
+		h->sum_us += us;
+		return;
+	}
+}
+
+uint64_t
+metrics_samples(const struct metrics *m, enum histogram_id id)
+{
+	return (size_t)id < HISTOGRAM_MAX ? m->histogram[id].count : 0;
+}
+
+/* ---- text ---- */
+
+/* Help texts escape backslash and newline, label values the quote too. */
+static void
+add_escaped(struct buf *out, const char *s, bool quote)
+{
+	struct buf clean = { 0 };
+
+	utf8_clean(&clean, s, strlen(s));
+	for (const char *p = buf_str(&clean); *p != '\0'; p++) {
+		if (*p == '\n') {
+			buf_adds(out, "\\n");
+			continue;
+		}
+		if (*p == '\\' || (quote && *p == '"'))
+			buf_addc(out, '\\');
+		buf_addc(out, *p);
+	}
+	buf_free(&clean);
+}
+
+void
+metrics_text_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_addf(out, "# HELP %s ", name);
+	add_escaped(out, help, false);
+	buf_addf(out, "\n# TYPE %s %s\n", name, type);
+}
+
+void
+metrics_text_sample(
+    struct buf *out, const char *name, const char *const *labels, double value)
+{
+	buf_adds(out, name);
+	for (size_t i = 0; labels != NULL && labels[i] != NULL; i += 2) {
+		buf_addf(out, "%c%s=\"", i == 0 ? '{' : ',', labels[i]);
+		add_escaped(out, labels[i + 1], true);
+		buf_addc(out, '"');
+	}
+	if (labels != NULL && labels[0] != NULL)
+		buf_addc(out, '}');
+	buf_addf(out, " %.17g\n", value);
+}
+
+static void
+write_histogram(const struct histogram *h, const struct histogram_def *d, struct buf *out)
+{
+	char name[64];
+	uint64_t sum = 0;
+
+	snprintf(name, sizeof(name), "supd_%s_seconds", d->name);
+	metrics_text_head(out, name, "histogram", d->help);
+	for (size_t b = 0; b < NBUCKETS; b++) {
+		sum += h->in[b];
+		buf_addf(
+		    out, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name, buckets[b].le, sum);
+	}
+	buf_addf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, h->count);
+	buf_addf(out, "%s_sum %" PRIu64 ".%06" PRIu64 "\n", name, h->sum_us / 1000000,
+	    h->sum_us % 1000000);
+	buf_addf(out, "%s_count %" PRIu64 "\n", name, h->count);
+}
+
+void
+metrics_write_text(const struct metrics *m, struct buf *out)
+{
+	metrics_text_head(
+	    out, "supd_events_total", "counter", "Events by name, see supd.events(7).");
+	for (size_t id = 0; id < EVENT_ID_MAX; id++) {
+		const struct event_def *d = event_def((enum event_id)id);
+
+		if (d != NULL)
+			buf_addf(out,
+			    "supd_events_total{event=\"%s\",level=\"%s\"} %" PRIu64 "\n",
+			    d->name, event_level_name(d->level), m->counter[id]);
+	}
+	for (size_t i = 0; i < HISTOGRAM_MAX; i++)
+		if (defs[i].name != NULL)
+			write_histogram(&m->histogram[i], &defs[i], out);
+}
+
+/* ---- snapshot ---- */
+
+void
+metrics_write_json(const struct metrics *m, struct jw *w)
+{
+	char key[24];
+
+	jw_obj(w);
+	jw_kv_obj(w, "counters");
+	for (size_t id = 0; id < EVENT_ID_MAX; id++) {
+		if (m->counter[id] == 0)
+			continue;
+		snprintf(key, sizeof(key), "%zu", id);
+		jw_kv_u64(w, key, m->counter[id]);
+	}
+	jw_end(w);
+	jw_kv_obj(w, "histograms");
+	for (size_t i = 0; i < HISTOGRAM_MAX; i++) {
+		const struct histogram *h = &m->histogram[i];
+
+		if (h->count == 0)
+			continue;
+		snprintf(key, sizeof(key), "%zu", i);
+		jw_kv_obj(w, key);
+		jw_kv_u64(w, "sum_us", h->sum_us);
+		jw_kv_arr(w, "in");
+		for (size_t b = 0; b <= NBUCKETS; b++)
+			jw_u64(w, h->in[b]);
+		jw_end(w);
+		jw_end(w);
+	}
+	jw_end(w);
+	jw_end(w);
+}
+
+/* A key of the snapshot as an index below max; -1 when it is none. */
+static int
+parse_key(const char *key, int max)
+{
+	char *end;
+	long v = strtol(key, &end, 10);
+
+	return *key < '0' || *key > '9' || *end != '\0' || v >= max ? -1 : (int)v;
+}
+
+static void
+read_histogram(struct histogram *h, const struct jv *v)
+{
+	const struct jv *in = jv_get(v, "in");
+	struct histogram got = { 0 };
+	int64_t sum = jv_i64(jv_get(v, "sum_us"), -1);
+
+	/* A build with other buckets left this: begin anew rather than lie. */
+	if (jv_type(in) != JV_ARRAY || jv_count(in) != NBUCKETS + 1 || sum < 0)
+		return;
+	for (size_t b = 0; b <= NBUCKETS; b++) {
+		int64_t n = jv_i64(jv_at(in, b), -1);
+
+		if (n < 0 || (uint64_t)n > UINT64_MAX - got.count)
+			return;
+		got.in[b] = (uint64_t)n;
+		got.count += (uint64_t)n;
+	}
+	got.sum_us = (uint64_t)sum;
+	*h = got;
+}
+
+void
+metrics_read_json(struct metrics *m, const struct jv *v)
+{
+	const struct jv *c = jv_get(v, "counters"), *h = jv_get(v, "histograms");
+
+	for (size_t i = 0; jv_type(c) == JV_OBJECT && i < jv_count(c); i++) {
+		int id = parse_key(jv_key_at(c, i), EVENT_ID_MAX);
+		int64_t n = jv_i64(jv_at(c, i), -1);
+
+		if (id > 0 && n >= 0 && event_def((enum event_id)id) != NULL)
+			m->counter[id] = (uint64_t)n;
+	}
+	for (size_t i = 0; jv_type(h) == JV_OBJECT && i < jv_count(h); i++) {
+		int id = parse_key(jv_key_at(h, i), HISTOGRAM_MAX);
+
+		if (id > 0)
+			read_histogram(&m->histogram[id], jv_at(h, i));
+	}
+}
+
+void
+metrics_count_past(struct metrics *m, enum event_id id, const struct jv *event)
+{
+	metrics_count(m, id);
+	for (size_t i = 0; i < HISTOGRAM_MAX; i++) {
+		const struct jv *v;
+
+		if (defs[i].field == NULL)
+			continue;
+		v = jv_get(event, defs[i].field);
+		if (jv_type(v) == JV_INT && jv_i64(v, -1) >= 0)
+			metrics_sample(m, defs[i].field, (uint64_t)jv_i64(v, 0));
+	}
+}
