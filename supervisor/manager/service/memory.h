@@ -105,9 +105,10 @@ struct svc_memory {
 	uint32_t backoff;  /* steps of RestartSteps= taken */
 	uint64_t limit_begin_us;
 	uint32_t limit_count;
-	bool forbid_restart; /* stopped on purpose */
-	bool then_start;     /* the stop of a restart: it comes up again */
-	bool fresh_start;    /* a person asked: counters were cleared */
+	bool forbid_restart;   /* stopped on purpose */
+	bool restart_deferred; /* due as soon as the slot is empty */
+	bool then_start;       /* the stop of a restart: it comes up again */
+	bool fresh_start;      /* a person asked: counters were cleared */
 
 	/* What the service said of itself. */
 	bool ready;    /* READY=1 or the Ready*= lines, of this start */
@@ -118,8 +119,8 @@ struct svc_memory {
 	uint32_t access; /* NOTIFYACCESS=: enum notify_access + 1, 0: as in the file */
 	char status[SVC_STATUS_MAX];
 	uint64_t ready_mask; /* which Ready*= lines held already */
-	uint64_t extend_us;  /* EXTEND_TIMEOUT_USEC=: not before this time */
 	uint64_t hard_us;    /* the limit of the state as the file has it */
+	uint64_t runtime_us; /* RuntimeMaxSec= as the file has it */
 
 	/* Signals of the stop. */
 	uint32_t stop_step; /* of StopSequence= */

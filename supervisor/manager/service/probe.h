@@ -25,7 +25,7 @@ typedef void probe_fn(void *arg, bool ok, const char *text);
  * after it.
  */
 struct probe *probe_new(struct loop *l, const struct probe_conf *conf,
-    uint64_t timeout_us, probe_fn *fn, void *arg);
+    uint64_t since_wall_us, uint64_t timeout_us, probe_fn *fn, void *arg);
 /* Ends it without an answer; NULL is fine. */
 void probe_free(struct probe *p);
 

@@ -29,10 +29,10 @@
  *     only a start takes away.
  *  4. The first result that is not success stays until the next start.
  *  5. Intent before deed.  An action decides and changes only the struct; it queues its
- *     deeds.  After it the memory (memory.h) is emitted, then the deeds are done in
- *     order, the acknowledgement of an exit last.  So a new manager finds either the old
- *     state with the event still to come, or the new one with deeds that it can see are
- *     missing and does (svc_adopt).
+ *     deeds.  After it the memory (memory.h) is emitted, then an exit is acknowledged
+ *     and the deeds are done in order.  So a new manager finds either the old state with
+ *     the event still to come, or the new one with deeds that it can see are missing and
+ *     does (svc_adopt).
  *  6. An action never dispatches.  What follows at once (an empty list of commands, a
  *     deed that failed) is a further event in the queue of the service, drained by
  *     svc_dispatch.  Nothing here calls back into the caller except svc_ops, whose
@@ -146,6 +146,10 @@ enum probe_use {
  * there.
  */
 struct svc_ops {
+	/* Fills SLOT_OPEN from a configuration (svc_exec_open).  -1: why and the exit
+	 * status that a child would have had (217 …) say what is wrong with it. */
+	int (*slot_fill)(void *arg, const struct unit_conf *conf,
+	    struct msg_slot_open *open, int *status, char *why, size_t size);
 	/* A free slot, kept for this service until slot_close; SLOT_NONE with errno. */
 	uint32_t (*slot_take)(void *arg);
 	/* SLOT_OPEN.  -1 with errno: the slot is free again. */
@@ -167,10 +171,10 @@ struct svc_ops {
 	void (*timer_set)(void *arg, enum svc_timer which, uint64_t deadline_us);
 
 	/* Try a TCP, HTTP or FILE probe (probe.h); answered by svc_on_probe with the same
-	 * id, once, within timeout_us.  probe_stop: none of this use is wanted any more.
-	 */
-	void (*probe_start)(void *arg, enum probe_use use, unsigned index, uint64_t id,
-	    const struct probe_conf *conf, uint64_t timeout_us);
+	 * id, once, within timeout_us.  A file counts when it changed at since_wall_us or
+	 * later.  probe_stop: none of this use is wanted any more. */
+	void (*probe_start)(void *arg, enum probe_use use, uint64_t id,
+	    const struct probe_conf *conf, uint64_t since_wall_us, uint64_t timeout_us);
 	void (*probe_stop)(void *arg, enum probe_use use);
 	/* ReadyPattern= lines of the slot, for the logger: rule i is conf->ready.v[i].
 	 * Answered by svc_on_match. */

@@ -1,0 +1,282 @@
+/*
+ * service_int: what the files of this folder share of a service.  Nobody else includes
+ * it.
+ *
+ * service.c owns the table, the queue, the commit and svc_set_state; service_act.c the
+ * actions; restart.c, health.c, notify.c and adopt.c a part of the decisions each.
+ */
+#ifndef SUPD_MANAGER_SERVICE_SERVICE_INT_H
+#define SUPD_MANAGER_SERVICE_SERVICE_INT_H
+
+#include <sys/queue.h>
+
+#include "manager/service/service.h"
+
+enum {
+	SVC_QUEUE_MAX = 32, /* events that can wait; more would be a loop of ours */
+	SVC_PROBES_MAX = 64,
+};
+
+enum deed_kind {
+	DEED_SLOT_OPEN,
+	DEED_SLOT_CLOSE,
+	DEED_SPAWN,
+	DEED_PROC_SET,
+	DEED_SIGNAL,
+	DEED_WATCH_EMPTY,
+	DEED_PROBE_START,
+	DEED_PROBE_STOP,
+	DEED_PATTERNS,
+	DEED_FD_DROP,
+	DEED_CLEANUP,
+	DEED_DONE,
+	DEED_ACTION,
+	DEED_RELEASE,
+};
+
+struct deed {
+	enum deed_kind kind;
+	union {
+		struct msg_slot_open *open; /* owned */
+		uint32_t slot;
+		struct svc_spawn spawn;
+		struct {
+			uint32_t slot;
+			int32_t pid;
+			uint64_t ticks;
+		} proc;
+		struct {
+			uint32_t slot;
+			enum proc_kind kind;
+			enum signal_scope scope;
+			int signo;
+		} sig;
+		struct {
+			enum probe_use use;
+			uint64_t id;
+			const struct probe_conf *conf;
+			uint64_t since_wall_us, timeout_us;
+		} probe;
+		struct {
+			uint32_t slot;
+			const struct probe_list *list;
+		} patterns;
+		char *name; /* owned */
+		struct {
+			const struct unit_conf *conf;
+			bool restarts;
+		} cleanup;
+		struct {
+			enum svc_done what;
+			enum svc_done_result r;
+			char *why; /* owned */
+		} done;
+		struct {
+			enum unit_action action;
+			int status;
+			char *why; /* owned */
+		} action;
+		const struct unit_conf *conf;
+	} u;
+};
+
+/* A note that waits for the commit. */
+struct svc_waiting_note {
+	struct svc_note note;
+	enum svc_state state; /* of a state note: the new one */
+	char *text;           /* owned */
+};
+
+/* A process beside main and control: ReadyExec=, HealthExec=. */
+struct svc_aux {
+	bool running;
+	bool killed; /* by its time limit */
+	uint64_t seq;
+	int32_t pid;
+	unsigned index; /* of the probe */
+};
+
+struct svc_event_in {
+	enum svc_event ev;
+	struct msg_exit exit;
+	enum svc_result result; /* of an exit */
+	bool from_health;       /* WATCHDOG: by health, not by the watchdog */
+};
+
+struct svc_slot_seen {
+	struct msg_slot slot;
+	struct msg_started started[PROC_N];
+	struct msg_exit exit[PROC_N];
+	bool has_started[PROC_N];
+	bool has_exit[PROC_N];
+};
+
+struct svc_foreign {
+	uint32_t slot; /* of an invocation that is not ours: being ended */
+};
+
+struct service {
+	const struct svc_ops *ops;
+	void *arg;
+	char *unit;
+	const struct unit_conf *conf;     /* newest */
+	const struct unit_conf *run_conf; /* in use; NULL: none */
+
+	struct svc_memory m;
+	struct svc_memory told; /* as emitted last */
+	uint64_t armed_us[SVC_NTIMERS];
+
+	/* Only between events of one manager's life: requests that wait for an answer. */
+	bool open[3];           /* by enum svc_done */
+	struct svc_start start; /* of the request that is being handled; strings owned */
+	enum svc_down down;
+
+	bool busy;  /* in svc_dispatch */
+	bool empty; /* init said so, and nothing was spawned since */
+	bool watching;
+	bool stop_signalled; /* the group got the stop signal of this stop already */
+	unsigned refused;    /* kinds of refusals told in this invocation */
+	int32_t starter_pid;
+
+	struct svc_event_in queue[SVC_QUEUE_MAX];
+	size_t qhead, qlen;
+	struct svc_event_in in; /* the event being handled */
+
+	struct deed *deeds;
+	size_t ndeeds, deeds_cap;
+	struct svc_waiting_note *notes;
+	size_t nnotes, notes_cap;
+	struct msg_exit *acks;
+	size_t nacks, acks_cap;
+
+	/* Readiness and health (health.c). */
+	struct svc_aux aux[2];              /* by enum probe_use */
+	uint64_t probe_id;                  /* newest given out */
+	uint64_t ready_id[SVC_PROBES_MAX];  /* in flight, 0: none */
+	uint64_t health_id[SVC_PROBES_MAX]; /* in flight, 0: none */
+	unsigned ready_tries;
+	bool round_open, round_ok;
+	unsigned round_left;
+	unsigned round_next_exec;
+	bool health_known, health_ok;
+	uint32_t health_failures, health_successes;
+	uint64_t health_at_us;
+	char health_text[SVC_WHY_MAX];
+	char round_text[SVC_WHY_MAX];
+
+	/* Kept descriptors, as init has them. */
+	uint32_t *stored_ids;
+	char **stored_names;
+	size_t nstored;
+
+	/* A new manager (adopt.c). */
+	bool restoring, remembered;
+	struct svc_slot_seen *seen;
+	size_t nseen;
+	struct svc_foreign *foreign;
+	size_t nforeign;
+};
+
+typedef void svc_action(struct service *s);
+
+/* ---- service.c ---- */
+void svc_set_state(struct service *s, enum svc_state st);
+/* Queues an event; dispatches unless that is going on already. */
+void svc_dispatch(struct service *s, const struct svc_event_in *in);
+/* The same without data. */
+void svc_raise(struct service *s, enum svc_event ev);
+/* Emit and do what is queued, outside of an event. */
+void svc_commit(struct service *s);
+/* What the configuration of this run says. */
+const struct service_conf *svc_sc(const struct service *s);
+void svc_set_why(struct service *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void svc_bug(struct service *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+struct deed *svc_deed(struct service *s, enum deed_kind kind);
+/* text (may be NULL) is copied. */
+void svc_note(struct service *s, const struct svc_note *note, const char *text);
+void svc_note_refused(struct service *s, unsigned bit, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void svc_timer(struct service *s, enum svc_timer which, uint64_t deadline_us);
+/* Answers a request, if one is open. */
+void svc_done(
+    struct service *s, enum svc_done what, enum svc_done_result r, const char *why);
+void svc_deed_signal(
+    struct service *s, enum proc_kind kind, enum signal_scope scope, int signo);
+void svc_deed_watch_empty(struct service *s);
+/* The result of a process that ended. */
+enum svc_result svc_exit_result(
+    const struct service *s, const struct msg_exit *x, bool is_main);
+extern svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS];
+
+/* ---- service_act.c ---- */
+svc_action svc_ignore;
+svc_action act_start, act_start_waiting, act_join_start, act_already_up, act_up_refused;
+svc_action act_stop_starting, act_stop_reloading, act_stop, act_join_stop,
+    act_already_down, act_cancel_restart, act_force_down;
+svc_action act_reload, act_join_reload, act_reload_refused;
+svc_action act_execed, act_ready, act_reload_ready, act_reload_notify,
+    act_stopping_notify;
+svc_action act_main_exit_start, act_main_exit_wait, act_main_exit_running,
+    act_main_exit_stopping, act_exit_final, act_exit_failed;
+svc_action act_condition_exit, act_pre_exit, act_forked, act_post_exit, act_reload_exit,
+    act_stop_exit, act_stop_post_exit;
+svc_action act_empty_start, act_empty_running, act_empty_stopping, act_empty_final,
+    act_empty_failed;
+svc_action act_slot_failed;
+svc_action act_timeout_start, act_timeout_reload, act_timeout_stop, act_timeout_watchdog,
+    act_timeout_sigterm, act_timeout_sigkill, act_timeout_stop_post,
+    act_timeout_final_term, act_timeout_final_kill, act_restart_now;
+svc_action act_runtime_max, act_watchdog, act_reset, act_reset_failed;
+
+void svc_spawn_main(struct service *s, unsigned index);
+void svc_spawn_control(struct service *s, enum service_exec kind, unsigned index);
+/* Spawn again what the memory says is wanted (same sequence number). */
+void svc_respawn(struct service *s, enum proc_kind kind);
+void svc_open_slot(struct service *s);
+void svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart);
+void svc_enter_signal(struct service *s, enum svc_state st, enum svc_result f);
+/* Only the signals of the stop state it is in (adoption). */
+void svc_send_stop_signals(struct service *s);
+void svc_result_add(struct service *s, enum svc_result r);
+/* Main is another process from now on. */
+void svc_take_main(struct service *s, int32_t pid, uint64_t ticks, const char *from);
+/* In start: go on when everything that start waits for is there. */
+void svc_check_ready(struct service *s);
+/* Main ended: what the memory says of it; queued as an event by the caller. */
+void svc_note_exit(struct service *s, const struct msg_exit *x, const char *what);
+void svc_begin_start(struct service *s, bool automatic);
+uint64_t svc_state_timeout_us(const struct service *s, enum svc_state st);
+bool svc_waits_for_empty(const struct service *s);
+
+/* ---- restart.c ---- */
+/* Shall it be started again after this end; *reason is static text. */
+bool svc_shall_restart(const struct service *s, const char **reason);
+uint64_t svc_restart_delay_us(struct service *s);
+/* Counts a start; false: too many. */
+bool svc_limit_allows(struct service *s);
+/* Called when the main process ended: were the delays earned again? */
+void svc_restart_settle(struct service *s);
+
+/* ---- health.c ---- */
+bool svc_ready_probes_hold(const struct service *s);
+void svc_ready_begin(struct service *s);
+void svc_ready_end(struct service *s);
+void svc_health_begin(struct service *s);
+void svc_health_end(struct service *s);
+void svc_on_ready_timer(struct service *s);
+void svc_on_health_timer(struct service *s);
+void svc_on_aux_timer(struct service *s, enum probe_use use);
+void svc_on_aux_exit(struct service *s, enum probe_use use, const struct msg_exit *x);
+
+/* ---- adopt.c ---- */
+/* true: it was one of an earlier invocation, and is dealt with. */
+bool svc_foreign_exit(struct service *s, const struct msg_exit *x);
+bool svc_foreign_empty(struct service *s, uint32_t slot);
+
+/* ---- notify.c ---- */
+void svc_watchdog_arm(struct service *s);
+uint64_t svc_watchdog_period_us(const struct service *s);
+
+#endif
