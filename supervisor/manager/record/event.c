@@ -35,6 +35,11 @@ struct kept {
 	char line[];
 };
 
+struct sink {
+	event_sink *fn;
+	void *arg;
+};
+
 struct emitter {
 	struct loop *loop;
 	struct ring *ring;
@@ -51,8 +56,8 @@ struct emitter {
 	bool muted;
 	char *unit;
 	char invocation[33]; /* empty: none */
-	event_sink *sink, *watch;
-	void *sink_arg, *watch_arg;
+	struct sink sinks[EVENT_SINKS_MAX];
+	size_t nsinks;
 	TAILQ_HEAD(kept_head, kept) kept;
 	size_t kept_bytes;
 };
@@ -488,15 +493,13 @@ finish(struct emitter *ev, uint32_t flags)
 	keep(ev, &v);
 	/* A receiver may emit an event of its own: nothing of this one is used then. */
 	ev->id = EVENT_NONE;
-	if (ev->sink != NULL || ev->watch != NULL) {
+	if (ev->nsinks > 0) {
 		char *line = buf_take(&ev->line), *unit = ev->unit;
 
 		v.line = line;
 		ev->unit = NULL;
-		if (ev->sink != NULL)
-			ev->sink(ev->sink_arg, &v);
-		if (ev->watch != NULL)
-			ev->watch(ev->watch_arg, &v);
+		for (size_t i = 0; i < ev->nsinks; i++)
+			ev->sinks[i].fn(ev->sinks[i].arg, &v);
 		free(line);
 		free(unit);
 	}
@@ -561,17 +564,21 @@ emitter_wish_stored(const struct emitter *ev)
 }
 
 void
-emitter_set_sink(struct emitter *ev, event_sink *fn, void *arg)
+emitter_add_sink(struct emitter *ev, event_sink *fn, void *arg)
 {
-	ev->sink = fn;
-	ev->sink_arg = arg;
+	assert(ev->nsinks < EVENT_SINKS_MAX);
+	ev->sinks[ev->nsinks++] = (struct sink){ .fn = fn, .arg = arg };
 }
 
 void
-emitter_set_watch(struct emitter *ev, event_sink *fn, void *arg)
+emitter_remove_sink(struct emitter *ev, event_sink *fn, void *arg)
 {
-	ev->watch = fn;
-	ev->watch_arg = arg;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ev->nsinks; i++)
+		if (ev->sinks[i].fn != fn || ev->sinks[i].arg != arg)
+			ev->sinks[n++] = ev->sinks[i];
+	ev->nsinks = n;
 }
 
 void

@@ -43,6 +43,7 @@ enum event_id {
 
 enum {
 	EVENT_ID_MAX = 128, /* ids are below */
+	EVENT_SINKS_MAX = 4,
 	EVENT_TEXT_MAX =
 	    1024, /* bytes of one text field; longer ones are cut on a character */
 };
@@ -124,10 +125,10 @@ uint64_t emitter_stored(const struct emitter *ev);
 /* All wishes up to here are on the disk. */
 uint64_t emitter_wish_stored(const struct emitter *ev);
 
-/* The one receiver of each event, after it is in the ring (the control socket). */
-void emitter_set_sink(struct emitter *ev, event_sink *fn, void *arg);
-/* Another one, for the snapshot's timer and the messages on a terminal. */
-void emitter_set_watch(struct emitter *ev, event_sink *fn, void *arg);
+/* A receiver of each event, after it is in the ring: the control socket, the store, the
+ * messages on a terminal; at most EVENT_SINKS_MAX. */
+void emitter_add_sink(struct emitter *ev, event_sink *fn, void *arg);
+void emitter_remove_sink(struct emitter *ev, event_sink *fn, void *arg);
 
 /*
  * The last events are kept in memory, so that a subscriber can resume.  emitter_oldest is

@@ -2,15 +2,18 @@
  * store: what the manager remembers, to the disk and back.
  *
  * Out: a snapshot (a memfd that the logger writes to state/snapshot.json) holds the seq
- * up to which it is true, the memory of every unit, wishes, counters and histories.  In:
- * the snapshot, then every event after its seq, from the journal and from the ring; the
- * last word on a unit wins.
+ * up to which it is true, the memory of every unit, the wishes of persons, counters and
+ * histories.  It is made some time after something happened, never while nothing does.
+ *
+ * In: the snapshot, then every event after its seq, from the journal and then from the
+ * ring; the last word on a unit wins.  The wishes also from state/wishes.
  *
  * The memory of a unit is an opaque JSON object here: the service layer writes it into
- * each unit-state event and reads it back.
+ * the events unit-state and unit-memory, and reads it back.
  *
- * Every reader takes the files for hostile: a damaged one is reported, set aside, and
- * never a reason not to start.  A snapshot of a newer version is refused and left alone.
+ * Every reader takes its file for hostile: a damaged one is set aside, reported, and
+ * never a reason not to start.  A snapshot of a newer version is neither read nor
+ * replaced.
  */
 #ifndef SUPD_MANAGER_RECORD_STORE_H
 #define SUPD_MANAGER_RECORD_STORE_H
@@ -19,77 +22,98 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/map.h"
-
 struct emitter;
 struct history;
 struct jv;
 struct jw;
-struct metrics;
+struct loop;
 struct ring;
+struct store;
 
 enum {
 	STORE_VERSION =
 	    1, /* of snapshot.json; goes up when an old build cannot read it */
 };
 
-/* What is remembered of one unit. */
-struct store_unit {
-	struct jv *memory; /* NULL: none */
-	uint64_t memory_seq;
-	struct jv *wish; /* the last wish event's object; NULL: none */
-	uint64_t wish_seq;
-	/* Enabled state wishes do not replace start and stop wishes. */
-	struct jv *enable; /* enabled, disabled, masked, unmasked; NULL: none */
-	uint64_t enable_seq;
-};
-
-/* All that was restored; owned by the caller, store_memory_clear when adopted. */
-struct store_memory {
-	struct map units;      /* name to struct store_unit */
-	struct map last_ref;   /* log name to heap string: the newest ref given out */
-	uint64_t seq;          /* newest seq seen anywhere */
-	uint64_t snapshot_seq; /* 0: no snapshot */
-	uint64_t n_events;     /* applied after the snapshot */
-	bool newer;            /* the snapshot is of a newer version: do not replace it */
-	char damaged[320];     /* what is wrong with the snapshot; empty: nothing */
-	char set_aside[64];    /* the damaged file's new name; empty: none */
-};
-
-/* ---- out ---- */
-
-/* Writes one member per unit: key the unit's name, value its memory object. */
-typedef void store_collect(void *arg, struct jw *w);
-
 /*
- * A sealed memfd of the snapshot as of emitter_seq; -1 with errno.  memories and wishes
- * write members into an open object: units and their memories, units and their last
- * wishes (objects as in the wish event: what, who, undo, ts, and enable apart with the
- * key "UNIT#enable").
+ * Writes into an open object: one member a unit, its name and its memory (an object).
+ * Called while a snapshot is made.
  */
-int store_snapshot(const struct emitter *ev, const struct metrics *metrics,
-    const struct history *history, store_collect *memories, store_collect *wishes,
-    void *arg, size_t *size);
+typedef void store_collect(void *arg, struct jw *w);
+/*
+ * Sends a snapshot to the logger; fd belongs to the callee.  -1: not now, it will be
+ * tried again.  The answer comes by store_on_done.
+ */
+typedef int store_send(void *arg, uint64_t id, int fd, uint64_t size);
+
+struct store_ops {
+	store_collect *collect;
+	store_send *send;
+	void *arg;
+};
+
+/* boot_id tells memories of this boot of the machine from older ones. */
+struct store *store_new(struct loop *loop, struct emitter *ev, struct history *history,
+    const char *boot_id, const struct store_ops *ops);
+void store_free(struct store *st);
 
 /* ---- in ---- */
 
-void store_memory_init(struct store_memory *mem);
-void store_memory_clear(struct store_memory *mem);
-const struct store_unit *store_unit(const struct store_memory *mem, const char *unit);
+/* What restore found. */
+struct store_report {
+	uint64_t snapshot_seq; /* 0: there was none */
+	uint64_t seq;          /* the newest seen anywhere */
+	uint64_t n_events;     /* read after the snapshot */
+	uint64_t n_damaged;    /* lines that were no events */
+	size_t n_units;
+	size_t n_wishes;
+	bool newer;         /* the snapshot is of a newer version: left alone */
+	char damaged[320];  /* what is wrong with the snapshot; empty: nothing */
+	char set_aside[64]; /* its new name; empty: it is where it was */
+};
 
 /*
- * Restores all of it: state/snapshot.json below state_dir, the journal's events after it,
- * the ring (may be NULL), state/wishes.  Counters and history are filled, kept events are
- * given to ev, its seq is set.  root_fd is the instance folder.  Never fails.
+ * Restores all there is below root_fd (the instance folder) and in the ring (may be
+ * NULL); counters and histories go where they belong, kept events and the seq to the
+ * emitter.  Never fails; what was wrong is in the report and emitted as an event.
  */
-void store_restore(struct store_memory *mem, int root_fd, const struct ring *ring,
-    struct emitter *ev, struct metrics *metrics, struct history *history);
+void store_restore(struct store *st, int root_fd, const struct ring *ring);
+const struct store_report *store_report(const struct store *st);
 
-/* The steps of it, each on bytes from anywhere; for tests and the fuzzer. */
-int store_read_snapshot(struct store_memory *mem, struct metrics *metrics,
-    struct history *history, const char *data, size_t len, char *err, size_t err_size);
-/* One line of the journal, the ring or the wishes file; 0, or -1: not an event. */
-int store_read_event(struct store_memory *mem, struct emitter *ev,
-    struct metrics *metrics, struct history *history, const char *line, size_t len);
+/*
+ * The memory of a unit (the caller frees it with jv_free), NULL: none.  same_boot is
+ * false when its monotonic times and pids are of an earlier boot.
+ */
+struct jv *store_memory(const struct store *st, const char *unit, bool *same_boot);
+/* The name of each unit that has a memory. */
+typedef void store_unit_fn(void *arg, const char *unit);
+void store_each_memory(const struct store *st, store_unit_fn *fn, void *arg);
+/* Each wish event that still counts, as a line, in the order in which they were made. */
+typedef void store_wish_fn(void *arg, const char *line, size_t len);
+void store_each_wish(const struct store *st, store_wish_fn *fn, void *arg);
+/* The memories are with their units now: give the space back. */
+void store_forget_memories(struct store *st);
+
+/* ---- out ---- */
+
+/* From now on events lead to snapshots (not before everything is adopted). */
+void store_enable(struct store *st);
+/* A snapshot now: before a re-exec, at the end.  -1: could not be sent. */
+int store_snapshot_now(struct store *st);
+/* SNAPSHOT_DONE for the kind STATE; err 0: written. */
+void store_on_done(struct store *st, uint64_t id, int err);
+/* True while a snapshot that was sent is not answered. */
+bool store_is_writing(const struct store *st);
+
+/* ---- the steps, each on bytes from anywhere; for tests and the fuzzer ---- */
+
+/* 0, or -1 with err (nothing of it was taken then). */
+int store_read_snapshot(
+    struct store *st, const char *data, size_t len, char *err, size_t err_size);
+/* One line of the journal, the ring, or state/wishes.  -1: no event. */
+int store_read_event(struct store *st, const char *line, size_t len);
+/* The text of a snapshot as of now, appended. */
+struct buf;
+void store_write_snapshot(struct store *st, struct buf *out);
 
 #endif
