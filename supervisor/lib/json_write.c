@@ -186,7 +186,7 @@ jw_u64(struct jw *w, uint64_t v)
 void
 jw_double(struct jw *w, double v)
 {
-	char text[32];
+	char text[40];
 	int n = 0;
 
 	if (!isfinite(v)) {
@@ -195,10 +195,13 @@ jw_double(struct jw *w, double v)
 	}
 	/* The shortest form that reads back as the same number. */
 	for (int digits = 15; digits <= 17; digits++) {
-		n = snprintf(text, sizeof(text), "%.*g", digits, v);
+		n = snprintf(text, 32, "%.*g", digits, v);
 		if (strtod(text, NULL) == v)
 			break;
 	}
+	/* Never in the form of an integer, so that it is read back as what it was. */
+	if (strpbrk(text, ".e") == NULL)
+		n += snprintf(text + n, 8, ".0");
 	must(yajl_gen_number(w->gen, text, (size_t)n));
 }
 

@@ -44,6 +44,8 @@ test_write_compact(void **state)
 	jw_kv_i64(w, "i", INT64_MIN);
 	jw_kv_u64(w, "u", UINT64_MAX);
 	jw_kv_double(w, "d", 0.1);
+	jw_kv_double(w, "zero", -0.0);
+	jw_kv_double(w, "big", 1e300);
 	jw_kv_double(w, "nan", NAN);
 	jw_kv_bool(w, "t", true);
 	jw_kv_strv(w, "l", &list);
@@ -59,6 +61,7 @@ test_write_compact(void **state)
 	assert_string_equal(buf_str(&b),
 	    "{\"s\":\"a\\\"b\\\\c\\n\\u0001\",\"none\":null,\"f\":\"5%\","
 	    "\"i\":-9223372036854775808,\"u\":18446744073709551615,\"d\":0.1,"
+	    "\"zero\":-0.0,\"big\":1e+300,"
 	    "\"nan\":null,\"t\":true,\"l\":[\"a\",\"b\"],\"o\":{},\"a\":[null,[]]}");
 	/* The writer starts anew, and the buffer is appended to. */
 	buf_clear(&b);
