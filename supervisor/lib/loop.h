@@ -5,8 +5,8 @@
  * freed in any callback, its own included.  Never the default loop of libev, which would
  * reap everybody's children; never the environment (LIBEV_FLAGS).
  *
- * Deadlines are those of clock_mono_us; a test that replaces that clock drives its code by
- * hand and does not run a loop.
+ * Deadlines are those of clock_mono_us; a test that replaces that clock drives its code
+ * by hand and does not run a loop.
  *
  * Watchers are heap objects owned by who made them, and must be freed before the loop.
  * Their names are for debugging and must be literals.

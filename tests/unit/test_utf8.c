@@ -9,10 +9,13 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/fdio.h"
 #include "lib/log.h"
 #include "lib/utf8.h"
 
@@ -141,6 +144,29 @@ test_log(void **state)
 	log_set_sink(NULL, NULL);
 }
 
+static void
+test_log_line(void **state)
+{
+	char line[256] = { 0 };
+	int p[2], saved;
+
+	(void)state;
+	assert_int_equal(pipe2(p, O_CLOEXEC | O_NONBLOCK), 0);
+	saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+	assert_true(saved >= 0);
+	log_init("manager", LOG_LEVEL_INFO);
+	assert_int_equal(dup2(p[1], STDERR_FILENO), STDERR_FILENO);
+	errno = EACCES;
+	log_warn("deacon.service: cannot open %s", "x\ny");
+	assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+	assert_true(read(p[0], line, sizeof(line) - 1) > 0);
+	assert_string_equal(line,
+	    "supd[manager]: deacon.service: cannot open x\\ny: Permission denied\n");
+	fd_close(&saved);
+	fd_close(&p[0]);
+	fd_close(&p[1]);
+}
+
 int
 main(void)
 {
@@ -150,6 +176,7 @@ main(void)
 		cmocka_unit_test(test_cut_between_characters),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
