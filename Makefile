@@ -100,6 +100,12 @@ $(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/fuzz/standalone.o $(
 	$(CC) $(LDFLAGS) -o $@ $< $(O)/tests/fuzz/standalone.o $(O)/libsupd.a $(LIBS)
 .PRECIOUS: $(O)/%.o
 
+BENCH_BIN := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
+$(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libsupd.a
+	$(CC) $(LDFLAGS) -o $@ $< $(O)/libsupd.a $(LIBS)
+bench: all $(BENCH_BIN)
+	tests/bench/run
+
 fmt:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 lint: deps-check

@@ -1,0 +1,137 @@
+/*
+ * limit: what the machine can do at best, for the rows of the bench.  No supervisor can
+ *be faster than a bare loop of vfork and exec.
+ *
+ *	limit start N [pipes]	start N sleepers, with two pipes each if asked; then end
+ *all limit respawn N		N times: kill a sleeper, reap it, start the next limit
+ *empty N		N times: start a program that does nothing, and reap it
+ *
+ * Prints one line: microseconds to start (or per round), microseconds to end.
+ */
+#include <sys/wait.h>
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static uint64_t
+now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static pid_t
+start(const char *path, char **argv, int out, int errfd)
+{
+	posix_spawn_file_actions_t fa;
+	pid_t pid;
+	int e;
+
+	posix_spawn_file_actions_init(&fa);
+	if (out != -1) {
+		posix_spawn_file_actions_adddup2(&fa, out, 1);
+		posix_spawn_file_actions_adddup2(&fa, errfd, 2);
+	}
+	e = posix_spawn(&pid, path, &fa, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&fa);
+	if (e != 0) {
+		errno = e;
+		err(1, "%s", path);
+	}
+	return pid;
+}
+
+static void
+run_start(int n, int with_pipes)
+{
+	char sleep_path[] = "/bin/sleep", word[] = "sleep", forever[] = "100000";
+	char *argv[] = { word, forever, NULL };
+	pid_t *pids = calloc((size_t)n, sizeof(*pids));
+	uint64_t t0, t1, t2;
+
+	if (pids == NULL)
+		err(1, NULL);
+	t0 = now_us();
+	for (int i = 0; i < n; i++) {
+		int out[2] = { -1, -1 }, er[2] = { -1, -1 };
+
+		if (with_pipes &&
+		    (pipe2(out, O_CLOEXEC) == -1 || pipe2(er, O_CLOEXEC) == -1))
+			err(1, "pipe");
+		pids[i] = start(sleep_path, argv, out[1], er[1]);
+		if (with_pipes) {
+			close(out[1]);
+			close(er[1]);
+		}
+	}
+	t1 = now_us();
+	for (int i = 0; i < n; i++)
+		kill(pids[i], SIGTERM);
+	for (int i = 0; i < n; i++)
+		waitpid(pids[i], NULL, 0);
+	t2 = now_us();
+	printf(
+	    "%llu %llu\n", (unsigned long long)(t1 - t0), (unsigned long long)(t2 - t1));
+	free(pids);
+}
+
+static void
+run_respawn(int n)
+{
+	char sleep_path[] = "/bin/sleep", word[] = "sleep", forever[] = "100000";
+	char *argv[] = { word, forever, NULL };
+	pid_t pid = start(sleep_path, argv, -1, -1);
+	uint64_t t0 = now_us();
+
+	for (int i = 0; i < n; i++) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		pid = start(sleep_path, argv, -1, -1);
+	}
+	printf("%.1f 0\n", (double)(now_us() - t0) / n);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void
+run_empty(int n)
+{
+	char path[] = "/bin/true";
+	char *argv[] = { path, NULL };
+	uint64_t t0 = now_us();
+
+	for (int i = 0; i < n; i++)
+		waitpid(start(path, argv, -1, -1), NULL, 0);
+	printf("%.1f 0\n", (double)(now_us() - t0) / n);
+}
+
+int
+main(int argc, char **argv)
+{
+	int n = argc > 2 ? atoi(argv[2]) : 0;
+
+	if (n < 1)
+		errx(2, "usage: limit start|respawn|empty N [pipes]");
+	if (strcmp(argv[1], "start") == 0)
+		run_start(n, argc > 3);
+	else if (strcmp(argv[1], "respawn") == 0)
+		run_respawn(n);
+	else if (strcmp(argv[1], "empty") == 0)
+		run_empty(n);
+	else
+		errx(2, "%s: not a row", argv[1]);
+	return 0;
+}
