@@ -89,7 +89,11 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(O)/%)
 TEST_SUPCTL := $(filter-out %/supctl.o,$(SUPCTL_OBJ))
 
-tests-build: all $(TEST_BIN) $(FUZZ_BIN)
+E2E_BIN := $(patsubst %.c,$(O)/%,$(wildcard tests/e2e/*.c))
+$(O)/tests/e2e/%: $(O)/tests/e2e/%.o
+	$(CC) $(LDFLAGS) -o $@ $<
+
+tests-build: all $(TEST_BIN) $(FUZZ_BIN) $(E2E_BIN)
 $(O)/libsupd.a: $(OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 $(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $(O)/libsupd.a $(TEST_SUPCTL)
