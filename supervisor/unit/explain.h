@@ -16,7 +16,8 @@ char *unit_explain(const char *directive);
 /* The nearest directive of any section, or NULL if nothing is near. */
 const char *unit_explain_nearest(const char *directive);
 
-/* The i-th name in the table, "Section.Key"; NULL behind the last.  For completion. */
-const char *unit_explain_name(size_t i);
+/* The i-th name in the table, "Section.Key", malloc'd; NULL behind the last.  For
+ * completion. */
+char *unit_explain_name(size_t i);
 
 #endif

@@ -89,6 +89,69 @@ unit_name_is_instance(const char *name)
 	       !unit_name_is_template(name);
 }
 
+bool
+unit_name_is_builtin(const char *name)
+{
+	/* Sorted.  Targets that mean an end (reboot.target) are not "always active". */
+	static const char *const names[] = {
+		"basic.target",
+		"boot-complete.target",
+		"cryptsetup-pre.target",
+		"cryptsetup.target",
+		"default.target",
+		"exit.target",
+		"final.target",
+		"first-boot-complete.target",
+		"getty-pre.target",
+		"getty.target",
+		"graphical-session-pre.target",
+		"graphical-session.target",
+		"graphical.target",
+		"integritysetup.target",
+		"local-fs-pre.target",
+		"local-fs.target",
+		"machines.target",
+		"multi-user.target",
+		"network-online.target",
+		"network-pre.target",
+		"network.target",
+		"nss-lookup.target",
+		"nss-user-lookup.target",
+		"paths.target",
+		"remote-cryptsetup.target",
+		"remote-fs-pre.target",
+		"remote-fs.target",
+		"remote-veritysetup.target",
+		"rpcbind.target",
+		"shutdown.target",
+		"slices.target",
+		"sockets.target",
+		"swap.target",
+		"sysinit.target",
+		"time-set.target",
+		"time-sync.target",
+		"timers.target",
+		"umount.target",
+		"veritysetup-pre.target",
+		"veritysetup.target",
+	};
+	size_t low = 0;
+	size_t high = sizeof(names) / sizeof(names[0]);
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		int c = strcmp(name, names[mid]);
+
+		if (c == 0)
+			return true;
+		if (c < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return false;
+}
+
 char *
 unit_name_add_suffix(const char *typed)
 {

@@ -24,7 +24,13 @@ enum unit_type unit_name_type(const char *name);
 const char *unit_type_name(enum unit_type);
 
 /*
- * What a person typed, as a name: a path as `mount' names are not made; a name without a
+ * A standard target (network.target, multi-user.target, ...): always active here, so that
+ * existing files which order themselves by it load.
+ */
+bool unit_name_is_builtin(const char *name);
+
+/*
+ * What a person typed, as a name: a name without a
  * known suffix gets ".service".  NULL if the result is not valid.
  */
 char *unit_name_add_suffix(const char *typed);

@@ -1,0 +1,40 @@
+/*
+ * kinds: the readers and writers of values that kinds.def names.  Only the table calls
+ * them.  kinds.c has single values, kinds_exec.c command lines and ends of processes,
+ * kinds_context.c what a process gets.
+ */
+#ifndef SUPD_UNIT_KINDS_H
+#define SUPD_UNIT_KINDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "unit/conf.h"
+#include "unit/table.h"
+
+enum kind_id {
+#define KIND(name, set, show, width, syntax) KIND_##name,
+#define KIND_ENUM(name, words, syntax) KIND_##name,
+#include "unit/kinds.def"
+#undef KIND
+#undef KIND_ENUM
+	KIND_NKINDS,
+};
+
+extern const struct kind kinds[KIND_NKINDS];
+
+#define KIND(name, set, show, width, syntax) \
+	kind_set set;                        \
+	kind_show show;
+#define KIND_ENUM(name, words, syntax) extern const char *const words[];
+#include "unit/kinds.def"
+#undef KIND
+#undef KIND_ENUM
+kind_set set_enum;
+kind_show show_enum;
+
+/* Frees what a list or text holds; used by the conf's destructor. */
+void exec_cmd_clear(struct exec_cmd *);
+
+#endif

@@ -1,0 +1,665 @@
+/*
+ * kinds_exec: command lines, probes, and how processes end.
+ */
+#include <errno.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/xalloc.h"
+#include "unit/kinds.h"
+#include "unit/parse.h"
+#include "unit/quote.h"
+#include "unit/signame.h"
+#include "unit/span.h"
+
+enum { PATTERN_MAX = 1024 };
+
+void
+exec_cmd_clear(struct exec_cmd *c)
+{
+	free(c->path);
+	strv_free(&c->argv);
+	memset(c, 0, sizeof(*c));
+}
+
+/* ---- command lines ---- */
+
+/* Takes prefixes off the first word.  -1 if one stands twice, or two exclude each other.
+ */
+static int
+take_prefixes(struct parse *p, const char *at, const char **word, uint32_t *flags)
+{
+	static const struct {
+		const char *text;
+		uint32_t flag;
+	} rows[] = { { "-", EXEC_IGNORE_FAILURE }, { "@", EXEC_ARGV0 },
+		{ ":", EXEC_NO_EXPAND }, { "+", EXEC_FULL_PRIVILEGES },
+		{ "!!", EXEC_AMBIENT_MAGIC }, { "!", EXEC_NO_SETUID } };
+	const uint32_t privileges =
+	    EXEC_FULL_PRIVILEGES | EXEC_NO_SETUID | EXEC_AMBIENT_MAGIC;
+
+	for (;;) {
+		size_t i = 0;
+
+		while (i < sizeof(rows) / sizeof(rows[0]) &&
+		       strncmp(*word, rows[i].text, strlen(rows[i].text)) != 0)
+			i++;
+		if (i == sizeof(rows) / sizeof(rows[0]))
+			break;
+		if ((*flags & rows[i].flag) != 0 ||
+		    ((rows[i].flag & privileges) != 0 && (*flags & privileges) != 0)) {
+			parse_error(p, at,
+			    "-, @ and : may stand once each, and one of +, !, !!",
+			    "prefix %s does not go with those before it", rows[i].text);
+			return -1;
+		}
+		*flags |= rows[i].flag;
+		*word += strlen(rows[i].text);
+	}
+	if (**word == '|') {
+		parse_error(p, at, "write /bin/sh -c '...'",
+		    "the prefix | (run by a shell) is not supported");
+		return -1;
+	}
+	return 0;
+}
+
+/* Whether PATH can be the program; tells why not. */
+static int
+check_path(struct parse *p, const char *at, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (n == 0) {
+		parse_error(p, at, NULL, "the command is empty");
+		return -1;
+	}
+	for (const char *c = path; *c != '\0'; c++) {
+		if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+			parse_error(p, at, NULL,
+			    "the path of the command has a control character");
+			return -1;
+		}
+	}
+	if (path[n - 1] == '/') {
+		parse_error(p, at, NULL, "\"%s\" is a folder, not a command", path);
+		return -1;
+	}
+	if (path[0] != '/' && strchr(path, '/') != NULL) {
+		parse_error(p, at,
+		    "write an absolute path (%Y is the folder of this file), or a bare "
+		    "name",
+		    "the path \"%s\" is relative", path);
+		return -1;
+	}
+	return 0;
+}
+
+/* An unquoted word of its own: C, or \C when ESCAPED. */
+static size_t
+is_semicolon(const char *q, bool escaped)
+{
+	size_t n = escaped ? 2 : 1;
+
+	if (escaped && *q++ != '\\')
+		return 0;
+	if (*q != ';' || (q[1] != '\0' && strchr(" \t\n\r", q[1]) == NULL))
+		return 0;
+	return n;
+}
+
+static int
+next_word(struct parse *p, const char **q, struct buf *raw, struct buf *word)
+{
+	const char *at = *q;
+	const char *unknown = NULL;
+	const char *why;
+	int r = quote_next(q, QUOTE_UNESCAPE, raw, &unknown, &why);
+
+	if (r == -1) {
+		parse_error(p, *q, NULL, "%s", why);
+		return -1;
+	}
+	if (unknown != NULL)
+		parse_warn(p, unknown, "write \\\\ for a backslash",
+		    "escape \\%c means nothing and is kept as it is", unknown[1]);
+	if (r == 1 && word != NULL && parse_expand(p, buf_str(raw), at, word) == -1)
+		return -1;
+	return r;
+}
+
+/* The arguments up to the end or a lone `;'.  1: there is one more command. */
+static int
+take_arguments(struct parse *p, const char **q, struct exec_cmd *c)
+{
+	struct buf raw = { 0 };
+	struct buf word = { 0 };
+	int r = 0;
+
+	for (;;) {
+		size_t n;
+
+		if (is_semicolon(*q, false)) {
+			*q += 1;
+			*q += strspn(*q, " \t\n\r");
+			r = 1;
+			break;
+		}
+		n = is_semicolon(*q, true);
+		if (n > 0) {
+			strv_add(&c->argv, ";");
+			*q += n;
+			*q += strspn(*q, " \t\n\r");
+			continue;
+		}
+		r = next_word(p, q, &raw, &word);
+		if (r != 1)
+			break;
+		strv_add(&c->argv, buf_str(&word));
+		r = 0;
+	}
+	buf_free(&raw);
+	buf_free(&word);
+	return r;
+}
+
+/* One command.  1: one more follows, 0: done, -1: told. */
+static int
+take_command(struct parse *p, const char **q, struct exec_cmd *c)
+{
+	struct buf raw = { 0 };
+	struct buf path = { 0 };
+	const char *at = *q;
+	const char *first;
+	uint32_t col;
+	int r = next_word(p, q, &raw, NULL);
+
+	if (r != 1)
+		goto out;
+	r = -1;
+	lex_where(p->lex, at, &c->line, &col);
+	first = buf_str(&raw);
+	if (take_prefixes(p, at, &first, &c->flags) == -1)
+		goto out;
+	p->lenient = (c->flags & EXEC_IGNORE_FAILURE) != 0;
+	if (parse_expand(p, first, at + (first - buf_str(&raw)), &path) == -1 ||
+	    check_path(p, at, buf_str(&path)) == -1)
+		goto out;
+	c->path = buf_take(&path);
+	if ((c->flags & EXEC_ARGV0) == 0)
+		strv_add(&c->argv, c->path);
+	r = take_arguments(p, q, c);
+	if (r != -1 && c->argv.n == 0) {
+		parse_error(p, at, NULL, "the prefix @ needs a second word, for argv[0]");
+		r = -1;
+	}
+out:
+	buf_free(&raw);
+	buf_free(&path);
+	return r;
+}
+
+static void
+clear_list(struct exec_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		exec_cmd_clear(&list->v[i]);
+	free(list->v);
+	list->v = NULL;
+	list->n = 0;
+}
+
+int
+set_exec(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct exec_list *list = field;
+	const char *q = value;
+	int r = 1;
+
+	(void)d;
+	if (*value == '\0') {
+		clear_list(list);
+		return 0;
+	}
+	/* A trailing `;' ends the line and starts nothing. */
+	while (r == 1 && *q != '\0') {
+		struct exec_cmd c = { 0 };
+
+		r = take_command(p, &q, &c);
+		if (r == -1) {
+			exec_cmd_clear(&c);
+			r = p->lenient ? 0 : -1;
+			p->lenient = false;
+			return r;
+		}
+		p->lenient = false;
+		list->v = xreallocarray(list->v, list->n + 1, sizeof(*list->v));
+		list->v[list->n++] = c;
+	}
+	return 0;
+}
+
+static void
+show_command(const struct exec_cmd *c, struct buf *b)
+{
+	if (c->flags & EXEC_IGNORE_FAILURE)
+		buf_addc(b, '-');
+	if (c->flags & EXEC_ARGV0)
+		buf_addc(b, '@');
+	if (c->flags & EXEC_NO_EXPAND)
+		buf_addc(b, ':');
+	if (c->flags & EXEC_FULL_PRIVILEGES)
+		buf_addc(b, '+');
+	if (c->flags & EXEC_NO_SETUID)
+		buf_addc(b, '!');
+	if (c->flags & EXEC_AMBIENT_MAGIC)
+		buf_adds(b, "!!");
+	quote_append(b, c->path);
+	for (size_t i = (c->flags & EXEC_ARGV0) ? 0 : 1; i < c->argv.n; i++) {
+		buf_addc(b, ' ');
+		quote_append(b, c->argv.v[i]);
+	}
+}
+
+void
+show_exec(const struct directive *d, const void *field, struct buf *b)
+{
+	const struct exec_list *list = field;
+
+	(void)d;
+	for (size_t i = 0; i < list->n; i++) {
+		if (i > 0)
+			buf_adds(b, " ; ");
+		show_command(&list->v[i], b);
+	}
+}
+
+/* ---- probes ---- */
+
+static enum probe_kind
+probe_kind_of(const struct directive *d)
+{
+	if (d->kind == &kinds[KIND_PROBE_TCP])
+		return PROBE_TCP;
+	if (d->kind == &kinds[KIND_PROBE_HTTP])
+		return PROBE_HTTP;
+	if (d->kind == &kinds[KIND_PROBE_EXEC])
+		return PROBE_EXEC;
+	if (d->kind == &kinds[KIND_PROBE_FILE])
+		return PROBE_FILE;
+	return PROBE_PATTERN;
+}
+
+static void
+clear_probe(struct probe_conf *c)
+{
+	free(c->text);
+	free(c->host);
+	free(c->path);
+	exec_cmd_clear(&c->cmd);
+}
+
+static void
+add_probe(struct probe_list *list, const struct probe_conf *c)
+{
+	list->v = xreallocarray(list->v, list->n + 1, sizeof(*list->v));
+	list->v[list->n++] = *c;
+}
+
+/* Takes back what the same key gave so far. */
+static int
+reset_probes(struct probe_list *list, enum probe_kind kind)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->v[i].kind == kind)
+			clear_probe(&list->v[i]);
+		else
+			list->v[kept++] = list->v[i];
+	}
+	list->n = kept;
+	return 0;
+}
+
+/* [HOST:]PORT, [V6]:PORT, V6 only in brackets.  Without a port: PORT_DEFAULT, 0 for none.
+ */
+static int
+parse_address(const char *text, const char *host_default, uint16_t port_default,
+    struct probe_conf *c)
+{
+	const char *host = text;
+	size_t host_len;
+	const char *port = NULL;
+	uint64_t n = port_default;
+
+	if (*text == '[') {
+		const char *end = strchr(text, ']');
+
+		if (end == NULL || (end[1] != ':' && end[1] != '\0'))
+			return -1;
+		host = text + 1;
+		host_len = (size_t)(end - host);
+		port = end[1] == ':' ? end + 2 : NULL;
+	} else if (strchr(text, ':') != NULL) {
+		host_len = strcspn(text, ":");
+		port = text + host_len + 1;
+	} else if (port_default == 0) {
+		host_len = 0;
+		port = text;
+	} else {
+		host_len = strlen(text);
+	}
+	if (port == NULL ? port_default == 0
+			 : number_parse(port, 65535, &n) == -1 || n == 0)
+		return -1;
+	c->port = (uint16_t)n;
+	c->host = host_len > 0 ? xstrndup(host, host_len) : xstrdup(host_default);
+	for (const char *h = c->host; *h != '\0'; h++)
+		if (strchr(" \t/@?#", *h) != NULL || (unsigned char)*h < 0x20)
+			return -1;
+	return 0;
+}
+
+/* Expands VALUE into the text of a new probe. */
+static int
+begin_probe(
+    struct parse *p, const struct directive *d, const char *value, struct probe_conf *c)
+{
+	struct buf b = { 0 };
+
+	memset(c, 0, sizeof(*c));
+	c->kind = probe_kind_of(d);
+	if (parse_expand(p, value, value, &b) == -1) {
+		buf_free(&b);
+		return -1;
+	}
+	c->text = buf_take(&b);
+	return 0;
+}
+
+static int
+refuse_probe(struct parse *p, const struct directive *d, struct probe_conf *c)
+{
+	parse_error(p, NULL, NULL, "\"%s\" is not understood: %s= takes %s", c->text,
+	    d->key, d->kind->syntax);
+	clear_probe(c);
+	return -1;
+}
+
+int
+set_probe_tcp(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct probe_conf c;
+
+	if (*value == '\0')
+		return reset_probes(field, PROBE_TCP);
+	if (begin_probe(p, d, value, &c) == -1)
+		return -1;
+	if (parse_address(c.text, "127.0.0.1", 0, &c) == -1)
+		return refuse_probe(p, d, &c);
+	add_probe(field, &c);
+	return 0;
+}
+
+int
+set_probe_http(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct probe_conf c;
+	const char *rest;
+	char *authority;
+	int r;
+
+	if (*value == '\0')
+		return reset_probes(field, PROBE_HTTP);
+	if (begin_probe(p, d, value, &c) == -1)
+		return -1;
+	if (strncmp(c.text, "https:", 6) == 0) {
+		parse_error(p, NULL, "use ReadyExec= or HealthExec= with curl",
+		    "%s= speaks http only", d->key);
+		clear_probe(&c);
+		return -1;
+	}
+	if (strncmp(c.text, "http://", 7) != 0)
+		return refuse_probe(p, d, &c);
+	rest = c.text + 7 + strcspn(c.text + 7, "/?#");
+	authority = xstrndup(c.text + 7, (size_t)(rest - c.text) - 7);
+	r = *authority == '\0' ? -1 : parse_address(authority, "127.0.0.1", 80, &c);
+	free(authority);
+	for (const char *s = rest; r == 0 && *s != '\0'; s++)
+		if ((unsigned char)*s <= 0x20 || *s == 0x7f || *s == '#')
+			r = -1; /* A line end here would be a second header. */
+	if (r == -1)
+		return refuse_probe(p, d, &c);
+	c.path = xasprintf("%s%s", *rest == '/' ? "" : "/", rest);
+	add_probe(field, &c);
+	return 0;
+}
+
+int
+set_probe_pattern(
+    struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct probe_conf c;
+	char why[128];
+	regex_t re;
+	int r;
+
+	if (*value == '\0')
+		return reset_probes(field, PROBE_PATTERN);
+	if (begin_probe(p, d, value, &c) == -1)
+		return -1;
+	if (strlen(c.text) > PATTERN_MAX) {
+		parse_error(
+		    p, NULL, NULL, "%s= takes at most %d bytes", d->key, PATTERN_MAX);
+		clear_probe(&c);
+		return -1;
+	}
+	r = regcomp(&re, c.text, REG_EXTENDED | REG_NOSUB);
+	if (r != 0) {
+		regerror(r, &re, why, sizeof(why));
+		parse_error(p, NULL, NULL, "not an extended regular expression: %s", why);
+		clear_probe(&c);
+		return -1;
+	}
+	regfree(&re);
+	add_probe(field, &c);
+	return 0;
+}
+
+int
+set_probe_file(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct probe_conf c;
+
+	if (*value == '\0')
+		return reset_probes(field, PROBE_FILE);
+	if (begin_probe(p, d, value, &c) == -1)
+		return -1;
+	if (c.text[0] != '/')
+		return refuse_probe(p, d, &c);
+	add_probe(field, &c);
+	return 0;
+}
+
+int
+set_probe_exec(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct probe_conf c = { .kind = PROBE_EXEC };
+	const char *q = value;
+	int r;
+
+	(void)d;
+	if (*value == '\0')
+		return reset_probes(field, PROBE_EXEC);
+	r = take_command(p, &q, &c.cmd);
+	p->lenient = false;
+	if (r == 1 && *q != '\0')
+		parse_error(p, q, "write one line for each", "one command only");
+	if (r == -1 || (r == 1 && *q != '\0')) {
+		clear_probe(&c);
+		return -1;
+	}
+	c.text = xstrdup(value);
+	add_probe(field, &c);
+	return 0;
+}
+
+void
+show_probe(const struct directive *d, const void *field, struct buf *b)
+{
+	const struct probe_list *list = field;
+	size_t start = b->len;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->v[i].kind != probe_kind_of(d))
+			continue;
+		buf_addf(b, "%s%s", b->len > start ? " ; " : "", list->v[i].text);
+	}
+}
+
+/* ---- how processes end ---- */
+
+static void
+set_bit(uint64_t *bits, int i)
+{
+	bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+int
+set_exit_set(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct exit_set *set = field;
+	struct exit_set added = { 0 };
+	struct buf raw = { 0 };
+	struct buf word = { 0 };
+	const char *q = value;
+	int r;
+
+	if (*value == '\0') {
+		memset(set, 0, sizeof(*set));
+		return 0;
+	}
+	for (;;) {
+		const char *at = q;
+		uint64_t n;
+		int found;
+
+		r = next_word(p, &q, &raw, &word);
+		if (r != 1)
+			break;
+		found = exit_status_from_name(buf_str(&word));
+		if (number_parse(buf_str(&word), 255, &n) == 0)
+			found = (int)n;
+		if (found >= 0) {
+			set_bit(added.status, found);
+			continue;
+		}
+		/* PIPE alone is the signal; numbers are always statuses. */
+		found = signal_from_name(buf_str(&word));
+		if (found < 1 || (buf_str(&word)[0] >= '0' && buf_str(&word)[0] <= '9')) {
+			parse_error(p, at, NULL,
+			    "\"%s\" is neither an exit status nor a signal, in %s=",
+			    buf_str(&word), d->key);
+			r = -1;
+			break;
+		}
+		set_bit(&added.signals, found - 1);
+	}
+	for (size_t i = 0; r == 0 && i < 4; i++)
+		set->status[i] |= added.status[i];
+	if (r == 0)
+		set->signals |= added.signals;
+	buf_free(&raw);
+	buf_free(&word);
+	return r;
+}
+
+void
+show_exit_set(const struct directive *d, const void *field, struct buf *b)
+{
+	const struct exit_set *set = field;
+	size_t start = b->len;
+
+	(void)d;
+	for (int i = 0; i < 256; i++)
+		if (set->status[i / 64] & UINT64_C(1) << (i % 64))
+			buf_addf(b, "%s%d", b->len > start ? " " : "", i);
+	for (int i = 0; i < 64; i++)
+		if (set->signals & UINT64_C(1) << i)
+			buf_addf(
+			    b, "%s%s", b->len > start ? " " : "", signal_name(i + 1));
+}
+
+/* One SIGNAL[:TIME] of n bytes. */
+static int
+parse_step(const char *text, size_t n, struct stop_step *step)
+{
+	char *copy = xstrndup(text, n);
+	char *colon = strchr(copy, ':');
+	char *name = copy + strspn(copy, " \t");
+	int r = 0;
+
+	step->wait_us = UNIT_INFINITY;
+	if (colon != NULL) {
+		*colon = '\0';
+		r = span_parse(colon + 1, 1000000, &step->wait_us);
+	}
+	name[strcspn(name, " \t")] = '\0';
+	step->signal = signal_from_name(name);
+	free(copy);
+	return step->signal == -1 ? -1 : r;
+}
+
+int
+set_stop_sequence(
+    struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct kill_conf *kill = field;
+	struct stop_step *steps = NULL;
+	size_t n_steps = 0;
+	const char *q = value;
+
+	while (*q != '\0') {
+		size_t n = strcspn(q, ",");
+		bool last = q[n] == '\0';
+
+		steps = xreallocarray(steps, n_steps + 1, sizeof(*steps));
+		if (parse_step(q, n, &steps[n_steps]) == -1) {
+			parse_error(p, q, NULL,
+			    "\"%.*s\" is not understood: %s= takes %s", (int)n, q, d->key,
+			    d->kind->syntax);
+			free(steps);
+			return -1;
+		}
+		if (!last && steps[n_steps].wait_us == UNIT_INFINITY) {
+			parse_error(p, q, "as in INT:10s,TERM:10s,KILL",
+			    "this step needs a time, or the next is never reached");
+			free(steps);
+			return -1;
+		}
+		n_steps++;
+		q += n + !last;
+	}
+	free(kill->sequence);
+	kill->sequence = steps;
+	kill->n_sequence = n_steps;
+	return 0;
+}
+
+void
+show_stop_sequence(const struct directive *d, const void *field, struct buf *b)
+{
+	const struct kill_conf *kill = field;
+
+	(void)d;
+	for (size_t i = 0; i < kill->n_sequence; i++) {
+		buf_addf(b, "%s%s", i > 0 ? "," : "",
+		    signal_name(kill->sequence[i].signal) + 3);
+		if (kill->sequence[i].wait_us != UNIT_INFINITY) {
+			buf_addc(b, ':');
+			span_format(b, kill->sequence[i].wait_us);
+		}
+	}
+}

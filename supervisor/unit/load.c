@@ -1,0 +1,513 @@
+/*
+ * load: from a name to a conf.  paths says which files, parse reads them, verify judges
+ * the whole.
+ */
+#include "unit/load.h"
+
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/xalloc.h"
+#include "unit/kinds.h"
+#include "unit/parse.h"
+#include "unit/paths.h"
+#include "unit/verify.h"
+
+enum { UNIT_FILE_MAX = 8 * 1024 * 1024 };
+
+static const char *const load_state_names[UNIT_NLOAD_STATES] = {
+	[UNIT_LOADED] = "loaded",
+	[UNIT_NOT_FOUND] = "not-found",
+	[UNIT_BAD_SETTING] = "bad-setting",
+	[UNIT_LOAD_ERROR] = "error",
+	[UNIT_MASKED] = "masked",
+};
+
+const char *
+unit_load_state_name(enum unit_load_state s)
+{
+	return s < UNIT_NLOAD_STATES ? load_state_names[s] : "?";
+}
+
+/* ---- reading ---- */
+
+/*
+ * Reads a regular file whole, with one read(2) unless it grows meanwhile.  Never waits
+ * for a FIFO that stands where a file should.
+ */
+static int
+read_file(const char *path, struct buf *text, struct stat *st)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int error = 0;
+	ssize_t n;
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, st) == -1) {
+		error = errno;
+		goto out;
+	}
+	if (!S_ISREG(st->st_mode)) {
+		error = S_ISDIR(st->st_mode) ? EISDIR : EINVAL;
+		goto out;
+	}
+	for (;;) {
+		size_t room = text->len < (size_t)st->st_size
+				  ? (size_t)st->st_size - text->len + 1
+				  : 4096;
+
+		if (text->len > UNIT_FILE_MAX || room > UNIT_FILE_MAX) {
+			error = EFBIG;
+			break;
+		}
+		n = read(fd, buf_reserve(text, room), room);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			error = errno;
+		if (n <= 0)
+			break;
+		buf_grew(text, (size_t)n);
+		if ((size_t)n < room)
+			break;
+	}
+out:
+	close(fd);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+/* ---- life ---- */
+
+/* What supd.conf says for units that say nothing. */
+static void
+apply_defaults(struct unit_conf *conf, const struct supd_conf *sc)
+{
+	struct service_conf *s = &conf->service;
+
+	conf->start_limit_interval_us = sc->default_start_limit_interval_us;
+	conf->start_limit_burst = sc->default_start_limit_burst;
+	s->restart_us = sc->default_restart_us;
+	s->timeout_start_us = sc->default_timeout_start_us;
+	s->timeout_stop_us = sc->default_timeout_stop_us;
+	s->context.log_overflow = sc->log_overflow;
+	s->context.log_format = sc->log_format;
+	s->context.log_sync = sc->log_sync;
+	s->context.log_max_bytes = sc->log_max_bytes;
+}
+
+static struct unit_conf *
+conf_new(const struct unit_paths *paths, const struct supd_conf *sc, const char *id)
+{
+	struct unit_conf *conf = xmemdup(&paths->defaults, sizeof(*conf));
+
+	memset(conf->set, 0, sizeof(conf->set));
+	if (sc != NULL)
+		apply_defaults(conf, sc);
+	conf->id = xstrdup(id);
+	conf->stem = unit_name_stem(id);
+	conf->prefix = unit_name_prefix(id);
+	conf->instance = unit_name_instance(id);
+	conf->type = unit_name_type(id);
+	return conf;
+}
+
+static void
+clear_probes(struct probe_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		free(list->v[i].text);
+		free(list->v[i].host);
+		free(list->v[i].path);
+		exec_cmd_clear(&list->v[i].cmd);
+	}
+	free(list->v);
+}
+
+static void
+clear_context(struct exec_conf *x)
+{
+	free(x->user);
+	free(x->group);
+	strv_free(&x->supplementary_groups);
+	free(x->working_directory);
+	strv_free(&x->environment);
+	for (size_t i = 0; i < x->n_environment_files; i++)
+		free(x->environment_files[i].path);
+	free(x->environment_files);
+	strv_free(&x->pass_environment);
+	strv_free(&x->unset_environment);
+	strv_free(&x->search_path);
+	free(x->limits);
+	for (int i = 0; i < DIR_NKINDS; i++)
+		strv_free(&x->dirs[i].names);
+	free(x->in.arg);
+	free(x->out.arg);
+	free(x->err.arg);
+	free(x->stdin_data);
+	free(x->log_day);
+}
+
+static void
+clear_service(struct service_conf *s)
+{
+	for (int k = 0; k < EXEC_NKINDS; k++) {
+		for (size_t i = 0; i < s->exec[k].n; i++)
+			exec_cmd_clear(&s->exec[k].v[i]);
+		free(s->exec[k].v);
+	}
+	free(s->pid_file);
+	clear_probes(&s->ready);
+	clear_probes(&s->health);
+	free(s->kill.sequence);
+	clear_context(&s->context);
+}
+
+void
+unit_conf_free(struct unit_conf *conf)
+{
+	if (conf == NULL)
+		return;
+	free(conf->id);
+	free(conf->stem);
+	free(conf->prefix);
+	free(conf->instance);
+	strv_free(&conf->aliases);
+	free(conf->fragment);
+	sources_free(conf->sources, conf->n_sources);
+	free(conf->description);
+	strv_free(&conf->documentation);
+	for (int i = 0; i < DEP_NKINDS; i++)
+		strv_free(&conf->deps[i]);
+	for (size_t i = 0; i < conf->n_conditions; i++) {
+		free(conf->conditions[i].name);
+		free(conf->conditions[i].arg);
+	}
+	free(conf->conditions);
+	strv_free(&conf->wanted_by);
+	strv_free(&conf->required_by);
+	strv_free(&conf->alias);
+	strv_free(&conf->also);
+	free(conf->default_instance);
+	clear_service(&conf->service);
+	free(conf);
+}
+
+/* ---- loading ---- */
+
+/* One load in progress. */
+struct load {
+	struct unit_paths *paths;
+	const struct supd_conf *sc;
+	struct unit_conf *conf;
+	struct unit_conf base; /* what an empty assignment restores */
+	struct specifier spec;
+	struct diags *diags;
+	size_t n_errors;
+	bool unreadable;
+};
+
+static void
+load_begin(struct load *l, struct unit_paths *paths, const struct supd_conf *sc,
+    const char *id, struct diags *d)
+{
+	memset(l, 0, sizeof(*l));
+	l->paths = paths;
+	l->sc = sc;
+	l->conf = conf_new(paths, sc, id);
+	l->base = paths->defaults;
+	if (sc != NULL)
+		apply_defaults(&l->base, sc);
+	l->diags = d;
+	l->spec = (struct specifier){
+		.host = &paths->host,
+		.id = l->conf->id,
+		.prefix = l->conf->prefix,
+		.instance = l->conf->instance,
+	};
+}
+
+static void
+load_text(struct load *l, const char *file, const char *text, size_t len)
+{
+	struct parse p = {
+		.diags = l->diags,
+		.file = file,
+		.target = l->conf,
+		.base = &l->base,
+		.set = l->conf->set,
+		.conf = l->conf,
+		.spec = &l->spec,
+		.defaults = l->sc,
+	};
+
+	parse_text(&p, text, len);
+	l->n_errors += p.n_errors;
+}
+
+static void
+load_file(struct load *l, const char *path, struct unit_source *source)
+{
+	struct buf text = { 0 };
+	struct stat st;
+
+	if (read_file(path, &text, &st) == -1) {
+		diag_add(l->diags, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
+		    strerror(errno));
+		l->unreadable = true;
+	} else {
+		/* As it was when it was read, so that a later change is seen. */
+		free(source->path);
+		source_from_stat(source, path, &st);
+		load_text(l, path, buf_str(&text), text.len);
+	}
+	buf_free(&text);
+}
+
+/* Each entry of NAME.wants and its like is a dependency. */
+static void
+load_links(struct load *l, const struct strv *dirs, enum unit_dep kind)
+{
+	for (size_t i = 0; i < dirs->n; i++) {
+		DIR *dir = opendir(dirs->v[i]);
+		struct strv names = { 0 };
+		struct dirent *de;
+
+		if (dir == NULL)
+			continue;
+		while ((de = readdir(dir)) != NULL)
+			if (unit_name_is_valid(de->d_name))
+				strv_add(&names, de->d_name);
+		closedir(dir);
+		strv_sort(&names);
+		for (size_t j = 0; j < names.n; j++) {
+			char *made = NULL;
+
+			if (unit_name_is_template(names.v[j])) {
+				if (l->conf->instance == NULL)
+					continue;
+				made = unit_name_replace_instance(
+				    names.v[j], l->conf->instance);
+				if (made == NULL)
+					continue;
+			}
+			strv_add_unique(
+			    &l->conf->deps[kind], made != NULL ? made : names.v[j]);
+			free(made);
+		}
+		strv_free(&names);
+	}
+}
+
+static void
+load_finish(struct load *l)
+{
+	struct unit_conf *conf = l->conf;
+	struct diags whole;
+
+	conf_complete(conf);
+	diags_init(&whole);
+	conf_verify(conf, &whole);
+	for (size_t i = 0; i < whole.n; i++)
+		diag_add(l->diags, whole.v[i].level, whole.v[i].file, whole.v[i].line,
+		    whole.v[i].col, whole.v[i].hint, "%s", whole.v[i].text);
+	l->n_errors += whole.n_errors;
+	diags_clear(&whole);
+	if (l->unreadable)
+		conf->load_state = UNIT_LOAD_ERROR;
+	else if (l->n_errors > 0)
+		conf->load_state = UNIT_BAD_SETTING;
+}
+
+/* Types that have no loader: their files are named, not read. */
+static bool
+refuse_type(struct load *l)
+{
+	const char *type = unit_type_name(l->conf->type);
+
+	if (l->conf->type == UNIT_SERVICE)
+		return false;
+	if (l->conf->load_state == UNIT_LOADED) {
+		diag_add(l->diags, DIAG_ERROR, l->conf->fragment, 0, 0, NULL,
+		    "%s units are not supported yet", type);
+		l->conf->load_state = UNIT_BAD_SETTING;
+	}
+	conf_complete(l->conf);
+	return true;
+}
+
+static void
+load_resolved(struct load *l, struct resolved *r)
+{
+	struct unit_conf *conf = l->conf;
+	size_t first = r->fragment != NULL ? 1 : 0;
+
+	conf->load_state = r->state;
+	conf->aliases = r->aliases;
+	conf->fragment = r->fragment;
+	conf->sources = r->sources;
+	conf->n_sources = r->n_sources;
+	conf->builtin = r->builtin;
+	memset(&r->aliases, 0, sizeof(r->aliases));
+	r->fragment = NULL;
+	r->sources = NULL;
+	r->n_sources = 0;
+	l->spec.fragment = conf->fragment;
+	if (r->state != UNIT_LOADED || r->builtin) {
+		conf_complete(conf);
+		return;
+	}
+	if (refuse_type(l))
+		return;
+	load_file(l, conf->fragment, &conf->sources[0]);
+	for (size_t i = 0; i < r->drop_ins.n; i++)
+		load_file(l, r->drop_ins.v[i], &conf->sources[first + i]);
+	load_links(l, &r->wants, DEP_WANTS);
+	load_links(l, &r->requires, DEP_REQUIRES);
+	load_links(l, &r->upholds, DEP_UPHOLDS);
+	load_finish(l);
+}
+
+/* A conf for a name that is none. */
+static struct unit_conf *
+load_bad_name(struct unit_paths *paths, const struct supd_conf *sc, const char *name,
+    struct diags *d)
+{
+	struct unit_conf *conf = conf_new(paths, sc, name);
+
+	diag_add(d, DIAG_ERROR, name, 0, 0,
+	    "NAME.service or NAME@INSTANCE.service, of letters, digits and :-_.\\",
+	    "not the name of a unit");
+	conf->load_state = UNIT_BAD_SETTING;
+	conf_complete(conf);
+	return conf;
+}
+
+struct unit_conf *
+unit_load(struct unit_paths *paths, const struct supd_conf *sc, const char *name,
+    struct diags *d)
+{
+	struct resolved r;
+	struct load l;
+
+	if (!unit_name_is_valid(name))
+		return load_bad_name(paths, sc, name, d);
+	paths_resolve(paths, name, &r, d);
+	load_begin(&l, paths, sc, r.id, d);
+	load_resolved(&l, &r);
+	resolved_clear(&r);
+	return l.conf;
+}
+
+struct unit_conf *
+unit_load_text(struct unit_paths *paths, const struct supd_conf *sc, const char *name,
+    const char *file, const char *text, size_t len, struct diags *d)
+{
+	struct load l;
+
+	if (!unit_name_is_valid(name))
+		return load_bad_name(paths, sc, name, d);
+	load_begin(&l, paths, sc, name, d);
+	l.conf->fragment = xstrdup(file);
+	l.spec.fragment = l.conf->fragment;
+	if (!refuse_type(&l)) {
+		load_text(&l, file, text, len);
+		load_finish(&l);
+	}
+	return l.conf;
+}
+
+bool
+unit_conf_changed(struct unit_paths *paths, const struct unit_conf *conf)
+{
+	struct resolved r;
+	bool changed;
+
+	if (!unit_name_is_valid(conf->id))
+		return false;
+	paths_resolve(paths, conf->id, &r, NULL);
+	changed = r.n_sources != conf->n_sources || strcmp(r.id, conf->id) != 0;
+	for (size_t i = 0; !changed && i < r.n_sources; i++)
+		changed = !source_equal(&r.sources[i], &conf->sources[i]);
+	resolved_clear(&r);
+	return changed;
+}
+
+bool
+unit_conf_is_set(const struct unit_conf *conf, const char *directive)
+{
+	for (int s = 0; s < SECTION_NKINDS; s++) {
+		const struct directive *d =
+		    directive_resolve(directive_find((enum section)s, directive));
+
+		if (d != NULL && d->section != SECTION_SUPD) {
+			size_t i = directive_index(d);
+
+			return (conf->set[i / 64] >> (i % 64) & 1) != 0;
+		}
+	}
+	return false;
+}
+
+/* ---- supd.conf ---- */
+
+struct supd_conf *
+supd_conf_load_text(const char *file, const char *text, size_t len, struct diags *d)
+{
+	struct supd_conf *sc = xcalloc(1, sizeof(*sc));
+	struct supd_conf base = { 0 };
+	struct parse p = {
+		.diags = d,
+		.file = file,
+		.target = &base,
+		.base = &base,
+		.set = base.set,
+	};
+
+	parse_defaults(&p, true);
+	strv_free(&base.launcher_names);
+	p.target = sc;
+	p.set = sc->set;
+	p.defaults = sc;
+	parse_defaults(&p, true);
+	parse_text(&p, text, len);
+	return sc;
+}
+
+struct supd_conf *
+supd_conf_load(const char *path, struct diags *d)
+{
+	struct buf text = { 0 };
+	struct supd_conf *sc;
+	struct stat st;
+
+	if (read_file(path, &text, &st) == -1 && errno != ENOENT) {
+		diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
+		    strerror(errno));
+		buf_clear(&text);
+	}
+	sc = supd_conf_load_text(path, buf_str(&text), text.len, d);
+	buf_free(&text);
+	return sc;
+}
+
+void
+supd_conf_free(struct supd_conf *sc)
+{
+	if (sc == NULL)
+		return;
+	strv_free(&sc->default_environment);
+	strv_free(&sc->pass_environment);
+	free(sc->exit_unit);
+	free(sc->control_group);
+	strv_free(&sc->launcher_names);
+	free(sc);
+}

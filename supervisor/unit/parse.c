@@ -1,0 +1,304 @@
+/*
+ * parse: sections, keys, and what is said about those that have no effect.  Promise:
+ * every line is answered, by its effect or by a diagnostic.
+ */
+#include "unit/parse.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/xalloc.h"
+#include "unit/kinds.h"
+#include "unit/name.h"
+#include "unit/span.h"
+
+static void
+report(struct parse *p, enum diag_level level, const char *at, const char *hint,
+    const char *fmt, va_list ap)
+{
+	uint32_t line = 0;
+	uint32_t col = 0;
+	char *text = xvasprintf(fmt, ap);
+
+	if (p->lex != NULL)
+		lex_where(p->lex, at != NULL ? at : p->value, &line, &col);
+	diag_add(p->diags, level, p->file, line, col, hint, "%s", text);
+	free(text);
+}
+
+void
+parse_error(struct parse *p, const char *at, const char *hint, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!p->lenient)
+		p->n_errors++;
+	va_start(ap, fmt);
+	report(p, p->lenient ? DIAG_WARNING : DIAG_ERROR, at, hint, fmt, ap);
+	va_end(ap);
+}
+
+void
+parse_warn(struct parse *p, const char *at, const char *hint, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	report(p, DIAG_WARNING, at, hint, fmt, ap);
+	va_end(ap);
+}
+
+int
+parse_expand(struct parse *p, const char *text, const char *at, struct buf *out)
+{
+	const char *bad;
+	const char *why;
+
+	buf_clear(out);
+	if (p->spec == NULL) {
+		buf_adds(out, text);
+		return 0;
+	}
+	if (specifier_expand(p->spec, text, out, &bad, &why) == 0)
+		return 0;
+	/* Only where the text stands in the file unchanged is the place exact. */
+	parse_error(p, text == at ? bad : at, "write %% for a percent sign", "%%%c: %s",
+	    bad[1], why);
+	return -1;
+}
+
+static void *
+field_of(const struct parse *p, const struct directive *d)
+{
+	return (char *)p->target + d->offset;
+}
+
+static void
+mark(struct parse *p, const struct directive *d, bool set)
+{
+	size_t i = directive_index(d);
+
+	if (set)
+		p->set[i / 64] |= UINT64_C(1) << (i % 64);
+	else
+		p->set[i / 64] &= ~(UINT64_C(1) << (i % 64));
+}
+
+/* A value that asks for nothing: it can be granted whatever the key is. */
+static bool
+is_off(const char *value)
+{
+	static const char *const words[] = { "none", "infinity", "inherit", "default",
+		"auto", "normal", "main" };
+	bool b;
+
+	if (*value == '\0')
+		return true;
+	if (bool_parse(value, &b) == 0)
+		return !b;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasecmp(value, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Dependencies on what is always active need no deed. */
+static bool
+names_only_targets(const char *value)
+{
+	struct strv names = { 0 };
+	bool only = true;
+
+	strv_split(&names, value, " \t");
+	for (size_t i = 0; i < names.n; i++)
+		only = only && unit_name_is_builtin(names.v[i]);
+	strv_free(&names);
+	return only;
+}
+
+/* The word for a value that has no effect, or none. */
+static void
+answer(struct parse *p, const struct directive *d, const char *value)
+{
+	const char *key = p->lex->name;
+	bool require = p->defaults != NULL && p->defaults->isolation == ISOLATION_REQUIRE;
+
+	if (is_off(value))
+		return;
+	switch (d->status) {
+	case DIRECTIVE_OK:
+	case DIRECTIVE_SILENT:
+		break;
+	case DIRECTIVE_LATER:
+		if (strcmp(value, d->dflt) == 0 ||
+		    (d->kind == &kinds[KIND_UNITS] && names_only_targets(value)))
+			break;
+		parse_warn(p, key, NULL, "%s= is not acted on yet", key);
+		break;
+	case DIRECTIVE_IGNORED:
+		parse_warn(p, key, NULL, "%s= has no effect: %s", key, d->help);
+		break;
+	case DIRECTIVE_ISOLATES:
+		if (require)
+			parse_error(p, key,
+			    "set Isolation=warn in supd.conf to run it so",
+			    "%s= cannot be applied: %s", key, d->help);
+		else
+			parse_warn(p, key, NULL, "%s= is not applied: %s", key, d->help);
+		break;
+	case DIRECTIVE_REFUSED:
+		parse_error(p, key, NULL, "%s= is refused: %s", key, d->help);
+		break;
+	}
+}
+
+static void
+assign(struct parse *p, const struct directive *d, const char *value)
+{
+	answer(p, d, value);
+	if (d->form == FORM_ANSWER) {
+		mark(p, d, *value != '\0');
+		return;
+	}
+	if (*value == '\0' && d->kind->width > 0) {
+		memcpy(field_of(p, d), (const char *)p->base + d->offset, d->kind->width);
+		mark(p, d, false);
+		return;
+	}
+	if (d->kind->set(p, d, field_of(p, d), value) == 0)
+		mark(p, d, *value != '\0');
+}
+
+static void
+unknown_key(struct parse *p, enum section section, const char *key)
+{
+	const struct directive *other = directive_find_elsewhere(section, key);
+	const struct directive *near = directive_nearest(section, key);
+	bool refuse =
+	    p->defaults != NULL && p->defaults->unknown_keys == UNKNOWN_KEYS_ERROR;
+	char *hint = NULL;
+
+	if (strncmp(key, "X-", 2) == 0)
+		return;
+	if (other != NULL)
+		hint = xasprintf("it belongs to [%s]", section_name(other->section));
+	else if (near != NULL)
+		hint = xasprintf("did you mean %s=?", near->key);
+	if (refuse)
+		parse_error(
+		    p, key, hint, "unknown key %s= in [%s]", key, section_name(section));
+	else
+		parse_warn(p, key, hint, "unknown key %s= in [%s], line ignored", key,
+		    section_name(section));
+	free(hint);
+}
+
+/* Sections that are known although nothing here reads them. */
+static const char *
+foreign_section(const char *name)
+{
+	static const char *const session[] = { "Session", "Heartbeat", "Budget",
+		"Instances" };
+
+	for (size_t i = 0; i < sizeof(session) / sizeof(session[0]); i++)
+		if (strcmp(name, session[i]) == 0)
+			return "sessions are not supported yet";
+	if (strncmp(name, "Rule", 4) == 0 && (name[4] == '\0' || name[4] == ' '))
+		return "sessions are not supported yet";
+	if (strncmp(name, "Alert", 5) == 0 && (name[5] == '\0' || name[5] == ' '))
+		return "alerts are not supported yet";
+	return NULL;
+}
+
+static const char *
+nearest_section(const struct parse *p, const char *name)
+{
+	for (int i = 0; i < SECTION_NKINDS; i++)
+		if ((i == SECTION_SUPD) == (p->conf == NULL) &&
+		    edit_distance(name, section_name((enum section)i), 2) <= 2)
+			return section_name((enum section)i);
+	return NULL;
+}
+
+static enum section
+open_section(struct parse *p, const char *name)
+{
+	enum section s = section_find(name);
+	const char *why = foreign_section(name);
+	const char *near;
+	char *hint = NULL;
+
+	if (s != SECTION_NONE && (s == SECTION_SUPD) == (p->conf == NULL)) {
+		if (s == SECTION_INSTALL)
+			p->conf->has_install = true;
+		return s;
+	}
+	if (strncmp(name, "X-", 2) == 0)
+		return SECTION_NONE;
+	if (why != NULL) {
+		parse_warn(p, name, NULL, "section [%s] has no effect: %s", name, why);
+		return SECTION_NONE;
+	}
+	near = nearest_section(p, name);
+	if (near != NULL)
+		hint = xasprintf("did you mean [%s]?", near);
+	parse_warn(p, name, hint, "unknown section [%s], its lines are ignored", name);
+	free(hint);
+	return SECTION_NONE;
+}
+
+static void
+parse_line(struct parse *p, enum section section)
+{
+	const char *key = p->lex->name;
+	const struct directive *d = directive_resolve(directive_find(section, key));
+
+	if (d == NULL)
+		unknown_key(p, section, key);
+	else
+		assign(p, d, p->lex->value);
+}
+
+void
+parse_text(struct parse *p, const char *text, size_t len)
+{
+	enum section section = SECTION_NONE;
+	bool any_section = false;
+	enum lex_kind kind;
+	struct lex lx;
+
+	lex_init(&lx, p->file, text, len, p->diags);
+	p->lex = &lx;
+	while ((kind = lex_next(&lx)) == LEX_SECTION || kind == LEX_KEY) {
+		p->value = lx.value != NULL ? lx.value : lx.name;
+		if (kind == LEX_SECTION) {
+			section = open_section(p, lx.name);
+			any_section = true;
+		} else if (section != SECTION_NONE) {
+			parse_line(p, section);
+		} else if (!any_section) {
+			parse_warn(p, lx.name, "write [Section] above it",
+			    "%s= stands before any section, line ignored", lx.name);
+		}
+	}
+	if (kind == LEX_REJECT)
+		p->n_errors++;
+	p->lex = NULL;
+	lex_clear(&lx);
+}
+
+void
+parse_defaults(struct parse *p, bool supd)
+{
+	for (size_t i = 0; i < directive_count(); i++) {
+		const struct directive *d = directive_at(i);
+
+		if (d->form != FORM_DIRECTIVE || (d->section == SECTION_SUPD) != supd ||
+		    d->dflt[0] == '\0')
+			continue;
+		p->value = d->dflt;
+		d->kind->set(p, d, field_of(p, d), d->dflt);
+	}
+}

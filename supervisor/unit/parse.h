@@ -1,0 +1,54 @@
+/*
+ * parse: the text of one file into a conf, row by row of the table.
+ */
+#ifndef SUPD_UNIT_PARSE_H
+#define SUPD_UNIT_PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "unit/conf.h"
+#include "unit/diag.h"
+#include "unit/lex.h"
+#include "unit/specifier.h"
+#include "unit/table.h"
+
+struct parse {
+	struct diags *diags;
+	const char *file;
+	/* What is filled: struct unit_conf, or struct supd_conf for supd.conf. */
+	void *target;
+	const void
+	    *base; /* the same type, scalars only: what an empty assignment restores */
+	uint64_t *set;                    /* in the target */
+	struct unit_conf *conf;           /* the target, NULL for supd.conf */
+	const struct specifier *spec;     /* NULL: `%' is an ordinary character */
+	const struct supd_conf *defaults; /* for Isolation=, UnknownKeys=; may be NULL */
+	/* Of the current line. */
+	struct lex *lex; /* NULL while defaults are set */
+	const char *value;
+	bool lenient; /* errors of this command are warnings: it has the prefix `-' */
+	size_t n_errors;
+};
+
+/* Reads TEXT into the target.  Errors are counted and told; nothing stops but a file that
+ * is rejected as a whole. */
+void parse_text(struct parse *, const char *text, size_t len);
+
+/* Fills a zeroed target with the defaults of the rows of these sections. */
+void parse_defaults(struct parse *, bool supd);
+
+/* About the byte AT of the current value, NULL for its start. */
+void parse_error(struct parse *, const char *at, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void parse_warn(struct parse *, const char *at, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/*
+ * TEXT with its specifiers replaced into OUT (cleared first).  AT is where it stands in
+ * the current value.  -1 after telling parse_error.
+ */
+int parse_expand(struct parse *, const char *text, const char *at, struct buf *out);
+
+#endif

@@ -1,0 +1,215 @@
+/*
+ * table: search in the rows.
+ */
+#include "unit/table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit/conf.h"
+#include "unit/kinds.h"
+
+const struct kind kinds[KIND_NKINDS] = {
+#define KIND(name, set, show, width, syntax) \
+	[KIND_##name] = { #name, set, show, width, NULL, syntax },
+#define KIND_ENUM(name, words, syntax) \
+	[KIND_##name] = { #name, set_enum, show_enum, sizeof(int), words, syntax },
+#include "unit/kinds.def"
+#undef KIND
+#undef KIND_ENUM
+};
+
+#define OFFSET_UNIT(field) offsetof(struct unit_conf, field)
+#define OFFSET_SERVICE(field) offsetof(struct unit_conf, field)
+#define OFFSET_INSTALL(field) offsetof(struct unit_conf, field)
+#define OFFSET_SUPD(field) offsetof(struct supd_conf, field)
+
+static const struct directive rows[] = {
+#define DIRECTIVE(section_, key_, kind_, field_, dflt_, status_, since_, help_) \
+	{                                                                       \
+		.form = FORM_DIRECTIVE,                                         \
+		.section = SECTION_##section_,                                  \
+		.key = #key_,                                                   \
+		.kind = &kinds[KIND_##kind_],                                   \
+		.offset = OFFSET_##section_(field_),                            \
+		.dflt = dflt_,                                                  \
+		.status = DIRECTIVE_##status_,                                  \
+		.since = since_,                                                \
+		.help = help_,                                                  \
+	},
+#define ANSWER(section_, key_, status_, since_, why_) \
+	{                                             \
+		.form = FORM_ANSWER,                  \
+		.section = SECTION_##section_,        \
+		.key = #key_,                         \
+		.dflt = "",                           \
+		.status = DIRECTIVE_##status_,        \
+		.since = since_,                      \
+		.help = why_,                         \
+	},
+#define ALIAS(section_, key_, to_section_, to_key_)     \
+	{                                               \
+		.form = FORM_ALIAS,                     \
+		.section = SECTION_##section_,          \
+		.key = #key_,                           \
+		.dflt = "",                             \
+		.since = 1,                             \
+		.help = "",                             \
+		.alias_section = SECTION_##to_section_, \
+		.alias_key = #to_key_,                  \
+	},
+#include "unit/directives.def"
+#undef DIRECTIVE
+#undef ANSWER
+#undef ALIAS
+};
+
+enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
+static_assert(sizeof(rows) / sizeof(rows[0]) <= (size_t)UNIT_ROWS_MAX,
+    "unit_conf.set has a bit for each row");
+
+static const char *const section_names[SECTION_NKINDS] = {
+	[SECTION_INSTALL] = "Install",
+	[SECTION_SERVICE] = "Service",
+	[SECTION_SUPD] = "Supd",
+	[SECTION_UNIT] = "Unit",
+};
+
+size_t
+directive_count(void)
+{
+	return N_ROWS;
+}
+
+const struct directive *
+directive_at(size_t i)
+{
+	return i < N_ROWS ? &rows[i] : NULL;
+}
+
+size_t
+directive_index(const struct directive *d)
+{
+	return (size_t)(d - rows);
+}
+
+struct wanted {
+	enum section section;
+	const char *key;
+};
+
+static int
+compare(const void *key, const void *row)
+{
+	const struct wanted *w = key;
+	const struct directive *d = row;
+
+	if (w->section != d->section)
+		return w->section < d->section ? -1 : 1;
+	return strcmp(w->key, d->key);
+}
+
+const struct directive *
+directive_find(enum section section, const char *key)
+{
+	struct wanted w = { section, key };
+
+	return bsearch(&w, rows, N_ROWS, sizeof(rows[0]), compare);
+}
+
+const struct directive *
+directive_resolve(const struct directive *d)
+{
+	if (d == NULL || d->form != FORM_ALIAS)
+		return d;
+	return directive_find(d->alias_section, d->alias_key);
+}
+
+const struct directive *
+directive_find_elsewhere(enum section section, const char *key)
+{
+	static const enum section order[] = { SECTION_SERVICE, SECTION_UNIT,
+		SECTION_INSTALL };
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		const struct directive *d = directive_find(order[i], key);
+
+		if (order[i] != section && section != SECTION_SUPD && d != NULL)
+			return d;
+	}
+	return NULL;
+}
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+size_t
+edit_distance(const char *a, const char *b, size_t limit)
+{
+	enum { MAX = 64 };
+	size_t row[MAX + 1];
+	size_t la = strlen(a);
+	size_t lb = strlen(b);
+
+	if (la > MAX || lb > MAX || la > lb + limit || lb > la + limit)
+		return limit + 1;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t best = diagonal + (lower(a[i - 1]) != lower(b[j - 1]));
+
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diagonal = row[j];
+			row[j] = best;
+		}
+	}
+	return row[lb] <= limit ? row[lb] : limit + 1;
+}
+
+const struct directive *
+directive_nearest(enum section section, const char *key)
+{
+	const struct directive *nearest = NULL;
+	size_t limit = strlen(key) < 6 ? 1 : strlen(key) < 12 ? 2 : 3;
+
+	for (size_t i = 0; i < N_ROWS; i++) {
+		size_t distance;
+
+		if (section != SECTION_NONE && rows[i].section != section)
+			continue;
+		distance = edit_distance(key, rows[i].key, limit);
+		if (distance <= limit) {
+			nearest = &rows[i];
+			if (distance == 0)
+				break;
+			limit = distance - 1;
+		}
+	}
+	return nearest;
+}
+
+const char *
+section_name(enum section s)
+{
+	return s >= 0 && s < SECTION_NKINDS ? section_names[s] : "?";
+}
+
+enum section
+section_find(const char *name)
+{
+	for (int i = 0; i < SECTION_NKINDS; i++)
+		if (strcmp(name, section_names[i]) == 0)
+			return (enum section)i;
+	return SECTION_NONE;
+}

@@ -1,0 +1,88 @@
+/*
+ * table: the rows of directives.def and kinds.def, and how to find one.
+ */
+#ifndef SUPD_UNIT_TABLE_H
+#define SUPD_UNIT_TABLE_H
+
+#include <stddef.h>
+
+#include "lib/buf.h"
+
+struct parse;
+struct directive;
+
+enum section {
+	SECTION_INSTALL, /* in the order of the rows */
+	SECTION_SERVICE,
+	SECTION_SUPD,
+	SECTION_UNIT,
+	SECTION_NKINDS,
+	SECTION_NONE = -1,
+};
+
+enum directive_status {
+	DIRECTIVE_OK,
+	DIRECTIVE_LATER,
+	DIRECTIVE_IGNORED,
+	DIRECTIVE_ISOLATES,
+	DIRECTIVE_REFUSED,
+	DIRECTIVE_SILENT,
+};
+
+enum directive_form {
+	FORM_DIRECTIVE,
+	FORM_ANSWER,
+	FORM_ALIAS,
+};
+
+/*
+ * A kind of value.  set reads VALUE into FIELD: 0, or -1 when it has told parse_error.
+ * show appends it as one would write it, nothing for what is not set.
+ */
+typedef int kind_set(
+    struct parse *, const struct directive *, void *field, const char *value);
+typedef void kind_show(const struct directive *, const void *field, struct buf *);
+
+struct kind {
+	const char *name;
+	kind_set *set;
+	kind_show *show;
+	size_t width;             /* of a scalar, reset by copying the default; else 0 */
+	const char *const *words; /* of an enum, by value, ends with NULL */
+	const char *syntax;       /* for people */
+};
+
+struct directive {
+	enum directive_form form;
+	enum section section;
+	const char *key;
+	const struct kind *kind; /* NULL for an answer or alias */
+	size_t offset;
+	const char *dflt; /* "" if none */
+	enum directive_status status;
+	int since;
+	const char *help;
+	enum section alias_section; /* of the row that an alias stands for */
+	const char *alias_key;
+};
+
+size_t directive_count(void);
+const struct directive *directive_at(size_t i);
+size_t directive_index(const struct directive *);
+/* The row, aliases not followed; NULL if there is none. */
+const struct directive *directive_find(enum section, const char *key);
+/* The row that stands behind an alias, else the row itself. */
+const struct directive *directive_resolve(const struct directive *);
+/* The row in another section than SECTION that a unit file may have, or NULL. */
+const struct directive *directive_find_elsewhere(enum section, const char *key);
+/* The nearest key in the section by edit distance, NULL if nothing is near. */
+const struct directive *directive_nearest(enum section, const char *key);
+
+/* "Service"; and back, SECTION_NONE if unknown. */
+const char *section_name(enum section);
+enum section section_find(const char *name);
+
+/* How many edits lead from A to B, case not counted; at most LIMIT + 1. */
+size_t edit_distance(const char *a, const char *b, size_t limit);
+
+#endif

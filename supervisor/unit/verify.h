@@ -1,0 +1,16 @@
+/*
+ * verify: what can only be said about a whole unit: defaults that depend on other lines,
+ * and combinations that cannot work.
+ */
+#ifndef SUPD_UNIT_VERIFY_H
+#define SUPD_UNIT_VERIFY_H
+
+#include "unit/conf.h"
+#include "unit/diag.h"
+
+/* Fills what follows from other values.  Call once, after the last file. */
+void conf_complete(struct unit_conf *);
+/* Tells D what is wrong with the whole; errors refuse the unit. */
+void conf_verify(const struct unit_conf *, struct diags *d);
+
+#endif
