@@ -80,6 +80,8 @@ $(O)/extract: $(O)/tools/fleet/extract.o $(filter-out %/loop.o,$(filter $(O)/sup
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+# The interface descriptions are taken into the binary as they are.
+$(O)/supervisor/manager/control/varlink_text.o: $(wildcard supervisor/manager/control/*.varlink)
 
 # Tests: one program a file, linked with every object of the roles but main's.  The fuzzers
 # are ordinary programs here (tests/fuzz/standalone.c runs them over files).
