@@ -32,6 +32,7 @@ enum {
 	RESERVED_CLIENTS = 8, /* of the allowed ones, for those who administer */
 	MESSAGE_DEPTH_MAX = 32,
 	MESSAGE_NODES_MAX = 65536,
+	CALLS_A_TURN = 64,       /* of one client, then the others have theirs */
 	OUT_SHRINK = 256 * 1024, /* an output buffer that grew beyond is given back */
 };
 
@@ -82,6 +83,7 @@ struct varlink {
 
 static void client_free(struct client *cl);
 static void client_handle(struct client *cl);
+static void on_next_turn(void *arg);
 
 /* ---- the end of a client ---- */
 
@@ -112,6 +114,7 @@ client_free(struct client *cl)
 	}
 	TAILQ_REMOVE(&v->clients, cl, link);
 	v->nclients--;
+	loop_post_cancel(v->loop, on_next_turn, cl);
 	loop_timer_free(cl->stall);
 	loop_io_free(cl->io);
 	fd_close(&cl->fd);
@@ -529,6 +532,9 @@ refuse_class(struct call *c)
 	struct client *cl = c->client;
 	struct jw *w = call_begin(c);
 
+	/* Who may do nothing gets one answer. */
+	if (cl->peer.class == ACCESS_NONE)
+		cl->closing = true;
 	if (cl->v->ops.on_denied != NULL)
 		cl->v->ops.on_denied(cl->v->ops.arg, c->method, &cl->peer);
 	jw_kv_strf(w, "message", "%s is not allowed: %s", c->method->name,
@@ -628,58 +634,95 @@ client_message(struct client *cl, const char *data, size_t len)
 	dispatch(c, method);
 }
 
+/* The first message in cl->in, with its NUL, taken out; NULL: none is complete. */
+static char *
+take_message(struct client *cl, size_t *len)
+{
+	char *nul, *message;
+
+	if (cl->in.len == cl->scanned)
+		return NULL;
+	nul = memchr(cl->in.data + cl->scanned, '\0', cl->in.len - cl->scanned);
+	if (nul == NULL) {
+		cl->scanned = cl->in.len;
+		return NULL;
+	}
+	*len = (size_t)(nul - cl->in.data);
+	message = xmemdup(cl->in.data, *len + 1);
+	buf_consume(&cl->in, *len + 1);
+	cl->scanned = 0;
+	return message;
+}
+
+/* Replies that are not taken hold back the next call: nobody can make us store more than
+ * one answer beyond the bound. */
+static bool
+may_handle(const struct client *cl)
+{
+	return !cl->dead && cl->call == NULL && !cl->closing &&
+	       client_pending(cl) <= cl->v->conf.pending_max_bytes;
+}
+
+static void
+on_next_turn(void *arg)
+{
+	client_handle(arg);
+}
+
+/* The time of a message that began counts from its begin: a byte now and then does not
+ * move it. */
+static void
+limit_input(struct client *cl)
+{
+	if (cl->call != NULL || client_pending(cl) > 0 || cl->closing)
+		return;
+	if (cl->in.len == 0) {
+		if (cl->peer.class != ACCESS_NONE)
+			stall_stop(cl);
+		if (cl->in.cap > OUT_SHRINK)
+			buf_free(&cl->in);
+	} else if (cl->in.len > cl->v->conf.message_max_bytes &&
+		   cl->scanned == cl->in.len) {
+		client_cut(cl, "its message is too long");
+	} else if (cl->stall == NULL || !loop_timer_is_armed(cl->stall)) {
+		stall_restart(cl);
+	}
+}
+
 /* Handles the messages that are there, one call at a time. */
 static void
 client_handle(struct client *cl)
 {
-	bool outer = !cl->in_turn;
-	char *nul;
+	unsigned n = 0;
+	size_t len;
+	char *message;
 
-	if (!outer)
+	if (cl->in_turn)
 		return;
 	cl->in_turn = true;
-	/* Replies that are not taken hold back the next call: nobody can make us store
-	 * more than one answer beyond the bound. */
-	while (!cl->dead && cl->call == NULL && !cl->closing &&
-	       client_pending(cl) <= cl->v->conf.pending_max_bytes && cl->in.len > 0) {
-		nul = memchr(cl->in.data + cl->scanned, '\0', cl->in.len - cl->scanned);
-		if (nul == NULL) {
-			cl->scanned = cl->in.len;
-			break;
-		}
-		size_t len = (size_t)(nul - cl->in.data);
-		char *message = xmemdup(cl->in.data, len + 1);
-
-		buf_consume(&cl->in, len + 1);
-		cl->scanned = 0;
+	while (may_handle(cl) && n < CALLS_A_TURN &&
+	       (message = take_message(cl, &len)) != NULL) {
+		if (client_pending(cl) == 0)
+			stall_stop(cl);
 		client_message(cl, message, len);
 		free(message);
+		n++;
 	}
+	/* Ended by the peer: what is complete was handled, the rest never comes. */
+	if (!cl->dead && cl->eof && cl->call == NULL && n < CALLS_A_TURN &&
+	    may_handle(cl)) {
+		cl->closing = true;
+		client_send(cl);
+	}
+	if (!cl->dead)
+		limit_input(cl);
 	cl->in_turn = false;
 	if (cl->dead) {
 		client_free(cl);
 		return;
 	}
-	if (cl->eof && cl->call == NULL && !cl->closing) {
-		cl->closing = true;
-		if (client_send(cl) == -1)
-			return;
-	}
-	if (client_pending(cl) == 0 && cl->call == NULL) {
-		if (cl->in.len > cl->v->conf.message_max_bytes) {
-			client_cut(cl, "its message is too long");
-			return;
-		}
-		if (cl->in.len == 0) {
-			stall_stop(cl);
-			if (cl->in.cap > OUT_SHRINK)
-				buf_free(&cl->in);
-		} else if (cl->stall == NULL || !loop_timer_is_armed(cl->stall)) {
-			/* One limit for a whole message: a byte now and then does not
-			 * move it. */
-			stall_restart(cl);
-		}
-	}
+	if (n == CALLS_A_TURN)
+		loop_post(cl->v->loop, on_next_turn, cl);
 	client_watch(cl);
 }
 
