@@ -35,8 +35,10 @@ SRC      := $(foreach l,$(LAYERS),$(shell find supervisor/$(l) -name '*.c' 2>/de
 OBJ      := $(SRC:%.c=$(O)/%.o)
 SUPCTL_SRC := $(wildcard tools/supctl/*.c)
 SUPCTL_OBJ := $(SUPCTL_SRC:%.c=$(O)/%.o)
-# supctl links the layers that it may include, and neither libev nor a role.
-SUPCTL_LAYERS := $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/% $(O)/supervisor/unit/% $(O)/supervisor/journal/%,$(OBJ)))
+# supctl links the layers that it may include, the layout of run/table (to find what
+# outlived supd), and neither libev nor a role.
+SUPCTL_LAYERS := $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/% $(O)/supervisor/unit/% \
+	$(O)/supervisor/journal/% $(O)/supervisor/proto/table.o,$(OBJ)))
 
 .PHONY: all run demo check unit e2e sim fuzz bench fmt lint man install uninstall static clean \
 	tests-build deps-build deps-check

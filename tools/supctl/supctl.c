@@ -1,6 +1,75 @@
-/* supctl: main.  Finds the command in the table and runs it. */
-int
-main(void)
+/*
+ * supctl: the hand on supd.  main finds the command in the table and runs it; everything
+ * else is in the command's own file.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "ctl.h"
+
+/* Before the command only the common options are possible: `supctl -C DIR status'. */
+static const struct command no_command = {
+	.name = "COMMAND",
+	.words_usage = "[WORD...]",
+	.words = WORDS_PROGRAM,
+	.max = SIZE_MAX,
+};
+
+static int
+unknown_command(struct ctl *ctl, const char *name)
 {
-	return 0;
+	const char *near = ctl_command_nearest(name);
+	char hint[128];
+
+	snprintf(hint, sizeof(hint), "did you mean %s?", near == NULL ? "" : near);
+	return ctl_fail(ctl, CTL_USAGE, "usage",
+	    near == NULL ? "supctl help lists the commands" : hint,
+	    "there is no command %s", name);
+}
+
+static int
+run_command(struct ctl *ctl, int argc, char **argv)
+{
+	ctl->cmd = &no_command;
+	opterr = 0;
+	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+		ctl->cmd = &cmd_version;
+		return cmd_version.run(ctl, 1, argv);
+	}
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		ctl->cmd = &cmd_help;
+		return cmd_help.run(ctl, 1, argv);
+	}
+	if (ctl_getopt(ctl, argc, argv) != -1)
+		return CTL_USAGE;
+	argc -= optind;
+	argv += optind;
+	optind = 0; /* glibc: start anew, for the command's own options */
+	if (argc == 0) {
+		ctl->cmd = &cmd_help;
+		cmd_help.run(ctl, 1, (char *[]){ (char[]){ "help" }, NULL });
+		return CTL_USAGE;
+	}
+	ctl->cmd = ctl_command_find(argv[0]);
+	if (ctl->cmd == NULL)
+		return unknown_command(ctl, argv[0]);
+	return ctl->cmd->run(ctl, argc, argv);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct ctl ctl;
+	int code;
+
+	ctl_init(&ctl);
+	code = run_command(&ctl, argc, argv);
+	if (!ctl_flush(&ctl) && code == CTL_OK)
+		code = CTL_FAILED;
+	ctl_clear(&ctl);
+	return code;
 }

@@ -1,0 +1,118 @@
+/* instance: see the header. */
+#include "unit/instance.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/xalloc.h"
+
+static int
+take(struct instance *in, const char *dir, enum instance_kind kind, bool implicit,
+    struct buf *why)
+{
+	struct instance found = { .kind = kind, .implicit = implicit };
+	struct stat st;
+
+	found.root = realpath(dir, NULL);
+	if (found.root == NULL) {
+		if (errno != ENOENT || kind == INSTANCE_FOLDER) {
+			buf_addf(why, "the instance folder %s cannot be used: %s", dir,
+			    strerror(errno));
+			return -1;
+		}
+		found.root = xstrdup(dir);
+		found.owner = geteuid();
+	} else if (stat(found.root, &st) == -1 || !S_ISDIR(st.st_mode)) {
+		buf_addf(why, "the instance folder %s is not a folder", dir);
+		free(found.root);
+		return -1;
+	} else {
+		found.exists = true;
+		found.owner = st.st_uid;
+	}
+	*in = found;
+	return 0;
+}
+
+static bool
+is_roots_alone(const struct stat *st)
+{
+	return st->st_uid == 0 && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* 1: the current folder is the instance, 0: it is none, -1: refused. */
+static int
+try_current(struct buf *why)
+{
+	struct stat here, units;
+
+	if (stat("units", &units) == -1 || !S_ISDIR(units.st_mode))
+		return 0;
+	if (geteuid() != 0)
+		return 1;
+	if (stat(".", &here) == 0 && is_roots_alone(&here) && is_roots_alone(&units))
+		return 1;
+	buf_adds(why, "the current folder has units/, but others than root can write "
+		      "there; name it with -C . if that is meant");
+	return -1;
+}
+
+static char *
+user_root(void)
+{
+	const char *state = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME");
+	const struct passwd *pw;
+
+	if (state != NULL && *state == '/')
+		return xasprintf("%s/supd", state);
+	if (home == NULL || *home != '/') {
+		pw = getpwuid(geteuid());
+		home = pw == NULL ? NULL : pw->pw_dir;
+	}
+	return home == NULL ? NULL : xasprintf("%s/.local/state/supd", home);
+}
+
+int
+instance_find(struct instance *in, const char *dir, bool use_env, struct buf *why)
+{
+	char *root;
+	int r;
+
+	if (dir == NULL && use_env) {
+		dir = getenv(INSTANCE_ROOT_ENV);
+		if (dir != NULL && *dir == '\0')
+			dir = NULL;
+	}
+	if (dir != NULL)
+		return take(in, dir, INSTANCE_FOLDER, false, why);
+	r = try_current(why);
+	if (r == -1)
+		return -1;
+	if (r == 1)
+		return take(in, ".", INSTANCE_FOLDER, true, why);
+	if (geteuid() == 0)
+		return take(in, INSTANCE_SYSTEM_ROOT, INSTANCE_SYSTEM, false, why);
+	root = user_root();
+	if (root == NULL) {
+		buf_adds(why, "no instance: the current folder has no units/, and there "
+			      "is no home folder; name one with -C");
+		return -1;
+	}
+	r = take(in, root, INSTANCE_USER, false, why);
+	free(root);
+	return r;
+}
+
+void
+instance_clear(struct instance *in)
+{
+	free(in->root);
+	memset(in, 0, sizeof(*in));
+}

@@ -1,0 +1,157 @@
+/* brief: see the header. */
+#include "brief.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "lib/xalloc.h"
+
+void
+briefs_take(struct briefs *b, struct jv *root, const struct jv *array)
+{
+	size_t n = jv_count(array);
+	size_t i;
+
+	b->roots = xreallocarray(b->roots, b->n_roots + 1, sizeof(*b->roots));
+	b->roots[b->n_roots++] = root;
+	if (n == 0)
+		return;
+	b->units = xreallocarray(b->units, b->n + n, sizeof(*b->units));
+	for (i = 0; i < n; i++)
+		b->units[b->n++] = jv_at(array, i);
+}
+
+void
+briefs_clear(struct briefs *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n_roots; i++)
+		jv_free(b->roots[i]);
+	free(b->roots);
+	free(b->units);
+	memset(b, 0, sizeof(*b));
+}
+
+int
+briefs_get(struct ctl *ctl, const char *method, struct jw *w, struct briefs *out)
+{
+	struct reply r = { 0 };
+	int code = ctl_call(ctl, method, w, &r);
+
+	if (code == 0)
+		briefs_take(out, r.root, jv_get(r.params, "units"));
+	return code;
+}
+
+static const char *
+field(const struct jv *u, const char *key)
+{
+	return jv_str(jv_get(u, key), "");
+}
+
+static int
+rank(const struct jv *u)
+{
+	const char *state = field(u, "state");
+
+	if (strcmp(state, "failed") == 0)
+		return 0;
+	if (strcmp(state, "active") == 0)
+		return 2;
+	if (strcmp(state, "inactive") == 0)
+		return 3;
+	return 1;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct jv *const *u = a;
+	const struct jv *const *v = b;
+	int d = rank(*u) - rank(*v);
+
+	return d != 0 ? d : strcmp(field(*u, "unit"), field(*v, "unit"));
+}
+
+void
+briefs_sort(struct briefs *b)
+{
+	if (b->n > 1)
+		qsort(b->units, b->n, sizeof(*b->units), compare);
+}
+
+void
+briefs_json(struct ctl *ctl, const struct briefs *b)
+{
+	struct jw *w = ctl_json_new(ctl);
+	size_t i;
+
+	jw_arr(w);
+	for (i = 0; i < b->n; i++)
+		jv_write(b->units[i], w);
+	jw_end(w);
+	ctl_json_take(ctl, w);
+}
+
+static void
+add_row(struct ctl *ctl, struct columns *t, const struct jv *u)
+{
+	const char *state = field(u, "state");
+	const char *load = field(u, "load_state");
+	const char *since = jv_str(jv_get(u, "since"), NULL);
+	int64_t pid = jv_i64(jv_get(u, "pid"), 0);
+	int64_t restarts = jv_i64(jv_get(u, "restarts"), 0);
+	enum style style = ctl_state_style(state);
+	char text[CLOCK_TEXT_MAX] = "";
+
+	columns_row(t);
+	columns_cell(t, style, ctl_state_dot(ctl, state));
+	columns_cell(t, STYLE_NONE, field(u, "unit"));
+	columns_cell(t, style, state);
+	columns_cell(t, STYLE_NONE,
+	    *load == '\0' || strcmp(load, "loaded") == 0 ? field(u, "substate") : load);
+	if (since != NULL)
+		clock_format_duration(text, sizeof(text), ctl_age_us(since));
+	columns_cell(t, STYLE_NONE, text);
+	if (pid > 0)
+		columns_cellf(t, STYLE_NONE, "%lld", (long long)pid);
+	else
+		columns_cell(t, STYLE_NONE, NULL);
+	if (restarts > 0)
+		columns_cellf(t, STYLE_NONE, "%lld", (long long)restarts);
+	else
+		columns_cell(t, STYLE_NONE, NULL);
+	/* Of what went wrong one wants the reason, of the others what they are. */
+	columns_cell(t, STYLE_NONE,
+	    rank(u) < 2 && *field(u, "why") != '\0' ? field(u, "why")
+						    : field(u, "description"));
+}
+
+void
+briefs_table(struct ctl *ctl, struct briefs *b)
+{
+	struct columns *t = columns_new();
+	size_t i;
+
+	columns_add(t, "", 0);
+	columns_add(t, "UNIT", COL_SHRINK);
+	columns_add(t, "STATE", 0);
+	columns_add(t, "SUB", 0);
+	columns_add(t, "SINCE", COL_RIGHT);
+	columns_add(t, "PID", COL_RIGHT);
+	columns_add(t, "RESTARTS", COL_RIGHT);
+	columns_add(t, "WHAT", COL_SHRINK);
+	briefs_sort(b);
+	for (i = 0; i < b->n; i++)
+		add_row(ctl, t, b->units[i]);
+	if (b->n == 0)
+		ctl_say(ctl, "no units");
+	else
+		ctl_columns(ctl, t, !ctl->quiet);
+	columns_free(t);
+}

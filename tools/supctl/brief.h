@@ -1,0 +1,35 @@
+/*
+ * brief: lists of units in their light form, from the server or, when supd does not run,
+ * from the file that it left.
+ */
+#ifndef SUPD_SUPCTL_BRIEF_H
+#define SUPD_SUPCTL_BRIEF_H
+
+#include <stddef.h>
+
+struct ctl;
+struct jv;
+struct jw;
+
+struct briefs {
+	struct jv **roots; /* replies, kept because the units lie in them */
+	size_t n_roots;
+	const struct jv **units;
+	size_t n;
+};
+
+/*
+ * Calls a method whose replies have `units'; w is finished and freed.  0, or an exit
+ * status after telling.
+ */
+int briefs_get(struct ctl *ctl, const char *method, struct jw *w, struct briefs *out);
+/* Appends the units of an array; the tree becomes the list's. */
+void briefs_take(struct briefs *b, struct jv *root, const struct jv *array);
+void briefs_clear(struct briefs *b);
+/* Failed ones first, then what is on its way, then by name. */
+void briefs_sort(struct briefs *b);
+void briefs_json(struct ctl *ctl, const struct briefs *b);
+/* Sorts, then shows. */
+void briefs_table(struct ctl *ctl, struct briefs *b);
+
+#endif

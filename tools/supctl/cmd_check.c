@@ -1,0 +1,60 @@
+/*
+ * check: one question for health checks of containers and for scripts: does supd answer,
+ * and is nothing failed?
+ */
+#include <getopt.h>
+#include <string.h>
+
+#include "commands.h"
+#include "ctl.h"
+
+#include "lib/json.h"
+#include "lib/strv.h"
+
+static int
+judge(struct ctl *ctl, const struct jv *status)
+{
+	const struct jv *failed = jv_get(status, "failed");
+	const struct jv *counts = jv_get(status, "counts");
+	size_t n = jv_count(failed);
+	size_t i;
+
+	if (ctl->json)
+		ctl_json(ctl, status);
+	for (i = 0; i < n && !ctl->json; i++) {
+		ctl_put(ctl, jv_str(jv_at(failed, i), "?"));
+		ctl_printf(ctl, " failed\n");
+	}
+	if (n > 0)
+		return CTL_FAILED;
+	if (jv_bool(jv_get(status, "safe_mode"), false)) {
+		ctl_warn(ctl, "supd runs in safe mode: it keeps what runs, and starts "
+			      "nothing");
+		return CTL_FAILED;
+	}
+	ctl_say(ctl, "%lld units, none failed",
+	    (long long)jv_i64(jv_get(counts, "total"), 0));
+	return CTL_OK;
+}
+
+static int
+run_check(struct ctl *ctl, int argc, char **argv)
+{
+	struct reply r = { 0 };
+	int code = ctl_no_opts(ctl, argc, argv);
+
+	if (code == 0)
+		code = ctl_call(ctl, "io.supd.Manager.Status", NULL, &r);
+	if (code == 0)
+		code = judge(ctl, r.params);
+	reply_clear(&r);
+	return code;
+}
+
+const struct command cmd_check = {
+	.name = "check",
+	.words_usage = "",
+	.summary = "Succeed when supd answers and no unit has failed (for HEALTHCHECK)",
+	.max = 0,
+	.run = run_check,
+};

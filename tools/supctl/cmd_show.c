@@ -1,0 +1,82 @@
+/* show: the settings of a unit as they hold, one KEY=VALUE a line. */
+#include <getopt.h>
+
+#include "commands.h"
+#include "ctl.h"
+
+#include "lib/json.h"
+#include "lib/strv.h"
+
+enum {
+	OPT_RESOLVED = OPT_LONG,
+	OPT_VALUE,
+};
+
+static const struct opt opts[] = {
+	{ "property", 'p', "KEY", "only this setting (may be repeated, or a,b,c)" },
+	{ "resolved", OPT_RESOLVED, NULL,
+	    "add the environment of the process, secrets masked" },
+	{ "value", OPT_VALUE, NULL, "print values without KEY=" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static int
+run_show(struct ctl *ctl, int argc, char **argv)
+{
+	struct strv properties = { 0 };
+	struct reply r = { 0 };
+	const struct jv *settings, *s;
+	bool resolved = false;
+	bool value_only = false;
+	struct jw *w;
+	size_t i;
+	int id;
+	int code = CTL_USAGE;
+
+	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
+		if (id == 'p')
+			strv_split(&properties, optarg, ",");
+		else if (id == OPT_RESOLVED)
+			resolved = true;
+		else if (id == OPT_VALUE)
+			value_only = true;
+		else
+			goto out;
+	}
+	if (ctl_words(ctl, argc) != 0)
+		goto out;
+	w = ctl_params();
+	jw_kv_str(w, "unit", argv[optind]);
+	if (resolved)
+		jw_kv_bool(w, "resolved", true);
+	if (properties.n > 0)
+		jw_kv_strv(w, "properties", &properties);
+	code = ctl_call(ctl, "io.supd.Unit.Show", w, &r);
+	settings = jv_get(r.params, "settings");
+	if (code == 0 && ctl->json)
+		ctl_json(ctl, r.params);
+	for (i = 0; code == 0 && !ctl->json && i < jv_count(settings); i++) {
+		s = jv_at(settings, i);
+		if (!value_only) {
+			ctl_put(ctl, jv_str(jv_get(s, "key"), "?"));
+			ctl_printf(ctl, "=");
+		}
+		ctl_put(ctl, jv_str(jv_get(s, "value"), ""));
+		ctl_printf(ctl, "\n");
+	}
+	reply_clear(&r);
+out:
+	strv_free(&properties);
+	return code;
+}
+
+const struct command cmd_show = {
+	.name = "show",
+	.words_usage = "UNIT",
+	.summary = "Print the settings of a unit as they hold",
+	.words = WORDS_UNITS,
+	.min = 1,
+	.max = 1,
+	.opts = opts,
+	.run = run_show,
+};

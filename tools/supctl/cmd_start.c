@@ -1,0 +1,355 @@
+/*
+ * start, stop, restart, try-restart, reload, reload-or-restart: one request for jobs.
+ *
+ * They wait until the jobs are done, also across the death of the manager: what was asked
+ * for is then asked again, which is harmless for all but a restart (see ask_again).
+ */
+#include <getopt.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "ctl.h"
+
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+
+enum {
+	OPT_NO_BLOCK = OPT_LONG,
+	TRIES_MAX = 10,
+};
+#define RECONNECT_US (15 * USEC_PER_SEC)
+
+static const struct opt opts[] = {
+	{ "no-block", OPT_NO_BLOCK, NULL, "return when the request is accepted" },
+	{ NULL, 0, NULL, NULL },
+};
+
+struct request {
+	const char *verb;   /* as typed, for people */
+	const char *method; /* the one to call next */
+	bool no_block;
+	uint64_t deadline_us; /* of the whole request */
+	bool lost;            /* the connection broke once */
+	struct strv units;
+	struct jw *json; /* the array of results, with --json */
+	int code;
+	int refused; /* the exit status of an error reply, 0: none */
+};
+
+static const char *
+past_of(const char *type)
+{
+	static const struct {
+		const char *type, *past;
+	} table[] = {
+		{ "start", "started" },
+		{ "stop", "stopped" },
+		{ "restart", "restarted" },
+		{ "try-restart", "restarted" },
+		{ "reload", "reloaded" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcmp(table[i].type, type) == 0)
+			return table[i].past;
+	return "done:";
+}
+
+static void
+put_tail(struct ctl *ctl, const char *tail)
+{
+	struct strv lines = { 0 };
+	size_t i;
+
+	if (tail == NULL)
+		return;
+	strv_split(&lines, tail, "\n");
+	for (i = 0; i < lines.n; i++)
+		ctl_note(ctl, "  | ", lines.v[i]);
+	strv_free(&lines);
+}
+
+static void
+tell_failure(struct ctl *ctl, struct request *q, const struct jv *r)
+{
+	const char *unit = jv_str(jv_get(r, "unit"), "?");
+	const char *result = jv_str(jv_get(r, "result"), "failed");
+	const char *message = jv_str(jv_get(r, "message"), NULL);
+	const char *log = jv_str(jv_get(r, "log"), NULL);
+	const char *next = jv_str(jv_get(r, "next"), NULL);
+
+	ctl_warn(ctl, "%s: %s: %s", unit, jv_str(jv_get(r, "type"), q->verb),
+	    message == NULL ? result : message);
+	put_tail(ctl, jv_str(jv_get(r, "stderr_tail"), NULL));
+	if (log != NULL)
+		ctl_note(ctl, "  log: ", log);
+	if (next != NULL)
+		ctl_note(ctl, "  next: ", next);
+	q->code = CTL_FAILED;
+}
+
+static void
+take_result(struct ctl *ctl, struct request *q, const struct jv *r)
+{
+	const char *unit = jv_str(jv_get(r, "unit"), "?");
+	const char *type = jv_str(jv_get(r, "type"), q->verb);
+	const char *result = jv_str(jv_get(r, "result"), "failed");
+
+	if (q->json != NULL)
+		jv_write(r, q->json);
+	if (strcmp(result, "done") == 0)
+		ctl_say(ctl, "%s %s", past_of(type), unit);
+	else if (strcmp(result, "skipped") == 0)
+		ctl_say(ctl, "%s: nothing to %s (%s)", unit, q->verb,
+		    jv_str(jv_get(r, "message"), jv_str(jv_get(r, "state"), "skipped")));
+	else if (strcmp(result, "queued") == 0)
+		ctl_say(ctl, "%s of %s is queued", type, unit);
+	else
+		tell_failure(ctl, q, r);
+	if (!jv_bool(jv_get(r, "durable"), true))
+		ctl_warn(ctl,
+		    "%s: the disk did not take this wish in time; it holds while supd "
+		    "lives",
+		    unit);
+}
+
+static void
+take_results(struct ctl *ctl, struct request *q, const struct jv *params)
+{
+	const struct jv *list = jv_get(params, "results");
+	size_t i;
+
+	for (i = 0; i < jv_count(list); i++)
+		take_result(ctl, q, jv_at(list, i));
+	ctl_flush(ctl);
+}
+
+static char *
+request_params(struct request *q)
+{
+	struct jw *w = ctl_params();
+	struct buf text = { 0 };
+	uint64_t now = clock_mono_us();
+
+	jw_kv_strv(w, "units", &q->units);
+	if (q->no_block)
+		jw_kv_bool(w, "no_block", true);
+	else if (q->deadline_us != USEC_INFINITY)
+		jw_kv_u64(w, "timeout_ms",
+		    q->deadline_us > now ? (q->deadline_us - now) / USEC_PER_MSEC : 1);
+	jw_end(w);
+	jw_take(w, &text);
+	jw_free(w);
+	return buf_take(&text);
+}
+
+/* One call and its replies; CLIENT_OK when the last one came. */
+static enum client_result
+ask(struct ctl *ctl, struct request *q, struct buf *why)
+{
+	/* The server keeps the time; ours is for the case that it does not. */
+	uint64_t deadline = clock_add_us(q->deadline_us, 5 * USEC_PER_SEC);
+	char *params = request_params(q);
+	struct reply reply = { 0 };
+	enum client_result r;
+	bool last = false;
+
+	r = ctl_call_quietly(ctl, q->method, params, true, deadline, &reply, why);
+	free(params);
+	while (r == CLIENT_OK && !last) {
+		last = !reply.continues;
+		if (reply.error != NULL)
+			q->refused = ctl_error_reply(ctl, &reply);
+		else
+			take_results(ctl, q, reply.params);
+		reply_clear(&reply);
+		if (!last)
+			r = client_receive(ctl->client, &reply, deadline, why);
+	}
+	if (r != CLIENT_OK)
+		ctl_disconnect(ctl);
+	return r;
+}
+
+/* Until the next manager listens, or nobody holds the socket any more. */
+static enum client_result
+reconnect(struct ctl *ctl, struct buf *why)
+{
+	uint64_t deadline = clock_mono_us() + RECONNECT_US;
+	enum client_result r;
+
+	for (;;) {
+		buf_clear(why);
+		r = ctl_try_connect(ctl, why);
+		if (r != CLIENT_DOWN || clock_mono_us() >= deadline)
+			return r;
+		poll(NULL, 0, 50);
+	}
+}
+
+/*
+ * Asking twice starts or stops nothing twice.  A restart may have been done or not when
+ * the connection broke: then the unit is started, and the doubt is told.
+ */
+static void
+ask_again(struct ctl *ctl, struct request *q)
+{
+	if (!q->lost && strcmp(q->verb, "start") != 0 && strcmp(q->verb, "stop") != 0)
+		ctl_warn(ctl,
+		    "supd's manager was replaced during the %s; whether it was done "
+		    "before is not known, see: supctl status",
+		    q->verb);
+	if (strcmp(q->method, "io.supd.Unit.Restart") == 0)
+		q->method = "io.supd.Unit.Start";
+	q->lost = true;
+}
+
+static const char *
+method_of(const char *verb)
+{
+	static const struct {
+		const char *verb, *method;
+	} table[] = {
+		{ "start", "io.supd.Unit.Start" },
+		{ "stop", "io.supd.Unit.Stop" },
+		{ "restart", "io.supd.Unit.Restart" },
+		{ "try-restart", "io.supd.Unit.TryRestart" },
+		{ "reload", "io.supd.Unit.Reload" },
+		{ "reload-or-restart", "io.supd.Unit.ReloadOrRestart" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcmp(table[i].verb, verb) == 0)
+			return table[i].method;
+	return NULL;
+}
+
+static int
+run_request(struct ctl *ctl, int argc, char **argv)
+{
+	struct request q = {
+		.verb = ctl->cmd->name,
+		.method = method_of(ctl->cmd->name),
+	};
+	struct buf why = { 0 };
+	enum client_result r;
+	int id, i, tries;
+
+	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
+		if (id != OPT_NO_BLOCK)
+			return CTL_USAGE;
+		q.no_block = true;
+	}
+	if (optind == argc && strcmp(q.verb, "reload") == 0)
+		return ctl_usage(ctl, "reload whom?  (to read the unit files again: "
+				      "supctl daemon-reload)");
+	if (ctl_words(ctl, argc) != 0)
+		return CTL_USAGE;
+	q.code = ctl_instance(ctl);
+	if (q.code != 0)
+		return q.code;
+	for (i = optind; i < argc; i++)
+		strv_add(&q.units, argv[i]);
+	q.deadline_us = ctl->timeout_us == 0
+			    ? USEC_INFINITY
+			    : clock_add_us(clock_mono_us(), ctl->timeout_us);
+	if (ctl->json) {
+		q.json = ctl_json_new(ctl);
+		jw_arr(q.json);
+	}
+	r = ask(ctl, &q, &why);
+	for (tries = 0; r == CLIENT_CLOSED && tries < TRIES_MAX; tries++) {
+		r = reconnect(ctl, &why);
+		if (r != CLIENT_OK)
+			break;
+		ask_again(ctl, &q);
+		r = ask(ctl, &q, &why);
+	}
+	if (q.json != NULL) {
+		jw_end(q.json);
+		if (q.refused == 0 && r == CLIENT_OK)
+			ctl_json_take(ctl, q.json);
+		else
+			jw_free(q.json);
+	}
+	if (q.refused != 0)
+		q.code = q.refused;
+	if (r != CLIENT_OK)
+		q.code = ctl_client_failed(ctl, r, buf_str(&why));
+	strv_free(&q.units);
+	buf_free(&why);
+	return q.code;
+}
+
+const struct command cmd_start = {
+	.name = "start",
+	.words_usage = "UNIT...",
+	.summary = "Start units and wait until they run",
+	.words = WORDS_UNITS,
+	.min = 1,
+	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_request,
+};
+
+const struct command cmd_stop = {
+	.name = "stop",
+	.words_usage = "UNIT...",
+	.summary = "Stop units and wait until nothing of them is left",
+	.words = WORDS_UNITS,
+	.min = 1,
+	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_request,
+};
+
+const struct command cmd_restart = {
+	.name = "restart",
+	.words_usage = "UNIT...",
+	.summary = "Stop units, then start them",
+	.words = WORDS_UNITS,
+	.min = 1,
+	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_request,
+};
+
+const struct command cmd_try_restart = {
+	.name = "try-restart",
+	.alias = "condrestart",
+	.words_usage = "UNIT...",
+	.summary = "Restart those of the units that run",
+	.words = WORDS_UNITS,
+	.min = 1,
+	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_request,
+};
+
+const struct command cmd_reload = {
+	.name = "reload",
+	.words_usage = "UNIT...",
+	.summary = "Let running units read their own configuration again (ExecReload=)",
+	.words = WORDS_UNITS,
+	.min = 0,
+	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_request,
+};
+
+const struct command cmd_reload_or_restart = {
+	.name = "reload-or-restart",
+	.words_usage = "UNIT...",
+	.summary = "Reload units that can, restart the others",
+	.words = WORDS_UNITS,
+	.min = 1,
+	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_request,
+};

@@ -1,0 +1,18 @@
+/*
+ * tail: the last lines of one log file, for status.
+ *
+ * Looks at the end of that file only, so that status of a unit with much log costs no
+ * more than that of one with little.
+ */
+#ifndef SUPD_SUPCTL_TAIL_H
+#define SUPD_SUPCTL_TAIL_H
+
+#include <stddef.h>
+
+struct ctl;
+
+/* Appends the last n lines of the log (relative to the instance folder, or absolute) to
+ * the output, escaped; a file that cannot be read is said so in a line. */
+void tail_put(struct ctl *ctl, const char *path, size_t n);
+
+#endif
