@@ -400,7 +400,7 @@ unit_load(struct unit_paths *paths, const struct supd_conf *sc, const char *name
 
 	if (!unit_name_is_valid(name))
 		return load_bad_name(paths, sc, name, d);
-	paths_resolve(paths, name, &r, d);
+	paths_resolve(paths, name, NULL, &r, d);
 	load_begin(&l, paths, sc, r.id, d);
 	load_resolved(&l, &r);
 	resolved_clear(&r);
@@ -433,7 +433,7 @@ unit_conf_changed(struct unit_paths *paths, const struct unit_conf *conf)
 
 	if (!unit_name_is_valid(conf->id))
 		return false;
-	paths_resolve(paths, conf->id, &r, NULL);
+	paths_resolve(paths, conf->id, &conf->aliases, &r, NULL);
 	changed = r.n_sources != conf->n_sources || strcmp(r.id, conf->id) != 0;
 	for (size_t i = 0; !changed && i < r.n_sources; i++)
 		changed = !source_equal(&r.sources[i], &conf->sources[i]);

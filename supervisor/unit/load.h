@@ -69,7 +69,8 @@ void unit_list_dir(struct unit_paths *, struct strv *names);
 
 /*
  * Loads NAME.  conf gives the defaults (NULL: the built-in ones).  An alias loads the
- * unit it leads to (see unit_conf.id).  Never NULL.
+ * unit it leads to (see unit_conf.id); all aliases of a unit are known
+ * only in a scan, else the one asked for.  Never NULL.
  */
 struct unit_conf *unit_load(
     struct unit_paths *, const struct supd_conf *conf, const char *name, struct diags *);

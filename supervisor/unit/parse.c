@@ -167,8 +167,10 @@ assign(struct parse *p, const struct directive *d, const char *value)
 		mark(p, d, false);
 		return;
 	}
-	if (d->kind->set(p, d, field_of(p, d), value) == 0)
-		mark(p, d, *value != '\0');
+	/* Also when it fails: the unit is refused for that line, not for what it lacks.
+	 */
+	mark(p, d, *value != '\0');
+	d->kind->set(p, d, field_of(p, d), value);
 }
 
 static void

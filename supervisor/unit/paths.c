@@ -622,8 +622,8 @@ add_scanned_aliases(struct unit_paths *paths, struct resolved *r)
 }
 
 void
-paths_resolve(
-    struct unit_paths *paths, const char *name, struct resolved *r, struct diags *d)
+paths_resolve(struct unit_paths *paths, const char *name, const struct strv *known,
+    struct resolved *r, struct diags *d)
 {
 	enum find f = FIND_NOTHING;
 	char *alias = NULL;
@@ -650,6 +650,9 @@ paths_resolve(
 	if (r->builtin)
 		r->state = UNIT_LOADED;
 	add_scanned_aliases(paths, r);
+	for (size_t i = 0; known != NULL && i < known->n; i++)
+		strv_add_unique(&r->aliases, known->v[i]);
+	strv_sort(&r->aliases);
 	/* Folders beside it count even if the file itself is missing. */
 	find_drop_ins(paths, r);
 	find_link_folders(paths, r);

@@ -55,9 +55,12 @@ struct resolved {
 	struct strv upholds;
 };
 
-/* NAME is valid.  Tells D about links that cannot be followed. */
-void paths_resolve(
-    struct unit_paths *, const char *name, struct resolved *, struct diags *d);
+/*
+ * NAME is valid.  KNOWN (may be NULL): aliases from an earlier load, for when there is no
+ * scan that would tell them.  Tells D about links that cannot be followed.
+ */
+void paths_resolve(struct unit_paths *, const char *name, const struct strv *known,
+    struct resolved *, struct diags *d);
 void resolved_clear(struct resolved *);
 
 void source_from_stat(struct unit_source *, const char *path, const struct stat *);
