@@ -25,9 +25,10 @@ OPT_debug   := -O0 -g3
 OPT_asan    := -O1 -g3 -fsanitize=address,undefined -fno-omit-frame-pointer
 OPT_fuzz    := -O1 -g3 -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
 OPT_cov     := -O0 -g3 --coverage
+OPT_static  := $(OPT_release)
 CPPFLAGS += -D_GNU_SOURCE -Isupervisor -I$(O)/gen
 CFLAGS   += -std=c17 $(WARN) $(HARDEN) $(OPT_$(VARIANT))
-LDFLAGS  += -pie -Wl,-z,relro,-z,now $(filter -fsanitize% --coverage,$(OPT_$(VARIANT)))
+LDFLAGS  += $(if $(filter static,$(VARIANT)),-static-pie,-pie) -Wl,-z,relro,-z,now $(filter -fsanitize% --coverage,$(OPT_$(VARIANT)))
 LIBS     := -lev -lyajl -lbsd
 
 LAYERS   := lib proto init logger unit journal manager
@@ -35,6 +36,10 @@ SRC      := $(foreach l,$(LAYERS),$(shell find supervisor/$(l) -name '*.c' 2>/de
 OBJ      := $(SRC:%.c=$(O)/%.o)
 SUPCTL_SRC := $(wildcard tools/supctl/*.c)
 SUPCTL_OBJ := $(SUPCTL_SRC:%.c=$(O)/%.o)
+# Without shared libraries, what they themselves need has to be named.
+ifeq ($(VARIANT),static)
+LIBS     := $(LIBS:-lyajl=-lyajl_s) -lmd -lm
+endif
 # supctl links the layers that it may include, the layout of run/table (to find what
 # outlived supd), and neither libev nor a role.
 SUPCTL_LAYERS := $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/% $(O)/supervisor/unit/% \
@@ -73,11 +78,11 @@ FORCE:
 $(O)/supd: $(O)/supervisor/supd.o $(OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(O)/supctl: $(SUPCTL_OBJ) $(SUPCTL_LAYERS)
-	$(CC) $(LDFLAGS) -o $@ $^ -lyajl -lbsd
+	$(CC) $(LDFLAGS) -o $@ $^ $(filter-out -lev,$(LIBS))
 
 # The extractor of the fleet in units/.
 $(O)/extract: $(O)/tools/fleet/extract.o $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/%,$(OBJ)))
-	$(CC) $(LDFLAGS) -o $@ $^ -lyajl -lbsd
+	$(CC) $(LDFLAGS) -o $@ $^ $(filter-out -lev,$(LIBS))
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
@@ -113,6 +118,16 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libsupd.a
 	$(CC) $(LDFLAGS) -o $@ $< $(O)/libsupd.a $(LIBS)
 bench: all $(BENCH_BIN)
 	tests/bench/run
+
+# Into DESTDIR, below PREFIX; uninstall takes away exactly what install put there.
+install: all
+	@BUILD=$(O) DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' tools/install-files install
+uninstall:
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' tools/install-files uninstall
+
+# build/static/supd and supctl: one file each, for images without a C library.
+static: deps-build
+	$(MAKE) -s all VARIANT=static
 
 fmt:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
