@@ -154,6 +154,7 @@ set_slots(struct parse *p, const struct directive *d, void *field, const char *v
 {
 	uint64_t n;
 
+	errno = ERANGE;
 	if (number_parse(value, 65536, &n) == -1 || n == 0)
 		return not_understood(p, d, value);
 	*(uint32_t *)field = (uint32_t)n;
@@ -534,7 +535,7 @@ add_word(struct parse *p, const struct directive *d, const char *word, const cha
 	(void)p;
 	(void)d;
 	(void)at;
-	strv_add(list, word);
+	strv_add_unique(list, word);
 	return 0;
 }
 

@@ -176,7 +176,6 @@ void
 span_format(struct buf *b, uint64_t us)
 {
 	static const struct unit_row rows[] = {
-		{ "w", 7 * 86400 * SECOND },
 		{ "d", 86400 * SECOND },
 		{ "h", 3600 * SECOND },
 		{ "min", 60 * SECOND },
