@@ -73,6 +73,10 @@ size_t line_format_ts(
 /* Appends one line with its newline.  text must not hold a newline. */
 void line_format(struct buf *out, const struct line_style *style, const struct line *l);
 
+/* The same, with a time stamp that line_format_ts made. */
+void line_format_with_ts(struct buf *out, const struct line_style *style, const char *ts,
+    const struct line *l);
+
 /*
  * Remembers the last second, so that reading does not ask the calendar for each line, and
  * holds the text of a JSON line.  A zeroed struct is ready.

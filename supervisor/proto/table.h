@@ -156,7 +156,10 @@ struct table_intent {
 	uint32_t carry_which, carry_len, carry_split; /* the state to flip to */
 	uint64_t n;                                   /* bytes to take from the pipe */
 	uint64_t dev, ino, before, after, sum;
-	uint64_t lines;
+	/* Counters of the stream and the slot as they are after the batch, so that
+	 * finishing it twice counts it once. */
+	uint64_t lines, bytes, dropped_lines, dropped_bytes;
+	uint64_t log_lines, log_bytes;
 	char day[PROTO_DAY_MAX];
 	uint32_t pad;
 };

@@ -1,0 +1,346 @@
+/*
+ * journal: see the header.
+ *
+ * The protocol is that of the streams (staging.h) with the ring as the source: storing
+ * the intent, appending with one write, moving the tail.  Moving the tail cannot be half
+ * done, so there is no staging.
+ */
+#include "logger/journal.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "logger/sink.h"
+#include "logger/staging.h"
+#include "logger/state.h"
+
+enum {
+	BATCH_BYTES = 64 * 1024,
+	STATE_MODE = 0600,
+};
+
+static void
+set_phase(struct ring *r, uint64_t phase)
+{
+	__atomic_store_n(&r->intent_phase, phase, __ATOMIC_SEQ_CST);
+}
+
+/* ---- the file ---- */
+
+static int
+open_regular(int dir, const char *path, int flags, mode_t mode, struct stat *st)
+{
+	int fd = open_at(dir, path, flags | O_NONBLOCK | O_NOCTTY, mode);
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_nlink == 1)
+		return fd;
+	errno = EEXIST;
+	fd_close(&fd);
+	return -1;
+}
+
+static int
+events_open_day(struct logger *lg, const char *day, uint64_t *size)
+{
+	char path[LAYOUT_PATH_MAX];
+	struct stat st;
+	int fd;
+
+	/* Makes the folder of the day, too. */
+	if (sink_day_fd(lg, day) == -1)
+		return -1;
+	layout_events_path(path, sizeof(path), day);
+	fd = open_regular(lg->root_fd, path, O_WRONLY | O_APPEND | O_CREAT,
+	    (mode_t)logger_file_mode(lg), &st);
+	if (fd == -1)
+		return -1;
+	fd_close(&lg->events_fd);
+	lg->events_fd = fd;
+	lg->events_dev = st.st_dev;
+	lg->events_ino = st.st_ino;
+	lg->events_checked_us = clock_mono_us();
+	strlcpy(lg->events_day, day, sizeof(lg->events_day));
+	*size = (uint64_t)st.st_size;
+	layout_events_path(path, sizeof(path), day);
+	if (symlink_atomic(lg->root_fd, path + strlen("journal/"),
+		"journal/events.jsonl") == -1)
+		log_warn("journal/events.jsonl");
+	return 0;
+}
+
+static bool
+events_are_current(struct logger *lg, uint64_t *size)
+{
+	char path[LAYOUT_PATH_MAX];
+	uint64_t now = clock_mono_us();
+	struct stat st, at;
+
+	if (fstat(lg->events_fd, &st) == -1 || st.st_nlink == 0)
+		return false;
+	*size = (uint64_t)st.st_size;
+	if (now - lg->events_checked_us < USEC_PER_SEC)
+		return true;
+	lg->events_checked_us = now;
+	layout_events_path(path, sizeof(path), lg->events_day);
+	return fstatat(lg->root_fd, path, &at, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       at.st_dev == st.st_dev && at.st_ino == st.st_ino;
+}
+
+static int
+events_ready(struct logger *lg, uint64_t *size)
+{
+	char day[CLOCK_DAY_MAX];
+
+	clock_day(day, sizeof(day), clock_wall_us());
+	if (lg->events_fd != -1 && strcmp(day, lg->events_day) == 0 &&
+	    events_are_current(lg, size))
+		return 0;
+	return events_open_day(lg, day, size);
+}
+
+/* ---- one batch ---- */
+
+struct events_batch {
+	uint64_t tail, seq; /* after it */
+	uint64_t wish_seq;  /* of the newest wish in it, 0: none */
+	bool damaged;
+};
+
+static void
+gather(struct logger *lg, uint64_t from, struct events_batch *b)
+{
+	uint64_t at = from, head = atomic_load(&lg->ring->head);
+	const struct ring_record *rec;
+
+	buf_clear(&lg->events_out);
+	buf_clear(&lg->wishes_out);
+	*b = (struct events_batch){ .tail = from };
+	while (lg->events_out.len < BATCH_BYTES &&
+	       (rec = ring_next(lg->ring, &at)) != NULL) {
+		buf_append(&lg->events_out, rec->text, rec->len);
+		if (rec->text[rec->len - 1] != '\n')
+			buf_addc(&lg->events_out, '\n');
+		b->tail = at;
+		b->seq = rec->seq;
+		if ((rec->flags & RING_WISH) == 0 ||
+		    rec->seq <= atomic_load(&lg->ring->wish_stored))
+			continue;
+		buf_append(&lg->wishes_out, rec->text, rec->len);
+		if (rec->text[rec->len - 1] != '\n')
+			buf_addc(&lg->wishes_out, '\n');
+		b->wish_seq = rec->seq;
+	}
+	b->damaged = lg->events_out.len < BATCH_BYTES && at < head;
+}
+
+/* Wishes before events, and durable: a person is waiting. */
+static int
+store_wishes(struct logger *lg, const struct events_batch *b)
+{
+	struct stat st;
+	int fd, r = -1;
+
+	if (b->wish_seq == 0)
+		return 0;
+	if (mkdir_p_at(lg->root_fd, "state", 0700) == -1)
+		return -1;
+	fd = open_regular(lg->root_fd, "state/wishes", O_WRONLY | O_APPEND | O_CREAT,
+	    STATE_MODE, &st);
+	if (fd == -1)
+		return -1;
+	if (full_write(fd, lg->wishes_out.data, lg->wishes_out.len) == -1) {
+		int err = errno;
+
+		/* Half a wish must not swallow the next one. */
+		if (ftruncate(fd, st.st_size) == -1)
+			log_warn("state/wishes");
+		errno = err;
+	} else if (fdatasync(fd) == 0 &&
+		   (st.st_size > 0 || sync_parent_at(lg->root_fd, "state/wishes") == 0)) {
+		r = 0;
+	}
+	fd_close(&fd);
+	if (r == 0) {
+		atomic_store(&lg->ring->wish_stored, b->wish_seq);
+		lg->ack_waits = true;
+	}
+	return r;
+}
+
+static int
+append(int fd, const struct buf *out, uint64_t before)
+{
+	int err;
+
+	if (full_write(fd, out->data, out->len) == 0)
+		return 0;
+	err = errno;
+	if (ftruncate(fd, (off_t)before) == -1)
+		log_warn("cannot take back half a batch of events");
+	errno = err;
+	return -1;
+}
+
+static void
+finish(struct logger *lg)
+{
+	struct ring *r = lg->ring;
+
+	atomic_store(&r->seq_stored, r->intent_seq);
+	atomic_store(&r->tail, r->intent_tail);
+	LOGGER_STEP(130);
+	set_phase(r, 0);
+	lg->ack_waits = true;
+}
+
+static int
+store_events(struct logger *lg, const struct events_batch *b)
+{
+	struct ring *r = lg->ring;
+	uint64_t size;
+
+	if (events_ready(lg, &size) == -1)
+		return -1;
+	r->intent_tail = b->tail;
+	r->intent_seq = b->seq;
+	r->intent_dev = lg->events_dev;
+	r->intent_ino = lg->events_ino;
+	r->intent_before = size;
+	r->intent_after = size + lg->events_out.len;
+	r->intent_sum = staging_sum(lg->events_out.data, lg->events_out.len);
+	strlcpy(r->intent_day, lg->events_day, sizeof(r->intent_day));
+	LOGGER_STEP(100);
+	set_phase(r, 1);
+	LOGGER_STEP(110);
+	if (append(lg->events_fd, &lg->events_out, size) == -1) {
+		set_phase(r, 0);
+		return -1;
+	}
+	LOGGER_STEP(120);
+	finish(lg);
+	return 0;
+}
+
+/* The journal cannot be written: say so once, look again later. */
+static void
+wait_for_disk(struct logger *lg, int err)
+{
+	if (lg->events_err != err)
+		log_warnx("cannot write the event journal: %s", strerror(err));
+	lg->events_err = err;
+	loop_timer_in(lg->events_timer, logger_retry_us(lg));
+}
+
+/* What cannot be read in the ring will not become readable. */
+static void
+skip_damage(struct logger *lg)
+{
+	log_warnx("the event ring is damaged: what it holds is skipped");
+	atomic_store(&lg->ring->tail, atomic_load(&lg->ring->head));
+}
+
+void
+journal_run(struct logger *lg)
+{
+	struct events_batch b;
+
+	for (;;) {
+		gather(lg, atomic_load(&lg->ring->tail), &b);
+		if (lg->events_out.len == 0) {
+			if (b.damaged)
+				skip_damage(lg);
+			break;
+		}
+		if (store_wishes(lg, &b) == -1 || store_events(lg, &b) == -1) {
+			wait_for_disk(lg, errno);
+			break;
+		}
+		if (lg->events_err != 0)
+			log_info("the event journal can be written again");
+		lg->events_err = 0;
+	}
+}
+
+/* ---- after a death ---- */
+
+static bool
+end_is_batch(struct logger *lg, const char *path)
+{
+	struct ring *r = lg->ring;
+	uint64_t len = r->intent_after - r->intent_before;
+	bool same;
+	int fd;
+
+	if (len > 2 * BATCH_BYTES)
+		return false;
+	fd = open_at(lg->root_fd, path, O_RDONLY | O_NONBLOCK, 0);
+	if (fd == -1)
+		return true; /* not readable by us, the size has to do */
+	buf_clear(&lg->events_out);
+	same = pread(fd, buf_reserve(&lg->events_out, (size_t)len + 1), (size_t)len,
+		   (off_t)r->intent_before) == (ssize_t)len &&
+	       staging_sum(lg->events_out.data, (size_t)len) == r->intent_sum;
+	fd_close(&fd);
+	return same;
+}
+
+void
+journal_recover(struct logger *lg)
+{
+	struct ring *r = lg->ring;
+	char path[LAYOUT_PATH_MAX];
+	struct stat st;
+	uint64_t size;
+	int fd;
+
+	if (__atomic_load_n(&r->intent_phase, __ATOMIC_SEQ_CST) == 0)
+		return;
+	r->intent_day[sizeof(r->intent_day) - 1] = '\0';
+	/* The tail moved already: only the phase is left. */
+	if (atomic_load(&r->tail) == r->intent_tail) {
+		set_phase(r, 0);
+		return;
+	}
+	if (!layout_day_is_valid(r->intent_day) ||
+	    r->intent_tail > atomic_load(&r->head) ||
+	    r->intent_tail < atomic_load(&r->tail)) {
+		log_warnx("the intent of the event journal is damaged");
+		set_phase(r, 0);
+		return;
+	}
+	layout_events_path(path, sizeof(path), r->intent_day);
+	fd = open_regular(lg->root_fd, path, O_WRONLY | O_APPEND, 0, &st);
+	if (fd == -1 || st.st_dev != r->intent_dev || st.st_ino != r->intent_ino) {
+		log_warnx("%s was changed by somebody else", path);
+		set_phase(r, 0);
+		fd_close(&fd);
+		return;
+	}
+	size = (uint64_t)st.st_size;
+	if (size == r->intent_after && end_is_batch(lg, path)) {
+		finish(lg);
+	} else {
+		if (size < r->intent_before || size >= r->intent_after)
+			log_warnx("%s was changed by somebody else", path);
+		else if (ftruncate(fd, (off_t)r->intent_before) == -1)
+			log_warn("%s", path);
+		set_phase(r, 0);
+	}
+	fd_close(&fd);
+}
+
+void
+journal_close(struct logger *lg)
+{
+	fd_close(&lg->events_fd);
+}

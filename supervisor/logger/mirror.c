@@ -1,0 +1,134 @@
+/*
+ * mirror: see the header.
+ *
+ * stdout is shared with whoever started supd, so it must not be made non-blocking: it is
+ * opened again, and where that cannot be (a socket), sent to with MSG_DONTWAIT.
+ */
+#include "logger/mirror.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+#include "lib/loop.h"
+#include "lib/xalloc.h"
+#include "logger/state.h"
+
+enum { PENDING_MAX = 256 * 1024 };
+
+struct mirror {
+	struct logger *lg;
+	int fd;         /* owned; -1: sockets go by send on 1 */
+	bool broken;    /* nobody reads any more */
+	struct buf out; /* from a line's start, except after a partial write */
+	unsigned long long dropped;
+	struct loop_io *io; /* NULL: a plain file, always writable */
+};
+
+static ssize_t
+put(struct mirror *m, const char *p, size_t n)
+{
+	if (m->fd == -1)
+		return send(STDOUT_FILENO, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return write(m->fd, p, n);
+}
+
+static void
+drain(struct mirror *m)
+{
+	while (m->out.len > 0 && !m->broken) {
+		ssize_t r = put(m, m->out.data, m->out.len);
+
+		if (r > 0) {
+			buf_consume(&m->out, (size_t)r);
+			if (m->out.len == 0 && m->dropped > 0) {
+				buf_addf(&m->out, "supd: %llu lines not shown here\n",
+				    m->dropped);
+				m->dropped = 0;
+			}
+		} else if (r == -1 && errno == EINTR) {
+			continue;
+		} else if (r == -1 && errno == EAGAIN) {
+			break;
+		} else {
+			m->broken = true;
+		}
+	}
+	if (m->io != NULL)
+		loop_io_set(m->io, m->out.len > 0 && !m->broken ? LOOP_WRITE : 0);
+}
+
+static void
+on_writable(struct loop_io *io, int events, void *arg)
+{
+	(void)io;
+	(void)events;
+	drain(arg);
+}
+
+static unsigned long long
+count_lines(const char *p, size_t n)
+{
+	unsigned long long lines = 0;
+	const char *end;
+
+	for (; (end = memchr(p, '\n', n)) != NULL; n -= (size_t)(end + 1 - p), p = end + 1)
+		lines++;
+	return lines;
+}
+
+void
+mirror_add(struct logger *lg, const char *p, size_t n)
+{
+	struct mirror *m = lg->mirror;
+
+	if (m == NULL || m->broken)
+		return;
+	if (m->out.len + n > PENDING_MAX && m->out.len > 0)
+		drain(m);
+	if (m->out.len > PENDING_MAX) {
+		m->dropped += count_lines(p, n);
+		return;
+	}
+	buf_append(&m->out, p, n);
+	drain(m);
+}
+
+void
+mirror_set(struct logger *lg)
+{
+	struct mirror *m;
+
+	if (lg->t->log_settings.mirror == 0) {
+		mirror_free(lg);
+		return;
+	}
+	if (lg->mirror != NULL)
+		return;
+	m = xcalloc(1, sizeof(*m));
+	m->lg = lg;
+	m->fd = open("/proc/self/fd/1",
+	    O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	m->io = loop_io_new(lg->loop, "mirror", m->fd == -1 ? STDOUT_FILENO : m->fd, 0,
+	    on_writable, m);
+	lg->mirror = m;
+}
+
+void
+mirror_free(struct logger *lg)
+{
+	struct mirror *m = lg->mirror;
+
+	if (m == NULL)
+		return;
+	loop_io_free(m->io);
+	fd_close(&m->fd);
+	buf_free(&m->out);
+	free(m);
+	lg->mirror = NULL;
+}

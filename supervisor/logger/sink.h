@@ -1,0 +1,31 @@
+/*
+ * sink: the file of an invocation, its day and its links.  Everything is opened by
+ * folder descriptors, no link is followed, nothing that another made is written to.
+ */
+#ifndef SUPD_LOGGER_SINK_H
+#define SUPD_LOGGER_SINK_H
+
+#include <sys/stat.h>
+
+#include "logger/state.h"
+
+/*
+ * Have the right file open for a line written now (lg->clock), as large as *size.  Makes
+ * folders, file and links, rolls to a new day, makes again what was deleted.  -1: errno.
+ */
+int sink_ready(struct logger *lg, struct logslot *ls, uint64_t *size);
+/* Recovery: open the file with that device and inode in that day, wherever it got its
+ * name.  0; -1: there is none. */
+int sink_find(
+    struct logger *lg, struct logslot *ls, const char *day, uint64_t dev, uint64_t ino);
+void sink_close(struct sink *s);
+/* Make file and links of a slot that printed nothing so far. */
+int sink_make_due(struct logger *lg, struct logslot *ls);
+/* fdatasync of what LogSync=interval left. */
+void sink_sync(struct logger *lg, struct logslot *ls);
+/* The open folder journal/DAY/health ("" for journal/health), borrowed; -1: errno. */
+int sink_day_fd(struct logger *lg, const char *day);
+/* Close all cached folders (REOPEN, the end). */
+void sink_forget_dirs(struct logger *lg);
+
+#endif

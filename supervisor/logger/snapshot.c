@@ -1,0 +1,121 @@
+/*
+ * snapshot: see the header.
+ */
+#include "logger/snapshot.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "logger/state.h"
+
+enum {
+	SNAPSHOT_MAX = 256 * 1024 * 1024,
+	WISHES_KEEP = 256 * 1024, /* larger: wishes that the snapshot has are dropped */
+	WISHES_MAX = 64 * 1024 * 1024,
+};
+
+/* All of the memfd; -1 if it is not exactly what was announced, or cannot be JSON. */
+static int
+load(int fd, uint64_t announced, struct buf *out)
+{
+	struct stat st;
+	size_t size;
+	ssize_t got = 0;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	errno = EBADMSG;
+	if (!S_ISREG(st.st_mode) || st.st_size <= 2 || st.st_size > SNAPSHOT_MAX ||
+	    (uint64_t)st.st_size != announced)
+		return -1;
+	size = (size_t)st.st_size;
+	while (out->len < size) {
+		got = pread(fd, buf_reserve(out, size - out->len), size - out->len,
+		    (off_t)out->len);
+		if (got <= 0)
+			break;
+		buf_grew(out, (size_t)got);
+	}
+	if (out->len == size && out->data[0] == '{' &&
+	    (out->data[size - 1] == '\n' || out->data[size - 1] == '}'))
+		return 0;
+	errno = got == -1 ? errno : EBADMSG;
+	return -1;
+}
+
+/*
+ * Wishes up to the snapshot's seq are part of it; the file is written anew without them
+ * once it is large.  Failing changes nothing.
+ */
+static void
+trim_wishes(struct logger *lg, const struct buf *snapshot)
+{
+	struct buf old = { 0 }, kept = { 0 };
+	const char *s, *end;
+	struct stat st;
+	struct jv *v;
+	int64_t seq;
+
+	if (fstatat(lg->root_fd, "state/wishes", &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    st.st_size < WISHES_KEEP)
+		return;
+	v = jv_parse(snapshot->data, snapshot->len, NULL);
+	seq = jv_i64(jv_get(v, "seq"), 0);
+	jv_free(v);
+	if (seq <= 0 || file_read_at(lg->root_fd, "state/wishes", WISHES_MAX, &old) == -1)
+		goto out;
+	for (s = buf_str(&old); (end = strchr(s, '\n')) != NULL; s = end + 1) {
+		v = jv_parse(s, (size_t)(end - s), NULL);
+		if (jv_i64(jv_get(v, "seq"), 0) > seq)
+			buf_append(&kept, s, (size_t)(end - s) + 1);
+		jv_free(v);
+	}
+	if (file_write_atomic(lg->root_fd, "state/wishes", buf_str(&kept), kept.len, 0600,
+		true) == -1)
+		log_warn("state/wishes");
+out:
+	buf_free(&old);
+	buf_free(&kept);
+}
+
+static int
+write_file(struct logger *lg, uint32_t kind, const struct buf *text)
+{
+	if (kind == SNAPSHOT_STATUS)
+		return file_write_atomic(
+		    lg->run_fd, "status.json", text->data, text->len, 0640, false);
+	if (kind != SNAPSHOT_STATE) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (mkdir_p_at(lg->root_fd, "state", 0700) == -1 ||
+	    file_write_atomic(lg->root_fd, "state/snapshot.json", text->data, text->len,
+		0600, true) == -1)
+		return -1;
+	trim_wishes(lg, text);
+	return 0;
+}
+
+void
+snapshot_write(struct logger *lg, const struct msg_snapshot *req, int fd)
+{
+	struct buf text = { 0 };
+	struct msg m;
+
+	msg_init(&m, MSG_SNAPSHOT_DONE);
+	m.u.SNAPSHOT_DONE.id = req->id;
+	if (load(fd, req->size, &text) == -1 || write_file(lg, req->kind, &text) == -1) {
+		m.u.SNAPSHOT_DONE.err = errno;
+		log_warn("cannot write %s",
+		    req->kind == SNAPSHOT_STATE ? "state/snapshot.json" : "status.json");
+	}
+	logger_answer(lg, &m);
+	buf_free(&text);
+}

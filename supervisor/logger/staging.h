@@ -1,0 +1,44 @@
+/*
+ * staging: exactly once.  A batch is lines of one stream on their way from its pipe into
+ * its file; the table's intent says how far it came, so that the next logger finishes it
+ * or does it again, whatever instruction this one died at:
+ *
+ *	phase 0   nothing is in flight; the bytes are in the pipe
+ *	phase 1   the intent is whole; the file is as before, or longer, up to `after';
+ *	          when it is, the bytes are on their way from the pipe into staging
+ *	phase 2   they are all in staging: flip the carry, empty staging
+ */
+#ifndef SUPD_LOGGER_STAGING_H
+#define SUPD_LOGGER_STAGING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct logger;
+struct logslot;
+struct stream;
+
+struct batch {
+	const char *data; /* carry, then what tee read; n bytes of it are in the pipe */
+	size_t carry;     /* bytes of data that are not in the pipe */
+	size_t n;         /* bytes to take from the pipe */
+	const char *tail; /* the new carry, in data */
+	size_t tail_len;
+	const char *out; /* stamped lines; out_len 0: nothing to write */
+	size_t out_len;
+	uint64_t size;    /* of the file before */
+	uint64_t lines;   /* finished lines in it */
+	uint64_t dropped_lines, dropped_bytes; /* the stream's counters afterwards */
+};
+
+/* All of it.  -1 with errno: the file is as before, the bytes are still in the pipe. */
+int staging_commit(struct logger *lg, struct stream *s, const struct batch *b);
+/* Finish or undo what the last logger left.  Call once all streams are open. */
+void staging_recover(struct logger *lg);
+/* The checksum of the intent: length and both ends, because a whole one would cost more
+ * than the stamping. */
+uint64_t staging_sum(const char *p, size_t n);
+/* The last bytes of stderr that a failure carries. */
+void staging_add_tail(struct logslot *ls, const char *p, size_t n);
+
+#endif

@@ -1,0 +1,170 @@
+/*
+ * state: the logger's memory.  One struct logger holds everything; a struct logslot
+ * stands for a slot of the table whose pipes we were given.  What must outlive this
+ * process is not here but in the table and the ring.
+ */
+#ifndef SUPD_LOGGER_STATE_H
+#define SUPD_LOGGER_STATE_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "journal/layout.h"
+#include "lib/buf.h"
+#include "lib/map.h"
+#include "logger/stamp.h"
+#include "proto/chan.h"
+#include "proto/ring.h"
+#include "proto/table.h"
+
+struct logslot;
+struct logger;
+struct loop;
+struct loop_io;
+struct loop_timer;
+struct match;
+struct mirror;
+struct viewer;
+
+enum {
+	TURN_BYTES = 64 * 1024,   /* a stream gets at most this, then the next one */
+	OUT_BYTES = 1024 * 1024,  /* stamped bytes of one batch */
+	DAYDIRS = 4,              /* open folders of days */
+	STREAM_WHATS = STREAM_ROLLED + 1,
+};
+
+/* One log pipe. */
+struct stream {
+	struct logslot *slot;
+	unsigned which; /* 0 stdout, 1 stderr */
+	int fd;         /* read end, owned; -1: none */
+	bool ready;     /* on the ready queue */
+	bool empty;     /* the last look found nothing; an edge says more */
+	TAILQ_ENTRY(stream) link;
+};
+
+/* The open file of an invocation. */
+struct sink {
+	int fd; /* owned; -1: none */
+	char day[PROTO_DAY_MAX];
+	char file[LAYOUT_FILE_MAX];
+	uint64_t dev, ino;
+	uint64_t checked_us; /* monotonic: when its place was looked at */
+	bool dirty;          /* LogSync=interval: written since the last sync */
+};
+
+struct logslot {
+	uint32_t n;
+	struct table_slot *ts;
+	char name[LAYOUT_NAME_MAX + 1];
+	char ref[LAYOUT_REF_MAX + 1];
+	struct stream stream[2];
+	struct sink sink;
+	struct match *match; /* owned; NULL: no patterns */
+	bool closing;        /* LOG_CLOSE came */
+	uint64_t close_left[2]; /* bytes that were in the pipes then, and room */
+	bool done;           /* drained: LOG_DONE waits for the channel */
+	bool parked;         /* cannot write: parked_err */
+	int parked_err;
+	bool try_again;      /* parked, but the timer says look again */
+	bool due;            /* waits for its file to be made */
+	uint64_t due_us;
+	/* Reports for the manager that wait for the channel. */
+	bool on_reports;
+	uint32_t report[3]; /* bits 1 << enum stream_what; 0 stdout, 1 stderr, 2 file */
+	int report_err[3];
+	uint64_t unreported_lines[2], unreported_bytes[2]; /* dropped */
+	TAILQ_ENTRY(logslot) parked_link, due_link, report_link;
+};
+
+/* The newest invocation that a link points to, by log name. */
+struct linkrec {
+	uint64_t top_order;
+	uint64_t day_order;
+	char day[PROTO_DAY_MAX];
+};
+
+struct daydir {
+	char day[PROTO_DAY_MAX]; /* "" is journal/health */
+	int fd;
+	uint64_t dev, ino, checked_us, used_us;
+};
+
+struct logger {
+	struct table *t;
+	struct ring *ring;
+	struct logslot **slots; /* t->nslots pointers */
+	struct loop *loop;
+	struct chan init, manager;
+	struct loop_io *init_io, *manager_io, *wake_io, *pipes_io;
+	int root_fd, run_fd, wake_fd, pipes_fd;
+	int scratch_r, scratch_w, staging_r, staging_w;
+	bool replayed; /* LOG_REPLAY_END came: recovery is done */
+
+	TAILQ_HEAD(, stream) ready;
+	TAILQ_HEAD(, logslot) parked, due, reports;
+	struct loop_timer *retry_timer, *due_timer, *sync_timer;
+	bool done_waits, pong_waits;
+	uint64_t pong_seq;
+
+	struct stamp_clock clock;
+	char *in;       /* CARRY_BYTES + TURN_BYTES */
+	struct buf out; /* stamped lines of the batch */
+	struct map links;
+	struct daydir daydir[DAYDIRS];
+	struct daydir top;
+
+	/* the event journal */
+	int events_fd;
+	char events_day[PROTO_DAY_MAX];
+	uint64_t events_dev, events_ino, events_checked_us;
+	struct loop_timer *events_timer;
+	int events_err;
+	bool ack_waits;
+	struct buf events_out, wishes_out;
+
+	/* answers for the manager that wait for the channel, oldest first */
+	TAILQ_HEAD(, answer) answers;
+	size_t nanswers;
+
+	TAILQ_HEAD(, viewer) viewers;
+	struct mirror *mirror;
+	struct vacuum *vacuum;
+};
+
+struct answer {
+	struct msg m;
+	TAILQ_ENTRY(answer) link;
+};
+
+/* Tests cut the protocol at each step with this; NULL in the product. */
+void logger_step_hook(int step) __attribute__((weak));
+#define LOGGER_STEP(n)                              \
+	do {                                        \
+		if (logger_step_hook != NULL)       \
+			logger_step_hook(n);        \
+	} while (0)
+
+/* logger.c: the channel to the manager never blocks us and we never block it. */
+/* Queue a copy of an answer (BARRIER_DONE, …) and send what can be sent. */
+void logger_answer(struct logger *lg, const struct msg *m);
+/* Note a report of a stream (0, 1; 2: the file); folded with those that still wait. */
+void logger_report(
+    struct logger *lg, struct logslot *ls, unsigned stream, enum stream_what what, int err);
+/* A pattern of the slot was found. */
+void logger_match_found(struct logger *lg, struct logslot *ls);
+/* Send what waits, as far as the channels take it. */
+void logger_flush(struct logger *lg);
+/* Put a stream at the end of the ready queue. */
+void logger_ready(struct logger *lg, struct stream *s);
+/* The settings, with defaults for what is 0. */
+uint64_t logger_retry_us(const struct logger *lg);
+size_t logger_line_max(const struct logger *lg);
+uint32_t logger_file_mode(const struct logger *lg);
+uint32_t logger_dir_mode(const struct logger *lg);
+void logger_clock(struct logger *lg, const struct logslot *ls);
+
+#endif

@@ -1,0 +1,356 @@
+/*
+ * viewer: see the header.
+ */
+#include "logger/viewer.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "journal/reader.h"
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "logger/state.h"
+
+enum {
+	REQUEST_MAX = 64 * 1024,
+	STALL_US = 10 * 1000 * 1000, /* without progress, with something to send */
+};
+
+struct viewer {
+	struct logger *lg;
+	int fd; /* owned */
+	struct loop_io *io;
+	struct loop_timer *stall;
+	struct strv units;
+	unsigned streams;
+	int64_t lines;
+	bool follow;
+	bool dead; /* to be freed by the next flush */
+	struct buf out;
+	size_t sent; /* of out */
+	struct jw *jw;
+	TAILQ_ENTRY(viewer) link;
+};
+
+static void
+viewer_free(struct viewer *v)
+{
+	TAILQ_REMOVE(&v->lg->viewers, v, link);
+	loop_io_free(v->io);
+	loop_timer_free(v->stall);
+	fd_close(&v->fd);
+	strv_free(&v->units);
+	buf_free(&v->out);
+	jw_free(v->jw);
+	free(v);
+}
+
+void
+viewer_free_all(struct logger *lg)
+{
+	struct viewer *v, *next;
+
+	TAILQ_FOREACH_SAFE (v, &lg->viewers, link, next)
+		viewer_free(v);
+}
+
+static void
+reap_dead(void *arg)
+{
+	struct logger *lg = arg;
+	struct viewer *v, *next;
+
+	TAILQ_FOREACH_SAFE (v, &lg->viewers, link, next)
+		if (v->dead)
+			viewer_free(v);
+}
+
+/* Not freed at once: we may be in the middle of a line for all viewers. */
+static void
+cut(struct viewer *v)
+{
+	v->dead = true;
+	loop_io_set(v->io, 0);
+	loop_post(v->lg->loop, reap_dead, v->lg);
+}
+
+static void
+drain(struct viewer *v)
+{
+	while (v->sent < v->out.len) {
+		ssize_t r = send(v->fd, v->out.data + v->sent, v->out.len - v->sent,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (r > 0) {
+			v->sent += (size_t)r;
+			loop_timer_stop(v->stall);
+			continue;
+		}
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1 && errno != EAGAIN) {
+			cut(v);
+			return;
+		}
+		break;
+	}
+	if (v->sent == v->out.len) {
+		buf_clear(&v->out);
+		v->sent = 0;
+		loop_io_set(v->io, LOOP_READ);
+		if (!v->follow)
+			cut(v);
+		return;
+	}
+	if (v->sent > VIEWER_PENDING_MAX / 2) {
+		buf_consume(&v->out, v->sent);
+		v->sent = 0;
+	}
+	loop_io_set(v->io, LOOP_READ | LOOP_WRITE);
+	if (!loop_timer_is_armed(v->stall))
+		loop_timer_in(v->stall, STALL_US);
+}
+
+static void
+on_io(struct loop_io *io, int events, void *arg)
+{
+	struct viewer *v = arg;
+	char waste[4096];
+
+	(void)io;
+	if (v->dead)
+		return;
+	if ((events & LOOP_READ) != 0) {
+		ssize_t r = recv(v->fd, waste, sizeof(waste), MSG_DONTWAIT);
+
+		if (r == 0 || (r == -1 && errno != EAGAIN && errno != EINTR)) {
+			cut(v);
+			return;
+		}
+	}
+	if ((events & LOOP_WRITE) != 0)
+		drain(v);
+}
+
+static void
+on_stall(struct loop_timer *t, void *arg)
+{
+	(void)t;
+	log_info("a log viewer that does not read is cut off");
+	cut(arg);
+}
+
+/* ---- lines ---- */
+
+static bool
+matches(const struct viewer *v, const char *unit, const char *name)
+{
+	if (v->units.n == 0)
+		return true;
+	for (size_t i = 0; i < v->units.n; i++)
+		if (fnmatch(v->units.v[i], unit, 0) == 0 ||
+		    fnmatch(v->units.v[i], name, 0) == 0)
+			return true;
+	return false;
+}
+
+bool
+viewer_wants(const struct logger *lg, const struct logslot *ls)
+{
+	const struct viewer *v;
+
+	TAILQ_FOREACH (v, &lg->viewers, link)
+		if (!v->dead && matches(v, ls->ts->unit, ls->name))
+			return true;
+	return false;
+}
+
+static void
+reply(struct viewer *v, const char *ref, const char *name, int pid, const char *stream,
+    const char *text, size_t n, const char *ts, bool more)
+{
+	struct jw *w = v->jw;
+
+	jw_obj(w);
+	jw_kv_obj(w, "parameters");
+	jw_kv_str(w, "ref", ref);
+	jw_kv_str(w, "name", name);
+	if (pid > 0)
+		jw_kv_i64(w, "pid", pid);
+	jw_kv_str(w, "stream", stream);
+	jw_kv_strn(w, "line", text, n);
+	jw_kv_str(w, "ts", ts);
+	jw_end(w);
+	if (more)
+		jw_kv_bool(w, "continues", true);
+	jw_end(w);
+	jw_take(w, &v->out);
+	buf_addc(&v->out, '\0');
+}
+
+void
+viewer_line(struct logger *lg, const struct stream *s, const char *text, size_t n)
+{
+	const struct logslot *ls = s->slot;
+	struct viewer *v;
+
+	TAILQ_FOREACH (v, &lg->viewers, link) {
+		if (v->dead || !v->follow || !matches(v, ls->ts->unit, ls->name) ||
+		    (v->streams & 1U << s->which) == 0)
+			continue;
+		reply(v, ls->ref, ls->name, ls->ts->proc[PROC_MAIN].pid,
+		    line_stream_name((enum line_stream)s->which), text, n, lg->clock.text,
+		    true);
+		drain(v);
+		if (!v->dead && v->out.len - v->sent > VIEWER_PENDING_MAX) {
+			log_info("a log viewer that is too slow is cut off");
+			cut(v);
+		}
+	}
+}
+
+/* The last lines that are in the files already.  We are the only writer, so that what
+ * follows begins exactly behind them. */
+static void
+add_history(struct viewer *v)
+{
+	struct reader_query q = { .n = v->lines, .streams = v->streams };
+	struct strv names = { 0 };
+	struct reader_entry e;
+	char err[READER_ERR_MAX], ts[CLOCK_TEXT_MAX];
+	struct reader *r;
+
+	if (v->lines == 0)
+		return;
+	for (size_t i = 0; i < v->units.n; i++) {
+		char name[LAYOUT_NAME_MAX + 1];
+
+		if (strpbrk(v->units.v[i], "*?[") != NULL)
+			strv_add(&names, v->units.v[i]);
+		else
+			strv_add(&names,
+			    layout_name_of_unit(name, sizeof(name), v->units.v[i]));
+	}
+	q.names = names.n > 0 ? (const char *const *)strv_argv(&names) : NULL;
+	r = reader_open(v->lg->root_fd, &q, err);
+	while (r != NULL && v->out.len < VIEWER_PENDING_MAX && reader_next(r, &e) == 1)
+		reply(v, e.ref, e.name, 0, line_stream_name(e.stream), e.text, e.text_len,
+		    clock_format_local(ts, sizeof(ts), e.wall_us), true);
+	reader_free(r);
+	strv_free(&names);
+}
+
+/* The end of a call that does not follow: Varlink's last reply has no continues. */
+static void
+add_end(struct viewer *v)
+{
+	jw_obj(v->jw);
+	jw_kv_obj(v->jw, "parameters");
+	jw_end(v->jw);
+	jw_end(v->jw);
+	jw_take(v->jw, &v->out);
+	buf_addc(&v->out, '\0');
+}
+
+static int
+read_request(struct viewer *v, const struct jv *req)
+{
+	struct strv streams = { 0 };
+	int r = -1;
+
+	v->follow = true;
+	if (jr_opt_strv(req, "units", &v->units, NULL) == -1 ||
+	    jr_opt_strv(req, "streams", &streams, NULL) == -1 ||
+	    jr_opt_i64(req, "lines", &v->lines, NULL) == -1 ||
+	    jr_opt_bool(req, "follow", &v->follow, NULL) == -1)
+		goto out;
+	for (size_t i = 0; i < streams.n; i++) {
+		int s = line_stream_parse(streams.v[i]);
+
+		if (s != -1)
+			v->streams |= 1U << s;
+	}
+	if (v->streams == 0)
+		v->streams = ~0U;
+	if (v->lines < 0)
+		v->lines = 0;
+	if (v->lines > VIEWER_LINES_MAX)
+		v->lines = VIEWER_LINES_MAX;
+	r = 0;
+out:
+	strv_free(&streams);
+	return r;
+}
+
+static struct jv *
+load_request(int fd)
+{
+	struct buf text = { 0 };
+	struct jv *req = NULL;
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    st.st_size <= REQUEST_MAX) {
+		size_t n = (size_t)st.st_size;
+		ssize_t got = pread(fd, buf_reserve(&text, n), n, 0);
+
+		if (got > 0)
+			req = jv_parse(text.data, (size_t)got, NULL);
+	}
+	buf_free(&text);
+	return req;
+}
+
+static size_t
+count_viewers(const struct logger *lg)
+{
+	const struct viewer *v;
+	size_t n = 0;
+
+	TAILQ_FOREACH (v, &lg->viewers, link)
+		n++;
+	return n;
+}
+
+void
+viewer_add_take_fd(struct logger *lg, int client, int request_fd)
+{
+	struct jv *req = load_request(request_fd);
+	struct viewer *v;
+
+	if (req == NULL || count_viewers(lg) >= VIEWER_MAX) {
+		log_warnx("a log viewer is refused: %s",
+		    req == NULL ? "its request cannot be read" : "too many");
+		jv_free(req);
+		close(client);
+		return;
+	}
+	v = xcalloc(1, sizeof(*v));
+	v->lg = lg;
+	v->fd = client;
+	v->jw = jw_new(JW_COMPACT);
+	v->io = loop_io_new(lg->loop, "viewer", client, LOOP_READ, on_io, v);
+	v->stall = loop_timer_new(lg->loop, "viewer-stall", on_stall, v);
+	TAILQ_INSERT_TAIL(&lg->viewers, v, link);
+	if (read_request(v, req) == -1) {
+		log_warnx("a log viewer is refused: its request is no good");
+		cut(v);
+	} else {
+		add_history(v);
+		if (!v->follow)
+			add_end(v);
+		drain(v);
+	}
+	jv_free(req);
+}
