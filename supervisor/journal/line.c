@@ -134,8 +134,8 @@ format_json(struct buf *out, const char *ts, const struct line *l)
 }
 
 void
-line_format_with_ts(struct buf *out, const struct line_style *style, const char *ts,
-    const struct line *l)
+line_format_with_ts(
+    struct buf *out, const struct line_style *style, const char *ts, const struct line *l)
 {
 	static const char marks[] = { [LINE_SPLIT] = '+', [LINE_UNFINISHED] = '~' };
 

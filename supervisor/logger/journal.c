@@ -72,8 +72,8 @@ events_open_day(struct logger *lg, const char *day, uint64_t *size)
 	strlcpy(lg->events_day, day, sizeof(lg->events_day));
 	*size = (uint64_t)st.st_size;
 	layout_events_path(path, sizeof(path), day);
-	if (symlink_atomic(lg->root_fd, path + strlen("journal/"),
-		"journal/events.jsonl") == -1)
+	if (symlink_atomic(
+		lg->root_fd, path + strlen("journal/"), "journal/events.jsonl") == -1)
 		log_warn("journal/events.jsonl");
 	return 0;
 }
@@ -154,8 +154,8 @@ store_wishes(struct logger *lg, const struct events_batch *b)
 		return 0;
 	if (mkdir_p_at(lg->root_fd, "state", 0700) == -1)
 		return -1;
-	fd = open_regular(lg->root_fd, "state/wishes", O_WRONLY | O_APPEND | O_CREAT,
-	    STATE_MODE, &st);
+	fd = open_regular(
+	    lg->root_fd, "state/wishes", O_WRONLY | O_APPEND | O_CREAT, STATE_MODE, &st);
 	if (fd == -1)
 		return -1;
 	if (full_write(fd, lg->wishes_out.data, lg->wishes_out.len) == -1) {

@@ -38,11 +38,11 @@
 #include "logger/viewer.h"
 
 enum {
-	TURNS = 32,                   /* between two looks at the channels */
-	MESSAGES = 64,                /* of one channel in a row */
+	TURNS = 32,    /* between two looks at the channels */
+	MESSAGES = 64, /* of one channel in a row */
 	EDGES = 256,
-	ANSWERS_MAX = 1024,           /* a manager that asks and never reads */
-	DUE_US = 1000 * 1000,         /* a silent program's file is made then */
+	ANSWERS_MAX = 1024,   /* a manager that asks and never reads */
+	DUE_US = 1000 * 1000, /* a silent program's file is made then */
 	RETRY_US = 1000 * 1000,
 	LINE_MAX_DEFAULT = 16 * 1024,
 	LINE_MAX_LEAST = 256,
@@ -93,7 +93,9 @@ logger_clock(struct logger *lg, const struct logslot *ls)
 {
 	const struct msg_log_settings *set = &lg->t->log_settings;
 	struct line_style style = { .format = (enum line_format)ls->ts->conf.format,
-		.precision = set->precision >= 6 ? 6 : set->precision >= 3 ? 3 : 0,
+		.precision = set->precision >= 6   ? 6
+			     : set->precision >= 3 ? 3
+						   : 0,
 		.utc = set->utc != 0 };
 
 	stamp_clock_set(&lg->clock, &style, clock_wall_us());
@@ -183,7 +185,8 @@ slot_open(struct logger *lg, struct msg *m)
 	lg->slots[n] = ls;
 	take_names(ls);
 	for (unsigned i = 0; i < 2; i++) {
-		ls->stream[i] = (struct stream){ .slot = ls, .which = i, .fd = m->fds[i] };
+		ls->stream[i] =
+		    (struct stream){ .slot = ls, .which = i, .fd = m->fds[i] };
 		m->fds[i] = -1;
 		watch_pipe(lg, &ls->stream[i]);
 	}
@@ -341,8 +344,8 @@ report_queue(struct logger *lg, struct logslot *ls)
 }
 
 void
-logger_report(
-    struct logger *lg, struct logslot *ls, unsigned stream, enum stream_what what, int err)
+logger_report(struct logger *lg, struct logslot *ls, unsigned stream,
+    enum stream_what what, int err)
 {
 	/* Parked and resumed cancel each other: only the last is true. */
 	if (what == STREAM_RESUMED)
@@ -535,8 +538,8 @@ barrier(struct logger *lg, const struct msg_barrier *req)
 		d->bytes = log->bytes;
 		from = utf8_tail(log->tail, log->tail_len, PROTO_TAIL_MAX);
 		/* A cut at the front may have left the rest of a character. */
-		while (from < log->tail_len && (log->tail[from] & 0xc0) == 0x80 &&
-		       from < 4)
+		while (
+		    from < log->tail_len && (log->tail[from] & 0xc0) == 0x80 && from < 4)
 			from++;
 		d->tail_len = (uint32_t)(log->tail_len - from);
 		memcpy(d->tail, log->tail + from, d->tail_len);
@@ -627,8 +630,7 @@ manager_open(struct logger *lg, int fd)
 		manager_close(lg);
 	fd_set_nonblock(fd, true);
 	lg->manager.fd = fd;
-	lg->manager_io =
-	    loop_io_new(lg->loop, "manager", fd, LOOP_READ, on_manager, lg);
+	lg->manager_io = loop_io_new(lg->loop, "manager", fd, LOOP_READ, on_manager, lg);
 	/* A new manager learns what is stored, and what cannot be written. */
 	lg->ack_waits = true;
 	for (uint32_t i = 0; i < lg->t->nslots; i++)
@@ -833,10 +835,8 @@ start_loop(struct logger *lg)
 	lg->loop = loop_new();
 	if (lg->loop == NULL)
 		fatal("cannot make an event loop");
-	lg->init_io =
-	    loop_io_new(lg->loop, "init", lg->init.fd, LOOP_READ, on_init, lg);
-	lg->wake_io =
-	    loop_io_new(lg->loop, "wake", lg->wake_fd, LOOP_READ, on_wake, lg);
+	lg->init_io = loop_io_new(lg->loop, "init", lg->init.fd, LOOP_READ, on_init, lg);
+	lg->wake_io = loop_io_new(lg->loop, "wake", lg->wake_fd, LOOP_READ, on_wake, lg);
 	lg->pipes_io =
 	    loop_io_new(lg->loop, "pipes", lg->pipes_fd, LOOP_READ, on_pipes, lg);
 	lg->retry_timer = loop_timer_new(lg->loop, "retry", on_retry, lg);

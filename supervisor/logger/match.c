@@ -23,7 +23,7 @@
 #include "logger/state.h"
 
 enum {
-	BUDGET_US = 50000,            /* of matching, in each second */
+	BUDGET_US = 50000,             /* of matching, in each second */
 	EARLY_BYTES = 4 * 1024 * 1024, /* of the file, for patterns that come late */
 };
 
@@ -140,8 +140,8 @@ match_flush(struct logger *lg, struct logslot *ls)
 	}
 	m->found = false;
 	if (m->skipped > 0)
-		log_warnx("%s: patterns too slow, %llu lines not looked at",
-		    ls->ts->unit, (unsigned long long)m->skipped);
+		log_warnx("%s: patterns too slow, %llu lines not looked at", ls->ts->unit,
+		    (unsigned long long)m->skipped);
 	m->skipped = 0;
 	return true;
 }
@@ -230,7 +230,8 @@ match_set(struct logger *lg, struct logslot *ls, int fd)
 		if (got >= 0)
 			buf_grew(&data, (size_t)got);
 		r = 0;
-		while (data.len > 0 && (r = pattern_next(data.data, data.len, &at, &p)) == 1)
+		while (
+		    data.len > 0 && (r = pattern_next(data.data, data.len, &at, &p)) == 1)
 			add_rule(ls->match, ls, &p);
 	}
 	if (r == -1)

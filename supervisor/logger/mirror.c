@@ -77,7 +77,8 @@ count_lines(const char *p, size_t n)
 	unsigned long long lines = 0;
 	const char *end;
 
-	for (; (end = memchr(p, '\n', n)) != NULL; n -= (size_t)(end + 1 - p), p = end + 1)
+	for (; (end = memchr(p, '\n', n)) != NULL;
+	     n -= (size_t)(end + 1 - p), p = end + 1)
 		lines++;
 	return lines;
 }
@@ -112,10 +113,10 @@ mirror_set(struct logger *lg)
 		return;
 	m = xcalloc(1, sizeof(*m));
 	m->lg = lg;
-	m->fd = open("/proc/self/fd/1",
-	    O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	m->io = loop_io_new(lg->loop, "mirror", m->fd == -1 ? STDOUT_FILENO : m->fd, 0,
-	    on_writable, m);
+	m->fd = open(
+	    "/proc/self/fd/1", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	m->io = loop_io_new(
+	    lg->loop, "mirror", m->fd == -1 ? STDOUT_FILENO : m->fd, 0, on_writable, m);
 	lg->mirror = m;
 }
 

@@ -77,8 +77,8 @@ trim_wishes(struct logger *lg, const struct buf *snapshot)
 			buf_append(&kept, s, (size_t)(end - s) + 1);
 		jv_free(v);
 	}
-	if (file_write_atomic(lg->root_fd, "state/wishes", buf_str(&kept), kept.len, 0600,
-		true) == -1)
+	if (file_write_atomic(
+		lg->root_fd, "state/wishes", buf_str(&kept), kept.len, 0600, true) == -1)
 		log_warn("state/wishes");
 out:
 	buf_free(&old);

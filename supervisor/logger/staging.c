@@ -214,7 +214,8 @@ staging_commit(struct logger *lg, struct stream *s, const struct batch *b)
 	struct logslot *ls = s->slot;
 
 	fill_intent(lg, s, b);
-	memcpy(table_carry(lg->t, ls->n, s->which, it->carry_which), b->tail, b->tail_len);
+	memcpy(
+	    table_carry(lg->t, ls->n, s->which, it->carry_which), b->tail, b->tail_len);
 	LOGGER_STEP(10);
 	set_phase(it, PHASE_WRITE);
 	LOGGER_STEP(20);

@@ -26,8 +26,8 @@ struct batch {
 	size_t tail_len;
 	const char *out; /* stamped lines; out_len 0: nothing to write */
 	size_t out_len;
-	uint64_t size;    /* of the file before */
-	uint64_t lines;   /* finished lines in it */
+	uint64_t size;                         /* of the file before */
+	uint64_t lines;                        /* finished lines in it */
 	uint64_t dropped_lines, dropped_bytes; /* the stream's counters afterwards */
 };
 

@@ -36,7 +36,8 @@ stamp_clock_set(struct stamp_clock *c, const struct line_style *style, uint64_t 
 }
 
 bool
-stamp_next(const char *data, size_t len, size_t at, size_t line_max, struct stamp_piece *p)
+stamp_next(
+    const char *data, size_t len, size_t at, size_t line_max, struct stamp_piece *p)
 {
 	const char *end = memchr(data + at, '\n', len - at);
 	size_t n = end != NULL ? (size_t)(end - data) - at : len - at;
@@ -66,9 +67,9 @@ struct prefix {
 static void
 make_prefix(struct prefix *p, const struct stamp *s, enum line_mark mark)
 {
-	static const char *const marks[] = { [LINE_WHOLE] = "",
-		[LINE_SPLIT] = "+",
-		[LINE_UNFINISHED] = "~" };
+	static const char *const marks[] = {
+		[LINE_WHOLE] = "", [LINE_SPLIT] = "+", [LINE_UNFINISHED] = "~"
+	};
 	int n;
 
 	p->len = 0;

@@ -31,9 +31,9 @@ struct stamp_piece {
 	enum line_mark mark;
 };
 /*
- * The next piece at offset at: a line that ends in the data, or line_max bytes (fewer, cut
- * between characters) of one that is longer.  False: what is left is an unfinished line of
- * at most line_max bytes.
+ * The next piece at offset at: a line that ends in the data, or line_max bytes (fewer,
+ * cut between characters) of one that is longer.  False: what is left is an unfinished
+ * line of at most line_max bytes.
  */
 bool stamp_next(
     const char *data, size_t len, size_t at, size_t line_max, struct stamp_piece *p);

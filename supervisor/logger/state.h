@@ -30,9 +30,9 @@ struct mirror;
 struct viewer;
 
 enum {
-	TURN_BYTES = 64 * 1024,   /* a stream gets at most this, then the next one */
-	OUT_BYTES = 1024 * 1024,  /* stamped bytes of one batch */
-	DAYDIRS = 4,              /* open folders of days */
+	TURN_BYTES = 64 * 1024,  /* a stream gets at most this, then the next one */
+	OUT_BYTES = 1024 * 1024, /* stamped bytes of one batch */
+	DAYDIRS = 4,             /* open folders of days */
 	STREAM_WHATS = STREAM_ROLLED + 1,
 };
 
@@ -63,14 +63,14 @@ struct logslot {
 	char ref[LAYOUT_REF_MAX + 1];
 	struct stream stream[2];
 	struct sink sink;
-	struct match *match; /* owned; NULL: no patterns */
-	bool closing;        /* LOG_CLOSE came */
+	struct match *match;    /* owned; NULL: no patterns */
+	bool closing;           /* LOG_CLOSE came */
 	uint64_t close_left[2]; /* bytes that were in the pipes then, and room */
-	bool done;           /* drained: LOG_DONE waits for the channel */
-	bool parked;         /* cannot write: parked_err */
+	bool done;              /* drained: LOG_DONE waits for the channel */
+	bool parked;            /* cannot write: parked_err */
 	int parked_err;
-	bool try_again;      /* parked, but the timer says look again */
-	bool due;            /* waits for its file to be made */
+	bool try_again; /* parked, but the timer says look again */
+	bool due;       /* waits for its file to be made */
 	uint64_t due_us;
 	/* Reports for the manager that wait for the channel. */
 	bool on_reports;
@@ -142,18 +142,18 @@ struct answer {
 
 /* Tests cut the protocol at each step with this; NULL in the product. */
 void logger_step_hook(int step) __attribute__((weak));
-#define LOGGER_STEP(n)                              \
-	do {                                        \
-		if (logger_step_hook != NULL)       \
-			logger_step_hook(n);        \
+#define LOGGER_STEP(n)                        \
+	do {                                  \
+		if (logger_step_hook != NULL) \
+			logger_step_hook(n);  \
 	} while (0)
 
 /* logger.c: the channel to the manager never blocks us and we never block it. */
 /* Queue a copy of an answer (BARRIER_DONE, …) and send what can be sent. */
 void logger_answer(struct logger *lg, const struct msg *m);
 /* Note a report of a stream (0, 1; 2: the file); folded with those that still wait. */
-void logger_report(
-    struct logger *lg, struct logslot *ls, unsigned stream, enum stream_what what, int err);
+void logger_report(struct logger *lg, struct logslot *ls, unsigned stream,
+    enum stream_what what, int err);
 /* A pattern of the slot was found. */
 void logger_match_found(struct logger *lg, struct logslot *ls);
 /* Send what waits, as far as the channels take it. */

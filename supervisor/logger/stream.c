@@ -71,7 +71,8 @@ stream_retry(struct logger *lg)
 
 	TAILQ_FOREACH_SAFE (ls, &lg->parked, parked_link, next) {
 		ls->try_again = true;
-		if (stream_waiting(&ls->stream[0]) + stream_waiting(&ls->stream[1]) == 0) {
+		if (stream_waiting(&ls->stream[0]) + stream_waiting(&ls->stream[1]) ==
+		    0) {
 			/* No line to try with: having the file has to do. */
 			logger_clock(lg, ls);
 			if (sink_ready(lg, ls, &size) == 0)
@@ -336,9 +337,8 @@ stream_read(struct logger *lg, struct stream *s)
 	if (commit(lg, s, &b, !wrote) == -1)
 		return STREAM_STUCK;
 	if (ls->closing)
-		ls->close_left[s->which] -= ls->close_left[s->which] < b.n
-						? ls->close_left[s->which]
-						: b.n;
+		ls->close_left[s->which] -=
+		    ls->close_left[s->which] < b.n ? ls->close_left[s->which] : b.n;
 	return STREAM_AGAIN;
 }
 

@@ -5,15 +5,16 @@
 #define SUPD_LOGGER_STREAM_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct logger;
 struct logslot;
 struct stream;
 
 enum stream_turn {
-	STREAM_AGAIN,  /* there may be more: give it another turn */
-	STREAM_EMPTY,  /* an edge will tell when there is more */
-	STREAM_STUCK,  /* its slot is parked: the retry timer will tell */
+	STREAM_AGAIN, /* there may be more: give it another turn */
+	STREAM_EMPTY, /* an edge will tell when there is more */
+	STREAM_STUCK, /* its slot is parked: the retry timer will tell */
 };
 
 /* One turn: at most TURN_BYTES. */
