@@ -570,7 +570,9 @@ set_ranged(struct parse *p, const struct directive *d, const char *value, int mi
 	int64_t n = 0;
 
 	if (*value != '\0' && integer_parse(value, min, max, &n) == -1) {
-		parse_error(p, NULL, NULL, "\"%s\" is not understood: %s= takes %s",
+		parse_error(p, NULL, NULL,
+		    errno == ERANGE ? "\"%s\" is out of range for %s=, which takes %s"
+				    : "\"%s\" is not understood: %s= takes %s",
 		    value, d->key, d->kind->syntax);
 		return -1;
 	}

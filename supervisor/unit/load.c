@@ -213,6 +213,7 @@ struct load {
 	struct diags *diags;
 	size_t n_errors;
 	bool unreadable;
+	bool rejected;
 };
 
 static void
@@ -251,6 +252,7 @@ load_text(struct load *l, const char *file, const char *text, size_t len)
 
 	parse_text(&p, text, len);
 	l->n_errors += p.n_errors;
+	l->rejected = l->rejected || p.rejected;
 }
 
 static void
@@ -315,7 +317,9 @@ load_finish(struct load *l)
 
 	conf_complete(conf);
 	diags_init(&whole);
-	conf_verify(conf, &whole);
+	/* What a bad line or file left out is not missing: it was told already. */
+	if (!l->unreadable && !l->rejected)
+		conf_verify(conf, l->n_errors > 0, &whole);
 	for (size_t i = 0; i < whole.n; i++)
 		diag_add(l->diags, whole.v[i].level, whole.v[i].file, whole.v[i].line,
 		    whole.v[i].col, whole.v[i].hint, "%s", whole.v[i].text);

@@ -285,8 +285,10 @@ parse_text(struct parse *p, const char *text, size_t len)
 			    "%s= stands before any section, line ignored", lx.name);
 		}
 	}
-	if (kind == LEX_REJECT)
+	if (kind == LEX_REJECT) {
 		p->n_errors++;
+		p->rejected = true;
+	}
 	p->lex = NULL;
 	lex_clear(&lx);
 }

@@ -30,6 +30,7 @@ struct parse {
 	const char *value;
 	bool lenient; /* errors of this command are warnings: it has the prefix `-' */
 	size_t n_errors;
+	bool rejected; /* a file as a whole */
 };
 
 /* Reads TEXT into the target.  Errors are counted and told; nothing stops but a file that

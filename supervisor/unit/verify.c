@@ -128,11 +128,12 @@ verify_rest(const struct unit_conf *conf, struct diags *d)
 }
 
 void
-conf_verify(const struct unit_conf *conf, struct diags *d)
+conf_verify(const struct unit_conf *conf, bool bad_lines, struct diags *d)
 {
 	if (conf->type != UNIT_SERVICE)
 		return;
-	verify_commands(conf, d);
+	if (!bad_lines || !unit_conf_is_set(conf, "ExecStart"))
+		verify_commands(conf, d);
 	verify_restart(conf, d);
 	verify_rest(conf, d);
 }

@@ -10,7 +10,10 @@
 
 /* Fills what follows from other values.  Call once, after the last file. */
 void conf_complete(struct unit_conf *);
-/* Tells D what is wrong with the whole; errors refuse the unit. */
-void conf_verify(const struct unit_conf *, struct diags *d);
+/*
+ * Tells D what is wrong with the whole; errors refuse the unit.  BAD_LINES: some lines
+ * were refused already, so that what they would have set is not called missing.
+ */
+void conf_verify(const struct unit_conf *, bool bad_lines, struct diags *d);
 
 #endif
