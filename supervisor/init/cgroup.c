@@ -1,0 +1,153 @@
+#include "init/cgroup.h"
+
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	BATCH = 32,      /* processes held at one time while they are signalled */
+	KILL_ROUNDS = 8, /* of freeze, kill, thaw: a fork may slip through the first */
+};
+
+/* cgroup.procs, number by number. */
+struct procs {
+	int fd;
+	size_t len, at;
+	char text[2048];
+};
+
+static bool
+procs_open(struct procs *s, int dirfd)
+{
+	s->len = s->at = 0;
+	s->fd = openat(dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	return s->fd != -1;
+}
+
+static int
+procs_byte(struct procs *s)
+{
+	if (s->at == s->len) {
+		ssize_t n = read(s->fd, s->text, sizeof(s->text));
+
+		if (n <= 0)
+			return -1;
+		s->len = (size_t)n;
+		s->at = 0;
+	}
+	return (unsigned char)s->text[s->at++];
+}
+
+/* The next pid, 0 at the end.  Processes of another pid namespace read as 0: skipped. */
+static pid_t
+procs_next(struct procs *s)
+{
+	pid_t pid = 0;
+	int c;
+
+	while ((c = procs_byte(s)) != -1) {
+		if (c >= '0' && c <= '9') {
+			pid = pid * 10 + (c - '0');
+			continue;
+		}
+		if (pid > 0)
+			return pid;
+	}
+	return pid;
+}
+
+static bool
+write_file(int dirfd, const char *name, const char *text)
+{
+	int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd == -1)
+		return false;
+	n = write(fd, text, strlen(text));
+	close(fd);
+	return n == (ssize_t)strlen(text);
+}
+
+bool
+cgroup_is_populated(int dirfd)
+{
+	char text[256];
+	int fd = openat(dirfd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd == -1)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return strstr(text, "populated 1") != NULL;
+}
+
+/* Signal those of the batch that are still in the folder: one that ended between the
+ * listing and pidfd_open may have left its number to a stranger. */
+static void
+signal_batch(int dirfd, const pid_t *pids, const int *pidfds, int n, int signo)
+{
+	bool here[BATCH] = { false };
+	struct procs s;
+	pid_t pid;
+
+	if (!procs_open(&s, dirfd))
+		return;
+	while ((pid = procs_next(&s)) > 0) {
+		for (int i = 0; i < n; i++)
+			here[i] = here[i] || pids[i] == pid;
+	}
+	close(s.fd);
+	for (int i = 0; i < n; i++) {
+		if (here[i])
+			(void)syscall(SYS_pidfd_send_signal, pidfds[i], signo, NULL, 0);
+	}
+}
+
+void
+cgroup_signal(int dirfd, int signo)
+{
+	pid_t pids[BATCH], pid;
+	int pidfds[BATCH], n = 0;
+	struct procs s;
+
+	if (!procs_open(&s, dirfd))
+		return;
+	do {
+		pid = procs_next(&s);
+		if (pid > 0) {
+			pidfds[n] = (int)syscall(SYS_pidfd_open, pid, 0);
+			pids[n] = pid;
+			n += pidfds[n] != -1;
+		}
+		if (n == BATCH || (pid <= 0 && n > 0)) {
+			signal_batch(dirfd, pids, pidfds, n, signo);
+			while (n > 0)
+				close(pidfds[--n]);
+		}
+	} while (pid > 0);
+	close(s.fd);
+}
+
+void
+cgroup_kill(int dirfd)
+{
+	if (write_file(dirfd, "cgroup.kill", "1"))
+		return;
+	/* Before Linux 5.14.  What is frozen cannot fork away; a KILL reaches it frozen.
+	 */
+	for (int i = 0; i < KILL_ROUNDS && cgroup_is_populated(dirfd); i++) {
+		(void)write_file(dirfd, "cgroup.freeze", "1");
+		cgroup_signal(dirfd, SIGKILL);
+		(void)write_file(dirfd, "cgroup.freeze", "0");
+	}
+}

@@ -1,0 +1,16 @@
+/*
+ * The cgroup folder of a slot, by its descriptor: who is in it, and ending them.
+ */
+#ifndef SUPD_INIT_CGROUP_H
+#define SUPD_INIT_CGROUP_H
+
+#include <stdbool.h>
+
+/* True when a process is in it or below it; false also when nobody can tell. */
+bool cgroup_is_populated(int dirfd);
+/* Signal every process in it. */
+void cgroup_signal(int dirfd, int signo);
+/* The end of all in it and below it, at once (cgroup.kill, else freeze and kill). */
+void cgroup_kill(int dirfd);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * Descriptors that services gave to supd to keep (FDSTORE=1).  A descriptor's number is
+ * its place in the table plus one; 0 is none.  Who hung up is found by the manager, which
+ * has a copy of each: init only keeps them.
+ */
+#ifndef SUPD_INIT_FDSTORE_H
+#define SUPD_INIT_FDSTORE_H
+
+#include "proto/chan.h"
+
+void fdstore_recover(void);
+void fdstore_on_put(struct msg *m); /* takes the descriptor */
+void fdstore_on_drop(const struct msg *m);
+/* As slot_tell_manager. */
+int fdstore_tell(void);
+void fdstore_forget_manager(void);
+
+#endif

@@ -1,0 +1,842 @@
+#include "init/role.h"
+
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "init/child.h"
+#include "init/core.h"
+#include "init/fdstore.h"
+#include "init/halt.h"
+#include "init/init.h"
+#include "init/reexec.h"
+#include "init/slot.h"
+#include "init/spawn.h"
+
+enum {
+	TURN = 128,                /* messages of one role before the other's */
+	QUICK_US = 30 * SECOND_US, /* a role that lives longer is well */
+	FIRST_DELAY_US = SECOND_US / 10,
+	RETRY_US = SECOND_US / 50,    /* descriptors in flight: no event tells the end */
+	ROLE_FDS = 8 + ROLE_FD_EXTRA, /* room for a role's descriptors */
+	LIFT = 64,
+};
+
+/* How far the greeting of a role is. */
+enum stage { DOWN, HELLO, SLOTS, STORED, PEER, END, LIVE };
+
+struct link {
+	struct chan chan;
+	enum stage stage;
+	bool writes; /* EPOLLOUT is watched: the channel was full */
+	uint64_t retry_at;
+	uint64_t born_at;
+	uint64_t start_at; /* NEVER: it runs, or is not to be started */
+
+	int busy_fd; /* epoll set of what waits for it */
+	uint64_t ping_at, pong_by, ping_seq;
+	bool ping_owed, busy_again;
+	bool was_killed, was_hung;
+
+	int peer_fd;    /* its end of the channel to the other, not sent yet */
+	bool role_owed; /* the manager has to hear how it was started again */
+	uint32_t last_how;
+	int32_t last_status;
+};
+
+extern char **environ;
+
+static struct link links[ROLE_N];
+static bool no_respawn;
+static bool signals_owed = true;
+static uint64_t orphans_told;
+static int reexec_err;
+
+static const enum role all_roles[] = { ROLE_LOGGER, ROLE_MANAGER };
+#define FOR_EACH_ROLE(r)                                                     \
+	for (size_t n_ = 0; n_ < sizeof(all_roles) / sizeof(all_roles[0]) && \
+			    ((r) = all_roles[n_], true);                     \
+	     n_++)
+
+static const char *
+role_name(enum role r)
+{
+	return r == ROLE_MANAGER ? "manager" : "logger";
+}
+
+bool
+role_is_live(enum role r)
+{
+	return links[r].stage == LIVE;
+}
+
+int32_t
+role_pid(enum role r)
+{
+	return tab->role[r].pid;
+}
+
+/* ---- is it alive? -------------------------------------------------------------------
+ */
+
+static uint64_t
+ping_us(void)
+{
+	return tab->settings.ping_us != 0 ? tab->settings.ping_us : 10 * SECOND_US;
+}
+
+static uint64_t
+ping_timeout_us(void)
+{
+	return tab->settings.ping_timeout_us != 0 ? tab->settings.ping_timeout_us
+						  : 30 * SECOND_US;
+}
+
+/* Something waits for this role: it must show within the interval that it lives. */
+static void
+note_busy(struct link *l)
+{
+	if (l->stage == DOWN)
+		return;
+	if (l->pong_by != NEVER)
+		l->busy_again = true;
+	else if (l->ping_at == NEVER)
+		l->ping_at = now_us() + ping_us();
+}
+
+void
+role_watch_busy(enum role r, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+
+	if (fd != -1 && links[r].busy_fd != -1)
+		(void)epoll_ctl(links[r].busy_fd, EPOLL_CTL_ADD, fd, &ev);
+}
+
+void
+role_unwatch_busy(enum role r, int fd)
+{
+	if (fd != -1 && links[r].busy_fd != -1)
+		(void)epoll_ctl(links[r].busy_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+void
+role_on_busy(enum role r)
+{
+	note_busy(&links[r]); /* one shot: the next one comes after the pong */
+}
+
+/* Forget what was ready, and look again once. */
+static void
+arm_busy(enum role r)
+{
+	struct epoll_event ev[64];
+
+	if (links[r].busy_fd == -1)
+		return;
+	for (int i = 0; i < 1024 && epoll_wait(links[r].busy_fd, ev, 64, 0) > 0; i++)
+		;
+	(void)watch_change(
+	    links[r].busy_fd, EPOLLIN | EPOLLONESHOT, WATCH_BUSY, (uint32_t)r, 0);
+}
+
+void
+role_on_pong(enum role r, const struct msg *m)
+{
+	struct link *l = &links[r];
+
+	if (l->pong_by == NEVER || m->u.PONG.seq != l->ping_seq)
+		return;
+	l->pong_by = NEVER;
+	arm_busy(r);
+	if (l->busy_again) {
+		l->busy_again = false;
+		note_busy(l);
+	}
+}
+
+void
+role_kill(enum role r)
+{
+	if (tab->role[r].pid > 0)
+		(void)kill(tab->role[r].pid, SIGKILL);
+	links[r].was_killed = true;
+}
+
+static void
+check_alive(enum role r, uint64_t now)
+{
+	struct link *l = &links[r];
+
+	if (l->stage == DOWN || l->was_killed)
+		return;
+	if (now >= l->ping_at) {
+		l->ping_at = NEVER;
+		l->pong_by = now + ping_timeout_us();
+		l->ping_seq++;
+		l->ping_owed = true;
+	}
+	if (now >= l->pong_by) {
+		init_complain("does not answer and is killed", role_name(r), 0);
+		l->was_hung = true;
+		role_kill(r);
+		/* In a system call that cannot be interrupted it stays for now: its
+		 * successor is started once it is gone. */
+	}
+}
+
+/* ---- starting -----------------------------------------------------------------------
+ */
+
+/* Descriptors of a role in the order of enum role_fd; how many. */
+static int
+role_fds(enum role r, int chan_fd, int *fds)
+{
+	static const enum table_fd common[] = { FD_LOCK, FD_ROOT, FD_RUN, FD_TABLE,
+		FD_RING, FD_WAKE };
+	static const enum table_fd manager[] = { FD_CONTROL, FD_CGROUP };
+	static const enum table_fd logger[] = { FD_SCRATCH_R, FD_SCRATCH_W, FD_STAGING_R,
+		FD_STAGING_W };
+	const enum table_fd *extra = r == ROLE_MANAGER ? manager : logger;
+	size_t nextra = r == ROLE_MANAGER ? 2 : 4;
+	int n = 0;
+
+	static_assert(
+	    ROLE_FD_CHAN == 3 && ROLE_FD_LOCK == 4 && ROLE_FD_WAKE == 9, "order");
+	fds[n++] = chan_fd;
+	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
+		fds[n++] = tab->fd[common[i]];
+	for (size_t i = 0; i < nextra; i++)
+		fds[n++] = tab->fd[extra[i]];
+	return n;
+}
+
+static _Noreturn void
+become_role(enum role r, int chan_fd, pid_t parent)
+{
+	static char title[TABLE_PATH_MAX + 32];
+	char *argv[2] = { title, NULL }, *p = title;
+	const char *end = title + sizeof(title);
+	int fds[ROLE_FDS], n, exe, null;
+
+	child_detach();
+	/* A role without init would only be in the way of the next supd. */
+	if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0, 0, 0) == -1 ||
+	    getppid() != parent)
+		_exit(INIT_ROLE_FAILURE);
+	n = role_fds(r, chan_fd, fds);
+	exe = fcntl(tab->fd[FD_EXE], F_DUPFD_CLOEXEC, LIFT);
+	for (int i = 0; i < n; i++) {
+		if (fds[i] != -1)
+			fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, LIFT);
+	}
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (exe == -1 || (null != -1 && dup2(null, STDIN_FILENO) == -1))
+		_exit(INIT_ROLE_FAILURE);
+	for (int i = 0; i < n; i++) {
+		if (fds[i] != -1 && dup2(fds[i], 3 + i) == -1)
+			_exit(INIT_ROLE_FAILURE);
+	}
+	put_text(&p, end, "supd: ");
+	put_text(&p, end, role_name(r));
+	put_text(&p, end, " ");
+	put_text(&p, end, tab->root);
+	(void)syscall(SYS_execveat, exe, "", argv, environ, AT_EMPTY_PATH);
+	_exit(INIT_ROLE_FAILURE);
+}
+
+/* A fresh channel between the two, as soon as both are there. */
+static void
+pair_peers(void)
+{
+	struct link *m = &links[ROLE_MANAGER], *g = &links[ROLE_LOGGER];
+	int fds[2];
+
+	if (m->stage == DOWN || g->stage == DOWN)
+		return;
+	if (chan_pair(fds) == -1) {
+		/* The manager's side of it is only missing; tried with the next role. */
+		init_complain("no channel between manager and logger", NULL, errno);
+		return;
+	}
+	if (m->peer_fd != -1)
+		close(m->peer_fd);
+	if (g->peer_fd != -1)
+		close(g->peer_fd);
+	m->peer_fd = fds[0];
+	g->peer_fd = fds[1];
+}
+
+static uint64_t
+backoff_us(uint32_t quick_deaths)
+{
+	uint64_t max = tab->settings.backoff_max_us, d = FIRST_DELAY_US;
+
+	if (max == 0)
+		max = 5 * SECOND_US;
+	if (quick_deaths <= 1)
+		return 0;
+	for (uint32_t i = 2; i < quick_deaths && d < max; i++)
+		d *= 2;
+	return d < max ? d : max;
+}
+
+static void
+start_failed(enum role r, int err)
+{
+	init_complain("cannot start the role", role_name(r), err);
+	links[r].start_at = now_us() + SECOND_US;
+}
+
+static void
+start_role(enum role r)
+{
+	struct link *l = &links[r];
+	pid_t parent = getpid(), pid;
+	int fds[2];
+
+	l->start_at = NEVER;
+	if (chan_pair(fds) == -1) {
+		start_failed(r, errno);
+		return;
+	}
+	pid = fork();
+	if (pid == 0)
+		become_role(r, fds[1], parent);
+	close(fds[1]);
+	if (pid == -1 || watch_add(fds[0], EPOLLIN, WATCH_ROLE, (uint32_t)r, 0) == -1) {
+		start_failed(r, errno);
+		close(fds[0]);
+		if (pid > 0)
+			(void)kill(pid, SIGKILL); /* reaped as one of nobody */
+		return;
+	}
+	keep_over_exec(fds[0]);
+	tab->role[r].pid = pid;
+	tab->role[r].chan_fd = fds[0];
+	l->chan = (struct chan){ fds[0], ROLE_INIT, r };
+	l->stage = HELLO;
+	l->writes = l->was_killed = l->ping_owed = l->busy_again = false;
+	l->retry_at = l->ping_at = l->pong_by = NEVER;
+	l->born_at = now_us();
+	pair_peers();
+	arm_busy(r);
+}
+
+/* ---- sending ------------------------------------------------------------------------
+ */
+
+int
+role_send(enum role r, const struct msg *m)
+{
+	struct link *l = &links[r];
+	int n;
+
+	if (l->stage == DOWN || l->was_killed)
+		return 0;
+	n = chan_send(&l->chan, m);
+	if (n == 1) {
+		if (m->head.id != MSG_PING && m->head.id != MSG_LOG_PING)
+			note_busy(l);
+		return 1;
+	}
+	if (n == 0 && errno == EAGAIN) {
+		note_busy(l);
+		if (!l->writes && watch_change(l->chan.fd, EPOLLIN | EPOLLOUT, WATCH_ROLE,
+				      (uint32_t)r, 0) == 0)
+			l->writes = true;
+	} else if (n == 0) {
+		/* Too many descriptors in flight: the socket looks writable meanwhile. */
+		l->retry_at = now_us() + RETRY_US;
+	} else if (errno != EPIPE && errno != ECONNRESET) {
+		/* Its end closed is told by the channel itself; else it is our fault. */
+		init_complain("cannot send", msg_name(m->head.id), errno);
+		l->retry_at = now_us() + SECOND_US;
+	}
+	return 0;
+}
+
+static int
+send_hello(enum role r)
+{
+	struct msg m;
+	struct msg_hello *h = &m.u.HELLO;
+
+	msg_init(&m, r == ROLE_MANAGER ? MSG_HELLO : MSG_LOG_HELLO);
+	h->version = PROTO_VERSION;
+	h->nslots = tab->nslots;
+	h->safe_mode =
+	    r == ROLE_MANAGER &&
+	    tab->role[r].quick_deaths >=
+		(tab->settings.safe_mode_after != 0 ? tab->settings.safe_mode_after : 4);
+	h->generation = tab->role[r].restarts;
+	h->init_pid = getpid();
+	h->is_pid1 = tab->is_pid1;
+	h->revived = tab->revived;
+	h->boot_us = tab->start_wall_us;
+	return role_send(r, &m);
+}
+
+static int
+send_peer(enum role r)
+{
+	struct link *l = &links[r];
+	struct msg m;
+
+	if (l->peer_fd == -1)
+		return 1;
+	msg_init(&m, r == ROLE_MANAGER ? MSG_PEER : MSG_LOG_PEER);
+	m.fds[0] = l->peer_fd;
+	m.nfds = 1;
+	if (role_send(r, &m) != 1)
+		return 0;
+	close(l->peer_fd);
+	l->peer_fd = -1;
+	return 1;
+}
+
+static int
+send_ping(enum role r)
+{
+	struct link *l = &links[r];
+	struct msg m;
+
+	if (!l->ping_owed)
+		return 1;
+	msg_init(&m, r == ROLE_MANAGER ? MSG_PING : MSG_LOG_PING);
+	m.u.PING.seq = l->ping_seq;
+	if (role_send(r, &m) != 1)
+		return 0;
+	l->ping_owed = false;
+	return 1;
+}
+
+static int
+send_signals(void)
+{
+	for (int s = 1; signals_owed && s < TABLE_SIGNALS; s++) {
+		struct table_signal *got = &tab->signal[s];
+		struct msg m;
+
+		if (got->count == 0)
+			continue;
+		msg_init(&m, MSG_GOT_SIGNAL);
+		m.u.GOT_SIGNAL.signo = s;
+		m.u.GOT_SIGNAL.pid = got->pid;
+		m.u.GOT_SIGNAL.uid = got->uid;
+		m.u.GOT_SIGNAL.count = got->count;
+		if (role_send(ROLE_MANAGER, &m) != 1)
+			return 0;
+		got->count = 0;
+	}
+	signals_owed = false;
+	return 1;
+}
+
+static int
+send_role_news(enum role about)
+{
+	struct link *l = &links[about];
+	struct msg m;
+
+	if (!l->role_owed || l->stage == DOWN)
+		return 1;
+	msg_init(&m, MSG_ROLE);
+	m.u.ROLE.role = (uint32_t)about;
+	m.u.ROLE.pid = tab->role[about].pid;
+	m.u.ROLE.restarts = tab->role[about].restarts;
+	m.u.ROLE.how = l->last_how;
+	m.u.ROLE.status = l->last_status;
+	m.u.ROLE.hung = l->was_hung;
+	if (role_send(ROLE_MANAGER, &m) != 1)
+		return 0;
+	l->role_owed = l->was_hung = false;
+	return 1;
+}
+
+static int
+send_counters(void)
+{
+	struct msg m;
+
+	if (tab->orphans != orphans_told) {
+		msg_init(&m, MSG_ORPHAN);
+		m.u.ORPHAN.reaped = tab->orphans;
+		if (role_send(ROLE_MANAGER, &m) != 1)
+			return 0;
+		orphans_told = tab->orphans;
+	}
+	if (reexec_err != 0) {
+		msg_init(&m, MSG_REEXEC_FAILED);
+		m.u.REEXEC_FAILED.err = reexec_err;
+		if (role_send(ROLE_MANAGER, &m) != 1)
+			return 0;
+		reexec_err = 0;
+	}
+	return 1;
+}
+
+static int
+send_none(enum role r, enum msg_id id)
+{
+	struct msg m;
+
+	msg_init(&m, id);
+	return role_send(r, &m);
+}
+
+static int
+tell_all(enum role r)
+{
+	if (r == ROLE_LOGGER)
+		return slot_tell_logger() && send_peer(r) && send_ping(r);
+	return send_peer(r) && slot_tell_manager() && fdstore_tell() &&
+	       spawn_tell_refused() && send_signals() && send_role_news(ROLE_LOGGER) &&
+	       send_role_news(ROLE_MANAGER) && send_counters() && send_ping(r);
+}
+
+/* One step of the greeting: 1 done, 0 the channel is full. */
+static int
+greet(enum role r)
+{
+	switch (links[r].stage) {
+	case HELLO:
+		return send_hello(r);
+	case SLOTS:
+		return r == ROLE_MANAGER ? slot_tell_manager() : slot_tell_logger();
+	case STORED:
+		return r == ROLE_MANAGER ? fdstore_tell() : 1;
+	case PEER:
+		return send_peer(r);
+	case END:
+		return send_none(
+		    r, r == ROLE_MANAGER ? MSG_REPLAY_END : MSG_LOG_REPLAY_END);
+	default:
+		return 0;
+	}
+}
+
+static void
+flush_role(enum role r)
+{
+	struct link *l = &links[r];
+
+	if (l->stage == DOWN || l->writes || l->was_killed || l->retry_at != NEVER)
+		return;
+	while (l->stage < LIVE) {
+		if (greet(r) != 1) {
+			(void)(l->writes ? 0 : send_ping(r));
+			return;
+		}
+		l->stage++;
+	}
+	(void)tell_all(r);
+}
+
+static bool
+may_start(enum role r)
+{
+	/* At the end the logger still has work; the manager has none. */
+	return !no_respawn && (r != ROLE_MANAGER || tab->halting == 0);
+}
+
+void
+role_flush(void)
+{
+	uint64_t now = now_us();
+	enum role r;
+
+	FOR_EACH_ROLE(r)
+	{
+		struct link *l = &links[r];
+
+		if (now >= l->start_at && may_start(r))
+			start_role(r);
+		if (now >= l->retry_at)
+			l->retry_at = NEVER;
+		check_alive(r, now);
+		flush_role(r);
+	}
+}
+
+uint64_t
+role_next_us(void)
+{
+	uint64_t next = NEVER;
+	enum role r;
+
+	FOR_EACH_ROLE(r)
+	{
+		const struct link *l = &links[r];
+		uint64_t times[4] = { may_start(r) ? l->start_at : NEVER, l->retry_at,
+			l->was_killed ? NEVER : l->ping_at,
+			l->was_killed ? NEVER : l->pong_by };
+
+		for (int i = 0; i < 4; i++)
+			next = times[i] < next ? times[i] : next;
+	}
+	return next;
+}
+
+/* ---- receiving ----------------------------------------------------------------------
+ */
+
+static void
+on_signal_pidfd(const struct msg *m)
+{
+	int signo = m->u.SIGNAL_PIDFD.signo;
+
+	(void)syscall(SYS_pidfd_send_signal, m->fds[0], signo, NULL, 0);
+}
+
+static void
+handle_manager(struct msg *m)
+{
+	switch (m->head.id) {
+	case MSG_SLOT_OPEN:
+		slot_on_open(m);
+		break;
+	case MSG_SPAWN:
+		spawn_on_spawn(m);
+		break;
+	case MSG_PROC_SET:
+		spawn_on_proc_set(m);
+		break;
+	case MSG_SIGNAL:
+		slot_on_signal(m);
+		break;
+	case MSG_SIGNAL_PIDFD:
+		on_signal_pidfd(m);
+		break;
+	case MSG_EXIT_ACK:
+		spawn_on_exit_ack(m);
+		break;
+	case MSG_WATCH_EMPTY:
+		slot_on_watch_empty(m);
+		break;
+	case MSG_SLOT_CLOSE:
+		slot_on_close(m);
+		break;
+	case MSG_FD_PUT:
+		fdstore_on_put(m);
+		break;
+	case MSG_FD_DROP:
+		fdstore_on_drop(m);
+		break;
+	case MSG_PONG:
+		role_on_pong(ROLE_MANAGER, m);
+		break;
+	case MSG_HALT:
+		halt_begin(m->u.HALT.how, m->u.HALT.status);
+		break;
+	case MSG_REEXEC:
+		reexec_on_request();
+		break;
+	case MSG_SETTINGS:
+		tab->settings = m->u.SETTINGS;
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+handle(enum role r, struct msg *m)
+{
+	if (m->head.id != MSG_PONG && m->head.id != MSG_LOG_PONG) {
+		/* What the manager does makes work for the logger: both must live. */
+		note_busy(&links[r]);
+		note_busy(&links[ROLE_LOGGER]);
+	}
+	if (r == ROLE_MANAGER)
+		handle_manager(m);
+	else if (m->head.id == MSG_LOG_PONG)
+		role_on_pong(ROLE_LOGGER, m);
+	else if (m->head.id == MSG_LOG_DONE)
+		slot_on_log_done(m);
+	msg_close_fds(m);
+}
+
+/* Handle what is in the channel: 1 there may be more, 0 empty, -1 the end of it. */
+static int
+receive(enum role r, int limit)
+{
+	struct msg m;
+
+	for (int i = 0; i < limit; i++) {
+		int n = chan_recv(&links[r].chan, &m);
+
+		if (n == 1) {
+			handle(r, &m);
+			continue;
+		}
+		if (n == -1 && errno == EPROTO)
+			init_complain("breaks the protocol", role_name(r), 0);
+		return n;
+	}
+	return 1;
+}
+
+void
+role_on_channel(enum role r, uint32_t events)
+{
+	struct link *l = &links[r];
+
+	if (l->stage == DOWN)
+		return;
+	if ((events & EPOLLOUT) != 0 && l->writes) {
+		l->writes = false;
+		(void)watch_change(l->chan.fd, EPOLLIN, WATCH_ROLE, (uint32_t)r, 0);
+	}
+	if ((events & ~(uint32_t)EPOLLOUT) == 0 || receive(r, TURN) != -1)
+		return;
+	/* No role without its channel.  What it sent before was handled; the rest of
+	 * its life is over. */
+	watch_close(&l->chan.fd);
+	tab->role[r].chan_fd = -1;
+	role_kill(r);
+}
+
+/* ---- its end ------------------------------------------------------------------------
+ */
+
+static void
+forget_role(enum role r)
+{
+	struct link *l = &links[r];
+
+	if (l->peer_fd != -1)
+		close(l->peer_fd);
+	l->peer_fd = -1;
+	if (r == ROLE_LOGGER) {
+		slot_forget_logger();
+		return;
+	}
+	slot_forget_manager();
+	fdstore_forget_manager();
+	spawn_forget_manager();
+	orphans_told = 0;
+	signals_owed = true;
+}
+
+/* Read what it said before it died, then forget what it knew. */
+static void
+close_channel(enum role r)
+{
+	struct link *l = &links[r];
+
+	while (l->chan.fd != -1 && receive(r, TURN) == 1)
+		;
+	watch_close(&l->chan.fd);
+	tab->role[r].chan_fd = -1;
+	tab->role[r].pid = 0;
+	l->stage = DOWN;
+	l->ping_at = l->pong_by = l->retry_at = NEVER;
+	l->ping_owed = false;
+	forget_role(r);
+}
+
+bool
+role_on_exit(int32_t pid, uint32_t how, int32_t status)
+{
+	struct table_role *t;
+	struct link *l;
+	enum role r;
+
+	if (pid == tab->role[ROLE_MANAGER].pid)
+		r = ROLE_MANAGER;
+	else if (pid == tab->role[ROLE_LOGGER].pid)
+		r = ROLE_LOGGER;
+	else
+		return false;
+	l = &links[r];
+	t = &tab->role[r];
+	close_channel(r);
+	if (now_us() - l->born_at >= QUICK_US)
+		t->quick_deaths = 0;
+	t->quick_deaths++;
+	t->restarts++;
+	l->last_how = how;
+	l->last_status = status;
+	l->role_owed = true;
+	l->start_at = now_us() + backoff_us(t->quick_deaths);
+	return true;
+}
+
+void
+role_stop_respawn(void)
+{
+	no_respawn = true;
+}
+
+void
+role_let_logger_end(void)
+{
+	if (links[ROLE_LOGGER].stage != DOWN)
+		(void)shutdown(links[ROLE_LOGGER].chan.fd, SHUT_WR);
+}
+
+void
+role_reexec_failed(int err)
+{
+	init_complain("the new binary cannot take over", NULL, err);
+	reexec_err = err == 0 ? EIO : err;
+}
+
+void
+role_changed(void)
+{
+	signals_owed = true;
+}
+
+/* ---- recovery -----------------------------------------------------------------------
+ */
+
+static void
+recover_role(enum role r)
+{
+	struct table_role *t = &tab->role[r];
+	struct link *l = &links[r];
+	siginfo_t si;
+
+	memset(l, 0, sizeof(*l));
+	l->chan = (struct chan){ -1, ROLE_INIT, r };
+	l->peer_fd = -1;
+	l->start_at = l->retry_at = l->ping_at = l->pong_by = NEVER;
+	l->busy_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->busy_fd != -1)
+		(void)watch_add(l->busy_fd, EPOLLONESHOT, WATCH_BUSY, (uint32_t)r, 0);
+	if (t->chan_fd > 2 && fcntl(t->chan_fd, F_GETFD) != -1)
+		l->chan.fd = t->chan_fd;
+	t->chan_fd = l->chan.fd;
+	if (t->pid > 0 &&
+	    waitid(P_PID, (id_t)t->pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0) {
+		/* Of this init before its re-exec: it ends, and is followed as any other
+		 * dead role, its channel read to the end. */
+		l->born_at = now_us() - QUICK_US;
+		l->stage = LIVE;
+		role_kill(r);
+		return;
+	}
+	if (l->chan.fd != -1)
+		close(l->chan.fd);
+	l->chan.fd = t->chan_fd = -1;
+	t->pid = 0;
+	l->start_at = 0;
+}
+
+void
+role_recover(void)
+{
+	recover_role(ROLE_LOGGER);
+	recover_role(ROLE_MANAGER);
+	role_watch_busy(ROLE_MANAGER, tab->fd[FD_CONTROL]);
+}

@@ -1,0 +1,956 @@
+#include "init/slot.h"
+
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "init/cgroup.h"
+#include "init/core.h"
+#include "init/reap.h"
+#include "init/role.h"
+
+enum { CGROUP_TRIES = 10 };
+
+/* Numbers of slots that have something to tell, each at most once, in order. */
+struct todo {
+	uint32_t *ring;
+	uint8_t *in;
+	uint32_t head, n;
+};
+static struct todo for_manager, for_logger;
+
+/* Living processes by pid: open addressing, linear probing, at most half full. */
+struct pid_entry {
+	int32_t pid;
+	uint32_t id;
+};
+static struct pid_entry *pids;
+static uint32_t pids_mask;
+
+static void
+todo_add(struct todo *t, uint32_t slot)
+{
+	if (t->in[slot])
+		return;
+	t->in[slot] = 1;
+	t->ring[(t->head + t->n++) % tab->nslots] = slot;
+}
+
+static void
+todo_drop_first(struct todo *t)
+{
+	t->in[t->ring[t->head]] = 0;
+	t->head = (t->head + 1) % tab->nslots;
+	t->n--;
+}
+
+static void *
+storage(size_t bytes)
+{
+	void *p =
+	    mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+int
+slot_setup(void)
+{
+	uint32_t size = 64;
+
+	while (size < 2 * tab->nslots * PROC_N)
+		size *= 2;
+	pids_mask = size - 1;
+	pids = storage(size * sizeof(*pids));
+	for_manager.ring = storage(tab->nslots * sizeof(uint32_t));
+	for_logger.ring = storage(tab->nslots * sizeof(uint32_t));
+	for_manager.in = storage(tab->nslots);
+	for_logger.in = storage(tab->nslots);
+	return pids == NULL || for_manager.ring == NULL || for_logger.ring == NULL ||
+		       for_manager.in == NULL || for_logger.in == NULL
+		   ? -1
+		   : 0;
+}
+
+/* ---- pids ---------------------------------------------------------------------------
+ */
+
+static uint32_t
+pid_place(int32_t pid)
+{
+	return ((uint32_t)pid * 2654435761U) & pids_mask;
+}
+
+void
+pid_set(int32_t pid, uint32_t slot, uint32_t kind)
+{
+	uint32_t i = pid_place(pid);
+
+	while (pids[i].pid != 0 && pids[i].pid != pid)
+		i = (i + 1) & pids_mask;
+	pids[i] = (struct pid_entry){ pid, slot * PROC_N + kind };
+}
+
+uint32_t
+pid_find(int32_t pid)
+{
+	for (uint32_t i = pid_place(pid); pids[i].pid != 0; i = (i + 1) & pids_mask) {
+		if (pids[i].pid == pid)
+			return pids[i].id;
+	}
+	return PID_UNKNOWN;
+}
+
+void
+pid_forget(int32_t pid)
+{
+	uint32_t hole = pid_place(pid), i;
+
+	while (pids[hole].pid != pid) {
+		if (pids[hole].pid == 0)
+			return;
+		hole = (hole + 1) & pids_mask;
+	}
+	/* Close the gap: move up what would not be found behind it. */
+	for (i = (hole + 1) & pids_mask; pids[i].pid != 0; i = (i + 1) & pids_mask) {
+		uint32_t home = pid_place(pids[i].pid);
+
+		if (((i - home) & pids_mask) < ((i - hole) & pids_mask))
+			continue;
+		pids[hole] = pids[i];
+		hole = i;
+	}
+	pids[hole].pid = 0;
+}
+
+/* ---- making and unmaking ------------------------------------------------------------
+ */
+
+static void
+slot_path(char *buf, size_t size, const char *before, uint32_t slot, const char *after)
+{
+	char *p = buf;
+
+	put_text(&p, buf + size, before);
+	put_number(&p, buf + size, slot);
+	put_text(&p, buf + size, after);
+}
+
+static bool
+is_other_user(const struct table_slot *s)
+{
+	return s->uid >= 0 && (uid_t)s->uid != geteuid();
+}
+
+/* The read end of a log pipe; errno on -1. */
+static int
+make_fifo(struct table_slot *s, uint32_t slot, int stream)
+{
+	char path[64];
+	struct stat st;
+	int fd;
+
+	slot_path(path, sizeof(path), "fifo/", slot, stream == 0 ? ".out" : ".err");
+	(void)unlinkat(tab->fd[FD_RUN], path, 0);
+	if (mkfifoat(tab->fd[FD_RUN], path, 0600) == -1)
+		return -1;
+	if (is_other_user(s) && fchownat(tab->fd[FD_RUN], path, (uid_t)s->uid,
+				    (gid_t)s->gid, AT_SYMLINK_NOFOLLOW) == -1)
+		return -1;
+	fd =
+	    openat(tab->fd[FD_RUN], path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return fd == -1 ? -1 : (close(fd), -1);
+	keep_over_exec(fd);
+	s->fifo_dev = st.st_dev;
+	s->fifo_ino[stream] = st.st_ino;
+	return fd;
+}
+
+static int
+make_notify(uint32_t slot)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	char *p = sa.sun_path;
+	const char *end = sa.sun_path + sizeof(sa.sun_path);
+	char path[64];
+	int fd, on = 1, saved;
+
+	slot_path(path, sizeof(path), "n/", slot, "");
+	if (strlen(tab->run) + 1 + strlen(path) >= sizeof(sa.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	put_text(&p, end, tab->run);
+	put_text(&p, end, "/");
+	put_text(&p, end, path);
+	(void)unlinkat(tab->fd[FD_RUN], path, 0);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return -1;
+	/* Writable by all: a service may have changed its user before it is ready.  Who
+	 * is heard is decided by the credentials that come with each message. */
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0 &&
+	    bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 &&
+	    fchmodat(tab->fd[FD_RUN], path, 0666, 0) == 0) {
+		keep_over_exec(fd);
+		return fd;
+	}
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static void
+open_cgroup(struct table_slot *s, uint32_t slot)
+{
+	char name[NAME_MAX + 1];
+
+	table_cgroup_name(s, slot, name);
+	s->fd_cgroup = openat(
+	    tab->fd[FD_CGROUP], name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	s->has_cgroup = s->fd_cgroup != -1;
+	keep_over_exec(s->fd_cgroup);
+}
+
+/* A folder of its own for each invocation.  Where that fails the slot goes on without:
+ * SLOT says so, and containment is best effort. */
+static void
+make_cgroup(struct table_slot *s, uint32_t slot)
+{
+	char name[NAME_MAX + 1];
+	int dir = tab->fd[FD_CGROUP];
+
+	if (dir == -1)
+		return;
+	for (s->cgroup_gen = 0; s->cgroup_gen < CGROUP_TRIES; s->cgroup_gen++) {
+		table_cgroup_name(s, slot, name);
+		if (mkdirat(dir, name, 0755) == 0)
+			break;
+		/* Left behind by one that could not be ended; gone by now, perhaps. */
+		if (errno == EEXIST && unlinkat(dir, name, AT_REMOVEDIR) == 0 &&
+		    mkdirat(dir, name, 0755) == 0)
+			break;
+		if (errno != EEXIST && errno != EBUSY) {
+			init_complain("cannot make a cgroup for", s->unit, errno);
+			return;
+		}
+	}
+	if (s->cgroup_gen < CGROUP_TRIES)
+		open_cgroup(s, slot);
+}
+
+static void
+clear_slot(struct table_slot *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->fd_out = s->fd_err = s->fd_notify = s->fd_cgroup = s->fd_events = -1;
+	for (int k = 0; k < PROC_N; k++)
+		s->proc[k].pidfd = s->proc[k].report_fd = -1;
+}
+
+/* Take back all that make_slot made.  Each step may be done twice. */
+static void
+unmake_slot(struct table_slot *s, uint32_t slot)
+{
+	char path[64], name[NAME_MAX + 1];
+
+	role_unwatch_busy(ROLE_LOGGER, s->fd_out);
+	role_unwatch_busy(ROLE_LOGGER, s->fd_err);
+	role_unwatch_busy(ROLE_MANAGER, s->fd_notify);
+	watch_close(&s->fd_out);
+	watch_close(&s->fd_err);
+	watch_close(&s->fd_notify);
+	watch_close(&s->fd_events);
+	slot_path(path, sizeof(path), "fifo/", slot, ".out");
+	(void)unlinkat(tab->fd[FD_RUN], path, 0);
+	slot_path(path, sizeof(path), "fifo/", slot, ".err");
+	(void)unlinkat(tab->fd[FD_RUN], path, 0);
+	if (s->want_notify) {
+		slot_path(path, sizeof(path), "n/", slot, "");
+		(void)unlinkat(tab->fd[FD_RUN], path, 0);
+	}
+	if (s->has_cgroup) {
+		watch_close(&s->fd_cgroup);
+		table_cgroup_name(s, slot, name);
+		/* Busy when something survived KILL: the next one takes another name. */
+		(void)unlinkat(tab->fd[FD_CGROUP], name, AT_REMOVEDIR);
+	}
+	for (int k = 0; k < PROC_N; k++) {
+		watch_close(&s->proc[k].pidfd);
+		watch_close(&s->proc[k].report_fd);
+	}
+}
+
+static void
+watch_slot(struct table_slot *s)
+{
+	role_watch_busy(ROLE_LOGGER, s->fd_out);
+	role_watch_busy(ROLE_LOGGER, s->fd_err);
+	role_watch_busy(ROLE_MANAGER, s->fd_notify);
+}
+
+static int
+make_slot(struct table_slot *s, uint32_t slot)
+{
+	s->fd_out = make_fifo(s, slot, 0);
+	if (s->fd_out == -1)
+		return -1;
+	s->fd_err = make_fifo(s, slot, 1);
+	if (s->fd_err == -1)
+		return -1;
+	if (s->want_notify) {
+		s->fd_notify = make_notify(slot);
+		if (s->fd_notify == -1)
+			return -1;
+	}
+	if (s->want_cgroup)
+		make_cgroup(s, slot);
+	watch_slot(s);
+	return 0;
+}
+
+static bool
+is_terminated(const char *text, size_t size)
+{
+	return memchr(text, '\0', size) != NULL;
+}
+
+static bool
+open_is_valid(const struct msg_slot_open *q)
+{
+	return q->slot < tab->nslots && is_terminated(q->unit, sizeof(q->unit)) &&
+	       is_terminated(q->log.name, sizeof(q->log.name)) &&
+	       is_terminated(q->log.ref, sizeof(q->log.ref)) &&
+	       is_terminated(q->log.day, sizeof(q->log.day)) && q->unit[0] != '\0' &&
+	       q->unit[0] != '.' && strchr(q->unit, '/') == NULL;
+}
+
+void
+slot_on_open(const struct msg *m)
+{
+	const struct msg_slot_open *q = &m->u.SLOT_OPEN;
+	struct table_slot *s;
+	uint32_t owed;
+	int err;
+
+	if (!open_is_valid(q)) {
+		init_complain("a slot cannot be opened like this", NULL, EINVAL);
+		return;
+	}
+	s = table_slot(tab, q->slot);
+	if (s->state != SLOT_FREE) {
+		if (memcmp(s->invocation, q->invocation, sizeof(s->invocation)) != 0)
+			init_complain("a slot is taken already by", s->unit, EBUSY);
+		s->told &= ~(uint32_t)TOLD_SLOT; /* say again whose it is */
+		slot_changed(q->slot);
+		return;
+	}
+	owed = s->owed_done;
+	clear_slot(s);
+	s->owed_done = owed;
+	memcpy(s->invocation, q->invocation, sizeof(s->invocation));
+	memcpy(s->unit, q->unit, sizeof(s->unit));
+	s->conf = q->log;
+	s->want_notify = q->want_notify;
+	s->want_cgroup = q->want_cgroup;
+	s->uid = q->uid;
+	s->gid = q->gid;
+	s->opened_wall_us = wall_us();
+	s->state = SLOT_OPENING;
+	if (make_slot(s, q->slot) == 0) {
+		s->state = SLOT_OPEN;
+		todo_add(&for_logger, q->slot);
+	} else {
+		err = errno;
+		unmake_slot(s, q->slot);
+		s->has_cgroup = 0;
+		s->open_err = err == 0 ? EIO : err;
+		s->state = SLOT_FREE;
+	}
+	slot_changed(q->slot);
+}
+
+/* ---- closing ------------------------------------------------------------------------
+ */
+
+bool
+proc_is_alive(const struct table_proc *p)
+{
+	return p->state == TPROC_RUNNING || p->state == TPROC_FORKING;
+}
+
+bool
+slot_is_alive(const struct table_slot *s)
+{
+	for (int k = 0; k < PROC_N; k++) {
+		if (proc_is_alive(&s->proc[k]))
+			return true;
+	}
+	return s->has_cgroup && cgroup_is_populated(s->fd_cgroup);
+}
+
+static bool
+is_over(const struct table_slot *s)
+{
+	if (s->state != SLOT_CLOSING || !s->log_done)
+		return false;
+	for (int k = 0; k < PROC_N; k++) {
+		const struct table_proc *p = &s->proc[k];
+
+		if (proc_is_alive(p) || (p->state == TPROC_EXITED && !p->told_exit))
+			return false;
+	}
+	return true;
+}
+
+static void
+end_if_over(uint32_t slot)
+{
+	struct table_slot *s = table_slot(tab, slot);
+
+	if (!is_over(s))
+		return;
+	unmake_slot(s, slot);
+	clear_slot(s);
+	s->owed_done = 1;
+	todo_add(&for_manager, slot);
+}
+
+void
+slot_changed(uint32_t slot)
+{
+	todo_add(&for_manager, slot);
+	end_if_over(slot);
+}
+
+void
+slot_close(uint32_t slot)
+{
+	struct table_slot *s = table_slot(tab, slot);
+
+	if (s->state != SLOT_OPEN)
+		return;
+	s->state = SLOT_CLOSING;
+	todo_add(&for_logger, slot);
+}
+
+void
+slot_on_close(const struct msg *m)
+{
+	if (m->u.SLOT_CLOSE.slot < tab->nslots)
+		slot_close(m->u.SLOT_CLOSE.slot);
+}
+
+void
+slot_on_log_done(const struct msg *m)
+{
+	uint32_t slot = m->u.LOG_DONE.slot;
+	struct table_slot *s;
+
+	if (slot >= tab->nslots)
+		return;
+	s = table_slot(tab, slot);
+	/* Only the answer to our LOG_CLOSE counts. */
+	if (s->state != SLOT_CLOSING || (s->told_logger & TOLD_LOG_CLOSE) == 0)
+		return;
+	s->log_done = 1;
+	end_if_over(slot);
+}
+
+/* ---- signals ------------------------------------------------------------------------
+ */
+
+static void
+signal_proc(const struct table_proc *p, int signo)
+{
+	if (!proc_is_alive(p))
+		return;
+	if (p->pidfd != -1)
+		(void)syscall(SYS_pidfd_send_signal, p->pidfd, signo, NULL, 0);
+	else if (p->is_child && p->pid > 0)
+		(void)kill(
+		    p->pid, signo); /* not reaped yet: the number is still its own */
+}
+
+static void
+signal_group(const struct table_proc *p, int signo)
+{
+	if (!proc_is_alive(p) || p->pid <= 1)
+		return;
+	/* The child leads its session, but one that was adopted need not, and one that
+	 * did not come to setsid yet is still in our own group. */
+	if (getpgid(p->pid) == p->pid &&
+	    (p->pidfd == -1 || syscall(SYS_pidfd_send_signal, p->pidfd, 0, NULL, 0) == 0))
+		(void)kill(-p->pid, signo);
+	else
+		signal_proc(p, signo);
+}
+
+void
+slot_signal_all(uint32_t slot, int signo, bool kill_all)
+{
+	struct table_slot *s = table_slot(tab, slot);
+
+	if (s->has_cgroup && kill_all)
+		cgroup_kill(s->fd_cgroup);
+	else if (s->has_cgroup)
+		cgroup_signal(s->fd_cgroup, signo);
+	/* A child may be on its way into the cgroup; one without a cgroup is all there
+	 * is.  With one, a second TERM of the same kind would be seen twice. */
+	for (int k = 0; k < PROC_N; k++) {
+		if (!s->has_cgroup || kill_all || !s->proc[k].execed)
+			signal_group(&s->proc[k], kill_all ? SIGKILL : signo);
+	}
+}
+
+void
+slot_on_signal(const struct msg *m)
+{
+	const struct msg_signal *q = &m->u.SIGNAL;
+	struct table_slot *s;
+
+	if (q->slot >= tab->nslots || q->kind >= PROC_N || q->signo < 0 ||
+	    q->signo > SIGRTMAX)
+		return;
+	s = table_slot(tab, q->slot);
+	if (s->state != SLOT_OPEN && s->state != SLOT_CLOSING)
+		return;
+	switch (q->scope) {
+	case SIGNAL_PROC:
+		signal_proc(&s->proc[q->kind], q->signo);
+		break;
+	case SIGNAL_PROC_GROUP:
+		signal_group(&s->proc[q->kind], q->signo);
+		break;
+	case SIGNAL_SLOT:
+		slot_signal_all(q->slot, q->signo, false);
+		break;
+	case SIGNAL_SLOT_KILL:
+		slot_signal_all(q->slot, SIGKILL, true);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- emptiness ----------------------------------------------------------------------
+ */
+
+static void
+watch_events(struct table_slot *s, uint32_t slot)
+{
+	if (!s->has_cgroup || s->fd_events != -1)
+		return;
+	s->fd_events = openat(s->fd_cgroup, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	if (s->fd_events == -1 ||
+	    watch_add(s->fd_events, EPOLLPRI, WATCH_EVENTS, slot, 0) == -1)
+		init_complain("cannot watch the cgroup of", s->unit, errno);
+}
+
+void
+slot_on_watch_empty(const struct msg *m)
+{
+	uint32_t slot = m->u.WATCH_EMPTY.slot;
+	struct table_slot *s;
+
+	if (slot >= tab->nslots)
+		return;
+	s = table_slot(tab, slot);
+	if (s->state != SLOT_OPEN && s->state != SLOT_CLOSING)
+		return;
+	s->watch_empty = 1;
+	watch_events(s, slot);
+	slot_changed(slot);
+}
+
+void
+slot_on_cgroup_event(uint32_t slot)
+{
+	struct table_slot *s;
+	char text[256];
+
+	if (slot >= tab->nslots)
+		return;
+	s = table_slot(tab, slot);
+	if (s->fd_events == -1)
+		return;
+	/* Reading takes the event away. */
+	(void)!pread(s->fd_events, text, sizeof(text), 0);
+	if (s->watch_empty)
+		slot_changed(slot);
+	else
+		watch_close(&s->fd_events);
+}
+
+/* ---- telling ------------------------------------------------------------------------
+ */
+
+static int
+tell_ref(uint32_t slot, enum msg_id id, int fd)
+{
+	struct msg m;
+
+	msg_init(&m, id);
+	m.u.SLOT_DONE.slot = slot;
+	if (fd != -1) {
+		m.fds[0] = fd;
+		m.nfds = 1;
+	}
+	return role_send(ROLE_MANAGER, &m);
+}
+
+static int
+tell_slot_head(struct table_slot *s, uint32_t slot)
+{
+	struct msg m;
+	struct msg_slot *q = &m.u.SLOT;
+
+	if ((s->told & TOLD_SLOT) != 0)
+		return 1;
+	msg_init(&m, MSG_SLOT);
+	q->slot = slot;
+	q->has_cgroup = s->has_cgroup;
+	q->closing = s->state == SLOT_CLOSING;
+	q->err = s->open_err;
+	memcpy(q->invocation, s->invocation, sizeof(q->invocation));
+	memcpy(q->unit, s->unit, sizeof(q->unit));
+	memcpy(q->ref, s->conf.ref, sizeof(q->ref));
+	memcpy(q->name, s->conf.name, sizeof(q->name));
+	q->opened_wall_us = s->opened_wall_us;
+	for (int k = 0; k < PROC_N; k++) {
+		const struct table_proc *p = &s->proc[k];
+
+		if (!proc_is_alive(p))
+			continue;
+		q->proc[k].pid = p->pid;
+		q->proc[k].is_child = p->is_child;
+		q->proc[k].start_ticks = p->start_ticks;
+		q->proc[k].started_us = p->started_us;
+		q->proc[k].execed = p->execed;
+	}
+	if (role_send(ROLE_MANAGER, &m) != 1)
+		return 0;
+	s->told |= TOLD_SLOT;
+	return 1;
+}
+
+static int
+tell_started(struct table_proc *p, uint32_t slot, uint32_t kind)
+{
+	uint32_t want = TOLD_FORKED | (p->execed ? (uint32_t)TOLD_EXECED : 0U);
+	struct msg m;
+
+	if ((p->told_started & want) == want)
+		return 1;
+	msg_init(&m, MSG_STARTED);
+	m.u.STARTED.slot = slot;
+	m.u.STARTED.kind = kind;
+	m.u.STARTED.pid = p->pid;
+	m.u.STARTED.execed = p->execed;
+	m.u.STARTED.seq = p->seq;
+	m.u.STARTED.start_ticks = p->start_ticks;
+	m.u.STARTED.mono_us = p->started_us;
+	if (role_send(ROLE_MANAGER, &m) != 1)
+		return 0;
+	p->told_started |= want;
+	return 1;
+}
+
+static int
+tell_exit(struct table_proc *p, uint32_t slot, uint32_t kind)
+{
+	struct msg m;
+	struct msg_exit *q = &m.u.EXIT;
+
+	if (p->told_exit)
+		return 1;
+	msg_init(&m, MSG_EXIT);
+	q->slot = slot;
+	q->kind = kind;
+	q->pid = p->pid;
+	q->how = p->how;
+	q->status = p->status;
+	q->phase = p->phase;
+	q->err = p->err;
+	q->seq = p->seq;
+	q->mono_us = p->exit_mono_us;
+	q->wall_us = p->exit_wall_us;
+	q->cpu_us = p->cpu_us;
+	q->maxrss_kib = p->maxrss_kib;
+	if (role_send(ROLE_MANAGER, &m) != 1)
+		return 0;
+	p->told_exit = 1;
+	return 1;
+}
+
+static int
+tell_proc(struct table_proc *p, uint32_t slot, uint32_t kind)
+{
+	if (p->state != TPROC_RUNNING && p->state != TPROC_EXITED)
+		return 1;
+	if (p->pid > 0 && tell_started(p, slot, kind) != 1)
+		return 0;
+	return p->state == TPROC_RUNNING || tell_exit(p, slot, kind) == 1;
+}
+
+/* All that the manager has to hear of one slot: 1 done, 0 the channel is full. */
+static int
+tell_manager(uint32_t slot)
+{
+	struct table_slot *s = table_slot(tab, slot);
+
+	if (s->owed_done) {
+		if (tell_ref(slot, MSG_SLOT_DONE, -1) != 1)
+			return 0;
+		s->owed_done = 0;
+	}
+	if (s->state == SLOT_FREE)
+		return s->open_err == 0 || tell_slot_head(s, slot);
+	if (!tell_slot_head(s, slot))
+		return 0;
+	if (s->fd_notify != -1 && (s->told & TOLD_NOTIFY) == 0) {
+		if (tell_ref(slot, MSG_SLOT_NOTIFY, s->fd_notify) != 1)
+			return 0;
+		s->told |= TOLD_NOTIFY;
+	}
+	if (s->has_cgroup && (s->told & TOLD_CGROUP) == 0) {
+		if (tell_ref(slot, MSG_SLOT_CGROUP, s->fd_cgroup) != 1)
+			return 0;
+		s->told |= TOLD_CGROUP;
+	}
+	for (uint32_t k = 0; k < PROC_N; k++) {
+		if (!tell_proc(&s->proc[k], slot, k))
+			return 0;
+	}
+	if (s->watch_empty && !slot_is_alive(s)) {
+		if (tell_ref(slot, MSG_EMPTY, -1) != 1)
+			return 0;
+		s->watch_empty = 0;
+		watch_close(&s->fd_events);
+	}
+	return 1;
+}
+
+int
+slot_tell_manager(void)
+{
+	while (for_manager.n > 0) {
+		uint32_t slot = for_manager.ring[for_manager.head];
+
+		if (tell_manager(slot) != 1)
+			return 0;
+		todo_drop_first(&for_manager);
+		end_if_over(slot);
+	}
+	return 1;
+}
+
+static int
+tell_logger(uint32_t slot)
+{
+	struct table_slot *s = table_slot(tab, slot);
+	struct msg m;
+
+	if ((s->state != SLOT_OPEN && s->state != SLOT_CLOSING) || s->log_done)
+		return 1;
+	if ((s->told_logger & TOLD_LOG_OPEN) == 0) {
+		msg_init(&m, MSG_LOG_OPEN);
+		m.u.LOG_OPEN.slot = slot;
+		m.fds[0] = s->fd_out;
+		m.fds[1] = s->fd_err;
+		m.nfds = 2;
+		if (role_send(ROLE_LOGGER, &m) != 1)
+			return 0;
+		s->told_logger |= TOLD_LOG_OPEN;
+	}
+	if (s->state == SLOT_CLOSING && (s->told_logger & TOLD_LOG_CLOSE) == 0) {
+		msg_init(&m, MSG_LOG_CLOSE);
+		m.u.LOG_CLOSE.slot = slot;
+		if (role_send(ROLE_LOGGER, &m) != 1)
+			return 0;
+		s->told_logger |= TOLD_LOG_CLOSE;
+	}
+	return 1;
+}
+
+int
+slot_tell_logger(void)
+{
+	while (for_logger.n > 0) {
+		if (tell_logger(for_logger.ring[for_logger.head]) != 1)
+			return 0;
+		todo_drop_first(&for_logger);
+	}
+	return 1;
+}
+
+void
+slot_forget_manager(void)
+{
+	for (uint32_t i = 0; i < tab->nslots; i++) {
+		struct table_slot *s = table_slot(tab, i);
+
+		/* It never knew of a slot that is free by now. */
+		s->owed_done = 0;
+		if (s->state == SLOT_FREE) {
+			s->open_err = 0;
+			continue;
+		}
+		s->told = 0;
+		for (int k = 0; k < PROC_N; k++)
+			s->proc[k].told_started = s->proc[k].told_exit = 0;
+		todo_add(&for_manager, i);
+	}
+}
+
+void
+slot_forget_logger(void)
+{
+	for (uint32_t i = 0; i < tab->nslots; i++) {
+		struct table_slot *s = table_slot(tab, i);
+
+		if (s->state == SLOT_FREE)
+			continue;
+		s->told_logger = 0;
+		todo_add(&for_logger, i);
+	}
+}
+
+/* ---- recovery -----------------------------------------------------------------------
+ */
+
+static bool
+is_open_fd(int fd)
+{
+	return fd > 2 && fcntl(fd, F_GETFD) != -1;
+}
+
+/* The log pipe, again by its path, when its descriptor did not come along. */
+static void
+recover_fifo(struct table_slot *s, uint32_t slot, int stream)
+{
+	int *fd = stream == 0 ? &s->fd_out : &s->fd_err;
+	char path[64];
+	struct stat st;
+
+	if (is_open_fd(*fd) && fstat(*fd, &st) == 0 && S_ISFIFO(st.st_mode))
+		return;
+	slot_path(path, sizeof(path), "fifo/", slot, stream == 0 ? ".out" : ".err");
+	*fd =
+	    openat(tab->fd[FD_RUN], path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (*fd == -1)
+		*fd = make_fifo(s, slot, stream);
+	if (*fd == -1)
+		init_complain("a log pipe is lost of", s->unit, errno);
+	keep_over_exec(*fd); /* (a second time does no harm) */
+}
+
+/* Is the running process of the table still the one it was?  Held by a pidfd when it is
+ * not our child. */
+static bool
+recover_running(struct table_proc *p)
+{
+	char text[16], *w = text;
+	siginfo_t si;
+
+	if (p->pid <= 0)
+		return false;
+	if (!is_open_fd(p->pidfd))
+		p->pidfd = -1;
+	p->is_child = p->pid > 0 &&
+		      waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0;
+	if (p->is_child || p->pidfd != -1)
+		return true;
+	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	if (p->pidfd == -1)
+		return false;
+	put_number(&w, text + sizeof(text), (uint64_t)p->pid);
+	return p->start_ticks != 0 && proc_start_ticks(text, NULL) == p->start_ticks;
+}
+
+static void
+recover_proc(uint32_t slot, uint32_t kind)
+{
+	struct table_proc *p = &table_slot(tab, slot)->proc[kind];
+
+	if (!is_open_fd(p->report_fd))
+		p->report_fd = -1;
+	if (p->state == TPROC_FORKING && table_proc_give_up(p)) {
+		p->pid = 0;
+		p->err = EINTR;
+		reap_proc_ended(slot, kind, EXIT_NOT_STARTED, 0);
+		return;
+	}
+	if (!proc_is_alive(p))
+		return;
+	if (!recover_running(p)) {
+		reap_proc_ended(slot, kind, EXIT_UNKNOWN, 0);
+		return;
+	}
+	p->state = TPROC_RUNNING;
+	pid_set(p->pid, slot, kind);
+	if (p->report_fd != -1)
+		(void)watch_add(p->report_fd, EPOLLIN, WATCH_REPORT, slot, kind);
+	else
+		p->execed = 1; /* nobody will tell any more, and it lives */
+	if (p->pidfd != -1) {
+		keep_over_exec(p->pidfd);
+		(void)watch_add(p->pidfd, EPOLLIN, WATCH_PIDFD, slot, kind);
+	}
+}
+
+static void
+recover_slot(struct table_slot *s, uint32_t slot)
+{
+	recover_fifo(s, slot, 0);
+	recover_fifo(s, slot, 1);
+	if (!is_open_fd(s->fd_notify))
+		s->fd_notify = s->want_notify ? make_notify(slot) : -1;
+	if (s->has_cgroup && !is_open_fd(s->fd_cgroup))
+		open_cgroup(s, slot);
+	s->fd_events = -1;
+	if (s->watch_empty)
+		watch_events(s, slot);
+	for (uint32_t k = 0; k < PROC_N; k++)
+		recover_proc(slot, k);
+	watch_slot(s);
+}
+
+void
+slot_recover(void)
+{
+	for (uint32_t i = 0; i < tab->nslots; i++) {
+		struct table_slot *s = table_slot(tab, i);
+
+		if (s->state == SLOT_FREE)
+			continue;
+		s->unit[sizeof(s->unit) - 1] = '\0';
+		if (s->state == SLOT_OPENING || s->state > SLOT_CLOSING) {
+			/* Marked, but the manager never heard of it: it asks again.  Its
+			 * descriptors may not have been kept: the numbers mean nothing.
+			 */
+			s->fd_out = s->fd_err = s->fd_notify = -1;
+			s->fd_cgroup = s->fd_events = -1;
+			for (int k = 0; k < PROC_N; k++)
+				s->proc[k].pidfd = s->proc[k].report_fd = -1;
+			unmake_slot(s, i);
+			clear_slot(s);
+			continue;
+		}
+		recover_slot(s, i);
+	}
+	slot_forget_manager();
+	slot_forget_logger();
+}

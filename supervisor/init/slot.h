@@ -1,0 +1,64 @@
+/*
+ * Slots: opening and closing invocations, and telling manager and logger about them.
+ * The table is the queue: nothing is stored for a peer but what the slot says anyway;
+ * here are only the numbers of the slots that have something to tell.
+ */
+#ifndef SUPD_INIT_SLOT_H
+#define SUPD_INIT_SLOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/chan.h"
+#include "proto/table.h"
+
+/* Bits of table_slot.told and table_proc.told_started. */
+enum {
+	TOLD_SLOT = 1,
+	TOLD_NOTIFY = 2,
+	TOLD_CGROUP = 4,
+	TOLD_FORKED = 1,
+	TOLD_EXECED = 2,
+	TOLD_LOG_OPEN = 1,
+	TOLD_LOG_CLOSE = 2,
+};
+
+/* Storage for nslots; once, before the loop.  -1 with errno. */
+int slot_setup(void);
+/* After a start from a table that was in use: descriptors, pids, half-made slots. */
+void slot_recover(void);
+
+/* Messages. */
+void slot_on_open(const struct msg *m);
+void slot_on_close(const struct msg *m);
+void slot_on_watch_empty(const struct msg *m);
+void slot_on_log_done(const struct msg *m);
+void slot_on_signal(const struct msg *m);
+/* cgroup.events of the slot changed. */
+void slot_on_cgroup_event(uint32_t slot);
+
+/* Something of the slot is to be told to the manager, or may be over. */
+void slot_changed(uint32_t slot);
+/* Begin the end of a slot: the logger drains it. */
+void slot_close(uint32_t slot);
+/* Signal all processes of a slot (enum signal_scope SIGNAL_SLOT or SIGNAL_SLOT_KILL). */
+void slot_signal_all(uint32_t slot, int signo, bool kill_all);
+/* True while a process of the slot lives, as far as init can know. */
+bool slot_is_alive(const struct table_slot *s);
+bool proc_is_alive(const struct table_proc *p);
+
+/* Tell what is to be told, until the channel is full: 1 all told, 0 full. send is
+ * role_send. */
+int slot_tell_manager(void);
+int slot_tell_logger(void);
+/* A new manager or logger knows nothing: everything is to be told (again). */
+void slot_forget_manager(void);
+void slot_forget_logger(void);
+
+/* Which process a pid is: slot * PROC_N + kind, or PID_UNKNOWN.  Only living ones. */
+#define PID_UNKNOWN UINT32_MAX
+void pid_set(int32_t pid, uint32_t slot, uint32_t kind);
+uint32_t pid_find(int32_t pid);
+void pid_forget(int32_t pid);
+
+#endif
