@@ -1,0 +1,179 @@
+/*
+ * completion: the script for the shell, made from the table, and the words that it asks
+ * for while one types (units, directives).
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "ctl.h"
+
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "unit/explain.h"
+
+/* Somebody waits with a finger on the key. */
+#define UNITS_US (2 * USEC_PER_SEC)
+
+static const char script_head[] =
+    "# bash completion for supctl; made by `supctl completion bash'\n"
+    "_supctl()\n"
+    "{\n"
+    "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+    "\tlocal i cmd= opts= words= common dir=()\n"
+    "\tCOMPREPLY=()\n";
+
+static const char script_tail[] =
+    "\tcase $prev in\n"
+    "\t-C|--directory|--cwd) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n"
+    "\t--stream) COMPREPLY=($(compgen -W 'stdout stderr supd' -- \"$cur\")); return ;;\n"
+    "\t--colour) COMPREPLY=($(compgen -W 'always never auto' -- \"$cur\")); return ;;\n"
+    "\t--signal|-s) [[ $cmd == kill ]] && { COMPREPLY=($(compgen -A signal -- "
+    "\"$cur\")); return; } ;;\n"
+    "\t--unit|-u) words=units ;;\n"
+    "\tesac\n"
+    "\tif [[ $cur == -* ]]; then\n"
+    "\t\tCOMPREPLY=($(compgen -W \"$opts $common\" -- \"$cur\"))\n"
+    "\t\treturn\n"
+    "\tfi\n"
+    "\tcase $words in\n"
+    "\tfiles) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n"
+    "\tprogram) COMPREPLY=($(compgen -c -- \"$cur\")) ;;\n"
+    "\tunits|directives|commands)\n"
+    "\t\tCOMPREPLY=($(compgen -W \"$(supctl \"${dir[@]}\" completion $words "
+    "2>/dev/null)\" -- \"$cur\")) ;;\n"
+    "\tesac\n"
+    "}\n"
+    "complete -F _supctl supctl\n";
+
+static const char *
+words_of(const struct command *cmd)
+{
+	static const char *const names[] = {
+		[WORDS_NONE] = "",
+		[WORDS_UNITS] = "units",
+		[WORDS_FILES] = "files",
+		[WORDS_DIRECTIVE] = "directives",
+		[WORDS_COMMAND] = "commands",
+		[WORDS_PROGRAM] = "program",
+	};
+
+	return names[cmd->words];
+}
+
+static void
+put_opts(struct ctl *ctl, const struct opt *o)
+{
+	const char *gap = "";
+
+	for (; o != NULL && o->name != NULL; o++) {
+		ctl_printf(ctl, "%s--%s", gap, o->name);
+		gap = " ";
+	}
+}
+
+static void
+put_script(struct ctl *ctl)
+{
+	const struct command *c;
+	size_t i;
+
+	buf_adds(&ctl->out, script_head);
+	ctl_printf(ctl, "\tcommon='");
+	put_opts(ctl, ctl_common_opts);
+	ctl_printf(ctl,
+	    "'\n"
+	    "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+	    "\t\tcase ${COMP_WORDS[i]} in\n"
+	    "\t\t-C|--directory|--timeout|--colour)\n"
+	    "\t\t\t[[ ${COMP_WORDS[i]} == -[C-]* && ${COMP_WORDS[i]} != --[tc]* ]] && "
+	    "dir=(-C \"${COMP_WORDS[i+1]}\")\n"
+	    "\t\t\t((i++)) ;;\n"
+	    "\t\t-*) ;;\n"
+	    "\t\t*) cmd=${COMP_WORDS[i]}; break ;;\n"
+	    "\t\tesac\n"
+	    "\tdone\n"
+	    "\tcase $cmd in\n"
+	    "\t'') words=commands ;;\n");
+	for (i = 0; ctl_commands[i] != NULL; i++) {
+		c = ctl_commands[i];
+		ctl_printf(ctl, "\t%s%s%s) words='%s' opts='", c->name,
+		    c->alias == NULL ? "" : "|", c->alias == NULL ? "" : c->alias,
+		    words_of(c));
+		put_opts(ctl, c->opts);
+		ctl_printf(ctl, "' ;;\n");
+	}
+	ctl_printf(ctl, "\tesac\n");
+	buf_adds(&ctl->out, script_tail);
+}
+
+static void
+put_units(struct ctl *ctl)
+{
+	struct buf why = { 0 };
+	struct reply r = { 0 };
+	const struct jv *units;
+	size_t i;
+
+	/* An error on the line that one types would be worse than no words. */
+	if (instance_find(&ctl->in, ctl->dir, true, &why) == 0) {
+		ctl->have_instance = true;
+		ctl_call_quietly(ctl, "io.supd.Unit.List", "{\"all\":true}", false,
+		    clock_mono_us() + UNITS_US, &r, &why);
+	}
+	units = jv_get(r.params, "units");
+	for (i = 0; i < jv_count(units); i++) {
+		ctl_put(ctl, jv_str(jv_get(jv_at(units, i), "unit"), ""));
+		ctl_printf(ctl, "\n");
+	}
+	reply_clear(&r);
+	buf_free(&why);
+}
+
+static void
+put_directives(struct ctl *ctl)
+{
+	const char *name, *dot;
+	size_t i;
+
+	for (i = 0; (name = unit_explain_name(i)) != NULL; i++) {
+		dot = strrchr(name, '.');
+		ctl_printf(ctl, "%s\n", dot == NULL ? name : dot + 1);
+	}
+}
+
+static int
+run_completion(struct ctl *ctl, int argc, char **argv)
+{
+	const char *what;
+	size_t i;
+	int code = ctl_no_opts(ctl, argc, argv);
+
+	if (code != 0)
+		return code;
+	what = argv[optind];
+	if (strcmp(what, "bash") == 0)
+		put_script(ctl);
+	else if (strcmp(what, "units") == 0)
+		put_units(ctl);
+	else if (strcmp(what, "directives") == 0)
+		put_directives(ctl);
+	else if (strcmp(what, "commands") == 0)
+		for (i = 0; ctl_commands[i] != NULL; i++)
+			ctl_printf(ctl, "%s\n", ctl_commands[i]->name);
+	else
+		return ctl_usage(ctl, "completion knows bash, units, directives, "
+				      "commands");
+	return CTL_OK;
+}
+
+const struct command cmd_completion = {
+	.name = "completion",
+	.words_usage = "bash|units|directives|commands",
+	.summary = "Print the completion script for bash, or words that it asks for",
+	.min = 1,
+	.max = 1,
+	.run = run_completion,
+};

@@ -1,0 +1,79 @@
+/* list: units, one a line, those with a problem first. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "brief.h"
+#include "commands.h"
+#include "ctl.h"
+#include "offline.h"
+
+#include "lib/json.h"
+#include "lib/strv.h"
+
+static const struct opt opts[] = {
+	{ "all", 'a', NULL, "also units that were never loaded" },
+	{ "state", 's', "STATE", "only those in a state or substate (may be repeated)" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static int
+run_list(struct ctl *ctl, int argc, char **argv)
+{
+	struct strv states = { 0 };
+	struct briefs list = { 0 };
+	struct buf why = { 0 };
+	struct jw *w;
+	bool all = false;
+	int id, i;
+	int code = CTL_USAGE;
+
+	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
+		if (id == 'a')
+			all = true;
+		else if (id == 's')
+			strv_split(&states, optarg, ",");
+		else
+			goto out;
+	}
+	code = ctl_instance(ctl);
+	if (code != 0)
+		goto out;
+	if (ctl_try_connect(ctl, &why) == CLIENT_DOWN) {
+		code = offline_list(ctl, argc - optind, argv + optind);
+		goto out;
+	}
+	w = ctl_params();
+	if (optind < argc) {
+		jw_kv_arr(w, "patterns");
+		for (i = optind; i < argc; i++)
+			jw_str(w, argv[i]);
+		jw_end(w);
+	}
+	if (states.n > 0)
+		jw_kv_strv(w, "states", &states);
+	if (all)
+		jw_kv_bool(w, "all", true);
+	code = briefs_get(ctl, "io.supd.Unit.List", w, &list);
+	if (code == 0 && ctl->json)
+		briefs_json(ctl, &list);
+	else if (code == 0)
+		briefs_table(ctl, &list);
+out:
+	buf_free(&why);
+	briefs_clear(&list);
+	strv_free(&states);
+	return code;
+}
+
+const struct command cmd_list = {
+	.name = "list",
+	.alias = "list-units",
+	.words_usage = "[PATTERN...]",
+	.summary = "List units with their state, problems first",
+	.words = WORDS_UNITS,
+	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_list,
+};

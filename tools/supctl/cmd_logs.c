@@ -1,0 +1,279 @@
+/*
+ * logs: what programs wrote, over days, rotations and invocations.
+ *
+ * Read from the files and followed by inotify, so that it works whether supd runs or not.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "ctl.h"
+#include "when.h"
+
+#include "journal/layout.h"
+#include "journal/reader.h"
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/json.h"
+#include "lib/strv.h"
+#include "lib/utf8.h"
+
+enum {
+	OPT_SINCE = OPT_LONG,
+	OPT_UNTIL,
+	OPT_STREAM,
+	OPT_REF,
+	OPT_DAY,
+	FLUSH_BYTES = 64 * 1024,
+	FOLLOW_LINES = 10,
+};
+
+static const struct opt opts[] = {
+	{ "follow", 'f', NULL, "go on with what comes; begins with the last 10 lines" },
+	{ "lines", 'n', "NUMBER", "only the last lines" },
+	{ "since", OPT_SINCE, "TIME", "\"10:30\", \"2026-11-21 10:30\", today, -1h, …" },
+	{ "until", OPT_UNTIL, "TIME", "likewise" },
+	{ "grep", 'g', "REGEX", "only lines that match (extended expression)" },
+	{ "ignore-case", 'i', NULL, "for --grep" },
+	{ "stream", OPT_STREAM, "STREAM", "stdout, stderr, or supd for its own notes" },
+	{ "ref", OPT_REF, "REF", "only this invocation" },
+	{ "day", OPT_DAY, "YYYYMMDD", "only this day's folder" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static int
+parse_time(struct ctl *ctl, const char *what, const char *text, uint64_t *us)
+{
+	if (when_parse(text, clock_wall_us(), us) == 0)
+		return 0;
+	ctl_usage(ctl,
+	    "%s: \"%s\" is no time; write for example \"2026-11-21 10:30\", "
+	    "today, -1h",
+	    what, text);
+	return -1;
+}
+
+static int
+parse_opt(struct ctl *ctl, int id, struct reader_query *q)
+{
+	uint64_t n;
+	int stream;
+
+	switch (id) {
+	case 'f':
+		q->follow = true;
+		return 0;
+	case 'n':
+		if (ctl_parse_number(ctl, "-n", optarg, INT32_MAX, &n) == -1)
+			return -1;
+		q->n = (int64_t)n;
+		return 0;
+	case 'g':
+		q->grep = optarg;
+		return 0;
+	case 'i':
+		q->grep_icase = true;
+		return 0;
+	case OPT_SINCE:
+		return parse_time(ctl, "--since", optarg, &q->since_us);
+	case OPT_UNTIL:
+		return parse_time(ctl, "--until", optarg, &q->until_us);
+	case OPT_STREAM:
+		stream = line_stream_parse(optarg);
+		if (stream == -1) {
+			ctl_usage(ctl, "--stream is stdout, stderr or supd");
+			return -1;
+		}
+		q->streams |= 1U << stream;
+		return 0;
+	case OPT_REF:
+		q->ref = optarg;
+		return 0;
+	case OPT_DAY:
+		if (!layout_day_is_valid(optarg)) {
+			ctl_usage(ctl, "--day is YYYYMMDD");
+			return -1;
+		}
+		q->day = optarg;
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+static void
+add_name(struct strv *names, const char *word)
+{
+	static const char suffix[] = ".service";
+	char name[LAYOUT_NAME_MAX + 1];
+	size_t n = strlen(word);
+
+	if (strpbrk(word, "*?[") == NULL) {
+		strv_add(names, layout_name_of_unit(name, sizeof(name), word));
+		return;
+	}
+	if (n > sizeof(suffix) - 1 &&
+	    strcmp(word + n - (sizeof(suffix) - 1), suffix) == 0)
+		n -= sizeof(suffix) - 1;
+	strv_addn(names, word, n);
+}
+
+static void
+put_json(struct ctl *ctl, const struct reader_entry *e)
+{
+	struct jw *w = jw_new(JW_COMPACT);
+	char ts[CLOCK_TEXT_MAX];
+
+	jw_obj(w);
+	if (e->wall_us != 0)
+		jw_kv_str(w, "ts", clock_format_utc(ts, sizeof(ts), e->wall_us));
+	else
+		jw_kv_null(w, "ts");
+	jw_kv_str(w, "ref", e->ref);
+	jw_kv_str(w, "name", e->name);
+	jw_kv_str(w, "stream", line_stream_name(e->stream));
+	jw_kv_strn(w, "line", e->text, e->text_len);
+	if (e->mark != LINE_WHOLE)
+		jw_kv_str(w, "mark", e->mark == LINE_SPLIT ? "split" : "unfinished");
+	jw_end(w);
+	jw_take(w, &ctl->out);
+	jw_free(w);
+	if (ctl->out.data[ctl->out.len - 1] != '\n')
+		buf_addc(&ctl->out, '\n');
+}
+
+static void
+put_text(struct ctl *ctl, const struct reader_entry *e)
+{
+	struct buf head = { 0 };
+	char ts[CLOCK_TEXT_MAX] = "-";
+
+	if (e->wall_us != 0)
+		clock_format_local(ts, sizeof(ts), e->wall_us);
+	buf_addf(&head, "%s [%s:%s%s]", ts, e->name, line_stream_name(e->stream),
+	    e->mark == LINE_SPLIT        ? "+"
+	    : e->mark == LINE_UNFINISHED ? "~"
+					 : "");
+	ctl_style(
+	    ctl, e->stream == LINE_STDERR ? STYLE_YELLOW : STYLE_DIM, buf_str(&head));
+	buf_addc(&ctl->out, ' ');
+	if (ctl->raw)
+		buf_append(&ctl->out, e->text, e->text_len);
+	else
+		utf8_escape_buf(&ctl->out, e->text, e->text_len);
+	buf_addc(&ctl->out, '\n');
+	buf_free(&head);
+}
+
+/* Everything that is there now.  -1: an error was told, or nobody reads us any more. */
+static int
+drain(struct ctl *ctl, struct reader *r)
+{
+	struct reader_entry e;
+	int n;
+
+	while ((n = reader_next(r, &e)) == 1) {
+		if (ctl->json)
+			put_json(ctl, &e);
+		else
+			put_text(ctl, &e);
+		if (ctl->out.len >= FLUSH_BYTES && !ctl_flush(ctl))
+			return -1;
+	}
+	if (n == -1) {
+		ctl_warn(ctl, "reading the journal: %s", strerror(errno));
+		return -1;
+	}
+	return ctl_flush(ctl) ? 0 : -1;
+}
+
+static int
+follow(struct ctl *ctl, struct reader *r)
+{
+	/* The second one is never readable; it tells when our reader has gone. */
+	struct pollfd p[2] = {
+		{ .fd = reader_fd(r), .events = POLLIN },
+		{ .fd = STDOUT_FILENO, .events = 0 },
+	};
+
+	for (;;) {
+		if (poll(p, 2, -1) == -1 && errno != EINTR) {
+			ctl_warn(ctl, "waiting for the journal: %s", strerror(errno));
+			return CTL_FAILED;
+		}
+		if ((p[1].revents & (POLLERR | POLLHUP)) != 0)
+			return CTL_OK;
+		if (p[0].revents != 0 && drain(ctl, r) == -1)
+			return ctl->out_failed ? CTL_OK : CTL_FAILED;
+	}
+}
+
+static int
+show(struct ctl *ctl, struct reader_query *q, const struct strv *names)
+{
+	char err[READER_ERR_MAX];
+	struct reader *r;
+	int code = CTL_OK;
+	int root = open(ctl->in.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (root == -1)
+		return ctl_fail(ctl, CTL_FAILED, "no-journal", NULL, "%s: %s",
+		    ctl->in.root, strerror(errno));
+	r = reader_open(root, q, err);
+	if (r == NULL) {
+		code = ctl_fail(ctl, CTL_FAILED, "no-journal", NULL, "%s", err);
+	} else if (drain(ctl, r) == -1) {
+		code = CTL_FAILED;
+	} else if (q->follow) {
+		code = follow(ctl, r);
+	} else if (names->n > 0 && !reader_found_any(r)) {
+		code = ctl_fail(ctl, CTL_NO_UNIT, "no-log",
+		    "supctl list --all shows the units", "there is no log of %s%s",
+		    names->v[0], names->n > 1 ? " or the others" : "");
+	}
+	reader_free(r);
+	fd_close(&root);
+	return code;
+}
+
+static int
+run_logs(struct ctl *ctl, int argc, char **argv)
+{
+	struct reader_query q = { .n = -1 };
+	struct strv names = { 0 };
+	int id, i;
+	int code;
+
+	while ((id = ctl_getopt(ctl, argc, argv)) != -1)
+		if (parse_opt(ctl, id, &q) == -1)
+			return CTL_USAGE;
+	code = ctl_instance(ctl);
+	if (code != 0)
+		return code;
+	for (i = optind; i < argc; i++)
+		add_name(&names, argv[i]);
+	if (names.n > 0)
+		q.names = (const char *const *)strv_argv(&names);
+	if (q.follow && q.n == -1 && q.since_us == 0)
+		q.n = FOLLOW_LINES;
+	code = show(ctl, &q, &names);
+	strv_free(&names);
+	return code;
+}
+
+const struct command cmd_logs = {
+	.name = "logs",
+	.alias = "log",
+	.words_usage = "[UNIT...]",
+	.summary = "Print what programs wrote, over days, rotations and invocations",
+	.words = WORDS_UNITS,
+	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_logs,
+};

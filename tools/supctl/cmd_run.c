@@ -1,0 +1,384 @@
+/*
+ * run: a program once, supervised and logged.  With --wait its end is ours: the exit
+ * status passes through, also when the manager was replaced meanwhile; then the end is
+ * asked for by unit and ref.
+ */
+#include <getopt.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "ctl.h"
+
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+
+enum {
+	OPT_WAIT = OPT_LONG,
+	OPT_REF,
+	OPT_DAY,
+	OPT_NAME,
+	OPT_CWD,
+	OPT_DESCRIPTION,
+	POLL_FIRST_MS = 50,
+	POLL_MAX_MS = 1000,
+	HISTORY_MAX = 50,
+	MISSES_MAX = 5,
+};
+
+#define GONE_US (60 * USEC_PER_SEC)
+
+static const struct opt opts[] = {
+	{ "wait", OPT_WAIT, NULL, "wait for the end; its exit status is ours" },
+	{ "ref", OPT_REF, "REF", "name of the log file before the `_', for finding it" },
+	{ "day", OPT_DAY, "YYYYMMDD", "log to the folder of that day, whatever the day" },
+	{ "name", OPT_NAME, "NAME", "name of unit and log, instead of the program's" },
+	{ "env", 'E', "NAME=VALUE", "add to the environment (may be repeated)" },
+	{ "cwd", OPT_CWD, "DIR", "working folder, instead of the instance's" },
+	{ "description", OPT_DESCRIPTION, "TEXT", "what status shows" },
+	{ NULL, 0, NULL, NULL },
+};
+
+struct run {
+	bool wait;
+	const char *ref, *day, *name, *description;
+	char *cwd;
+	struct strv env;
+	uint64_t timeout_us;
+
+	/* As told by the first reply. */
+	char *unit, *started_ref, *log;
+	int64_t pid;
+	int code; /* when it has ended */
+	bool ended;
+};
+
+static void
+run_clear(struct run *q)
+{
+	free(q->cwd);
+	free(q->unit);
+	free(q->started_ref);
+	free(q->log);
+	strv_free(&q->env);
+}
+
+static int
+parse_opts(struct ctl *ctl, int argc, char **argv, struct run *q)
+{
+	int id;
+
+	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
+		switch (id) {
+		case OPT_WAIT:
+			q->wait = true;
+			break;
+		case OPT_REF:
+			q->ref = optarg;
+			break;
+		case OPT_DAY:
+			q->day = optarg;
+			break;
+		case OPT_NAME:
+			q->name = optarg;
+			break;
+		case OPT_DESCRIPTION:
+			q->description = optarg;
+			break;
+		case 'E':
+			if (strchr(optarg, '=') == NULL)
+				return ctl_usage(ctl, "--env: %s has no `='", optarg);
+			strv_add(&q->env, optarg);
+			break;
+		case OPT_CWD:
+			free(q->cwd);
+			q->cwd = realpath(optarg, NULL);
+			if (q->cwd == NULL)
+				return ctl_usage(ctl, "--cwd: no folder %s", optarg);
+			break;
+		default:
+			return CTL_USAGE;
+		}
+	}
+	/* Here --timeout is the program's time, not that of the answer. */
+	q->timeout_us = ctl->timeout_us;
+	ctl->timeout_us = 0;
+	return ctl_words(ctl, argc);
+}
+
+static void
+set_text(char **dst, const struct jv *params, const char *key)
+{
+	const char *text = jv_str(jv_get(params, key), NULL);
+
+	if (text == NULL)
+		return;
+	free(*dst);
+	*dst = xstrdup(text);
+}
+
+static void
+put_json(struct ctl *ctl, const struct run *q, const struct jv *end)
+{
+	struct jw *w = ctl_json_new(ctl);
+
+	jw_obj(w);
+	if (q->ended) {
+		jw_kv_bool(w, "success", q->code == 0);
+		jw_kv_i64(w, "exit_code", q->code);
+	}
+	jw_kv_str(w, "log_path", q->log);
+	jw_kv_str(w, "unit", q->unit);
+	jw_kv_str(w, "ref", q->started_ref);
+	jw_kv_i64(w, "pid", q->pid);
+	if (q->ended) {
+		jw_key(w, "signal");
+		jv_write(jv_get(end, "signal"), w);
+		jw_key(w, "duration_ms");
+		jv_write(jv_get(end, "duration_ms"), w);
+		jw_key(w, "result");
+		jv_write(jv_get(end, "result"), w);
+	}
+	jw_end(w);
+	ctl_json_take(ctl, w);
+}
+
+/* The status that a shell would see. */
+static int
+code_of(const struct jv *end)
+{
+	int64_t code = jv_i64(jv_get(end, "exit_code"), -1);
+
+	if (code >= 0 && code <= 255)
+		return (int)code;
+	return jv_bool(jv_get(end, "success"), false) ? CTL_OK : CTL_FAILED;
+}
+
+static void
+take_end(struct ctl *ctl, struct run *q, const struct jv *end)
+{
+	const char *message = jv_str(jv_get(end, "message"), NULL);
+
+	q->ended = true;
+	q->code = code_of(end);
+	if (ctl->json)
+		put_json(ctl, q, end);
+	if (q->code != 0 && !ctl->quiet && message != NULL)
+		ctl_warn(ctl, "%s: %s", q->unit == NULL ? "run" : q->unit, message);
+}
+
+static void
+take_reply(struct ctl *ctl, struct run *q, const struct jv *p)
+{
+	bool first = q->unit == NULL;
+	char *full;
+
+	set_text(&q->unit, p, "unit");
+	set_text(&q->started_ref, p, "ref");
+	if (jv_str(jv_get(p, "log"), NULL) != NULL) {
+		full = ctl_path(ctl, jv_str(jv_get(p, "log"), ""));
+		free(q->log);
+		q->log = full;
+	}
+	q->pid = jv_i64(jv_get(p, "pid"), q->pid);
+	if (first && q->log != NULL && !ctl->quiet)
+		ctl_note(ctl, "", q->log);
+	if (jv_bool(jv_get(p, "ended"), false))
+		take_end(ctl, q, p);
+	else if (!q->wait && ctl->json)
+		put_json(ctl, q, NULL);
+}
+
+/* The run with our ref in the history of the unit: 1 ended, 0 runs still, -1 not there.
+ */
+static int
+look_up(struct ctl *ctl, struct run *q, const struct jv *runs)
+{
+	const struct jv *r, *e;
+	struct json_err err;
+	struct jw *w;
+	struct buf text = { 0 };
+	struct jv *end;
+	int64_t code;
+	size_t i;
+
+	for (i = 0; i < jv_count(runs); i++) {
+		r = jv_at(runs, i);
+		if (strcmp(jv_str(jv_get(r, "ref"), ""), q->started_ref) != 0)
+			continue;
+		e = jv_get(r, "exit");
+		if (jv_type(e) != JV_OBJECT)
+			return 0;
+		/* The same shape as the last reply of Run has. */
+		w = jw_new(JW_COMPACT);
+		jw_obj(w);
+		code = jv_i64(jv_get(e, "exit_code"), -1);
+		if (strcmp(jv_str(jv_get(r, "result"), ""), "timeout") == 0)
+			code = CTL_TIMEOUT;
+		if (code >= 0)
+			jw_kv_i64(w, "exit_code", code);
+		jw_kv_str(w, "signal", jv_str(jv_get(e, "signal"), NULL));
+		jw_kv_i64(w, "duration_ms", jv_i64(jv_get(r, "duration_ms"), 0));
+		jw_kv_str(w, "result", jv_str(jv_get(r, "result"), NULL));
+		jw_kv_str(w, "message", jv_str(jv_get(e, "text"), NULL));
+		jw_end(w);
+		jw_take(w, &text);
+		jw_free(w);
+		end = jv_parse(buf_str(&text), text.len, &err);
+		take_end(ctl, q, end);
+		jv_free(end);
+		buf_free(&text);
+		return 1;
+	}
+	return -1;
+}
+
+/* The connection broke while the program runs: ask the next manager, by unit and ref. */
+static int
+wait_by_ref(struct ctl *ctl, struct run *q)
+{
+	uint64_t answered_us = clock_mono_us();
+	struct buf params = { 0 };
+	struct buf why = { 0 };
+	struct reply r = { 0 };
+	struct jw *w = ctl_params();
+	enum client_result res;
+	int ms = POLL_FIRST_MS;
+	int misses = 0;
+	int code = CTL_OK;
+
+	jw_kv_str(w, "unit", q->unit);
+	jw_kv_i64(w, "max", HISTORY_MAX);
+	jw_end(w);
+	jw_take(w, &params);
+	jw_free(w);
+	while (!q->ended && code == CTL_OK) {
+		poll(NULL, 0, ms);
+		ms = ms * 2 > POLL_MAX_MS ? POLL_MAX_MS : ms * 2;
+		buf_clear(&why);
+		res = ctl_call_quietly(ctl, "io.supd.Unit.History", buf_str(&params),
+		    false, ctl_deadline(ctl, false), &r, &why);
+		if (res != CLIENT_OK) {
+			if (clock_mono_us() - answered_us > GONE_US)
+				code = ctl_client_failed(ctl, res, buf_str(&why));
+			continue;
+		}
+		answered_us = clock_mono_us();
+		if (r.error != NULL || look_up(ctl, q, jv_get(r.params, "runs")) == -1)
+			misses++;
+		else
+			misses = 0;
+		reply_clear(&r);
+		if (misses >= MISSES_MAX)
+			code =
+			    ctl_fail(ctl, CTL_FAILED, "unknown-end", "its log may tell",
+				"%s: supd was replaced, and how %s ended is not known",
+				q->unit, q->started_ref);
+	}
+	buf_free(&params);
+	buf_free(&why);
+	return q->ended ? q->code : code;
+}
+
+static char *
+call_params(const struct run *q, int argc, char **argv)
+{
+	struct jw *w = ctl_params();
+	struct buf text = { 0 };
+	int i;
+
+	jw_kv_arr(w, "argv");
+	for (i = optind; i < argc; i++)
+		jw_str(w, argv[i]);
+	jw_end(w);
+	if (q->name != NULL)
+		jw_kv_str(w, "name", q->name);
+	if (q->ref != NULL)
+		jw_kv_str(w, "ref", q->ref);
+	if (q->day != NULL)
+		jw_kv_str(w, "day", q->day);
+	if (q->env.n > 0)
+		jw_kv_strv(w, "env", &q->env);
+	if (q->cwd != NULL)
+		jw_kv_str(w, "cwd", q->cwd);
+	if (q->description != NULL)
+		jw_kv_str(w, "description", q->description);
+	if (q->wait)
+		jw_kv_bool(w, "wait", true);
+	if (q->timeout_us != 0)
+		jw_kv_u64(w, "timeout_ms", q->timeout_us / USEC_PER_MSEC);
+	jw_end(w);
+	jw_take(w, &text);
+	jw_free(w);
+	return buf_take(&text);
+}
+
+static int
+call(struct ctl *ctl, struct run *q, const char *params)
+{
+	struct buf why = { 0 };
+	struct reply r = { 0 };
+	enum client_result res;
+	bool last = false;
+	int code = CTL_OK;
+
+	res = ctl_call_quietly(ctl, "io.supd.Job.Run", params, q->wait,
+	    q->wait ? USEC_INFINITY : ctl_deadline(ctl, false), &r, &why);
+	while (res == CLIENT_OK && !last) {
+		last = !r.continues;
+		if (r.error != NULL)
+			code = ctl_error_reply(ctl, &r);
+		else
+			take_reply(ctl, q, r.params);
+		reply_clear(&r);
+		if (!last)
+			res = client_receive(ctl->client, &r, USEC_INFINITY, &why);
+	}
+	if (res == CLIENT_CLOSED && q->wait && q->unit != NULL &&
+	    q->started_ref != NULL) {
+		ctl_disconnect(ctl);
+		code = wait_by_ref(ctl, q);
+	} else if (res == CLIENT_CLOSED && q->unit == NULL) {
+		code = ctl_fail(ctl, CTL_FAILED, "connection",
+		    "supctl list shows whether it was started; run it again only if not",
+		    "the connection broke before supd said whether it started: %s",
+		    buf_str(&why));
+	} else if (res != CLIENT_OK) {
+		code = ctl_client_failed(ctl, res, buf_str(&why));
+	}
+	buf_free(&why);
+	return q->ended ? q->code : code;
+}
+
+static int
+run_run(struct ctl *ctl, int argc, char **argv)
+{
+	struct run q = { 0 };
+	char *params;
+	int code = parse_opts(ctl, argc, argv, &q);
+
+	if (code == 0)
+		code = ctl_instance(ctl);
+	if (code == 0) {
+		params = call_params(&q, argc, argv);
+		code = call(ctl, &q, params);
+		free(params);
+	}
+	run_clear(&q);
+	return code;
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.words_usage = "[--] PROGRAM [ARGUMENT...]",
+	.summary = "Run a program once, supervised and logged",
+	.words = WORDS_PROGRAM,
+	.min = 1,
+	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_run,
+};

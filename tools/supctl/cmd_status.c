@@ -1,0 +1,533 @@
+/*
+ * status: of units, in full with the evidence and the last lines of the log; without a
+ * unit, of the whole instance with problems first.  When supd does not run: what its
+ * files say (offline.c).
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "brief.h"
+#include "commands.h"
+#include "ctl.h"
+#include "offline.h"
+#include "tail.h"
+
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "lib/xalloc.h"
+
+enum { LABEL_WIDTH = 12 };
+
+static const struct opt opts[] = {
+	{ "lines", 'n', "NUMBER", "lines of the log to show, 10 when not given" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static const char *
+text_of(const struct jv *o, const char *key)
+{
+	return jv_str(jv_get(o, key), NULL);
+}
+
+static void
+label(struct ctl *ctl, const char *name)
+{
+	ctl_printf(ctl, "%*s: ", LABEL_WIDTH, name);
+}
+
+static void
+line(struct ctl *ctl, const char *name, enum style style, const char *text)
+{
+	label(ctl, name);
+	ctl_style(ctl, style, text);
+	ctl_printf(ctl, "\n");
+}
+
+static void
+ago(struct ctl *ctl, uint64_t us)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	ctl_printf(ctl, "%s ago", clock_format_duration(text, sizeof(text), us));
+}
+
+static uint64_t
+ms_of(const struct jv *o, const char *key)
+{
+	int64_t ms = jv_i64(jv_get(o, key), 0);
+
+	return ms < 0 ? 0 : (uint64_t)ms * USEC_PER_MSEC;
+}
+
+static void
+put_state(struct ctl *ctl, const struct jv *u)
+{
+	const char *state = jv_str(jv_get(u, "state"), "unknown");
+	const char *result = text_of(u, "result");
+	const char *since = text_of(u, "since");
+	char text[CLOCK_TEXT_MAX];
+	struct buf b = { 0 };
+
+	buf_addf(&b, "%s (%s)", state, jv_str(jv_get(u, "substate"), "?"));
+	label(ctl, "State");
+	ctl_style(ctl, ctl_state_style(state), buf_str(&b));
+	if (result != NULL && strcmp(result, "success") != 0 && *result != '\0') {
+		ctl_printf(ctl, ", result ");
+		ctl_style(ctl, STYLE_RED, result);
+	}
+	if (since != NULL) {
+		ctl_printf(ctl, " since ");
+		ctl_put(ctl, ctl_time(text, sizeof(text), since));
+		ctl_printf(ctl, " (");
+		ago(ctl, ctl_age_us(since));
+		ctl_printf(ctl, ")");
+	}
+	ctl_printf(ctl, "\n");
+	buf_free(&b);
+}
+
+static void
+put_files(struct ctl *ctl, const struct jv *u)
+{
+	const struct jv *drop_ins = jv_get(u, "drop_ins");
+	const char *load = jv_str(jv_get(u, "load_state"), "loaded");
+	size_t i;
+
+	label(ctl, "File");
+	if (strcmp(load, "loaded") != 0) {
+		ctl_style(ctl, STYLE_YELLOW, load);
+		ctl_printf(ctl, " ");
+	}
+	if (jv_bool(jv_get(u, "transient"), false))
+		ctl_printf(ctl, "none, made by supctl run");
+	else
+		ctl_put(ctl, jv_str(jv_get(u, "unit_file"), "none"));
+	ctl_printf(ctl, " (");
+	ctl_put(ctl, jv_str(jv_get(u, "enabled"), "?"));
+	ctl_printf(ctl, ")\n");
+	for (i = 0; i < jv_count(drop_ins); i++)
+		line(ctl, i == 0 ? "Drop-ins" : "", STYLE_NONE,
+		    jv_str(jv_at(drop_ins, i), "?"));
+	if (jv_bool(jv_get(u, "changed_on_disk"), false))
+		line(ctl, "!", STYLE_YELLOW,
+		    "changed on the disk since; supctl daemon-reload says how");
+	for (i = 0; i < jv_count(jv_get(u, "diagnostics")); i++)
+		line(ctl, "!", STYLE_YELLOW,
+		    jv_str(jv_at(jv_get(u, "diagnostics"), i), "?"));
+}
+
+static void
+put_wish(struct ctl *ctl, const struct jv *wish)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (jv_type(wish) != JV_OBJECT)
+		return;
+	label(ctl, "Wish");
+	ctl_style(ctl, STYLE_BOLD, jv_str(jv_get(wish, "what"), "?"));
+	ctl_printf(ctl, " by ");
+	ctl_put(ctl, jv_str(jv_get(wish, "who"), "somebody"));
+	if (text_of(wish, "since") != NULL) {
+		ctl_printf(ctl, " at ");
+		ctl_put(ctl, ctl_time(text, sizeof(text), text_of(wish, "since")));
+		ctl_printf(ctl, " (");
+		ago(ctl, ctl_age_us(text_of(wish, "since")));
+		ctl_printf(ctl, ")");
+	}
+	if (text_of(wish, "undo") != NULL) {
+		ctl_printf(ctl, "; undo: ");
+		ctl_put(ctl, text_of(wish, "undo"));
+	}
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_process(struct ctl *ctl, const struct jv *p, const char *name, enum style style)
+{
+	struct buf b = { 0 };
+
+	buf_addf(&b, "%lld %s", (long long)jv_i64(jv_get(p, "pid"), 0),
+	    jv_str(jv_get(p, "command"), "?"));
+	if (text_of(p, "kind") != NULL)
+		buf_addf(&b, " (%s)", text_of(p, "kind"));
+	if (text_of(p, "wchan") != NULL)
+		buf_addf(&b, ", waits in %s", text_of(p, "wchan"));
+	line(ctl, name, style, buf_str(&b));
+	buf_free(&b);
+}
+
+static void
+put_processes(struct ctl *ctl, const struct jv *u)
+{
+	const struct jv *list = jv_get(u, "processes");
+	const struct jv *survivors = jv_get(u, "survivors");
+	int64_t pid = jv_i64(jv_get(u, "pid"), 0);
+	int64_t procs = jv_i64(jv_get(u, "procs"), 0);
+	const char *containment = text_of(u, "containment");
+	size_t i;
+
+	if (pid > 0) {
+		label(ctl, "Pid");
+		ctl_printf(ctl, "%lld", (long long)pid);
+		if (procs > 0)
+			ctl_printf(ctl, " (%lld process%s)", (long long)procs,
+			    procs == 1 ? "" : "es");
+		if (containment != NULL) {
+			ctl_printf(ctl, ", containment: ");
+			ctl_put(ctl, containment);
+		}
+		ctl_printf(ctl, "\n");
+	}
+	for (i = 0; i < jv_count(list); i++)
+		if (jv_i64(jv_get(jv_at(list, i), "pid"), 0) != pid || pid == 0)
+			put_process(ctl, jv_at(list, i), i == 0 || pid != 0 ? "" : "Pids",
+			    STYLE_NONE);
+	for (i = 0; i < jv_count(survivors); i++)
+		put_process(
+		    ctl, jv_at(survivors, i), i == 0 ? "Survived" : "", STYLE_RED);
+}
+
+static void
+put_health(struct ctl *ctl, const struct jv *u)
+{
+	const struct jv *h = jv_get(u, "health");
+	const char *state = jv_str(jv_get(h, "state"), "?");
+	bool good = strcmp(state, "healthy") == 0 || strcmp(state, "ok") == 0 ||
+		    strcmp(state, "good") == 0 || strcmp(state, "ready") == 0;
+
+	if (jv_type(h) == JV_OBJECT) {
+		label(ctl, "Health");
+		ctl_style(ctl, good ? STYLE_GREEN : STYLE_YELLOW, state);
+		if (text_of(h, "evidence") != NULL && *text_of(h, "evidence") != '\0') {
+			ctl_printf(ctl, ": ");
+			ctl_put(ctl, text_of(h, "evidence"));
+		}
+		ctl_printf(ctl, " (");
+		ago(ctl, ms_of(h, "age_ms"));
+		ctl_printf(ctl, ")\n");
+	}
+	if (text_of(u, "status_text") != NULL && *text_of(u, "status_text") != '\0')
+		line(ctl, "Says", STYLE_NONE, text_of(u, "status_text"));
+}
+
+static void
+put_restarts(struct ctl *ctl, const struct jv *u)
+{
+	int64_t restarts = jv_i64(jv_get(u, "restarts"), 0);
+	bool next = jv_type(jv_get(u, "next_restart_ms")) == JV_INT;
+	char text[CLOCK_TEXT_MAX];
+
+	if (restarts == 0 && !next)
+		return;
+	label(ctl, "Restarts");
+	ctl_printf(ctl, "%lld", (long long)restarts);
+	if (next)
+		ctl_printf(ctl, ", the next one in %s",
+		    clock_format_duration(
+			text, sizeof(text), ms_of(u, "next_restart_ms")));
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_use(struct ctl *ctl, const struct jv *u)
+{
+	const struct jv *memory = jv_get(u, "memory_bytes");
+	const struct jv *cpu = jv_get(u, "cpu_us");
+	char text[CLOCK_TEXT_MAX];
+	bool has_cpu = jv_type(cpu) == JV_INT && jv_i64(cpu, 0) >= 0;
+
+	if (jv_type(memory) != JV_INT && !has_cpu)
+		return;
+	label(ctl, "Uses");
+	if (jv_type(memory) == JV_INT)
+		ctl_printf(ctl, "memory %s%s",
+		    ctl_bytes(text, sizeof(text), jv_i64(memory, 0)),
+		    has_cpu ? ", " : "");
+	if (has_cpu)
+		ctl_printf(ctl, "cpu %s",
+		    clock_format_duration(text, sizeof(text), (uint64_t)jv_i64(cpu, 0)));
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_exit(struct ctl *ctl, const struct jv *e)
+{
+	char text[CLOCK_TEXT_MAX];
+	int64_t code = jv_i64(jv_get(e, "exit_code"), -1);
+
+	if (jv_type(e) != JV_OBJECT)
+		return;
+	label(ctl, "Last exit");
+	ctl_style(ctl, code == 0 ? STYLE_NONE : STYLE_YELLOW,
+	    jv_str(jv_get(e, "text"), jv_str(jv_get(e, "how"), "?")));
+	if (jv_type(jv_get(e, "duration_ms")) == JV_INT)
+		ctl_printf(ctl, " after %s",
+		    clock_format_duration(text, sizeof(text), ms_of(e, "duration_ms")));
+	if (text_of(e, "at") != NULL) {
+		ctl_printf(ctl, ", ");
+		ago(ctl, ctl_age_us(text_of(e, "at")));
+	}
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_log(struct ctl *ctl, const struct jv *u, size_t lines)
+{
+	const char *log = text_of(u, "log");
+
+	if (log == NULL)
+		return;
+	line(ctl, "Log", STYLE_NONE, log);
+	if (lines > 0)
+		tail_put(ctl, log, lines);
+}
+
+static void
+put_unit(struct ctl *ctl, const struct jv *u, size_t lines)
+{
+	const char *state = jv_str(jv_get(u, "state"), "unknown");
+	const char *description = text_of(u, "description");
+
+	ctl_style(ctl, ctl_state_style(state), ctl_state_dot(ctl, state));
+	ctl_printf(ctl, " ");
+	ctl_style(ctl, STYLE_BOLD, jv_str(jv_get(u, "unit"), "?"));
+	if (description != NULL && *description != '\0') {
+		ctl_printf(ctl, " - ");
+		ctl_put(ctl, description);
+	}
+	ctl_printf(ctl, "\n");
+	put_state(ctl, u);
+	if (text_of(u, "why") != NULL && *text_of(u, "why") != '\0')
+		line(ctl, "Why", STYLE_NONE, text_of(u, "why"));
+	put_wish(ctl, jv_get(u, "wish"));
+	if (text_of(u, "job") != NULL)
+		line(ctl, "Job", STYLE_YELLOW, text_of(u, "job"));
+	put_health(ctl, u);
+	put_processes(ctl, u);
+	put_use(ctl, u);
+	put_restarts(ctl, u);
+	put_exit(ctl, jv_get(u, "main_exit"));
+	put_files(ctl, u);
+	put_log(ctl, u, lines);
+}
+
+/* As LSB has it: 0 runs, 3 does not. */
+static int
+exit_status(const struct jv *u)
+{
+	const char *state = jv_str(jv_get(u, "state"), "");
+	const char *load = jv_str(jv_get(u, "load_state"), "loaded");
+
+	if (strcmp(state, "active") == 0 || strcmp(state, "reloading") == 0)
+		return CTL_OK;
+	if (strcmp(load, "not-found") == 0)
+		return CTL_UNKNOWN;
+	return CTL_INACTIVE;
+}
+
+static int
+show_units(struct ctl *ctl, const struct jv *units, size_t lines, bool one)
+{
+	int code = CTL_OK;
+	size_t i;
+
+	for (i = 0; i < jv_count(units); i++)
+		if (code == CTL_OK)
+			code = exit_status(jv_at(units, i));
+	if (ctl->quiet)
+		return code;
+	/* One name is one object, so that a script need not unwrap it. */
+	if (ctl->json && one && jv_count(units) == 1)
+		ctl_json(ctl, jv_at(units, 0));
+	else if (ctl->json)
+		ctl_json(ctl, units);
+	for (i = 0; !ctl->json && i < jv_count(units); i++) {
+		if (i > 0)
+			ctl_printf(ctl, "\n");
+		put_unit(ctl, jv_at(units, i), lines);
+	}
+	return code;
+}
+
+static int
+status_of_units(struct ctl *ctl, int argc, char **argv, size_t lines)
+{
+	struct buf params = { 0 };
+	struct buf why = { 0 };
+	struct reply r = { 0 };
+	struct jw *w = ctl_params();
+	enum client_result res;
+	int code;
+
+	ctl_param_units(w, argc, argv);
+	jw_end(w);
+	jw_take(w, &params);
+	jw_free(w);
+	res = ctl_call_quietly(ctl, "io.supd.Unit.Status", buf_str(&params), false,
+	    ctl_deadline(ctl, false), &r, &why);
+	if (res == CLIENT_DOWN) {
+		code = offline_status(ctl, argc - optind, argv + optind, lines);
+	} else if (res != CLIENT_OK) {
+		code = ctl_client_failed(ctl, res, buf_str(&why));
+	} else if (r.error != NULL) {
+		code = ctl_error_reply(ctl, &r);
+		if (code == CTL_NO_UNIT)
+			code = CTL_UNKNOWN;
+	} else {
+		code = show_units(ctl, jv_get(r.params, "units"), lines,
+		    argc - optind == 1 && strpbrk(argv[optind], "*?[") == NULL);
+	}
+	reply_clear(&r);
+	buf_free(&params);
+	buf_free(&why);
+	return code;
+}
+
+static void
+put_roles(struct ctl *ctl, const struct jv *roles)
+{
+	const struct jv *role;
+	int64_t restarts;
+	size_t i;
+
+	label(ctl, "Roles");
+	for (i = 0; i < jv_count(roles); i++) {
+		role = jv_at(roles, i);
+		restarts = jv_i64(jv_get(role, "restarts"), 0);
+		ctl_printf(ctl, "%s", i == 0 ? "" : ", ");
+		ctl_put(ctl, jv_str(jv_get(role, "name"), "?"));
+		ctl_printf(ctl, " %lld", (long long)jv_i64(jv_get(role, "pid"), 0));
+		if (restarts > 0)
+			ctl_printf(ctl, " (restarted %lld time%s)", (long long)restarts,
+			    restarts == 1 ? "" : "s");
+	}
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_counts(struct ctl *ctl, const struct jv *counts)
+{
+	static const char *const names[] = { "failed", "active", "reloading",
+		"activating", "deactivating", "inactive" };
+	struct buf b = { 0 };
+	int64_t n;
+	size_t i;
+
+	label(ctl, "Units");
+	ctl_printf(ctl, "%lld", (long long)jv_i64(jv_get(counts, "total"), 0));
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		n = jv_i64(jv_get(counts, names[i]), 0);
+		if (n == 0)
+			continue;
+		buf_clear(&b);
+		buf_addf(&b, "%lld %s", (long long)n, names[i]);
+		ctl_printf(ctl, ", ");
+		ctl_style(ctl, ctl_state_style(names[i]), buf_str(&b));
+	}
+	ctl_printf(ctl, "\n");
+	buf_free(&b);
+}
+
+static void
+put_overview(struct ctl *ctl, const struct jv *s)
+{
+	const char *state = jv_str(jv_get(s, "state"), "running");
+	const char *since = text_of(s, "since");
+	bool good = strcmp(state, "running") == 0;
+	int64_t dropped = jv_i64(jv_get(s, "events_dropped"), 0);
+	int64_t jobs = jv_i64(jv_get(s, "jobs"), 0);
+	char text[CLOCK_TEXT_MAX];
+
+	ctl_style(ctl, good ? STYLE_GREEN : STYLE_YELLOW,
+	    ctl_state_dot(ctl, good ? "active" : "activating"));
+	ctl_printf(ctl, " supd ");
+	ctl_put(ctl, jv_str(jv_get(s, "version"), "?"));
+	ctl_printf(ctl, " on ");
+	ctl_style(ctl, STYLE_BOLD, jv_str(jv_get(s, "instance"), "?"));
+	ctl_printf(ctl, "\n");
+	label(ctl, "State");
+	ctl_style(ctl, good ? STYLE_GREEN : STYLE_YELLOW, state);
+	if (since != NULL) {
+		ctl_printf(ctl, " since ");
+		ctl_put(ctl, ctl_time(text, sizeof(text), since));
+		ctl_printf(ctl, " (");
+		ago(ctl, ctl_age_us(since));
+		ctl_printf(ctl, ")");
+	}
+	ctl_printf(ctl, ", containment: ");
+	ctl_put(ctl, jv_str(jv_get(s, "containment"), "?"));
+	ctl_printf(ctl, "\n");
+	put_roles(ctl, jv_get(s, "roles"));
+	put_counts(ctl, jv_get(s, "counts"));
+	if (jobs > 0)
+		ctl_printf(ctl, "%*s: %lld on the way, see supctl jobs\n", LABEL_WIDTH,
+		    "Jobs", (long long)jobs);
+	if (jv_bool(jv_get(s, "safe_mode"), false))
+		line(ctl, "!", STYLE_RED,
+		    "safe mode: the manager died several times; it keeps what runs and "
+		    "loads nothing.  Next: supctl events, then supctl reexec");
+	if (dropped > 0)
+		ctl_printf(ctl, "%*s: %lld events were dropped (a full disk?)\n",
+		    LABEL_WIDTH, "!", (long long)dropped);
+}
+
+static int
+status_of_all(struct ctl *ctl)
+{
+	struct briefs list = { 0 };
+	struct buf why = { 0 };
+	struct reply r = { 0 };
+	enum client_result res;
+	int code = CTL_OK;
+
+	res = ctl_call_quietly(ctl, "io.supd.Manager.Status", NULL, false,
+	    ctl_deadline(ctl, false), &r, &why);
+	if (res == CLIENT_DOWN)
+		code = offline_overview(ctl);
+	else if (res != CLIENT_OK)
+		code = ctl_client_failed(ctl, res, buf_str(&why));
+	else if (r.error != NULL)
+		code = ctl_error_reply(ctl, &r);
+	else if (ctl->json)
+		ctl_json(ctl, r.params);
+	else if (!ctl->quiet) {
+		put_overview(ctl, r.params);
+		code = briefs_get(ctl, "io.supd.Unit.List", ctl_params(), &list);
+		if (code == CTL_OK && list.n > 0) {
+			ctl_printf(ctl, "\n");
+			briefs_table(ctl, &list);
+		}
+	}
+	briefs_clear(&list);
+	reply_clear(&r);
+	buf_free(&why);
+	return code;
+}
+
+static int
+run_status(struct ctl *ctl, int argc, char **argv)
+{
+	uint64_t lines = 10;
+	int id, code;
+
+	while ((id = ctl_getopt(ctl, argc, argv)) != -1)
+		if (id != 'n' || ctl_parse_number(ctl, "-n", optarg, 10000, &lines) == -1)
+			return CTL_USAGE;
+	code = ctl_instance(ctl);
+	if (code != 0)
+		return code;
+	if (optind == argc)
+		return status_of_all(ctl);
+	return status_of_units(ctl, argc, argv, (size_t)lines);
+}
+
+const struct command cmd_status = {
+	.name = "status",
+	.words_usage = "[UNIT...]",
+	.summary = "Show how units are and why, or how the whole instance is",
+	.words = WORDS_UNITS,
+	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_status,
+};

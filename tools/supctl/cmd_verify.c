@@ -1,0 +1,216 @@
+/* verify: read unit files as supd would, and say what is wrong with them.  Needs no supd.
+ */
+#include <sys/stat.h>
+
+#include <getopt.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "ctl.h"
+
+#include "lib/json.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "unit/diag.h"
+#include "unit/load.h"
+#include "unit/name.h"
+
+enum { OPT_STRICT = OPT_LONG };
+
+static const struct opt opts[] = {
+	{ "strict", OPT_STRICT, NULL, "warnings count as errors" },
+	{ NULL, 0, NULL, NULL },
+};
+
+struct tally {
+	struct jw *json;
+	size_t errors, warnings, files;
+};
+
+static void
+put_diags(struct ctl *ctl, const struct diags *d, struct tally *t)
+{
+	const struct diag *g;
+	char *text;
+	size_t i;
+
+	for (i = 0; i < d->n; i++) {
+		g = &d->v[i];
+		if (g->level == DIAG_ERROR)
+			t->errors++;
+		else
+			t->warnings++;
+		if (t->json != NULL) {
+			jw_obj(t->json);
+			jw_kv_str(t->json, "level",
+			    g->level == DIAG_ERROR ? "error" : "warning");
+			jw_kv_str(t->json, "file", g->file);
+			jw_kv_u64(t->json, "line", g->line);
+			jw_kv_u64(t->json, "column", g->col);
+			jw_kv_str(t->json, "text", g->text);
+			jw_kv_str(t->json, "hint", g->hint);
+			jw_end(t->json);
+		} else {
+			text = diag_format(g);
+			ctl_note(ctl, "", text);
+			free(text);
+		}
+	}
+}
+
+/* The folder of a file as the search path, so that its drop-ins are seen as well. */
+static void
+verify_file(struct ctl *ctl, const char *path, struct tally *t)
+{
+	struct unit_paths *paths = unit_paths_new();
+	struct diags d;
+	struct supd_conf *sc;
+	char *dir_copy = xstrdup(path);
+	char *base_copy = xstrdup(path);
+	const char *base = basename(base_copy);
+
+	diags_init(&d);
+	t->files++;
+	if (strcmp(base, "supd.conf") == 0) {
+		sc = supd_conf_load(path, &d);
+		supd_conf_free(sc);
+	} else if (!unit_name_is_valid(base)) {
+		diag_add(&d, DIAG_ERROR, path, 0, 0,
+		    "a unit is called NAME.service, or NAME@.service for a template",
+		    "the name is none of a unit");
+	} else {
+		unit_paths_add(paths, dirname(dir_copy), UNIT_PATH_FOLDER);
+		unit_conf_free(unit_load(paths, NULL, base, &d));
+	}
+	put_diags(ctl, &d, t);
+	diags_clear(&d);
+	unit_paths_free(paths);
+	free(dir_copy);
+	free(base_copy);
+}
+
+/* The search path of an instance, as the manager has it. */
+static struct unit_paths *
+instance_paths(struct ctl *ctl)
+{
+	struct unit_paths *paths = unit_paths_new();
+	char *units = ctl_path(ctl, "units");
+
+	unit_paths_add(paths, units, UNIT_PATH_FOLDER);
+	if (ctl->in.kind == INSTANCE_SYSTEM)
+		unit_paths_add_system(paths);
+	else if (ctl->in.kind == INSTANCE_USER)
+		unit_paths_add_user(paths);
+	free(units);
+	return paths;
+}
+
+static int
+verify_names(struct ctl *ctl, const struct strv *names, struct tally *t)
+{
+	struct unit_paths *paths;
+	struct supd_conf *sc;
+	struct strv all = { 0 };
+	struct diags d;
+	char *conf;
+	size_t i;
+	int code = ctl_instance(ctl);
+
+	if (code != 0)
+		return code;
+	paths = instance_paths(ctl);
+	conf = ctl_path(ctl, "supd.conf");
+	diags_init(&d);
+	sc = supd_conf_load(conf, &d);
+	if (names->n == 0) {
+		unit_list_dir(paths, &all);
+		names = &all;
+	}
+	for (i = 0; i < names->n; i++) {
+		unit_conf_free(unit_load(paths, sc, names->v[i], &d));
+		t->files++;
+	}
+	put_diags(ctl, &d, t);
+	diags_clear(&d);
+	supd_conf_free(sc);
+	unit_paths_free(paths);
+	strv_free(&all);
+	free(conf);
+	return 0;
+}
+
+static int
+verify_words(struct ctl *ctl, int argc, char **argv, struct tally *t)
+{
+	struct strv names = { 0 };
+	struct stat st;
+	char *name;
+	int code = 0;
+	int i;
+
+	for (i = optind; i < argc; i++) {
+		if (strchr(argv[i], '/') != NULL || stat(argv[i], &st) == 0) {
+			if (access(argv[i], R_OK) == -1)
+				code = ctl_fail(ctl, CTL_FAILED, "no-file", NULL,
+				    "%s cannot be read", argv[i]);
+			else
+				verify_file(ctl, argv[i], t);
+			continue;
+		}
+		name = unit_name_add_suffix(argv[i]);
+		if (name == NULL)
+			code = ctl_fail(ctl, CTL_FAILED, "bad-name", NULL,
+			    "%s is neither a file nor the name of a unit", argv[i]);
+		else
+			strv_take(&names, name);
+	}
+	if (names.n > 0 || optind == argc) {
+		i = verify_names(ctl, &names, t);
+		if (i != 0)
+			code = i;
+	}
+	strv_free(&names);
+	return code;
+}
+
+static int
+run_verify(struct ctl *ctl, int argc, char **argv)
+{
+	struct tally t = { 0 };
+	bool strict = false;
+	int id, code;
+
+	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
+		if (id != OPT_STRICT)
+			return CTL_USAGE;
+		strict = true;
+	}
+	if (ctl->json) {
+		t.json = ctl_json_new(ctl);
+		jw_arr(t.json);
+	}
+	code = verify_words(ctl, argc, argv, &t);
+	if (t.json != NULL) {
+		jw_end(t.json);
+		ctl_json_take(ctl, t.json);
+	}
+	if (t.errors > 0 || (strict && t.warnings > 0))
+		code = CTL_FAILED;
+	if (code == CTL_OK)
+		ctl_say(ctl, "%zu files, no errors, %zu warnings", t.files, t.warnings);
+	return code;
+}
+
+const struct command cmd_verify = {
+	.name = "verify",
+	.words_usage = "[FILE|UNIT...]",
+	.summary = "Check unit files, all of the instance without a word",
+	.words = WORDS_FILES,
+	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_verify,
+};

@@ -1,0 +1,322 @@
+/*
+ * offline: see the header.  run/status.json holds what Manager.Status answers, and
+ * `units' as Unit.List has them; fields that are missing are shown as unknown.
+ */
+#include "offline.h"
+
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "brief.h"
+#include "ctl.h"
+#include "survivors.h"
+#include "tail.h"
+
+#include "journal/layout.h"
+#include "journal/reader.h"
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/json.h"
+#include "lib/xalloc.h"
+#include "unit/name.h"
+
+/* What the files say, read once. */
+struct remains {
+	struct jv *status; /* NULL: no status.json */
+	uint64_t age_us;   /* of it */
+	struct survivors alive;
+};
+
+static void
+remains_read(struct ctl *ctl, struct remains *r)
+{
+	char *path = ctl_path(ctl, "run/status.json");
+	struct buf text = { 0 };
+	struct buf why = { 0 };
+	uint64_t then, now;
+	struct stat st;
+
+	memset(r, 0, sizeof(*r));
+	if (stat(path, &st) == 0 && client_may_trust(&ctl->in, st.st_uid, geteuid()) &&
+	    file_read_at(AT_FDCWD, path, JSON_BYTES_DEFAULT, &text) == 0) {
+		r->status = jv_parse(buf_str(&text), text.len, NULL);
+		then = (uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC +
+		       (uint64_t)st.st_mtim.tv_nsec / 1000;
+		now = clock_wall_us();
+		r->age_us = now > then ? now - then : 0;
+	}
+	if (survivors_find(ctl, &r->alive, &why) == -1)
+		ctl_warn(ctl, "what still runs is not known: %s", buf_str(&why));
+	buf_free(&why);
+	buf_free(&text);
+	free(path);
+}
+
+static void
+remains_clear(struct remains *r)
+{
+	jv_free(r->status);
+	survivors_clear(&r->alive);
+}
+
+static char *
+full_name(const char *word)
+{
+	char *name = unit_name_add_suffix(word);
+
+	return name == NULL ? xstrdup(word) : name;
+}
+
+static bool
+matches(const char *unit, int n, char **patterns)
+{
+	char *name;
+	bool hit = n == 0;
+	int i;
+
+	for (i = 0; i < n && !hit; i++) {
+		name = full_name(patterns[i]);
+		hit = fnmatch(patterns[i], unit, 0) == 0 || strcmp(name, unit) == 0;
+		free(name);
+	}
+	return hit;
+}
+
+static void
+put_down(struct ctl *ctl, const struct remains *r)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	ctl_style(ctl, STYLE_RED, ctl_state_dot(ctl, "failed"));
+	ctl_printf(ctl, " supd is not running on ");
+	ctl_style(ctl, STYLE_BOLD, ctl->in.root);
+	ctl_printf(ctl, "\n");
+	if (r->status != NULL)
+		ctl_printf(ctl, "  What follows was known %s ago.\n",
+		    clock_format_duration(text, sizeof(text), r->age_us));
+	else
+		ctl_printf(ctl, "  It left no status.\n");
+}
+
+static void
+put_next(struct ctl *ctl, const struct remains *r)
+{
+	ctl_printf(ctl, "\n  Next: supd -C ");
+	ctl_put(ctl, ctl->in.root);
+	ctl_printf(ctl, " -d%s\n",
+	    r->alive.n > 0 ? " takes them over; supctl shutdown --offline ends them"
+			   : "");
+}
+
+static void
+put_survivors(struct ctl *ctl, const struct survivors *s, const char *unit)
+{
+	bool first = true;
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		if (unit != NULL && strcmp(s->v[i].unit, unit) != 0)
+			continue;
+		ctl_printf(ctl, "%s%d ",
+		    first ? "  Still running: " : "                 ", (int)s->v[i].pid);
+		if (unit == NULL) {
+			ctl_put(ctl, s->v[i].unit);
+			ctl_printf(ctl, ": ");
+		}
+		ctl_put(ctl, s->v[i].command);
+		ctl_printf(ctl, "\n");
+		first = false;
+	}
+}
+
+static void
+json_survivors(struct jw *w, const struct survivors *s, const char *unit)
+{
+	size_t i;
+
+	jw_kv_arr(w, "survivors");
+	for (i = 0; i < s->n; i++) {
+		if (unit != NULL && strcmp(s->v[i].unit, unit) != 0)
+			continue;
+		jw_obj(w);
+		jw_kv_i64(w, "pid", s->v[i].pid);
+		jw_kv_str(w, "unit", s->v[i].unit);
+		jw_kv_str(w, "command", s->v[i].command);
+		jw_kv_bool(w, "main", s->v[i].main);
+		jw_end(w);
+	}
+	jw_end(w);
+}
+
+/* The members of o, if it is an object, but those of the given names. */
+static void
+json_members(struct jw *w, const struct jv *o, const char *but)
+{
+	size_t i;
+
+	for (i = 0; jv_type(o) == JV_OBJECT && i < jv_count(o); i++) {
+		if (strcmp(jv_key_at(o, i), but) == 0)
+			continue;
+		jw_key(w, jv_key_at(o, i));
+		jv_write(jv_at(o, i), w);
+	}
+}
+
+int
+offline_overview(struct ctl *ctl)
+{
+	struct remains r;
+	struct briefs list = { 0 };
+	struct jw *w;
+
+	remains_read(ctl, &r);
+	if (ctl->json) {
+		w = ctl_json_new(ctl);
+		jw_obj(w);
+		jw_kv_bool(w, "running", false);
+		jw_kv_str(w, "root", ctl->in.root);
+		if (r.status != NULL)
+			jw_kv_u64(w, "known_ms", r.age_us / USEC_PER_MSEC);
+		json_survivors(w, &r.alive, NULL);
+		jw_key(w, "last");
+		jv_write(r.status, w);
+		jw_end(w);
+		ctl_json_take(ctl, w);
+	} else if (!ctl->quiet) {
+		put_down(ctl, &r);
+		put_survivors(ctl, &r.alive, NULL);
+		if (jv_count(jv_get(r.status, "units")) > 0) {
+			ctl_printf(ctl, "\n");
+			briefs_take(&list, NULL, jv_get(r.status, "units"));
+			briefs_table(ctl, &list);
+		}
+		put_next(ctl, &r);
+	}
+	briefs_clear(&list);
+	remains_clear(&r);
+	return CTL_INACTIVE;
+}
+
+int
+offline_list(struct ctl *ctl, int n, char **patterns)
+{
+	struct remains r;
+	struct briefs list = { 0 };
+	size_t i, kept = 0;
+
+	remains_read(ctl, &r);
+	briefs_take(&list, NULL, jv_get(r.status, "units"));
+	for (i = 0; i < list.n; i++)
+		if (matches(jv_str(jv_get(list.units[i], "unit"), ""), n, patterns))
+			list.units[kept++] = list.units[i];
+	list.n = kept;
+	if (ctl->json) {
+		briefs_json(ctl, &list);
+	} else if (!ctl->quiet) {
+		put_down(ctl, &r);
+		if (list.n > 0)
+			briefs_table(ctl, &list);
+		put_next(ctl, &r);
+	}
+	briefs_clear(&list);
+	remains_clear(&r);
+	return CTL_DOWN;
+}
+
+static void
+put_log(struct ctl *ctl, const char *unit, const struct jv *u, size_t lines)
+{
+	const char *log = jv_str(jv_get(u, "log"), NULL);
+	char name[LAYOUT_NAME_MAX + 1];
+	char newest[LAYOUT_PATH_MAX];
+	int root = open_dir_at(AT_FDCWD, ctl->in.root);
+
+	if (root != -1 &&
+	    reader_newest_path(root, layout_name_of_unit(name, sizeof(name), unit),
+		newest, sizeof(newest)))
+		log = newest;
+	fd_close(&root);
+	if (log == NULL)
+		return;
+	ctl_printf(ctl, "  Log: ");
+	ctl_put(ctl, log);
+	ctl_printf(ctl, "\n");
+	if (lines > 0)
+		tail_put(ctl, log, lines);
+}
+
+static void
+put_unit(struct ctl *ctl, const struct remains *r, const char *unit, const struct jv *u,
+    size_t lines)
+{
+	struct jw *w;
+
+	if (ctl->json) {
+		w = ctl_json_new(ctl);
+		jw_obj(w);
+		if (u == NULL)
+			jw_kv_str(w, "unit", unit);
+		else
+			json_members(w, u, "survivors");
+		jw_kv_bool(w, "supd_running", false);
+		if (r->status != NULL)
+			jw_kv_u64(w, "known_ms", r->age_us / USEC_PER_MSEC);
+		json_survivors(w, &r->alive, unit);
+		jw_end(w);
+		ctl_json_take(ctl, w);
+		return;
+	}
+	ctl_printf(ctl, "\n");
+	ctl_style(ctl, STYLE_BOLD, unit);
+	if (u == NULL)
+		ctl_printf(ctl, " - nothing is known of it\n");
+	else {
+		ctl_printf(ctl, " - was ");
+		ctl_put(ctl, jv_str(jv_get(u, "state"), "?"));
+		ctl_printf(ctl, " (");
+		ctl_put(ctl, jv_str(jv_get(u, "substate"), "?"));
+		ctl_printf(ctl, ")\n");
+	}
+	put_survivors(ctl, &r->alive, unit);
+	put_log(ctl, unit, u, lines);
+}
+
+int
+offline_status(struct ctl *ctl, int n, char **names, size_t lines)
+{
+	const struct jv *units, *u;
+	struct remains r;
+	char *name;
+	size_t k;
+	bool hit;
+	int i;
+
+	remains_read(ctl, &r);
+	units = jv_get(r.status, "units");
+	if (!ctl->json && !ctl->quiet)
+		put_down(ctl, &r);
+	for (i = 0; i < n && !ctl->quiet; i++) {
+		hit = false;
+		for (k = 0; k < jv_count(units); k++) {
+			u = jv_at(units, k);
+			if (!matches(jv_str(jv_get(u, "unit"), ""), 1, &names[i]))
+				continue;
+			put_unit(ctl, &r, jv_str(jv_get(u, "unit"), ""), u, lines);
+			hit = true;
+		}
+		if (hit)
+			continue;
+		name = full_name(names[i]);
+		put_unit(ctl, &r, name, NULL, lines);
+		free(name);
+	}
+	if (!ctl->json && !ctl->quiet)
+		put_next(ctl, &r);
+	remains_clear(&r);
+	return CTL_UNKNOWN;
+}

@@ -1,0 +1,58 @@
+/* when: see the header. */
+#include "when.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/xalloc.h"
+#include "unit/span.h"
+
+static int
+midnight(uint64_t wall_us, uint64_t *out)
+{
+	char day[CLOCK_DAY_MAX];
+
+	return clock_parse_day(clock_day(day, sizeof(day), wall_us), out);
+}
+
+static int
+before(const char *span, size_t len, uint64_t now_us, uint64_t *out)
+{
+	char *text = xstrndup(span, len);
+	uint64_t us;
+	int r = span_parse(text, USEC_PER_SEC, &us);
+
+	free(text);
+	if (r == -1)
+		return -1;
+	*out = us > now_us ? 0 : now_us - us;
+	return 0;
+}
+
+int
+when_parse(const char *text, uint64_t now_us, uint64_t *wall_us)
+{
+	size_t len = strlen(text);
+	uint64_t today;
+
+	if (strcmp(text, "now") == 0) {
+		*wall_us = now_us;
+		return 0;
+	}
+	if (strcmp(text, "today") == 0)
+		return midnight(now_us, wall_us);
+	if (strcmp(text, "yesterday") == 0) {
+		if (midnight(now_us, &today) == -1 || today < USEC_PER_HOUR)
+			return -1;
+		/* A day has 23 to 25 hours: any time of yesterday leads to its start. */
+		return midnight(today - USEC_PER_HOUR, wall_us);
+	}
+	if (text[0] == '-')
+		return before(text + 1, len - 1, now_us, wall_us);
+	if (len > 4 && strcmp(text + len - 4, " ago") == 0)
+		return before(text, len - 4, now_us, wall_us);
+	if (len == 8 && strspn(text, "0123456789") == 8)
+		return clock_parse_day(text, wall_us);
+	return clock_parse(text, wall_us);
+}
