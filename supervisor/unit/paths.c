@@ -400,6 +400,12 @@ find_file(struct unit_paths *paths, const char *file_name, const char *name,
 				free(path);
 				return FIND_BAD;
 			}
+			/* An instance that leads to its template is no other name, but
+			 * the file. */
+			if (*alias != NULL && strcmp(*alias, name) == 0) {
+				free(*alias);
+				*alias = NULL;
+			}
 			if (*alias != NULL) {
 				free(path);
 				return FIND_ALIAS;

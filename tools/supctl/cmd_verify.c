@@ -69,8 +69,10 @@ verify_file(struct ctl *ctl, const char *path, struct tally *t)
 	struct unit_paths *paths = unit_paths_new();
 	struct diags d;
 	struct supd_conf *sc;
-	char *dir_copy = xstrdup(path);
 	char *base_copy = xstrdup(path);
+	char *dir_copy = xstrdup(path);
+	/* Absolute, because %Y and messages are made of it. */
+	char *dir = realpath(dirname(dir_copy), NULL);
 	const char *base = basename(base_copy);
 
 	diags_init(&d);
@@ -83,12 +85,13 @@ verify_file(struct ctl *ctl, const char *path, struct tally *t)
 		    "a unit is called NAME.service, or NAME@.service for a template",
 		    "the name is none of a unit");
 	} else {
-		unit_paths_add(paths, dirname(dir_copy), UNIT_PATH_FOLDER);
+		unit_paths_add(paths, dir == NULL ? dir_copy : dir, UNIT_PATH_FOLDER);
 		unit_conf_free(unit_load(paths, NULL, base, &d));
 	}
 	put_diags(ctl, &d, t);
 	diags_clear(&d);
 	unit_paths_free(paths);
+	free(dir);
 	free(dir_copy);
 	free(base_copy);
 }
