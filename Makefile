@@ -29,7 +29,7 @@ OPT_static  := $(OPT_release)
 CPPFLAGS += -D_GNU_SOURCE -Isupervisor -I$(O)/gen
 CFLAGS   += -std=c17 $(WARN) $(HARDEN) $(OPT_$(VARIANT))
 LDFLAGS  += $(if $(filter static,$(VARIANT)),-static-pie,-pie) -Wl,-z,relro,-z,now $(filter -fsanitize% --coverage,$(OPT_$(VARIANT)))
-LIBS     := -lev -lyajl -lbsd -lz
+LIBS     := -lev -lyajl -lbsd -lz -lm
 
 LAYERS   := lib proto init logger unit journal manager
 SRC      := $(foreach l,$(LAYERS),$(shell find supervisor/$(l) -name '*.c' 2>/dev/null))

@@ -196,7 +196,8 @@ write_str(struct jw *w, const char *key, const char *v)
 #define MEMORY_FIELDS(U, I, N, B, S)                                                     \
 	U(order)                                                                         \
 	U(main_seq)                                                                      \
-	U(main_ticks) U(control_seq) U(seq) U(cmd) U(cmd_index) U(restarts) U(backoff)   \
+	U(main_ticks)                                                                    \
+	U(control_seq) U(seq) U(cmd) U(cmd_index) U(main_index) U(restarts) U(backoff)   \
 	    U(limit_begin_us) U(limit_count) U(access) U(ready_mask) U(stop_step)        \
 		U(leftover) U(changed_wall_us) U(started_wall_us) U(active_wall_us)      \
 		    U(active_us) U(ended_wall_us) U(main_started_wall_us) I(main_pid)    \
@@ -204,8 +205,8 @@ write_str(struct jw *w, const char *key, const char *v)
 			    N(runtime_us) B(main_alien) B(main_running) B(main_execed)   \
 				B(control_running) B(forbid_restart) B(restart_deferred) \
 				    B(then_start) B(fresh_start) B(ready) B(stopping)    \
-					B(reloading) S(ref) S(log_name) S(day) S(status) \
-					    S(why) S(who)
+					B(stop_after) B(reloading) S(ref) S(log_name)    \
+					    S(day) S(status) S(why) S(who)
 
 void
 svc_memory_write(const struct svc_memory *m, struct jw *w)

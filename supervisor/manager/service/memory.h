@@ -88,8 +88,9 @@ struct svc_memory {
 	int32_t main_pid; /* 0: none (yet) */
 	uint64_t main_seq;
 	uint64_t main_ticks;
-	bool main_alien;   /* set by MAINPID= or PIDFile=: not our child */
-	bool main_running; /* wanted or there: no second one while this is set */
+	uint32_t main_index; /* which ExecStart= line (oneshot) */
+	bool main_alien;     /* set by MAINPID= or PIDFile=: not our child */
+	bool main_running;   /* wanted or there: no second one while this is set */
 	bool main_execed;
 	int32_t control_pid;
 	uint64_t control_seq;
@@ -111,8 +112,9 @@ struct svc_memory {
 	bool fresh_start;      /* a person asked: counters were cleared */
 
 	/* What the service said of itself. */
-	bool ready;    /* READY=1 or the Ready*= lines, of this start */
-	bool stopping; /* STOPPING=1 */
+	bool ready;      /* READY=1 or the Ready*= lines, of this start */
+	bool stopping;   /* STOPPING=1 */
+	bool stop_after; /* a stop waits for the end of ExecReload= */
 	bool reloading;
 	int32_t notify_errno;
 	uint64_t watchdog_us; /* WATCHDOG_USEC=, UINT64_MAX: as in the file */

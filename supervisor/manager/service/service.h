@@ -81,25 +81,25 @@ enum svc_done_result {
 	SVC_DONE_CANCELED, /* the opposite was asked for meanwhile */
 };
 
-/* What svc_ops.emit is told of; m is the whole memory each time. */
+/* What svc_ops.emit is told of. */
 enum svc_emit {
-	SVC_EMIT_STATE, /* the state changed (old, m->state); the only place it is told */
-	SVC_EMIT_MEMORY,   /* the memory changed within a state */
-	SVC_EMIT_EXEC,     /* a process was started: kind, pid, cmd */
-	SVC_EMIT_EXIT,     /* a process ended: kind, pid, exit, duration_us */
-	SVC_EMIT_RESTART,  /* a restart was decided: delay_us */
-	SVC_EMIT_READY,    /* start is complete: duration_us since it began */
-	SVC_EMIT_NOTIFY,   /* a status text came: text */
-	SVC_EMIT_HEALTH,   /* health became good (ok) or bad: text is the evidence */
-	SVC_EMIT_REFUSED,  /* something a service or its files asked for was refused: text
-			    */
+	SVC_EMIT_STATE,   /* the state changed (old, state): told here and nowhere else */
+	SVC_EMIT_MEMORY,  /* the memory changed within a state */
+	SVC_EMIT_EXEC,    /* a process was started: kind, pid, cmd */
+	SVC_EMIT_EXIT,    /* a process ended: kind, pid, exit, duration_us */
+	SVC_EMIT_RESTART, /* a restart was decided: delay_us */
+	SVC_EMIT_READY,   /* start is complete: duration_us since it began */
+	SVC_EMIT_NOTIFY,  /* a status text came: text */
+	SVC_EMIT_HEALTH,  /* health became good (ok) or bad: text is the evidence */
+	SVC_EMIT_REFUSED, /* something a service or its files asked for was refused: text
+			   */
 	SVC_EMIT_LEFTOVER, /* processes outlived FinalKillSignal=: text lists them */
 	SVC_EMIT_BUG,      /* an undecided cell or a broken invariant: text */
 };
 
 struct svc_note {
 	enum svc_emit what;
-	enum svc_state old;
+	enum svc_state old, state;
 	enum proc_kind kind;
 	int32_t pid;
 	const struct exec_cmd *cmd; /* EXEC of a command; NULL else */
@@ -198,6 +198,8 @@ struct svc_ops {
 	/* Remove RuntimeDirectory= and PIDFile= after the stop. */
 	void (*cleanup)(void *arg, const struct unit_conf *conf, bool restarts);
 
+	/* m is the memory to keep, NULL when this note does not change it (a state that
+	 * was passed within one decision). */
 	void (*emit)(void *arg, const struct svc_note *note, const struct svc_memory *m);
 	/* A request of svc_want_* is answered. */
 	void (*done)(

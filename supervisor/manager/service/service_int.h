@@ -83,8 +83,7 @@ struct deed {
 /* A note that waits for the commit. */
 struct svc_waiting_note {
 	struct svc_note note;
-	enum svc_state state; /* of a state note: the new one */
-	char *text;           /* owned */
+	char *text; /* owned */
 };
 
 /* A process beside main and control: ReadyExec=, HealthExec=. */
@@ -131,9 +130,10 @@ struct service {
 	struct svc_start start; /* of the request that is being handled; strings owned */
 	enum svc_down down;
 
-	bool busy;  /* in svc_dispatch */
-	bool empty; /* init said so, and nothing was spawned since */
-	bool watching;
+	bool busy;           /* in svc_dispatch */
+	bool empty;          /* init said so, and nothing was spawned since */
+	bool watching;       /* an EMPTY is asked for */
+	bool watch_stale;    /* something was spawned since */
 	bool stop_signalled; /* the group got the stop signal of this stop already */
 	unsigned refused;    /* kinds of refusals told in this invocation */
 	int32_t starter_pid;
@@ -185,8 +185,10 @@ void svc_set_state(struct service *s, enum svc_state st);
 void svc_dispatch(struct service *s, const struct svc_event_in *in);
 /* The same without data. */
 void svc_raise(struct service *s, enum svc_event ev);
-/* Emit and do what is queued, outside of an event. */
+/* Emit and do what is decided. */
 void svc_commit(struct service *s);
+/* The same outside of an event, and then the events that this raised. */
+void svc_settle(struct service *s);
 /* What the configuration of this run says. */
 const struct service_conf *svc_sc(const struct service *s);
 void svc_set_why(struct service *s, const char *fmt, ...)
@@ -239,16 +241,21 @@ void svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart);
 void svc_enter_signal(struct service *s, enum svc_state st, enum svc_result f);
 /* Only the signals of the stop state it is in (adoption). */
 void svc_send_stop_signals(struct service *s);
-void svc_result_add(struct service *s, enum svc_result r);
 /* Main is another process from now on. */
 void svc_take_main(struct service *s, int32_t pid, uint64_t ticks, const char *from);
 /* In start: go on when everything that start waits for is there. */
 void svc_check_ready(struct service *s);
-/* Main ended: what the memory says of it; queued as an event by the caller. */
-void svc_note_exit(struct service *s, const struct msg_exit *x, const char *what);
+/* A process ended: tell it, and what it means for the result when it was main. */
+void svc_note_exit(struct service *s, const struct svc_event_in *in, bool is_main);
+/* The first failure names the result and the reason. */
+void svc_fail(struct service *s, enum svc_result r, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void svc_begin_start(struct service *s, bool automatic);
-uint64_t svc_state_timeout_us(const struct service *s, enum svc_state st);
+/* Begins the time limit of the state. */
+void svc_phase_timer(struct service *s, uint64_t timeout_us);
+/* In a state that ends with EMPTY. */
 bool svc_waits_for_empty(const struct service *s);
+void svc_enter_auto_restart(struct service *s);
 
 /* ---- restart.c ---- */
 /* Shall it be started again after this end; *reason is static text. */
@@ -266,6 +273,7 @@ void svc_ready_end(struct service *s);
 void svc_health_begin(struct service *s);
 void svc_health_end(struct service *s);
 void svc_on_ready_timer(struct service *s);
+void svc_ready_try(struct service *s);
 void svc_on_health_timer(struct service *s);
 void svc_on_aux_timer(struct service *s, enum probe_use use);
 void svc_on_aux_exit(struct service *s, enum probe_use use, const struct msg_exit *x);

@@ -1,0 +1,503 @@
+#include "manager/service/notify.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/utf8.h"
+#include "manager/service/service_int.h"
+
+/* ---- reading
+ * ------------------------------------------------------------------------------ */
+
+int
+notify_recv(int fd, struct notify_packet *p)
+{
+	/* Both kinds of control data in any order, at their largest. */
+	union {
+		char buf[CMSG_SPACE(sizeof(struct ucred)) +
+			 CMSG_SPACE(NOTIFY_FDS_MAX * sizeof(int))];
+		struct cmsghdr align;
+	} ctl;
+	struct iovec iov = { .iov_base = p->text, .iov_len = NOTIFY_BYTES_MAX };
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ctl.buf,
+		.msg_controllen = sizeof(ctl.buf) };
+	struct svc_notify *nt = &p->nt;
+	struct cmsghdr *c;
+	struct ucred cred;
+	ssize_t n;
+
+	memset(nt, 0, sizeof(*nt));
+	memset(&ctl, 0, sizeof(ctl));
+	nt->uid = (uid_t)-1;
+	nt->gid = (gid_t)-1;
+	do
+		n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
+	for (c = CMSG_FIRSTHDR(&mh); c != NULL; c = CMSG_NXTHDR(&mh, c)) {
+		if (c->cmsg_level != SOL_SOCKET)
+			continue;
+		if (c->cmsg_type == SCM_CREDENTIALS &&
+		    c->cmsg_len == CMSG_LEN(sizeof(cred))) {
+			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
+			nt->pid = cred.pid;
+			nt->uid = cred.uid;
+			nt->gid = cred.gid;
+		} else if (c->cmsg_type == SCM_RIGHTS) {
+			size_t bytes = c->cmsg_len - CMSG_LEN(0);
+
+			for (size_t i = 0; i + sizeof(int) <= bytes; i += sizeof(int)) {
+				int got;
+
+				memcpy(&got, CMSG_DATA(c) + i, sizeof(got));
+				if (nt->nfds < NOTIFY_FDS_MAX)
+					p->fds[nt->nfds++] = got;
+				else
+					close(got);
+			}
+		}
+	}
+	nt->truncated = (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+	p->text[n] = '\0';
+	nt->text = p->text;
+	nt->len = (size_t)n;
+	nt->fds = p->fds;
+	return 1;
+}
+
+/* ---- the fields
+ * ----------------------------------------------------------------------------- */
+
+static bool
+value_is(const char *v, size_t n, const char *text)
+{
+	return n == strlen(text) && memcmp(v, text, n) == 0;
+}
+
+static bool
+parse_u64(const char *v, size_t n, uint64_t *out)
+{
+	uint64_t r = 0;
+
+	if (n == 0 || n > 20)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		unsigned d = (unsigned)(v[i] - '0');
+
+		if (v[i] < '0' || v[i] > '9' || r > (UINT64_MAX - d) / 10)
+			return false;
+		r = r * 10 + d;
+	}
+	*out = r;
+	return true;
+}
+
+static void
+take_text(char *dst, size_t size, const char *v, size_t n)
+{
+	n = utf8_head(v, n, size - 1);
+	memset(dst, 0, size);
+	memcpy(dst, v, n);
+}
+
+static bool
+fdname_is_valid(const char *v, size_t n)
+{
+	if (n == 0 || n > 255)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (v[i] <= ' ' || v[i] > '~' || v[i] == ':')
+			return false;
+	return true;
+}
+
+static bool
+parse_access(const char *v, size_t n, enum notify_access *out)
+{
+	static const char *const names[] = { [NOTIFY_ACCESS_NONE] = "none",
+		[NOTIFY_ACCESS_MAIN] = "main",
+		[NOTIFY_ACCESS_EXEC] = "exec",
+		[NOTIFY_ACCESS_ALL] = "all" };
+
+	for (unsigned i = 0; i < 4; i++) {
+		if (value_is(v, n, names[i])) {
+			*out = (enum notify_access)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+parse_field(
+    const char *key, size_t klen, const char *v, size_t n, struct notify_fields *f)
+{
+	uint64_t u;
+
+#define KEY(text) (klen == sizeof(text) - 1 && memcmp(key, text, klen) == 0)
+	if (KEY("READY")) {
+		if (value_is(v, n, "1"))
+			f->ready = true;
+		else
+			f->bad++;
+	} else if (KEY("RELOADING")) {
+		if (value_is(v, n, "1"))
+			f->reloading = true;
+		else
+			f->bad++;
+	} else if (KEY("STOPPING")) {
+		if (value_is(v, n, "1"))
+			f->stopping = true;
+		else
+			f->bad++;
+	} else if (KEY("STATUS")) {
+		f->has_status = true;
+		take_text(f->status, sizeof(f->status), v, n);
+	} else if (KEY("ERRNO")) {
+		if (parse_u64(v, n, &u) && u <= 4095) {
+			f->has_errno = true;
+			f->err = (int32_t)u;
+		} else {
+			f->bad++;
+		}
+	} else if (KEY("MAINPID")) {
+		if (parse_u64(v, n, &u) && u >= 1 && u <= INT32_MAX) {
+			f->has_mainpid = true;
+			f->mainpid = (int32_t)u;
+		} else {
+			f->bad++;
+		}
+	} else if (KEY("WATCHDOG")) {
+		if (value_is(v, n, "1"))
+			f->watchdog = true;
+		else if (value_is(v, n, "trigger"))
+			f->watchdog_trigger = true;
+		else
+			f->bad++;
+	} else if (KEY("WATCHDOG_USEC")) {
+		if (parse_u64(v, n, &u) && u <= INT64_MAX) {
+			f->has_watchdog_us = true;
+			f->watchdog_us = u;
+		} else {
+			f->bad++;
+		}
+	} else if (KEY("EXTEND_TIMEOUT_USEC")) {
+		if (parse_u64(v, n, &u)) {
+			f->has_extend = true;
+			f->extend_us = u;
+		} else {
+			f->bad++;
+		}
+	} else if (KEY("MONOTONIC_USEC")) {
+		if (parse_u64(v, n, &u)) {
+			f->has_monotonic = true;
+			f->monotonic_us = u;
+		} else {
+			f->bad++;
+		}
+	} else if (KEY("NOTIFYACCESS")) {
+		if (parse_access(v, n, &f->access))
+			f->has_access = true;
+		else
+			f->bad++;
+	} else if (KEY("FDSTORE")) {
+		if (value_is(v, n, "1"))
+			f->fdstore = true;
+		else
+			f->bad++;
+	} else if (KEY("FDSTOREREMOVE")) {
+		if (value_is(v, n, "1"))
+			f->fdstore_remove = true;
+		else
+			f->bad++;
+	} else if (KEY("FDNAME")) {
+		if (fdname_is_valid(v, n)) {
+			f->has_fdname = true;
+			take_text(f->fdname, sizeof(f->fdname), v, n);
+		} else {
+			f->bad++;
+		}
+	} else if (KEY("FDPOLL")) {
+		if (value_is(v, n, "0"))
+			f->fdpoll = false;
+		else if (!value_is(v, n, "1"))
+			f->bad++;
+	} else if (KEY("BARRIER")) {
+		if (value_is(v, n, "1"))
+			f->barrier = true;
+		else
+			f->bad++;
+	} else if (KEY("RESTART_RESET")) {
+		if (value_is(v, n, "1"))
+			f->restart_reset = true;
+		else
+			f->bad++;
+	} else {
+		f->unknown++;
+	}
+#undef KEY
+}
+
+void
+notify_parse(const char *text, size_t len, struct notify_fields *f)
+{
+	const char *end = text + len, *line = text;
+
+	memset(f, 0, sizeof(*f));
+	f->fdpoll = true;
+	if (len > 0 && memchr(text, '=', len) == NULL &&
+	    memchr(text, '\n', len) != NULL) {
+		f->newline_ready = true;
+		return;
+	}
+	while (line < end) {
+		const char *nl = memchr(line, '\n', (size_t)(end - line));
+		const char *stop = nl != NULL ? nl : end;
+		const char *eq = memchr(line, '=', (size_t)(stop - line));
+
+		if (eq != NULL)
+			parse_field(line, (size_t)(eq - line), eq + 1,
+			    (size_t)(stop - eq - 1), f);
+		else if (stop > line)
+			f->unknown++;
+		line = nl != NULL ? nl + 1 : end;
+	}
+}
+
+/* ---- what they do
+ * ------------------------------------------------------------------------------ */
+
+uint64_t
+svc_watchdog_period_us(const struct service *s)
+{
+	return s->m.watchdog_us != UINT64_MAX ? s->m.watchdog_us : svc_sc(s)->watchdog_us;
+}
+
+void
+svc_watchdog_arm(struct service *s)
+{
+	uint64_t period = svc_watchdog_period_us(s);
+
+	switch (s->m.state) {
+	case SVC_START: /* about to leave it */
+	case SVC_START_POST:
+	case SVC_RUNNING:
+	case SVC_RELOAD:
+	case SVC_RELOAD_NOTIFY:
+		break;
+	default:
+		return;
+	}
+	svc_timer(s, SVC_TIMER_WATCHDOG,
+	    period == 0 || period == UNIT_INFINITY
+		? UINT64_MAX
+		: clock_add_us(clock_mono_us(), period));
+}
+
+static bool
+may_notify(struct service *s, const struct svc_notify *nt)
+{
+	enum notify_access a = s->m.access != 0 ? (enum notify_access)(s->m.access - 1)
+						: svc_sc(s)->notify_access;
+	uint64_t ticks;
+	bool is_main = nt->pid > 0 && nt->pid == s->m.main_pid;
+	bool is_control = nt->pid > 0 && nt->pid == s->m.control_pid;
+
+	switch (a) {
+	case NOTIFY_ACCESS_NONE:
+		return false;
+	case NOTIFY_ACCESS_ALL:
+		return true;
+	case NOTIFY_ACCESS_EXEC:
+		if (is_control)
+			return true;
+		/* FALLTHROUGH */
+	case NOTIFY_ACCESS_MAIN:
+		if (is_main)
+			return true;
+		/* It may be quicker than init's word of its pid. */
+		return nt->pid > 0 &&
+		       ((s->m.main_running && s->m.main_pid == 0) ||
+			   (a == NOTIFY_ACCESS_EXEC && s->m.control_running &&
+			       s->m.control_pid == 0)) &&
+		       s->ops->pid_check(s->arg, s->m.slot, nt->pid, &ticks) ==
+			   SVC_PID_OURS;
+	}
+	return false;
+}
+
+static void
+change_main(struct service *s, const struct svc_notify *nt, int32_t pid)
+{
+	uint64_t ticks = 0;
+
+	if (pid == s->m.main_pid || s->m.slot == SLOT_NONE)
+		return;
+	if (pid == s->m.control_pid) {
+		svc_note_refused(s, 2, "MAINPID=%" PRId32 " is the control process", pid);
+		return;
+	}
+	switch (s->m.state) {
+	case SVC_START:
+	case SVC_START_POST:
+	case SVC_RUNNING:
+	case SVC_RELOAD:
+	case SVC_RELOAD_NOTIFY:
+		break;
+	default:
+		return;
+	}
+	switch (s->ops->pid_check(s->arg, s->m.slot, pid, &ticks)) {
+	case SVC_PID_OURS:
+		break;
+	case SVC_PID_FOREIGN:
+		if (nt->uid == 0)
+			break;
+		svc_note_refused(s, 3, "MAINPID=%" PRId32 " is not of this unit", pid);
+		return;
+	case SVC_PID_SUPD:
+		svc_note_refused(s, 4, "MAINPID=%" PRId32 " is supd or init", pid);
+		return;
+	case SVC_PID_GONE:
+		svc_note_refused(s, 5, "MAINPID=%" PRId32 " does not exist", pid);
+		return;
+	}
+	svc_take_main(s, pid, ticks, "MAINPID=");
+}
+
+static void
+extend(struct service *s, uint64_t us)
+{
+	struct svc_memory *m = &s->m;
+	uint64_t to = clock_add_us(clock_mono_us(), us), limit;
+
+	/* Not earlier than the file has it, and never later than asked for. */
+	if (m->state == SVC_RUNNING) {
+		if (m->deadline_us[SVC_TIMER_RUNTIME] != UINT64_MAX) {
+			limit = m->runtime_us > to ? m->runtime_us : to;
+			svc_timer(s, SVC_TIMER_RUNTIME, limit);
+		}
+		return;
+	}
+	if (m->deadline_us[SVC_TIMER_PHASE] == UINT64_MAX ||
+	    m->state == SVC_AUTO_RESTART || m->state == SVC_LIMIT_WAIT)
+		return;
+	limit = m->hard_us > to ? m->hard_us : to;
+	svc_timer(s, SVC_TIMER_PHASE, limit);
+}
+
+/* Descriptors used are set to -1. */
+static void
+store_fds(struct service *s, const struct notify_fields *f, const struct svc_notify *nt)
+{
+	const char *name = f->has_fdname ? f->fdname : "stored";
+	size_t room = svc_sc(s)->fd_store_max;
+
+	room = room > s->nstored ? room - s->nstored : 0;
+	for (size_t i = 0; i < nt->nfds; i++) {
+		if (nt->fds[i] < 0)
+			continue;
+		if (room == 0) {
+			svc_note_refused(s, 6,
+			    "a descriptor was not kept: FileDescriptorStoreMax= is "
+			    "reached");
+			return;
+		}
+		s->ops->fd_store(s->arg, name, nt->fds[i], f->fdpoll);
+		nt->fds[i] = -1;
+		room--;
+	}
+}
+
+static void
+apply(struct service *s, const struct notify_fields *f, const struct svc_notify *nt)
+{
+	struct svc_memory *m = &s->m;
+
+	if (f->has_mainpid)
+		change_main(s, nt, f->mainpid);
+	if (f->has_access)
+		m->access = (uint32_t)f->access + 1;
+	if (f->has_status && strcmp(f->status, m->status) != 0) {
+		memcpy(m->status, f->status, sizeof(m->status));
+		svc_note(s, &(struct svc_note){ .what = SVC_EMIT_NOTIFY }, m->status);
+	}
+	if (f->has_errno)
+		m->notify_errno = f->err;
+	if (f->has_watchdog_us) {
+		m->watchdog_us = f->watchdog_us;
+		if (m->state != SVC_START)
+			svc_watchdog_arm(s);
+	}
+	if (f->watchdog && m->state != SVC_START)
+		svc_watchdog_arm(s);
+	if (f->watchdog_trigger)
+		svc_raise(s, SVC_EV_WATCHDOG);
+	if (f->has_extend)
+		extend(s, f->extend_us);
+	if (f->restart_reset)
+		m->restarts = m->backoff = 0;
+	if (f->fdstore_remove) {
+		if (f->has_fdname)
+			s->ops->fd_drop(s->arg, f->fdname);
+	} else if (f->fdstore) {
+		store_fds(s, f, nt);
+	}
+	/* READY=1 together with RELOADING=1 ends what it begins. */
+	if (f->reloading) {
+		m->reloading = true;
+		svc_raise(s, SVC_EV_RELOADING);
+	}
+	if (f->ready && svc_sc(s)->type == SERVICE_NOTIFY) {
+		m->reloading = false;
+		if (m->state == SVC_START)
+			m->ready = true;
+		svc_raise(s, SVC_EV_READY);
+	}
+	if (f->stopping) {
+		m->stopping = true;
+		svc_raise(s, SVC_EV_STOPPING);
+	}
+}
+
+void
+svc_on_notify_take_fds(struct service *s, uint32_t slot, const struct svc_notify *nt)
+{
+	struct notify_fields f;
+
+	if (s->restoring || slot != s->m.slot || nt->truncated) {
+		/* Late, or more than there may be: dropped whole. */
+	} else {
+		notify_parse(nt->text, nt->len, &f);
+		if (f.newline_ready) {
+			/* Who holds NotifyFD= may say it. */
+			if (svc_sc(s)->notify_fd >= 0 && s->m.state == SVC_START) {
+				s->m.ready = true;
+				svc_raise(s, SVC_EV_READY);
+			}
+		} else if (f.barrier) {
+			/* All before it was handled: closing the descriptor says so. */
+		} else if (may_notify(s, nt)) {
+			apply(s, &f, nt);
+		} else if (nt->len > 0) {
+			svc_note_refused(s, 7,
+			    "a message of process %" PRId32
+			    " was not heard (NotifyAccess=)",
+			    (int32_t)nt->pid);
+		}
+	}
+	for (size_t i = 0; i < nt->nfds; i++)
+		if (nt->fds[i] >= 0)
+			close(nt->fds[i]);
+	svc_settle(s);
+}
