@@ -599,6 +599,17 @@ set_units(struct parse *p, const struct directive *d, void *field, const char *v
 	return each_word(p, d, QUOTE_RETAIN, value, field, add_unit);
 }
 
+/* Backslashes in names stay: they are not quoted. */
+void
+show_units(const struct directive *d, const void *field, struct buf *b)
+{
+	const struct strv *list = field;
+
+	(void)d;
+	for (size_t i = 0; i < list->n; i++)
+		buf_addf(b, "%s%s", i > 0 ? " " : "", list->v[i]);
+}
+
 /* ---- conditions ---- */
 
 static void

@@ -190,28 +190,36 @@ quote_unescape(const char *text, struct buf *out, const char **why)
 void
 quote_append(struct buf *b, const char *word)
 {
+	const char *end = word + strlen(word);
 	/* A lone `;' would separate commands. */
 	bool plain = *word != '\0' && strpbrk(word, " \t\n\r\"'\\") == NULL &&
 		     strcmp(word, ";") != 0;
 
 	for (const char *p = word; plain && *p != '\0'; p++)
 		plain = (unsigned char)*p >= 0x20 && *p != 0x7f;
+	plain = plain && utf8_is_valid(word, strlen(word));
 	if (plain) {
 		buf_adds(b, word);
 		return;
 	}
 	buf_addc(b, '"');
-	for (const char *p = word; *p != '\0'; p++) {
-		if (*p == '"' || *p == '\\')
+	for (const char *p = word; p < end; p++) {
+		size_t n = utf8_seq(p, (size_t)(end - p));
+
+		if (n > 1) {
+			buf_append(b, p, n);
+			p += n - 1;
+		} else if (*p == '"' || *p == '\\') {
 			buf_addf(b, "\\%c", *p);
-		else if (*p == '\n')
+		} else if (*p == '\n') {
 			buf_adds(b, "\\n");
-		else if (*p == '\t')
+		} else if (*p == '\t') {
 			buf_adds(b, "\\t");
-		else if ((unsigned char)*p < 0x20 || *p == 0x7f)
+		} else if ((unsigned char)*p < 0x20 || *p == 0x7f || n == 0) {
 			buf_addf(b, "\\x%02x", (unsigned char)*p);
-		else
+		} else {
 			buf_addc(b, *p);
+		}
 	}
 	buf_addc(b, '"');
 }
