@@ -31,8 +31,10 @@ CFLAGS   += -std=c17 $(WARN) $(HARDEN) $(OPT_$(VARIANT))
 LDFLAGS  += $(if $(filter static,$(VARIANT)),-static-pie,-pie) -Wl,-z,relro,-z,now $(filter -fsanitize% --coverage,$(OPT_$(VARIANT)))
 LIBS     := -lev -lyajl -lbsd -lz -lm
 
-LAYERS   := lib proto init logger unit journal manager
-SRC      := $(foreach l,$(LAYERS),$(shell find supervisor/$(l) -name '*.c' 2>/dev/null))
+LAYERS   := lib proto init logger unit journal manager boot
+# Written, and linked as soon as the services, jobs and methods below them are.
+PENDING  := $(filter-out %/settings.c %/paths.c,$(wildcard supervisor/manager/*.c))
+SRC      := $(filter-out $(PENDING),$(foreach l,$(LAYERS),$(shell find supervisor/$(l) -name '*.c' 2>/dev/null)))
 OBJ      := $(SRC:%.c=$(O)/%.o)
 SUPCTL_SRC := $(wildcard tools/supctl/*.c)
 SUPCTL_OBJ := $(SUPCTL_SRC:%.c=$(O)/%.o)

@@ -1,8 +1,41 @@
 /*
- * supd: main.  Reads the options, picks the role, calls its main, nothing else.
+ * supd: main.  Reads the role from its own name, calls its main, nothing else.
  */
-int
-main(void)
+#include <string.h>
+
+#include "boot/boot.h"
+#include "init/init.h"
+#include "logger/logger.h"
+#include "manager/manager.h"
+
+/* Not there while PENDING in the makefile names it. */
+#pragma weak manager_main
+
+/* True for "supd: ROLE" and "supd: ROLE INSTANCE". */
+static int
+is_role(const char *title, const char *role)
 {
-	return 0;
+	static const char prefix[] = "supd: ";
+	size_t n = strlen(role);
+
+	if (strncmp(title, prefix, sizeof(prefix) - 1) != 0)
+		return 0;
+	title += sizeof(prefix) - 1;
+	return strncmp(title, role, n) == 0 && (title[n] == '\0' || title[n] == ' ');
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *title = argc > 0 ? argv[0] : "";
+
+	if (is_role(title, "init"))
+		return init_main();
+	if (is_role(title, "check"))
+		return init_check();
+	if (is_role(title, "manager"))
+		return manager_main == NULL ? 1 : manager_main();
+	if (is_role(title, "logger"))
+		return logger_main();
+	return boot_main(argc, argv);
 }

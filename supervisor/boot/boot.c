@@ -28,6 +28,7 @@
 #include "lib/fdio.h"
 #include "lib/log.h"
 #include "lib/strv.h"
+#include "lib/version.h"
 #include "lib/xalloc.h"
 #include "manager/paths.h"
 #include "manager/settings.h"

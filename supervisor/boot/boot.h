@@ -14,8 +14,6 @@ enum {
 	BOOT_EXIT_RUNNING = 100, /* another supd runs on this instance */
 };
 
-#define SUPD_VERSION "0.1.0"
-
 /* The environment variable in which init finds the number of the table's descriptor. */
 #define SUPD_TABLE_FD_ENV "SUPD_TABLE_FD"
 

@@ -139,10 +139,11 @@ bind_notify(int run_fd, const char *run_path, const struct table_slot *s, uint32
 		close(fd);
 		return -1;
 	}
-	(void)fchmodat(run_fd, path, 0600, 0);
-	if (s->uid >= 0 && (uid_t)s->uid != geteuid())
-		(void)fchownat(
-		    run_fd, path, (uid_t)s->uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW);
+	if (fchmodat(run_fd, path, 0600, 0) == -1 ||
+	    (s->uid >= 0 && (uid_t)s->uid != geteuid() &&
+		fchownat(run_fd, path, (uid_t)s->uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) ==
+		    -1))
+		log_warn("%s: the rights of its notify socket", s->unit);
 	return fd;
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "lib/map.h"
+#include "lib/strv.h"
 #include "proto/table.h"
 
 struct control;
@@ -25,8 +26,11 @@ struct loop_timer;
 struct metrics;
 struct ring;
 struct shutdown;
+struct slots;
+struct status;
 struct store;
 struct supd_conf;
+struct svc_world;
 struct unit_paths;
 struct watch;
 
@@ -47,7 +51,7 @@ struct manager {
 	enum manager_phase phase;
 
 	/* From the table and the HELLO. */
-	const struct table *table; /* mapped read-only */
+	struct table *table; /* mapped read-only */
 	struct ring *ring;
 	uint64_t ring_bytes;
 	const char *root_path; /* the instance folder */
@@ -64,8 +68,11 @@ struct manager {
 
 	struct supd_conf *conf; /* never NULL */
 	struct unit_paths *paths;
-	struct map units;         /* name or alias -> struct unit */
-	struct unit **slot_units; /* slot -> unit, NULL: free for us */
+	struct map units;            /* name or alias -> struct unit */
+	struct strv transient_ended; /* oldest first */
+	struct slots *slots;         /* adopt.c */
+	struct svc_world *world;
+	struct loop_timer *jobs_timer;
 	struct jobs *jobs;
 	struct emitter *events;
 	struct metrics *metrics;
@@ -74,9 +81,12 @@ struct manager {
 	struct control *control;
 	struct link *link;
 	struct watch *watch;
+	struct status *status;
 	struct shutdown *shutdown; /* NULL: not ending */
 	bool tty;                  /* stderr is a terminal: say what happens */
-	int exit_status;           /* of supd, when ExitUnit= ended; -1: not yet */
+	char *notify_path;         /* who started supd wants to hear of it; NULL */
+	void (*reexec_done)(void *arg, int err); /* NULL: none is asked for */
+	void *reexec_arg;
 };
 
 /* The role's main.  Returns only when there is nothing to serve any more. */
@@ -96,7 +106,26 @@ void manager_end(struct manager *m, const struct manager_end *why);
 /* Ask init for new processes of all roles from the binary on the disk.  done is called
  * with an errno when it did not work; on success this manager is gone. */
 typedef void manager_reexec_fn(void *arg, int err);
-void manager_reexec(struct manager *m, manager_reexec_fn *done, void *arg);
+void manager_reexec(
+    struct manager *m, const char *who, manager_reexec_fn *done, void *arg);
+/* arg is gone: its done is not called. */
+void manager_reexec_cancel(struct manager *m, void *arg);
+/* supd.conf into m->conf; what is wrong in it is logged. */
+void manager_read_conf(struct manager *m);
+/* Read supd.conf and all unit files again. */
+void manager_reload(struct manager *m, const char *who);
+
+/* ---- what link.c hands on ---- */
+void manager_on_hello(struct manager *m, const struct msg_hello *hello);
+void manager_on_replay_end(struct manager *m);
+void manager_on_orphan(struct manager *m);
+void manager_on_signal(struct manager *m, const struct msg_got_signal *sig);
+void manager_on_reexec_failed(struct manager *m, int err);
+void manager_on_role(struct manager *m, const struct msg_role *role);
+/* A logger is there (a new one, usually). */
+void manager_on_logger(struct manager *m);
+void manager_on_event_ack(struct manager *m, const struct msg_event_ack *ack);
+void manager_on_snapshot_done(struct manager *m, const struct msg_snapshot_done *done);
 
 /* A text for people on supd's terminal: "started deacon"; nothing when it is not one. */
 enum manager_mark { MARK_START, MARK_STOP, MARK_FAIL, MARK_NOTE };

@@ -16,10 +16,14 @@
 
 #include "unit/diag.h"
 
+struct job_unit;
+struct jw;
+struct loop_timer;
 struct manager;
 struct service;
 struct strv;
 struct unit_conf;
+struct unit_ops;
 
 /* What a person asked for last: survives crash, re-exec, upgrade and reboot. */
 enum wish {
@@ -51,9 +55,18 @@ struct unit {
 	struct unit_conf *conf; /* of the newest load; never NULL */
 	struct diags diags;     /* of that load */
 	struct service *svc;    /* NULL: not a service, or nothing to run */
-	bool changed;           /* a file differs from conf */
-	bool transient;         /* made by `supctl run' */
-	bool adopted;           /* was running when this manager came */
+	struct unit_conf
+	    *svc_conf; /* the newest that svc was given; conf may be a bad one */
+	struct unit_conf **held; /* older ones that svc still reads */
+	size_t n_held;
+	struct unit_ops *ops;      /* what ops.c keeps for svc */
+	struct job_unit *job_unit; /* never NULL */
+	bool changed;              /* a file differs from conf */
+	bool transient;            /* made by `supctl run' */
+	bool adopted;              /* was running when this manager came */
+	bool restored;             /* its memory was given to svc */
+	int told_result;           /* enum svc_result of the newest event about it */
+	struct loop_timer *share;  /* of a bounded end; NULL: none */
 	enum wish wish;
 	struct wish_who wish_who;
 	bool flag[WISH_NFLAGS];
@@ -79,6 +92,20 @@ struct unit *unit_make_transient(
 /* Forget a unit that nobody needs: no file, no process, no wish.  True when it is gone.
  */
 bool unit_forget(struct unit *u);
+
+/* The newest configuration's messages as the member "diagnostics"; w may be NULL. */
+void unit_diags_write(const struct unit *u, struct jw *w);
+/* There are processes, or it is on its way up or down, or waits for a restart. */
+bool unit_is_running(const struct unit *u);
+/* A unit whose file is gone or unusable has processes: a service with what every unit has
+ * by default, so that they can be stopped. */
+void unit_make_stoppable(struct unit *u);
+/* svc does not read that one any more. */
+void unit_release_conf(struct unit *u, const struct unit_conf *conf);
+/* What control has rendered is not true any more. */
+void unit_render_drop(struct unit *u);
+/* A transient unit has ended: it can be looked at until many others have. */
+void unit_transient_ended(struct unit *u);
 
 /* Load all of the folders.  Returns how many units are known. */
 size_t units_load_all(struct manager *m);

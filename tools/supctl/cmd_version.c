@@ -4,7 +4,7 @@
 #include "commands.h"
 #include "ctl.h"
 
-#include "boot/boot.h"
+#include "lib/version.h"
 #include "lib/json.h"
 
 static int

@@ -684,6 +684,16 @@ store_on_done(struct store *st, uint64_t id, int err)
 	event_end(st->ev);
 }
 
+void
+store_on_logger(struct store *st)
+{
+	if (!st->writing)
+		return;
+	st->writing = false;
+	if (st->enabled)
+		loop_timer_in(st->timer, gather_us);
+}
+
 bool
 store_is_writing(const struct store *st)
 {

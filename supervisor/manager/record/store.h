@@ -102,6 +102,8 @@ void store_enable(struct store *st);
 int store_snapshot_now(struct store *st);
 /* SNAPSHOT_DONE for the kind STATE; err 0: written. */
 void store_on_done(struct store *st, uint64_t id, int err);
+/* Another logger is there: what was sent to the last one is not answered any more. */
+void store_on_logger(struct store *st);
 /* True while a snapshot that was sent is not answered. */
 bool store_is_writing(const struct store *st);
 

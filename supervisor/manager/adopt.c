@@ -1,0 +1,390 @@
+#include "manager/adopt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/fdio.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/xalloc.h"
+#include "manager/link.h"
+#include "manager/manager.h"
+#include "manager/ops.h"
+#include "manager/record/event.h"
+#include "manager/record/store.h"
+#include "manager/scan.h"
+#include "manager/service/memory.h"
+#include "manager/service/notify.h"
+#include "manager/service/service.h"
+#include "manager/tell.h"
+#include "manager/units.h"
+
+enum { NOTIFY_TURN = 64 }; /* datagrams of one service before others have their turn */
+
+struct slot {
+	struct manager *m;
+	struct unit *unit; /* NULL: free, or being closed */
+	struct loop_io *notify_io;
+	int notify_fd;
+	int cgroup_fd;
+	uint32_t number;
+	bool used; /* from slot_take until SLOT_DONE */
+};
+
+struct slots {
+	struct slot **v; /* made on first use; there are many numbers and few services */
+	uint32_t n;
+	uint32_t lowest; /* none below is free */
+	size_t used;
+	struct notify_packet packet;
+};
+
+/* ---- slots --------------------------------------------------------------------------
+ */
+
+static struct slot *
+slot_of(struct manager *m, uint32_t number)
+{
+	struct slots *ss = m->slots;
+	struct slot *s;
+
+	if (ss == NULL) {
+		ss = m->slots = xcalloc(1, sizeof(*ss));
+		ss->n = m->nslots;
+		ss->v = xcalloc(ss->n, sizeof(ss->v[0]));
+	}
+	if (number >= ss->n)
+		return NULL;
+	if (ss->v[number] != NULL)
+		return ss->v[number];
+	s = xcalloc(1, sizeof(*s));
+	s->m = m;
+	s->number = number;
+	s->notify_fd = s->cgroup_fd = -1;
+	ss->v[number] = s;
+	return s;
+}
+
+static void
+slot_clear(struct slot *s)
+{
+	if (s->notify_io != NULL)
+		loop_io_free(s->notify_io);
+	s->notify_io = NULL;
+	fd_close(&s->notify_fd);
+	fd_close(&s->cgroup_fd);
+	s->unit = NULL;
+}
+
+static void
+slot_use(struct slot *s, struct unit *u)
+{
+	if (!s->used)
+		s->m->slots->used++;
+	s->used = true;
+	s->unit = u;
+}
+
+static void
+slot_release(struct slot *s)
+{
+	struct slots *ss = s->m->slots;
+
+	slot_clear(s);
+	if (!s->used)
+		return;
+	s->used = false;
+	ss->used--;
+	if (s->number < ss->lowest)
+		ss->lowest = s->number;
+}
+
+uint32_t
+adopt_take_slot(struct manager *m, struct unit *u)
+{
+	/* The lowest free one: what was used once is in memory already. */
+	for (uint32_t i = m->slots == NULL ? 0 : m->slots->lowest; i < m->nslots; i++) {
+		struct slot *s = slot_of(m, i);
+
+		if (s->used || table_slot(m->table, i)->state != SLOT_FREE)
+			continue;
+		slot_use(s, u);
+		m->slots->lowest = i + 1;
+		return i;
+	}
+	return SLOT_NONE;
+}
+
+void
+adopt_close_slot(struct manager *m, uint32_t slot)
+{
+	struct slot *s = slot_of(m, slot);
+
+	if (s == NULL)
+		return;
+	slot_clear(s);
+	link_slot_close(m->link, slot);
+}
+
+struct unit *
+adopt_slot_unit(struct manager *m, uint32_t slot)
+{
+	struct slot *s = slot_of(m, slot);
+
+	return s == NULL ? NULL : s->unit;
+}
+
+int
+adopt_slot_cgroup(struct manager *m, uint32_t slot)
+{
+	struct slot *s = slot_of(m, slot);
+
+	return s == NULL ? -1 : s->cgroup_fd;
+}
+
+size_t
+adopt_slots_used(const struct manager *m)
+{
+	return m->slots == NULL ? 0 : m->slots->used;
+}
+
+/* ---- what init says -----------------------------------------------------------------
+ */
+
+/* A unit that was running when this manager came: its memory first, then what is. */
+static void
+restore_unit(struct unit *u)
+{
+	struct svc_memory mem;
+	struct json_err err;
+	bool same_boot = false;
+	struct jv *v;
+
+	if (u->restored || u->svc == NULL)
+		return;
+	u->restored = true;
+	svc_restore_begin(u->svc);
+	v = store_memory(u->manager->store, u->name, &same_boot);
+	if (v == NULL)
+		return;
+	svc_memory_init(&mem);
+	if (svc_memory_read(v, &mem, &err) == 0)
+		svc_restore(u->svc, &mem, same_boot);
+	else
+		log_warnx(
+		    "%s: what was remembered of it is damaged: %s", u->name, err.text);
+	jv_free(v);
+}
+
+static void
+replay_slot(struct manager *m, struct slot *s, const struct msg_slot *msg)
+{
+	struct unit *u;
+
+	slot_use(s, NULL);
+	if (msg->closing)
+		return;
+	u = unit_get(m, msg->unit);
+	if (u == NULL) {
+		log_warnx(
+		    "slot %u of `%s' is of no unit that can be", msg->slot, msg->unit);
+		link_slot_close(m->link, msg->slot);
+		return;
+	}
+	if (u->svc == NULL)
+		unit_make_stoppable(u);
+	s->unit = u;
+	u->adopted = true;
+	restore_unit(u);
+	svc_on_slot(u->svc, msg);
+}
+
+void
+adopt_on_slot(struct manager *m, const struct msg_slot *msg)
+{
+	struct slot *s = slot_of(m, msg->slot);
+
+	if (s == NULL) {
+		log_warnx("init speaks of slot %u of %u", msg->slot, m->nslots);
+		return;
+	}
+	if (m->phase == MANAGER_RESTORING && !s->used) {
+		replay_slot(m, s, msg);
+		return;
+	}
+	if (s->unit != NULL && s->unit->svc != NULL)
+		svc_on_slot(s->unit->svc, msg);
+	if (msg->err != 0)
+		slot_release(s);
+}
+
+static void
+on_notify(struct loop_io *io, int events, void *arg)
+{
+	struct slot *s = arg;
+	struct slots *ss = s->m->slots;
+
+	(void)events;
+	for (int i = 0; i < NOTIFY_TURN; i++) {
+		/* What it says may close the slot. */
+		if (s->notify_io != io || s->unit == NULL || s->unit->svc == NULL ||
+		    notify_recv(s->notify_fd, &ss->packet) != 1)
+			return;
+		svc_on_notify_take_fds(s->unit->svc, s->number, &ss->packet.nt);
+	}
+}
+
+void
+adopt_on_notify_take_fd(struct manager *m, uint32_t slot, int fd)
+{
+	struct slot *s = slot_of(m, slot);
+
+	if (s == NULL || s->unit == NULL) {
+		fd_close(&fd);
+		return;
+	}
+	if (s->notify_io != NULL)
+		loop_io_free(s->notify_io);
+	fd_close(&s->notify_fd);
+	s->notify_fd = fd;
+	s->notify_io = loop_io_new(m->loop, "notify", fd, LOOP_READ, on_notify, s);
+}
+
+void
+adopt_on_cgroup_take_fd(struct manager *m, uint32_t slot, int fd)
+{
+	struct slot *s = slot_of(m, slot);
+
+	if (s == NULL || s->unit == NULL) {
+		fd_close(&fd);
+		return;
+	}
+	fd_close(&s->cgroup_fd);
+	s->cgroup_fd = fd;
+}
+
+void
+adopt_on_stored_take_fd(struct manager *m, const struct msg_stored *msg, int fd)
+{
+	struct unit *u = unit_get(m, msg->unit);
+
+	/* init keeps it; the number is all that a start needs. */
+	fd_close(&fd);
+	if (u == NULL || u->svc == NULL) {
+		link_fd_drop(m->link, msg->id, msg->unit, msg->fdname);
+		return;
+	}
+	if (m->phase == MANAGER_RESTORING)
+		restore_unit(u);
+	svc_on_stored(u->svc, msg->id, msg->fdname);
+	tell_stored(u, msg->fdname);
+}
+
+void
+adopt_on_started(struct manager *m, const struct msg_started *msg)
+{
+	struct unit *u = adopt_slot_unit(m, msg->slot);
+
+	if (u != NULL && u->svc != NULL)
+		svc_on_started(u->svc, msg);
+}
+
+void
+adopt_on_exit(struct manager *m, const struct msg_exit *x)
+{
+	struct unit *u = adopt_slot_unit(m, x->slot);
+
+	if (u == NULL || u->svc == NULL) {
+		/* Of a slot that is being closed: nobody wants to know. */
+		link_exit_ack(m->link, x);
+		return;
+	}
+	svc_on_exit(u->svc, x);
+}
+
+void
+adopt_on_empty(struct manager *m, uint32_t slot)
+{
+	struct unit *u = adopt_slot_unit(m, slot);
+
+	if (u == NULL || u->svc == NULL)
+		return;
+	/* Without a cgroup init knows of its own children only. */
+	if (adopt_slot_cgroup(m, slot) == -1)
+		scan_watch(u, slot);
+	else
+		svc_on_empty(u->svc, slot);
+}
+
+void
+adopt_on_slot_done(struct manager *m, uint32_t slot)
+{
+	struct slot *s = slot_of(m, slot);
+
+	if (s != NULL)
+		slot_release(s);
+}
+
+void
+adopt_on_stream_state(struct manager *m, const struct msg_stream_state *msg)
+{
+	const struct table_slot *s;
+
+	if (msg->slot >= m->nslots)
+		return;
+	s = table_slot(m->table, msg->slot);
+	tell_stream(m, s->unit, s->invocation, s->conf.ref, msg);
+}
+
+void
+adopt_on_match(struct manager *m, const struct msg_match *x)
+{
+	struct unit *u = adopt_slot_unit(m, x->slot);
+	char text[sizeof(x->text) + 1];
+	size_t n = x->text_len < sizeof(x->text) ? x->text_len : sizeof(x->text);
+
+	if (u == NULL || u->svc == NULL)
+		return;
+	memcpy(text, x->text, n);
+	text[n] = '\0';
+	tell_match(u, x, text);
+	svc_on_match(u->svc, x->slot, x->rule, text);
+}
+
+/* ---- the end of the replay ----------------------------------------------------------
+ */
+
+static void
+restore_one(void *arg, const char *name)
+{
+	struct manager *m = arg;
+	struct unit *u = unit_get(m, name);
+
+	if (u == NULL)
+		return;
+	if (u->svc == NULL)
+		(void)unit_forget(u);
+	else
+		restore_unit(u);
+}
+
+static void
+adopt_one(struct unit *u, void *arg)
+{
+	struct manager *m = arg;
+
+	if (!u->restored || u->svc == NULL)
+		return;
+	svc_adopt(u->svc);
+	if (u->adopted && svc_has_slot(u->svc))
+		tell_adopted(m, u);
+}
+
+void
+adopt_finish(struct manager *m)
+{
+	store_each_memory(m->store, restore_one, m);
+	units_foreach(m, adopt_one, m);
+	store_forget_memories(m->store);
+}

@@ -1,0 +1,228 @@
+#include "manager/joblink.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/loop.h"
+#include "lib/xalloc.h"
+#include "manager/end.h"
+#include "manager/job/job.h"
+#include "manager/manager.h"
+#include "manager/record/event.h"
+#include "manager/service/service.h"
+#include "manager/units.h"
+#include "unit/conf.h"
+#include "unit/load.h"
+
+/* The unit of a job unit, loaded when nobody has asked for it before. */
+static struct unit *
+unit_of(struct manager *m, struct job_unit *ju)
+{
+	struct unit *u = job_unit_data(ju);
+
+	return u != NULL ? u : unit_get(m, job_unit_name(ju));
+}
+
+static char *
+ops_startable(void *arg, struct job_unit *ju)
+{
+	struct manager *m = arg;
+	struct unit *u = unit_of(m, ju);
+	char *no;
+
+	if (u == NULL)
+		return xasprintf("%s is not a name of a unit", job_unit_name(ju));
+	if (u->conf->builtin)
+		return NULL;
+	/* A person's edit counts from the next start on, which this is. */
+	if (unit_conf_changed(m->paths, u->conf))
+		unit_reload(u);
+	no = unit_refusal(u);
+	if (no == NULL && u->svc == NULL)
+		no = xasprintf("%s is not of a type that can be started", u->name);
+	return no;
+}
+
+static enum job_unit_state
+ops_state(void *arg, struct job_unit *ju)
+{
+	struct unit *u = unit_of(arg, ju);
+
+	if (u == NULL || u->svc == NULL)
+		return u != NULL && u->conf->builtin ? JOB_UNIT_UP : JOB_UNIT_DOWN;
+	if (svc_state(u->svc) == SVC_AUTO_RESTART)
+		return JOB_UNIT_DOWN;
+	switch (svc_active(u->svc)) {
+	case SVC_ACTIVE_ACTIVATING:
+		return JOB_UNIT_STARTING;
+	case SVC_ACTIVE_ACTIVE:
+	case SVC_ACTIVE_RELOADING:
+		return JOB_UNIT_UP;
+	case SVC_ACTIVE_DEACTIVATING:
+		return JOB_UNIT_STOPPING;
+	default:
+		return JOB_UNIT_DOWN;
+	}
+}
+
+static char *
+ops_reloadable(void *arg, struct job_unit *ju)
+{
+	struct unit *u = unit_of(arg, ju);
+	const char *no;
+
+	if (u == NULL || u->svc == NULL)
+		return xasprintf("%s cannot be reloaded", job_unit_name(ju));
+	no = svc_reload_refusal(u->svc);
+	return no == NULL ? NULL : xstrdup(no);
+}
+
+static void
+ops_start(void *arg, struct job_unit *ju, const struct job_request *r)
+{
+	struct unit *u = unit_of(arg, ju);
+	struct svc_start start = { .who = r->origin,
+		.automatic = (r->mode & JOB_AUTOMATIC) != 0,
+		.ref = r->ref,
+		.day = r->day,
+		.log_name = r->log_name };
+
+	if (u == NULL || u->svc == NULL) {
+		jobs_unit_done(ju, JOB_START,
+		    u != NULL && u->conf->builtin ? JOB_DONE : JOB_INVALID, NULL);
+		return;
+	}
+	svc_want_up(u->svc, &start);
+}
+
+static void
+ops_stop(void *arg, struct job_unit *ju, bool restart, bool force, const char *origin)
+{
+	struct unit *u = unit_of(arg, ju);
+
+	if (u == NULL || u->svc == NULL) {
+		jobs_unit_done(ju, JOB_STOP, JOB_DONE, NULL);
+		return;
+	}
+	if (force)
+		svc_force_down(u->svc, origin);
+	else
+		svc_want_down(u->svc, restart ? SVC_DOWN_RESTART : SVC_DOWN_STOP, origin);
+	if (!force)
+		end_on_stop_begun(u);
+}
+
+static void
+ops_reload(void *arg, struct job_unit *ju, const char *origin)
+{
+	struct unit *u = unit_of(arg, ju);
+
+	if (u == NULL || u->svc == NULL)
+		jobs_unit_done(ju, JOB_RELOAD, JOB_INVALID, "nothing to reload");
+	else
+		svc_want_reload(u->svc, origin);
+}
+
+static void
+settle(void *arg)
+{
+	struct manager *m = arg;
+
+	jobs_settle(m->jobs);
+}
+
+static void
+ops_schedule(void *arg)
+{
+	struct manager *m = arg;
+
+	loop_post(m->loop, settle, m);
+}
+
+static void
+on_timer(struct loop_timer *t, void *arg)
+{
+	struct manager *m = arg;
+
+	(void)t;
+	jobs_on_timer(m->jobs);
+}
+
+static void
+ops_timer(void *arg, uint64_t deadline_us)
+{
+	struct manager *m = arg;
+
+	loop_timer_at(m->jobs_timer, deadline_us);
+}
+
+static void
+ops_queued(void *arg, const struct job *j)
+{
+	struct manager *m = arg;
+
+	event_begin(m->events, EVENT_JOB_QUEUED, job_unit_name(job_of(j)), NULL);
+	event_int(m->events, "job", job_id(j));
+	event_str(m->events, "type", job_type_name(job_type(j)));
+	event_str(m->events, "origin", job_origin(j));
+	event_end(m->events);
+}
+
+static void
+ops_began(void *arg, const struct job *j)
+{
+	struct manager *m = arg;
+
+	event_begin(m->events, EVENT_JOB_STARTED, job_unit_name(job_of(j)), NULL);
+	event_int(m->events, "job", job_id(j));
+	event_str(m->events, "type", job_type_name(job_type(j)));
+	event_us(m->events, "queue_us", job_began_us(j) - job_since_us(j));
+	event_end(m->events);
+}
+
+static void
+ops_ended(void *arg, const struct job *j, enum job_result r, const char *message)
+{
+	struct manager *m = arg;
+	const char *name = job_unit_name(job_of(j));
+
+	event_begin(m->events, EVENT_JOB_DONE, name, NULL);
+	event_int(m->events, "job", job_id(j));
+	event_str(m->events, "type", job_type_name(job_type(j)));
+	event_str(m->events, "result", job_result_name(r));
+	if (message != NULL)
+		event_str(m->events, "message", message);
+	event_end(m->events);
+	if (r != JOB_DONE && job_type(j) == JOB_START)
+		end_on_start_failed(m, name, message);
+}
+
+static const struct job_ops real = {
+	.startable = ops_startable,
+	.state = ops_state,
+	.reloadable = ops_reloadable,
+	.start = ops_start,
+	.stop = ops_stop,
+	.reload = ops_reload,
+	.schedule = ops_schedule,
+	.timer = ops_timer,
+	.queued = ops_queued,
+	.began = ops_began,
+	.ended = ops_ended,
+};
+
+void
+joblink_new(struct manager *m)
+{
+	m->jobs_timer = loop_timer_new(m->loop, "jobs", on_timer, m);
+	m->jobs = jobs_new(&real, m);
+}
+
+void
+joblink_free(struct manager *m)
+{
+	loop_post_cancel(m->loop, settle, m);
+	jobs_free(m->jobs);
+	loop_timer_free(m->jobs_timer);
+}

@@ -1,0 +1,788 @@
+#include "manager/link.h"
+
+#include <sys/queue.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/xalloc.h"
+#include "manager/adopt.h"
+#include "manager/manager.h"
+#include "proto/chan.h"
+
+enum {
+	LOGGER_QUEUE_MAX = 4096, /* messages for a logger that does not read */
+	TURN_MAX = 256,          /* messages handled before others have their turn */
+};
+
+/* A message that waits: as long as it is, not as long as the longest. */
+struct waiting {
+	TAILQ_ENTRY(waiting) next;
+	struct msg_head head;
+	int nfds;
+	int fds[PROTO_FDS_MAX];
+	char payload[];
+};
+TAILQ_HEAD(waiting_list, waiting);
+
+struct side {
+	struct link *link;
+	struct chan chan;
+	struct loop_io *io;
+	struct waiting_list queue;
+	size_t n;
+};
+
+struct barrier {
+	TAILQ_ENTRY(barrier) next;
+	struct link *link;
+	uint64_t id;
+	uint32_t slot;
+	link_barrier_fn *fn;
+	void *arg;
+	struct loop_timer *timer;
+};
+
+struct vacuum {
+	TAILQ_ENTRY(vacuum) next;
+	uint64_t id;
+	link_vacuum_fn *fn;
+	void *arg;
+};
+
+struct link {
+	struct manager *m;
+	struct side init;
+	struct side logger; /* chan.fd -1: none is there */
+	uint64_t next_id;
+	TAILQ_HEAD(, barrier) barriers;
+	TAILQ_HEAD(, vacuum) vacuums;
+};
+
+static void on_init(struct loop_io *io, int events, void *arg);
+static void on_logger(struct loop_io *io, int events, void *arg);
+
+/* ---- sending ------------------------------------------------------------------------
+ */
+
+static void
+waiting_free(struct side *s, struct waiting *w)
+{
+	TAILQ_REMOVE(&s->queue, w, next);
+	s->n--;
+	for (int i = 0; i < w->nfds; i++)
+		fd_close(&w->fds[i]);
+	free(w);
+}
+
+static void
+enqueue(struct side *s, const struct msg *msg)
+{
+	struct waiting *w = xmalloc(sizeof(*w) + msg->head.size);
+
+	w->head = msg->head;
+	w->nfds = msg->nfds;
+	memcpy(w->fds, msg->fds, sizeof(w->fds));
+	memcpy(w->payload, &msg->u, msg->head.size);
+	TAILQ_INSERT_TAIL(&s->queue, w, next);
+	s->n++;
+	loop_io_set(s->io, LOOP_READ | LOOP_WRITE);
+}
+
+/* 1: the queue is empty, 0: the channel is full, -1: the peer is gone. */
+static int
+send_queue(struct side *s)
+{
+	struct waiting *w;
+	struct msg msg;
+	int r;
+
+	while ((w = TAILQ_FIRST(&s->queue)) != NULL) {
+		msg_init(&msg, (enum msg_id)w->head.id);
+		msg.nfds = w->nfds;
+		memcpy(msg.fds, w->fds, sizeof(msg.fds));
+		memcpy(&msg.u, w->payload, w->head.size);
+		r = chan_send(&s->chan, &msg);
+		if (r <= 0)
+			return r;
+		waiting_free(s, w);
+	}
+	loop_io_set(s->io, LOOP_READ);
+	return 1;
+}
+
+static void
+init_is_gone(void)
+{
+	/* Without init there is nothing that we could do; the next one starts us again.
+	 */
+	fatal("the channel to init");
+}
+
+/* Takes the descriptors in msg. */
+static void
+send_init(struct link *l, struct msg *msg)
+{
+	int r = 0;
+
+	if (TAILQ_EMPTY(&l->init.queue))
+		r = chan_send(&l->init.chan, msg);
+	if (r == -1)
+		init_is_gone();
+	if (r == 0)
+		enqueue(&l->init, msg);
+	else
+		msg_close_fds(msg);
+}
+
+static void
+logger_lost(struct link *l)
+{
+	struct vacuum *v;
+
+	if (l->logger.chan.fd == -1)
+		return;
+	loop_io_free(l->logger.io);
+	l->logger.io = NULL;
+	fd_close(&l->logger.chan.fd);
+	while (!TAILQ_EMPTY(&l->logger.queue))
+		waiting_free(&l->logger, TAILQ_FIRST(&l->logger.queue));
+	/* Barriers are asked again of the next logger, or end by their time. */
+	while ((v = TAILQ_FIRST(&l->vacuums)) != NULL) {
+		TAILQ_REMOVE(&l->vacuums, v, next);
+		v->fn(v->arg, NULL);
+		free(v);
+	}
+}
+
+/* Takes the descriptors in msg, also on failure. */
+static int
+send_logger(struct link *l, struct msg *msg)
+{
+	int r = 0;
+
+	if (l->logger.chan.fd == -1) {
+		msg_close_fds(msg);
+		errno = ENOTCONN;
+		return -1;
+	}
+	if (TAILQ_EMPTY(&l->logger.queue))
+		r = chan_send(&l->logger.chan, msg);
+	if (r == 0 && l->logger.n < LOGGER_QUEUE_MAX) {
+		enqueue(&l->logger, msg);
+		return 0;
+	}
+	msg_close_fds(msg);
+	if (r == 1)
+		return 0;
+	if (r == 0)
+		errno = ENOBUFS;
+	else
+		logger_lost(l);
+	return -1;
+}
+
+/* ---- receiving ----------------------------------------------------------------------
+ */
+
+static struct barrier *
+barrier_find(struct link *l, uint64_t id)
+{
+	struct barrier *b;
+
+	TAILQ_FOREACH (b, &l->barriers, next) {
+		if (b->id == id)
+			return b;
+	}
+	return NULL;
+}
+
+static void
+barrier_end(struct barrier *b, const struct msg_barrier_done *done)
+{
+	TAILQ_REMOVE(&b->link->barriers, b, next);
+	loop_timer_free(b->timer);
+	b->fn(b->arg, done);
+	free(b);
+}
+
+static void
+on_barrier_time(struct loop_timer *t, void *arg)
+{
+	(void)t;
+	barrier_end(arg, NULL);
+}
+
+static void
+vacuum_end(struct link *l, const struct msg_vacuum_done *done)
+{
+	struct vacuum *v;
+
+	TAILQ_FOREACH (v, &l->vacuums, next) {
+		if (v->id != done->id)
+			continue;
+		TAILQ_REMOVE(&l->vacuums, v, next);
+		v->fn(v->arg, done);
+		free(v);
+		return;
+	}
+}
+
+static int
+barrier_send(struct link *l, const struct barrier *b)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_BARRIER);
+	msg.u.BARRIER.slot = b->slot;
+	msg.u.BARRIER.id = b->id;
+	return send_logger(l, &msg);
+}
+
+static void
+take_logger_fd(struct link *l, int fd)
+{
+	struct barrier *b;
+
+	logger_lost(l);
+	l->logger.chan =
+	    (struct chan){ .fd = fd, .self = ROLE_MANAGER, .peer = ROLE_LOGGER };
+	l->logger.io = loop_io_new(l->m->loop, "logger", fd, LOOP_READ, on_logger, l);
+	TAILQ_FOREACH (b, &l->barriers, next)
+		(void)barrier_send(l, b);
+	manager_on_logger(l->m);
+}
+
+static int
+take_fd(struct msg *msg, int i)
+{
+	int fd = msg->fds[i];
+
+	msg->fds[i] = -1;
+	return fd;
+}
+
+/* What init says of slots; false: something else. */
+static bool
+dispatch_slot(struct manager *m, struct msg *msg)
+{
+	switch ((enum msg_id)msg->head.id) {
+	case MSG_SLOT:
+		adopt_on_slot(m, &msg->u.SLOT);
+		return true;
+	case MSG_SLOT_NOTIFY:
+		adopt_on_notify_take_fd(m, msg->u.SLOT_NOTIFY.slot, take_fd(msg, 0));
+		return true;
+	case MSG_SLOT_CGROUP:
+		adopt_on_cgroup_take_fd(m, msg->u.SLOT_CGROUP.slot, take_fd(msg, 0));
+		return true;
+	case MSG_STORED:
+		adopt_on_stored_take_fd(m, &msg->u.STORED, take_fd(msg, 0));
+		return true;
+	case MSG_STARTED:
+		adopt_on_started(m, &msg->u.STARTED);
+		return true;
+	case MSG_EXIT:
+		adopt_on_exit(m, &msg->u.EXIT);
+		return true;
+	case MSG_EMPTY:
+		adopt_on_empty(m, msg->u.EMPTY.slot);
+		return true;
+	case MSG_SLOT_DONE:
+		adopt_on_slot_done(m, msg->u.SLOT_DONE.slot);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+dispatch_init(struct link *l, struct msg *msg)
+{
+	struct manager *m = l->m;
+	struct msg pong;
+
+	if (dispatch_slot(m, msg))
+		return;
+	switch ((enum msg_id)msg->head.id) {
+	case MSG_HELLO:
+		manager_on_hello(m, &msg->u.HELLO);
+		break;
+	case MSG_REPLAY_END:
+		manager_on_replay_end(m);
+		break;
+	case MSG_ORPHAN:
+		manager_on_orphan(m);
+		break;
+	case MSG_GOT_SIGNAL:
+		manager_on_signal(m, &msg->u.GOT_SIGNAL);
+		break;
+	case MSG_PING:
+		msg_init(&pong, MSG_PONG);
+		pong.u.PONG.seq = msg->u.PING.seq;
+		send_init(l, &pong);
+		break;
+	case MSG_PEER:
+		take_logger_fd(l, take_fd(msg, 0));
+		break;
+	case MSG_REEXEC_FAILED:
+		manager_on_reexec_failed(m, msg->u.REEXEC_FAILED.err);
+		break;
+	case MSG_ROLE:
+		manager_on_role(m, &msg->u.ROLE);
+		break;
+	default:
+		log_warnx("message %s of init is not handled", msg_name(msg->head.id));
+		break;
+	}
+}
+
+static void
+on_init(struct loop_io *io, int events, void *arg)
+{
+	struct link *l = arg;
+	struct msg msg;
+	int r;
+
+	(void)io;
+	if ((events & LOOP_WRITE) && send_queue(&l->init) == -1)
+		init_is_gone();
+	for (int i = 0; (events & LOOP_READ) && i < TURN_MAX; i++) {
+		r = chan_recv(&l->init.chan, &msg);
+		if (r == 0)
+			return;
+		if (r == -1)
+			init_is_gone();
+		dispatch_init(l, &msg);
+		msg_close_fds(&msg);
+	}
+}
+
+static void
+dispatch_logger(struct link *l, struct msg *msg)
+{
+	struct manager *m = l->m;
+	struct barrier *b;
+
+	switch ((enum msg_id)msg->head.id) {
+	case MSG_EVENT_ACK:
+		manager_on_event_ack(m, &msg->u.EVENT_ACK);
+		break;
+	case MSG_BARRIER_DONE:
+		b = barrier_find(l, msg->u.BARRIER_DONE.id);
+		if (b != NULL)
+			barrier_end(b, &msg->u.BARRIER_DONE);
+		break;
+	case MSG_STREAM_STATE:
+		adopt_on_stream_state(m, &msg->u.STREAM_STATE);
+		break;
+	case MSG_SNAPSHOT_DONE:
+		manager_on_snapshot_done(m, &msg->u.SNAPSHOT_DONE);
+		break;
+	case MSG_VACUUM_DONE:
+		vacuum_end(l, &msg->u.VACUUM_DONE);
+		break;
+	case MSG_MATCH:
+		adopt_on_match(m, &msg->u.MATCH);
+		break;
+	default:
+		log_warnx(
+		    "message %s of the logger is not handled", msg_name(msg->head.id));
+		break;
+	}
+}
+
+static void
+on_logger(struct loop_io *io, int events, void *arg)
+{
+	struct link *l = arg;
+	struct msg msg;
+	int r;
+
+	if ((events & LOOP_WRITE) && send_queue(&l->logger) == -1) {
+		logger_lost(l);
+		return;
+	}
+	for (int i = 0; (events & LOOP_READ) && i < TURN_MAX; i++) {
+		/* A handler may have found the logger gone, or a new one there. */
+		if (l->logger.io != io)
+			return;
+		r = chan_recv(&l->logger.chan, &msg);
+		if (r == 0)
+			return;
+		if (r == -1) {
+			logger_lost(l);
+			return;
+		}
+		dispatch_logger(l, &msg);
+		msg_close_fds(&msg);
+	}
+}
+
+/* ---- life ---------------------------------------------------------------------------
+ */
+
+struct link *
+link_new(struct manager *m, int init_fd)
+{
+	struct link *l = xcalloc(1, sizeof(*l));
+
+	l->m = m;
+	TAILQ_INIT(&l->init.queue);
+	TAILQ_INIT(&l->logger.queue);
+	TAILQ_INIT(&l->barriers);
+	TAILQ_INIT(&l->vacuums);
+	l->init.chan =
+	    (struct chan){ .fd = init_fd, .self = ROLE_MANAGER, .peer = ROLE_INIT };
+	l->logger.chan.fd = -1;
+	l->init.io = loop_io_new(m->loop, "init", init_fd, LOOP_READ, on_init, l);
+	return l;
+}
+
+void
+link_free(struct link *l)
+{
+	struct barrier *b;
+
+	if (l == NULL)
+		return;
+	logger_lost(l);
+	while ((b = TAILQ_FIRST(&l->barriers)) != NULL) {
+		TAILQ_REMOVE(&l->barriers, b, next);
+		loop_timer_free(b->timer);
+		free(b);
+	}
+	while (!TAILQ_EMPTY(&l->init.queue))
+		waiting_free(&l->init, TAILQ_FIRST(&l->init.queue));
+	loop_io_free(l->init.io);
+	free(l);
+}
+
+bool
+link_has_logger(const struct link *l)
+{
+	return l->logger.chan.fd != -1;
+}
+
+size_t
+link_pending(const struct link *l)
+{
+	return l->init.n + l->logger.n;
+}
+
+void
+link_flush(struct link *l, uint64_t timeout_us)
+{
+	uint64_t end = clock_add_us(clock_mono_us(), timeout_us), now;
+
+	for (;;) {
+		struct pollfd p = { .fd = l->init.chan.fd, .events = POLLOUT };
+		int r = send_queue(&l->init);
+
+		if (r == -1)
+			init_is_gone();
+		now = clock_mono_us();
+		if (r == 1 || now >= end)
+			break;
+		if (poll(&p, 1, (int)((end - now) / USEC_PER_MSEC) + 1) == -1 &&
+		    errno != EINTR)
+			break;
+	}
+	if (l->logger.chan.fd != -1)
+		(void)send_queue(&l->logger);
+}
+
+/* ---- to init ------------------------------------------------------------------------
+ */
+
+void
+link_slot_open(struct link *l, const struct msg_slot_open *open)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_SLOT_OPEN);
+	msg.u.SLOT_OPEN = *open;
+	send_init(l, &msg);
+}
+
+void
+link_spawn_take_fd(struct link *l, uint32_t slot, enum proc_kind kind,
+    const uint8_t invocation[16], uint64_t seq, int spec_fd, uint64_t spec_size)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_SPAWN);
+	msg.u.SPAWN.slot = slot;
+	msg.u.SPAWN.kind = kind;
+	memcpy(msg.u.SPAWN.invocation, invocation, sizeof(msg.u.SPAWN.invocation));
+	msg.u.SPAWN.seq = seq;
+	msg.u.SPAWN.spec_size = spec_size;
+	msg.nfds = 1;
+	msg.fds[0] = spec_fd;
+	send_init(l, &msg);
+}
+
+void
+link_proc_set(
+    struct link *l, uint32_t slot, enum proc_kind kind, int32_t pid, uint64_t start_ticks)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_PROC_SET);
+	msg.u.PROC_SET.slot = slot;
+	msg.u.PROC_SET.kind = kind;
+	msg.u.PROC_SET.pid = pid;
+	msg.u.PROC_SET.start_ticks = start_ticks;
+	send_init(l, &msg);
+}
+
+void
+link_signal(struct link *l, uint32_t slot, enum proc_kind kind, enum signal_scope scope,
+    int signo)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_SIGNAL);
+	msg.u.SIGNAL.slot = slot;
+	msg.u.SIGNAL.kind = kind;
+	msg.u.SIGNAL.scope = scope;
+	msg.u.SIGNAL.signo = signo;
+	send_init(l, &msg);
+}
+
+void
+link_signal_take_pidfd(struct link *l, int pidfd, int signo)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_SIGNAL_PIDFD);
+	msg.u.SIGNAL_PIDFD.signo = signo;
+	msg.nfds = 1;
+	msg.fds[0] = pidfd;
+	send_init(l, &msg);
+}
+
+void
+link_exit_ack(struct link *l, const struct msg_exit *x)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_EXIT_ACK);
+	msg.u.EXIT_ACK.slot = x->slot;
+	msg.u.EXIT_ACK.kind = x->kind;
+	msg.u.EXIT_ACK.pid = x->pid;
+	msg.u.EXIT_ACK.seq = x->seq;
+	send_init(l, &msg);
+}
+
+void
+link_watch_empty(struct link *l, uint32_t slot)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_WATCH_EMPTY);
+	msg.u.WATCH_EMPTY.slot = slot;
+	send_init(l, &msg);
+}
+
+void
+link_slot_close(struct link *l, uint32_t slot)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_SLOT_CLOSE);
+	msg.u.SLOT_CLOSE.slot = slot;
+	send_init(l, &msg);
+}
+
+void
+link_fd_put_take_fd(
+    struct link *l, const char *unit, const char *fdname, bool poll_it, int fd)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_FD_PUT);
+	msg.u.FD_PUT.poll = poll_it;
+	strlcpy(msg.u.FD_PUT.unit, unit, sizeof(msg.u.FD_PUT.unit));
+	strlcpy(msg.u.FD_PUT.fdname, fdname, sizeof(msg.u.FD_PUT.fdname));
+	msg.nfds = 1;
+	msg.fds[0] = fd;
+	send_init(l, &msg);
+}
+
+void
+link_fd_drop(struct link *l, uint32_t id, const char *unit, const char *fdname)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_FD_DROP);
+	msg.u.FD_DROP.id = id;
+	strlcpy(msg.u.FD_DROP.unit, unit, sizeof(msg.u.FD_DROP.unit));
+	strlcpy(msg.u.FD_DROP.fdname, fdname, sizeof(msg.u.FD_DROP.fdname));
+	send_init(l, &msg);
+}
+
+void
+link_halt(struct link *l, enum halt_how how, int status)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_HALT);
+	msg.u.HALT.how = how;
+	msg.u.HALT.status = status;
+	send_init(l, &msg);
+}
+
+void
+link_reexec(struct link *l)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_REEXEC);
+	send_init(l, &msg);
+}
+
+void
+link_settings(struct link *l, const struct msg_settings *s)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_SETTINGS);
+	msg.u.SETTINGS = *s;
+	send_init(l, &msg);
+}
+
+/* ---- to the logger ------------------------------------------------------------------
+ */
+
+int
+link_viewer_take_fds(struct link *l, int client_fd, int request_fd, uint64_t size)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_VIEWER);
+	msg.u.VIEWER.request_size = size;
+	msg.nfds = 2;
+	msg.fds[0] = client_fd;
+	msg.fds[1] = request_fd;
+	return send_logger(l, &msg);
+}
+
+int
+link_patterns_take_fd(struct link *l, uint32_t slot, int fd)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_PATTERNS);
+	msg.u.PATTERNS.slot = slot;
+	msg.nfds = 1;
+	msg.fds[0] = fd;
+	return send_logger(l, &msg);
+}
+
+int
+link_rotate(struct link *l, uint32_t slot)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_ROTATE);
+	msg.u.ROTATE.slot = slot;
+	return send_logger(l, &msg);
+}
+
+int
+link_snapshot_take_fd(
+    struct link *l, uint64_t id, enum snapshot_kind kind, int fd, uint64_t size)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_SNAPSHOT);
+	msg.u.SNAPSHOT.id = id;
+	msg.u.SNAPSHOT.kind = kind;
+	msg.u.SNAPSHOT.size = size;
+	msg.nfds = 1;
+	msg.fds[0] = fd;
+	return send_logger(l, &msg);
+}
+
+void
+link_log_settings(struct link *l, const struct msg_log_settings *s)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_LOG_SETTINGS);
+	msg.u.LOG_SETTINGS = *s;
+	(void)send_logger(l, &msg);
+}
+
+void
+link_barrier(
+    struct link *l, uint32_t slot, uint64_t timeout_us, link_barrier_fn *fn, void *arg)
+{
+	struct barrier *b = xcalloc(1, sizeof(*b));
+
+	b->link = l;
+	b->id = ++l->next_id;
+	b->slot = slot;
+	b->fn = fn;
+	b->arg = arg;
+	b->timer = loop_timer_new(l->m->loop, "barrier", on_barrier_time, b);
+	TAILQ_INSERT_TAIL(&l->barriers, b, next);
+	/* Without a logger the answer is "no answer", and it comes at once. */
+	loop_timer_in(b->timer, barrier_send(l, b) == 0 ? timeout_us : 0);
+}
+
+void
+link_barrier_cancel(struct link *l, void *arg)
+{
+	struct barrier *b, *tmp;
+
+	TAILQ_FOREACH_SAFE (b, &l->barriers, next, tmp) {
+		if (b->arg != arg)
+			continue;
+		TAILQ_REMOVE(&l->barriers, b, next);
+		loop_timer_free(b->timer);
+		free(b);
+	}
+}
+
+void
+link_vacuum(struct link *l, uint64_t max_bytes, uint64_t max_age_us, link_vacuum_fn *fn,
+    void *arg)
+{
+	struct vacuum *v = xcalloc(1, sizeof(*v));
+	struct msg msg;
+
+	v->id = ++l->next_id;
+	v->fn = fn;
+	v->arg = arg;
+	msg_init(&msg, MSG_VACUUM);
+	msg.u.VACUUM.id = v->id;
+	msg.u.VACUUM.max_bytes = max_bytes;
+	msg.u.VACUUM.max_age_us = max_age_us;
+	if (send_logger(l, &msg) == -1) {
+		fn(arg, NULL);
+		free(v);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&l->vacuums, v, next);
+}
+
+void
+link_vacuum_cancel(struct link *l, void *arg)
+{
+	struct vacuum *v, *tmp;
+
+	TAILQ_FOREACH_SAFE (v, &l->vacuums, next, tmp) {
+		if (v->arg != arg)
+			continue;
+		TAILQ_REMOVE(&l->vacuums, v, next);
+		free(v);
+	}
+}

@@ -1,0 +1,346 @@
+#include "manager/manager.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/version.h"
+#include "lib/xalloc.h"
+#include "manager/adopt.h"
+#include "manager/control/control.h"
+#include "manager/joblink.h"
+#include "manager/link.h"
+#include "manager/notify_up.h"
+#include "manager/ops.h"
+#include "manager/paths.h"
+#include "manager/record/event.h"
+#include "manager/record/history.h"
+#include "manager/record/metrics.h"
+#include "manager/record/store.h"
+#include "manager/service/memory.h"
+#include "manager/service/service.h"
+#include "manager/service/service_exec.h"
+#include "manager/settings.h"
+#include "manager/start.h"
+#include "manager/status.h"
+#include "manager/units.h"
+#include "manager/watch.h"
+#include "proto/ring.h"
+#include "unit/conf.h"
+#include "unit/diag.h"
+#include "unit/load.h"
+
+enum { FD_FIRST_EXTRA = ROLE_FD_EXTRA };
+
+/* ---- what init gave us --------------------------------------------------------------
+ */
+
+static void *
+map_whole(int fd, int prot, uint64_t *bytes)
+{
+	struct stat st;
+	void *p;
+
+	if (fstat(fd, &st) == -1)
+		fatal("descriptor %d", fd);
+	*bytes = (uint64_t)st.st_size;
+	p = mmap(NULL, *bytes, prot, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		fatal("descriptor %d", fd);
+	return p;
+}
+
+/* A descriptor that may be absent. */
+static int
+optional_fd(int fd)
+{
+	return fcntl(fd, F_GETFD) == -1 ? -1 : fd;
+}
+
+static void
+take_descriptors(struct manager *m)
+{
+	uint64_t table_bytes_;
+	const char *bad;
+
+	for (int fd = ROLE_FD_CHAN; fd < ROLE_FD_EXTRA + 2; fd++)
+		(void)fd_set_cloexec(fd, true);
+	m->root_fd = ROLE_FD_ROOT;
+	m->run_fd = ROLE_FD_RUN;
+	m->wake_fd = ROLE_FD_WAKE;
+	m->control_fd = FD_FIRST_EXTRA;
+	m->cgroup_fd = optional_fd(FD_FIRST_EXTRA + 1);
+	m->table = map_whole(ROLE_FD_TABLE, PROT_READ, &table_bytes_);
+	bad = table_invalid(m->table, table_bytes_);
+	if (bad != NULL)
+		fatalx("run/table is %s", bad);
+	m->ring = map_whole(ROLE_FD_RING, PROT_READ | PROT_WRITE, &m->ring_bytes);
+	if (!ring_valid(m->ring, m->ring_bytes))
+		fatalx("run/ring is damaged");
+	m->nslots = m->table->nslots;
+	m->root_path = m->table->root;
+	m->run_path = m->table->run;
+	m->boot_wall_us = m->table->start_wall_us;
+}
+
+/* ---- life ---------------------------------------------------------------------------
+ */
+
+static void
+collect_one(struct unit *u, void *arg)
+{
+	if (u->svc == NULL)
+		return;
+	jw_kv_obj(arg, u->name);
+	svc_memory_write(svc_memory(u->svc), arg);
+	jw_end(arg);
+}
+
+static void
+collect(void *arg, struct jw *w)
+{
+	units_foreach(arg, collect_one, w);
+}
+
+static int
+send_snapshot(void *arg, uint64_t id, int fd, uint64_t size)
+{
+	struct manager *m = arg;
+
+	return link_snapshot_take_fd(m->link, id, SNAPSHOT_STATE, fd, size);
+}
+
+void
+manager_read_conf(struct manager *m)
+{
+	char *path = paths_conf(m->root_path);
+	struct diags d;
+
+	diags_init(&d);
+	m->conf = supd_conf_load(path, &d);
+	for (size_t i = 0; i < d.n; i++) {
+		char *line = diag_format(&d.v[i]);
+
+		log_warnx("%s", line);
+		free(line);
+	}
+	diags_clear(&d);
+	free(path);
+}
+
+static void
+make_world(struct manager *m)
+{
+	m->world = xcalloc(1, sizeof(*m->world));
+	*m->world = (struct svc_world){
+		.conf = m->conf,
+		.paths = m->paths,
+		.root = m->root_path,
+		.run = m->run_path,
+		.want_cgroup = m->cgroup_fd != -1,
+		.is_root = geteuid() == 0,
+		.is_pid1 = m->is_pid1,
+	};
+}
+
+static void
+on_clock_set(void *arg)
+{
+	struct manager *m = arg;
+
+	event_begin(m->events, EVENT_CLOCK_SET, NULL, NULL);
+	event_end(m->events);
+}
+
+static void
+restore_wish(void *arg, const char *line, size_t len)
+{
+	wish_restore(arg, line, len);
+}
+
+static void
+manager_start(struct manager *m)
+{
+	struct store_ops ops = { .collect = collect, .send = send_snapshot, .arg = m };
+
+	m->tty = isatty(STDERR_FILENO);
+	m->is_pid1 = m->table->is_pid1;
+	m->loop = loop_new();
+	manager_read_conf(m);
+	m->paths = paths_units(m->root_path, m->run_path);
+	make_world(m);
+	m->metrics = metrics_new();
+	m->history = history_new();
+	m->events = emitter_new(m->loop, m->ring, m->wake_fd, m->metrics);
+	joblink_new(m);
+	m->store = store_new(m->loop, m->events, m->history, m->table->boot_id, &ops);
+	m->link = link_new(m, ROLE_FD_CHAN);
+	store_restore(m->store, m->root_fd, m->ring);
+	store_each_wish(m->store, restore_wish, m);
+	loop_on_clock_set(m->loop, on_clock_set, m);
+}
+
+/* A parent that dies takes us with it; one that died before we asked, too. */
+static void
+tie_to_init(const struct manager *m)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+		log_warn("PR_SET_PDEATHSIG");
+	if (getppid() != m->table->init_pid)
+		fatalx("init is gone");
+}
+
+int
+manager_main(void)
+{
+	struct manager *m = xcalloc(1, sizeof(*m));
+
+	log_init("manager", LOG_LEVEL_INFO);
+	(void)prctl(PR_SET_NAME, "supd");
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		log_warn("SIGPIPE");
+	take_descriptors(m);
+	tie_to_init(m);
+	notify_up_init(m);
+	manager_start(m);
+	loop_run(m->loop);
+	return 0;
+}
+
+/* ---- what init says -----------------------------------------------------------------
+ */
+
+void
+manager_on_hello(struct manager *m, const struct msg_hello *hello)
+{
+	if (hello->version != PROTO_VERSION)
+		log_info("init speaks version %u of the protocol, I %d", hello->version,
+		    PROTO_VERSION);
+	m->generation = hello->generation;
+	m->safe_mode = hello->safe_mode != 0;
+	m->revived = hello->revived != 0;
+	m->role[ROLE_INIT].pid = hello->init_pid;
+	m->role[ROLE_MANAGER].pid = getpid();
+	m->role[ROLE_MANAGER].restarts =
+	    hello->generation > 0 ? hello->generation - 1 : 0;
+	m->role[ROLE_LOGGER].pid = m->table->role[ROLE_LOGGER].pid;
+	event_begin(m->events, EVENT_SUPD_STARTED, NULL, NULL);
+	event_str(m->events, "version", SUPD_VERSION);
+	event_str(m->events, "instance", m->root_path);
+	event_int(m->events, "pid", hello->init_pid);
+	event_int(m->events, "generation", hello->generation);
+	event_bool(m->events, "safe_mode", m->safe_mode);
+	event_bool(m->events, "revived", m->revived);
+	event_str(m->events, "boot_id", m->table->boot_id);
+	event_end(m->events);
+}
+
+void
+manager_on_replay_end(struct manager *m)
+{
+	struct msg_settings settings;
+
+	if (m->phase != MANAGER_RESTORING)
+		return;
+	adopt_finish(m);
+	m->phase = MANAGER_RUNNING;
+	settings_of_init(m->conf, m->is_pid1, &settings);
+	link_settings(m->link, &settings);
+	m->control = control_new(m);
+	m->status = status_new(m);
+	store_enable(m->store);
+	if (m->safe_mode)
+		log_warnx("safe mode after several quick deaths: what runs is kept, "
+			  "nothing is loaded or started; `supctl reexec' ends it");
+	else
+		start_units(m);
+	m->watch = watch_new(m);
+	notify_up(m, "READY=1\nSTATUS=Running %zu units", units_count(m));
+}
+
+void
+manager_on_logger(struct manager *m)
+{
+	struct msg_log_settings s;
+
+	m->role[ROLE_LOGGER].pid = m->table->role[ROLE_LOGGER].pid;
+	settings_of_log(m->conf, m->is_pid1, isatty(STDOUT_FILENO), &s);
+	link_log_settings(m->link, &s);
+	start_resend_patterns(m);
+	if (m->status != NULL)
+		status_on_logger(m->status);
+	store_on_logger(m->store);
+}
+
+void
+manager_on_role(struct manager *m, const struct msg_role *role)
+{
+	static const char *const names[] = {
+		[ROLE_INIT] = "init",
+		[ROLE_MANAGER] = "manager",
+		[ROLE_LOGGER] = "logger",
+		[ROLE_TERMINAL] = "terminal",
+	};
+	const char *name;
+
+	if (role->role == ROLE_NONE || role->role >= ROLE_N)
+		return;
+	name = names[role->role];
+	m->role[role->role].pid = role->pid;
+	m->role[role->role].restarts = role->restarts;
+	if (role->how != 0) {
+		m->role[role->role].hung += role->hung != 0;
+		event_begin(m->events, EVENT_ROLE_DIED, NULL, NULL);
+		event_str(m->events, "role", name);
+		event_str(m->events, "how", svc_how_name(role->how));
+		event_int(m->events, "status", role->status);
+		event_bool(m->events, "hung", role->hung != 0);
+		event_int(m->events, "restarts", role->restarts);
+		event_end(m->events);
+		manager_say(m, MARK_FAIL, "supd's %s ended and is started again", name);
+	}
+	event_begin(m->events, EVENT_ROLE_STARTED, NULL, NULL);
+	event_str(m->events, "role", name);
+	event_int(m->events, "pid", role->pid);
+	event_int(m->events, "restarts", role->restarts);
+	event_end(m->events);
+}
+
+void
+manager_on_orphan(struct manager *m)
+{
+	/* scan.c holds what it waits for by pidfds; the count is in the table. */
+	(void)m;
+}
+
+void
+manager_on_event_ack(struct manager *m, const struct msg_event_ack *ack)
+{
+	(void)ack;
+	if (m->control != NULL)
+		control_on_event_ack(m->control);
+}
+
+void
+manager_on_snapshot_done(struct manager *m, const struct msg_snapshot_done *done)
+{
+	if (status_is_mine(done->id)) {
+		if (m->status != NULL)
+			status_on_done(m->status, done->id, done->err);
+		return;
+	}
+	store_on_done(m->store, done->id, done->err);
+}

@@ -1,0 +1,493 @@
+#include "manager/ops.h"
+
+#include <sys/mman.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "journal/pattern.h"
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/xalloc.h"
+#include "manager/adopt.h"
+#include "manager/end.h"
+#include "manager/job/job.h"
+#include "manager/link.h"
+#include "manager/manager.h"
+#include "manager/scan.h"
+#include "manager/service/probe.h"
+#include "manager/service/procfs.h"
+#include "manager/service/service_exec.h"
+#include "manager/tell.h"
+#include "manager/units.h"
+#include "unit/load.h"
+
+enum { PIDS_MAX = 1024, REMOVALS_MAX = 1000000 };
+
+struct unit_ops *
+unit_ops(struct unit *u)
+{
+	if (u->ops != NULL)
+		return u->ops;
+	u->ops = xcalloc(1, sizeof(*u->ops));
+	u->ops->pattern_slot = SLOT_NONE;
+	TAILQ_INIT(&u->ops->probes);
+	for (int i = 0; i < SVC_NTIMERS; i++) {
+		u->ops->timer[i].unit = u;
+		u->ops->timer[i].which = (enum svc_timer)i;
+	}
+	return u->ops;
+}
+
+static void
+probe_drop(struct unit_probe *p)
+{
+	TAILQ_REMOVE(&p->unit->ops->probes, p, next);
+	free(p);
+}
+
+void
+unit_ops_clear(struct unit *u)
+{
+	struct unit_probe *p;
+
+	if (u->ops == NULL)
+		return;
+	scan_unwatch(u);
+	for (int i = 0; i < SVC_NTIMERS; i++) {
+		if (u->ops->timer[i].timer != NULL)
+			loop_timer_free(u->ops->timer[i].timer);
+	}
+	while ((p = TAILQ_FIRST(&u->ops->probes)) != NULL) {
+		probe_free(p->probe);
+		probe_drop(p);
+	}
+	free(u->ops);
+	u->ops = NULL;
+}
+
+/* ---- slots and processes ------------------------------------------------------------
+ */
+
+static int
+ops_slot_fill(void *arg, const struct unit_conf *conf, struct msg_slot_open *open,
+    int *status, char *why, size_t size)
+{
+	struct unit *u = arg;
+
+	return svc_exec_open(u->manager->world, conf, open, status, why, size);
+}
+
+static uint32_t
+ops_slot_take(void *arg)
+{
+	struct unit *u = arg;
+	uint32_t slot = adopt_take_slot(u->manager, u);
+
+	if (slot == SLOT_NONE)
+		errno = EMFILE;
+	return slot;
+}
+
+static int
+ops_slot_open(void *arg, const struct msg_slot_open *open)
+{
+	struct unit *u = arg;
+
+	link_slot_open(u->manager->link, open);
+	return 0;
+}
+
+static void
+ops_slot_close(void *arg, uint32_t slot)
+{
+	struct unit *u = arg;
+
+	unit_ops(u)->pattern_slot = SLOT_NONE;
+	unit_ops(u)->patterns = NULL;
+	adopt_close_slot(u->manager, slot);
+}
+
+static int
+ops_spawn(void *arg, const struct svc_spawn *sp, char *why, size_t size)
+{
+	struct unit *u = arg;
+	uint64_t spec_size;
+	int fd;
+
+	fd = svc_exec_spec(u->manager->world, u->svc, sp, &spec_size, why, size);
+	if (fd == -1)
+		return -1;
+	link_spawn_take_fd(
+	    u->manager->link, sp->slot, sp->kind, sp->invocation, sp->seq, fd, spec_size);
+	return 0;
+}
+
+static void
+ops_proc_set(
+    void *arg, uint32_t slot, enum proc_kind kind, int32_t pid, uint64_t start_ticks)
+{
+	struct unit *u = arg;
+
+	link_proc_set(u->manager->link, slot, kind, pid, start_ticks);
+}
+
+static void
+ops_signal(
+    void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scope, int signo)
+{
+	struct unit *u = arg;
+	struct manager *m = u->manager;
+
+	link_signal(m->link, slot, kind, scope, signo);
+	if ((scope == SIGNAL_SLOT || scope == SIGNAL_SLOT_KILL) &&
+	    adopt_slot_cgroup(m, slot) == -1)
+		scan_signal(m, slot, scope == SIGNAL_SLOT_KILL ? SIGKILL : signo);
+}
+
+static void
+ops_watch_empty(void *arg, uint32_t slot)
+{
+	struct unit *u = arg;
+
+	link_watch_empty(u->manager->link, slot);
+}
+
+static void
+ops_exit_ack(void *arg, const struct msg_exit *x)
+{
+	struct unit *u = arg;
+
+	link_exit_ack(u->manager->link, x);
+}
+
+/* ---- time and probes ----------------------------------------------------------------
+ */
+
+static void
+on_timer(struct loop_timer *t, void *arg)
+{
+	struct unit_timer *ut = arg;
+
+	(void)t;
+	svc_on_timer(ut->unit->svc, ut->which);
+}
+
+static void
+ops_timer_set(void *arg, enum svc_timer which, uint64_t deadline_us)
+{
+	struct unit *u = arg;
+	struct unit_timer *ut = &unit_ops(u)->timer[which];
+
+	if (ut->timer == NULL) {
+		if (deadline_us == UINT64_MAX)
+			return;
+		ut->timer = loop_timer_new(u->manager->loop, "service", on_timer, ut);
+	}
+	loop_timer_at(ut->timer, deadline_us);
+}
+
+static void
+on_probe(void *arg, bool ok, const char *text)
+{
+	struct unit_probe *p = arg;
+	struct unit *u = p->unit;
+	enum probe_use use = p->use;
+	uint64_t id = p->id;
+
+	probe_drop(p);
+	svc_on_probe(u->svc, use, id, ok, text);
+}
+
+static void
+ops_probe_start(void *arg, enum probe_use use, uint64_t id, const struct probe_conf *conf,
+    uint64_t since_wall_us, uint64_t timeout_us)
+{
+	struct unit *u = arg;
+	struct unit_probe *p = xcalloc(1, sizeof(*p));
+
+	p->unit = u;
+	p->use = use;
+	p->id = id;
+	TAILQ_INSERT_TAIL(&unit_ops(u)->probes, p, next);
+	p->probe =
+	    probe_new(u->manager->loop, conf, since_wall_us, timeout_us, on_probe, p);
+}
+
+static void
+ops_probe_stop(void *arg, enum probe_use use)
+{
+	struct unit *u = arg;
+	struct unit_probe *p, *tmp;
+
+	TAILQ_FOREACH_SAFE (p, &unit_ops(u)->probes, next, tmp) {
+		if (p->use != use)
+			continue;
+		probe_free(p->probe);
+		probe_drop(p);
+	}
+}
+
+void
+unit_ops_send_patterns(struct unit *u)
+{
+	struct unit_ops *o = u->ops;
+	struct buf list = { 0 };
+	int fd;
+
+	if (o == NULL || o->pattern_slot == SLOT_NONE || o->patterns == NULL)
+		return;
+	for (size_t i = 0; i < o->patterns->n; i++) {
+		const struct probe_conf *c = &o->patterns->v[i];
+		struct pattern p = { .rule = (uint32_t)i,
+			.streams = 3,
+			.text = c->text,
+			.text_len = c->text == NULL ? 0 : strlen(c->text) };
+
+		if (c->kind == PROBE_PATTERN && pattern_put(&list, &p) == -1)
+			log_warn("%s: ReadyPattern=%s", u->name, c->text);
+	}
+	fd = memfd_create("supd-patterns", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1 || full_write(fd, buf_str(&list), list.len) == -1) {
+		log_warn("%s: its patterns", u->name);
+		fd_close(&fd);
+	} else if (link_patterns_take_fd(u->manager->link, o->pattern_slot, fd) == -1) {
+		/* They are sent again to the next logger. */
+		log_debug("%s: no logger for its patterns", u->name);
+	}
+	buf_free(&list);
+}
+
+static void
+ops_patterns(void *arg, uint32_t slot, const struct probe_list *list)
+{
+	struct unit *u = arg;
+
+	unit_ops(u)->pattern_slot = slot;
+	unit_ops(u)->patterns = list;
+	unit_ops_send_patterns(u);
+}
+
+static void
+ops_fd_store(void *arg, const char *name, int fd, bool poll_it)
+{
+	struct unit *u = arg;
+
+	link_fd_put_take_fd(u->manager->link, u->name, name, poll_it, fd);
+}
+
+static void
+ops_fd_drop(void *arg, const char *name)
+{
+	struct unit *u = arg;
+
+	link_fd_drop(u->manager->link, 0, u->name, name == NULL ? "" : name);
+}
+
+/* ---- questions ----------------------------------------------------------------------
+ */
+
+static size_t
+roots_of(struct manager *m, uint32_t slot, int32_t roots[PROC_N])
+{
+	const struct table_slot *s = table_slot(m->table, slot);
+	size_t n = 0;
+
+	for (int i = 0; i < PROC_N; i++) {
+		if (s->proc[i].pid > 0)
+			roots[n++] = s->proc[i].pid;
+	}
+	return n;
+}
+
+static bool
+is_role(const struct manager *m, int32_t pid)
+{
+	if (pid == 1 || pid == m->table->init_pid)
+		return true;
+	for (int i = 0; i < ROLE_N; i++) {
+		if (pid > 0 && m->table->role[i].pid == pid)
+			return true;
+	}
+	return false;
+}
+
+static size_t
+pids_of(struct manager *m, uint32_t slot, int32_t *pids, size_t max)
+{
+	int fd = adopt_slot_cgroup(m, slot);
+
+	return fd != -1 ? procfs_cgroup_pids(fd, pids, max)
+			: scan_find(m, slot, pids, max);
+}
+
+static enum svc_pid
+ops_pid_check(void *arg, uint32_t slot, int32_t pid, uint64_t *start_ticks)
+{
+	struct unit *u = arg;
+	struct manager *m = u->manager;
+	int32_t roots[PROC_N], pids[PIDS_MAX];
+	enum svc_pid r;
+	size_t n;
+
+	if (is_role(m, pid))
+		return SVC_PID_SUPD;
+	n = roots_of(m, slot, roots);
+	r = procfs_owner(
+	    pid, adopt_slot_cgroup(m, slot), m->table->init_pid, roots, n, start_ticks);
+	if (r != SVC_PID_FOREIGN || adopt_slot_cgroup(m, slot) != -1)
+		return r;
+	/* A daemon has lost its ancestors; its tag it has not. */
+	n = scan_find(m, slot, pids, PIDS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		if (pids[i] == pid)
+			return SVC_PID_OURS;
+	}
+	return r;
+}
+
+static enum svc_pidfile
+ops_pidfile_read(
+    void *arg, const char *path, int32_t *pid, bool *trusted, char *why, size_t size)
+{
+	(void)arg;
+	return procfs_pidfile(path, pid, trusted, why, size);
+}
+
+static int32_t
+ops_guess_main(void *arg, uint32_t slot)
+{
+	struct unit *u = arg;
+	int32_t pids[2];
+
+	return pids_of(u->manager, slot, pids, 2) == 1 ? pids[0] : 0;
+}
+
+static void
+ops_survivors(void *arg, uint32_t slot, struct buf *out)
+{
+	struct unit *u = arg;
+	int32_t pids[PIDS_MAX];
+	size_t n = pids_of(u->manager, slot, pids, PIDS_MAX);
+
+	for (size_t i = 0; i < n && i < 32; i++) {
+		if (out->len > 0)
+			buf_adds(out, ", ");
+		procfs_describe(pids[i], out);
+	}
+	if (n > 32)
+		buf_addf(out, " and %zu more", n - 32);
+}
+
+/* ---- consequences -------------------------------------------------------------------
+ */
+
+static void
+remove_dirs(struct unit *u, const struct exec_dir *dir)
+{
+	const char *base = unit_paths_base(u->manager->paths, DIR_RUNTIME);
+	int fd;
+
+	if (dir->names.n == 0 || base == NULL)
+		return;
+	fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	for (size_t i = 0; i < dir->names.n; i++) {
+		if (rm_rf_at(fd, dir->names.v[i], REMOVALS_MAX) == -1)
+			log_warn("%s: %s/%s", u->name, base, dir->names.v[i]);
+	}
+	close(fd);
+}
+
+static void
+ops_cleanup(void *arg, const struct unit_conf *conf, bool restarts)
+{
+	struct unit *u = arg;
+	enum dir_preserve keep = conf->service.context.runtime_directory_preserve;
+
+	if (keep == PRESERVE_NO || (keep == PRESERVE_RESTART && !restarts))
+		remove_dirs(u, &conf->service.context.dirs[DIR_RUNTIME]);
+	if (conf->service.pid_file != NULL && unlink(conf->service.pid_file) == -1 &&
+	    errno != ENOENT)
+		log_warn("%s: %s", u->name, conf->service.pid_file);
+}
+
+static void
+ops_emit(void *arg, const struct svc_note *note, const struct svc_memory *mem)
+{
+	tell_note(arg, note, mem);
+}
+
+static void
+ops_done(void *arg, enum svc_done what, enum svc_done_result r, const char *why)
+{
+	static const enum job_type types[] = {
+		[SVC_DONE_START] = JOB_START,
+		[SVC_DONE_STOP] = JOB_STOP,
+		[SVC_DONE_RELOAD] = JOB_RELOAD,
+	};
+	static const enum job_result results[] = {
+		[SVC_DONE_OK] = JOB_DONE,
+		[SVC_DONE_FAILED] = JOB_FAILED,
+		[SVC_DONE_TIMEOUT] = JOB_TIMEOUT,
+		[SVC_DONE_SKIPPED] = JOB_SKIPPED,
+		[SVC_DONE_CANCELED] = JOB_CANCELED,
+	};
+	struct unit *u = arg;
+
+	jobs_unit_done(u->job_unit, types[what], results[r], why);
+}
+
+static void
+ops_action(void *arg, enum unit_action action, int status, const char *why)
+{
+	struct unit *u = arg;
+
+	end_by_unit(u, action, status, why);
+}
+
+static void
+ops_conf_release(void *arg, const struct unit_conf *conf)
+{
+	struct unit *u = arg;
+
+	/* The newest one stays ours; what is older was kept for the service alone. */
+	unit_release_conf(u, conf);
+}
+
+const struct svc_ops svc_ops_real = {
+	.slot_fill = ops_slot_fill,
+	.slot_take = ops_slot_take,
+	.slot_open = ops_slot_open,
+	.slot_close = ops_slot_close,
+	.spawn = ops_spawn,
+	.proc_set = ops_proc_set,
+	.signal = ops_signal,
+	.watch_empty = ops_watch_empty,
+	.exit_ack = ops_exit_ack,
+	.timer_set = ops_timer_set,
+	.probe_start = ops_probe_start,
+	.probe_stop = ops_probe_stop,
+	.patterns = ops_patterns,
+	.fd_store = ops_fd_store,
+	.fd_drop = ops_fd_drop,
+	.pid_check = ops_pid_check,
+	.pidfile_read = ops_pidfile_read,
+	.guess_main = ops_guess_main,
+	.survivors = ops_survivors,
+	.cleanup = ops_cleanup,
+	.emit = ops_emit,
+	.done = ops_done,
+	.action = ops_action,
+	.conf_release = ops_conf_release,
+};

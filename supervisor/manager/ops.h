@@ -1,0 +1,48 @@
+/*
+ * ops: the world of a service (svc_ops) as it really is: init behind the link, timers and
+ * probes of the loop, /proc.  What a service is told of it comes back through adopt.c.
+ */
+#ifndef SUPD_MANAGER_OPS_H
+#define SUPD_MANAGER_OPS_H
+
+#include <sys/queue.h>
+
+#include "manager/service/service.h"
+
+struct loop_timer;
+struct probe;
+struct scan_watch;
+struct unit;
+
+struct unit_timer {
+	struct unit *unit;
+	enum svc_timer which;
+	struct loop_timer *timer; /* made when it is first needed */
+};
+
+struct unit_probe {
+	TAILQ_ENTRY(unit_probe) next;
+	struct unit *unit;
+	enum probe_use use;
+	uint64_t id;
+	struct probe *probe;
+};
+
+/* What hangs on a unit for its service; made on first use. */
+struct unit_ops {
+	struct unit_timer timer[SVC_NTIMERS];
+	TAILQ_HEAD(, unit_probe) probes;
+	struct scan_watch *scan; /* NULL: nothing is watched */
+	uint32_t pattern_slot;   /* whose patterns the logger has, SLOT_NONE: none */
+	const struct probe_list *patterns;
+};
+
+extern const struct svc_ops svc_ops_real;
+
+struct unit_ops *unit_ops(struct unit *u);
+/* Ends all of it: the service is about to be freed. */
+void unit_ops_clear(struct unit *u);
+/* A new logger knows no patterns. */
+void unit_ops_send_patterns(struct unit *u);
+
+#endif

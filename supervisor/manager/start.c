@@ -1,0 +1,194 @@
+#include "manager/start.h"
+
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/map.h"
+#include "lib/strv.h"
+#include "manager/job/job.h"
+#include "manager/manager.h"
+#include "manager/ops.h"
+#include "manager/record/event.h"
+#include "manager/service/service.h"
+#include "manager/units.h"
+#include "unit/conf.h"
+#include "unit/load.h"
+
+enum { CHANGES_MAX = 64 };
+
+static void
+request(struct unit *u, enum job_type type, const char *origin)
+{
+	struct job_request r = {
+		.type = type, .mode = JOB_BREAK_CYCLES | JOB_AUTOMATIC, .origin = origin
+	};
+
+	if (job_request(u->manager->jobs, u->job_unit, &r, NULL, NULL, NULL) == 0)
+		log_debug("%s: the request was refused", u->name);
+}
+
+static void
+start_one(struct unit *u, void *arg)
+{
+	struct manager *m = arg;
+	const struct svc_memory *mem;
+	const char *why;
+
+	if (u->svc == NULL)
+		return;
+	mem = svc_memory(u->svc);
+	/* Asked for by a person, and a manager died before it was done. */
+	if (u->wish == WISH_STOPPED && unit_is_running(u) &&
+	    u->wish_who.wall_us > mem->started_wall_us) {
+		request(u, JOB_STOP, "the wish of a person");
+		return;
+	}
+	if (!unit_is_wanted(u, &why) || unit_is_running(u))
+		return;
+	if (mem->started_wall_us >= m->boot_wall_us &&
+	    !(u->wish == WISH_STARTED && u->wish_who.wall_us > mem->started_wall_us))
+		return;
+	request(u, JOB_START, why);
+}
+
+void
+start_units(struct manager *m)
+{
+	units_load_all(m);
+	units_foreach(m, start_one, m);
+}
+
+/* ---- reload -------------------------------------------------------------------------
+ */
+
+struct reload {
+	struct strv before; /* names with a file */
+	struct strv added, removed, changed;
+	const char *unit;
+	int errors;
+};
+
+static void
+note_loaded(struct unit *u, void *arg)
+{
+	struct reload *r = arg;
+
+	if (u->conf->load_state != UNIT_NOT_FOUND)
+		strv_add(&r->before, u->name);
+}
+
+static void
+note_difference(void *arg, const char *name, const char *old_value, const char *new_value)
+{
+	struct reload *r = arg;
+
+	(void)old_value;
+	(void)new_value;
+	if (r->changed.n < CHANGES_MAX)
+		strv_addf(&r->changed, "%s %s", r->unit, name);
+}
+
+static void
+reload_one(struct unit *u, void *arg)
+{
+	struct reload *r = arg;
+	struct manager *m = u->manager;
+	struct unit_conf *now;
+	struct diags d;
+
+	if (!unit_conf_changed(m->paths, u->conf))
+		return;
+	/* Loaded once more for the comparison: the old one may be freed by the reload. */
+	diags_init(&d);
+	now = unit_load(m->paths, m->conf, u->name, &d);
+	r->unit = u->name;
+	if (now->load_state == UNIT_LOADED && u->conf->load_state == UNIT_LOADED)
+		unit_conf_diff(u->conf, now, note_difference, r);
+	unit_conf_free(now);
+	diags_clear(&d);
+	unit_reload(u);
+}
+
+static void
+note_result(struct unit *u, void *arg)
+{
+	struct reload *r = arg;
+	bool was = strv_contains(&r->before, u->name);
+	bool is = u->conf->load_state != UNIT_NOT_FOUND;
+
+	if (is && !was)
+		strv_add(&r->added, u->name);
+	if (!is && was)
+		strv_add(&r->removed, u->name);
+	if (u->conf->load_state == UNIT_BAD_SETTING ||
+	    u->conf->load_state == UNIT_LOAD_ERROR)
+		r->errors++;
+}
+
+static void
+put_list(struct jw *w, const char *key, const struct strv *v)
+{
+	jw_kv_arr(w, key);
+	for (size_t i = 0; i < v->n && i < CHANGES_MAX; i++)
+		jw_str(w, v->v[i]);
+	jw_end(w);
+}
+
+void
+start_reload_units(struct manager *m, const char *who)
+{
+	struct reload r = { .errors = 0 };
+	struct jw *w;
+
+	units_foreach(m, note_loaded, &r);
+	units_foreach(m, reload_one, &r);
+	units_load_all(m);
+	units_foreach(m, note_result, &r);
+	event_begin(m->events, EVENT_RELOADED, NULL, NULL);
+	event_str(m->events, "who", who);
+	w = event_jw(m->events);
+	if (w != NULL) {
+		put_list(w, "added", &r.added);
+		put_list(w, "removed", &r.removed);
+		put_list(w, "changed", &r.changed);
+	}
+	event_int(m->events, "errors", r.errors);
+	event_end(m->events);
+	manager_say(m, MARK_NOTE, "files read again: %zu new, %zu gone, %zu changes",
+	    r.added.n, r.removed.n, r.changed.n);
+	strv_free(&r.before);
+	strv_free(&r.added);
+	strv_free(&r.removed);
+	strv_free(&r.changed);
+}
+
+/* ---- the rest -----------------------------------------------------------------------
+ */
+
+static void
+resend_one(struct unit *u, void *arg)
+{
+	(void)arg;
+	unit_ops_send_patterns(u);
+}
+
+void
+start_resend_patterns(struct manager *m)
+{
+	units_foreach(m, resend_one, NULL);
+}
+
+static void
+log_one(struct unit *u, void *arg)
+{
+	(void)arg;
+	if (u->svc != NULL)
+		log_info("%s: %s (%s): %s", u->name, svc_active_name(svc_active(u->svc)),
+		    svc_state_name(svc_state(u->svc)), svc_why(u->svc));
+}
+
+void
+start_log_state(struct manager *m)
+{
+	units_foreach(m, log_one, NULL);
+}

@@ -1,0 +1,22 @@
+/*
+ * start: which units start when, after a start of supd or of the manager alone, and what
+ * a reload of all files does.
+ */
+#ifndef SUPD_MANAGER_START_H
+#define SUPD_MANAGER_START_H
+
+#include <stddef.h>
+
+struct manager;
+
+/* Load all files and queue the starts that are due: of every unit that is wanted and was
+ * not started since supd was, so that a manager that dies in between changes nothing. */
+void start_units(struct manager *m);
+/* Read all unit files again; says what changed.  Nothing is started or restarted. */
+void start_reload_units(struct manager *m, const char *who);
+/* A new logger has no patterns. */
+void start_resend_patterns(struct manager *m);
+/* One line for each unit on stderr (SIGUSR2). */
+void start_log_state(struct manager *m);
+
+#endif

@@ -1,0 +1,683 @@
+#include "manager/units.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/fdio.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/map.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "manager/adopt.h"
+#include "manager/job/job.h"
+#include "manager/manager.h"
+#include "manager/ops.h"
+#include "manager/record/event.h"
+#include "manager/record/history.h"
+#include "manager/service/service.h"
+#include "unit/conf.h"
+#include "unit/load.h"
+#include "unit/name.h"
+
+enum {
+	TRANSIENT_KEPT = 200, /* ended transient units that can still be looked at */
+	NEAR_MAX_DISTANCE = 3,
+};
+
+/* ---- one unit -----------------------------------------------------------------------
+ */
+
+static void
+register_names(struct unit *u)
+{
+	struct manager *m = u->manager;
+
+	map_set(&m->units, u->name, u);
+	for (size_t i = 0; i < u->conf->aliases.n; i++) {
+		if (!map_has(&m->units, u->conf->aliases.v[i]))
+			map_set(&m->units, u->conf->aliases.v[i], u);
+	}
+}
+
+static void
+unregister_names(struct unit *u)
+{
+	struct strv names = { 0 };
+
+	map_keys(&u->manager->units, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		if (map_get(&u->manager->units, names.v[i]) == u)
+			map_del(&u->manager->units, names.v[i]);
+	}
+	strv_free(&names);
+}
+
+static void
+tell_loaded(struct unit *u)
+{
+	struct emitter *ev = u->manager->events;
+	struct jw *w;
+
+	event_begin(ev, EVENT_UNIT_LOADED, u->name, NULL);
+	event_str(ev, "path", u->conf->fragment);
+	event_str(ev, "load_state", unit_load_state_name(u->conf->load_state));
+	event_end(ev);
+	if (u->conf->load_state != UNIT_BAD_SETTING &&
+	    u->conf->load_state != UNIT_LOAD_ERROR)
+		return;
+	event_begin(ev, EVENT_UNIT_REFUSED, u->name, NULL);
+	w = event_jw(ev);
+	unit_diags_write(u, w);
+	event_end(ev);
+}
+
+static bool
+can_run(const struct unit_conf *conf)
+{
+	return conf->load_state == UNIT_LOADED && conf->type == UNIT_SERVICE;
+}
+
+static bool
+is_transient(const struct unit *u)
+{
+	const char *run = u->manager->run_path, *path = u->conf->fragment;
+	size_t n = strlen(run);
+
+	return path != NULL && strncmp(path, run, n) == 0 &&
+	       strncmp(path + n, "/units/", 7) == 0;
+}
+
+/* A configuration that the service still reads, until it gives it back. */
+static void
+hold_conf(struct unit *u, struct unit_conf *conf)
+{
+	u->held = xreallocarray(u->held, u->n_held + 1, sizeof(u->held[0]));
+	u->held[u->n_held++] = conf;
+}
+
+void
+unit_release_conf(struct unit *u, const struct unit_conf *conf)
+{
+	for (size_t i = 0; i < u->n_held; i++) {
+		if (u->held[i] != conf)
+			continue;
+		unit_conf_free(u->held[i]);
+		u->held[i] = u->held[--u->n_held];
+		return;
+	}
+}
+
+static void
+release_all(struct unit *u)
+{
+	while (u->n_held > 0)
+		unit_conf_free(u->held[--u->n_held]);
+	free(u->held);
+	u->held = NULL;
+}
+
+/* The service is not of use any more, and nothing of it runs. */
+static void
+drop_service(struct unit *u)
+{
+	unit_ops_clear(u);
+	svc_free(u->svc);
+	u->svc = NULL;
+	if (u->svc_conf != u->conf)
+		unit_conf_free(u->svc_conf);
+	u->svc_conf = NULL;
+	release_all(u);
+}
+
+static void
+give_conf(struct unit *u, struct unit_conf *conf)
+{
+	struct unit_conf *old = u->svc_conf;
+
+	u->svc_conf = conf;
+	if (u->svc == NULL) {
+		u->svc = svc_new(&svc_ops_real, u, u->name, conf);
+		return;
+	}
+	hold_conf(u, old);
+	svc_set_conf(u->svc, conf);
+}
+
+/* conf is the newest; what the service has of older ones it gives back itself. */
+static void
+set_conf(struct unit *u, struct unit_conf *conf)
+{
+	struct unit_conf *old = u->conf;
+
+	u->conf = conf;
+	u->changed = false;
+	u->transient = is_transient(u);
+	if (old != NULL && old != u->svc_conf)
+		unit_conf_free(old);
+	if (can_run(conf))
+		give_conf(u, conf);
+	else if (u->svc != NULL && !unit_is_running(u))
+		drop_service(u);
+	job_unit_set_deps(u->job_unit, conf->load_state == UNIT_LOADED ? conf : NULL);
+}
+
+void
+unit_make_stoppable(struct unit *u)
+{
+	static const char text[] = "[Service]\nExecStart=/bin/false\n";
+	struct diags d;
+
+	if (u->svc != NULL)
+		return;
+	diags_init(&d);
+	give_conf(u, unit_load_text(u->manager->paths, u->manager->conf, u->name, u->name,
+			 text, sizeof(text) - 1, &d));
+	diags_clear(&d);
+}
+
+bool
+unit_is_running(const struct unit *u)
+{
+	if (u->svc == NULL)
+		return false;
+	if (svc_has_slot(u->svc))
+		return true;
+	switch (svc_active(u->svc)) {
+	case SVC_ACTIVE_INACTIVE:
+	case SVC_ACTIVE_FAILED:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Takes conf and diags. */
+static struct unit *
+unit_new(struct manager *m, struct unit_conf *conf, struct diags *diags)
+{
+	struct unit *u = xcalloc(1, sizeof(*u));
+
+	u->manager = m;
+	u->name = xstrdup(conf->id);
+	u->job_unit = jobs_unit(m->jobs, u->name);
+	job_unit_set_data(u->job_unit, u);
+	u->diags = *diags;
+	set_conf(u, conf);
+	register_names(u);
+	if (conf->load_state != UNIT_NOT_FOUND)
+		tell_loaded(u);
+	return u;
+}
+
+static void
+unit_free(struct unit *u)
+{
+	job_unit_set_deps(u->job_unit, NULL);
+	job_unit_set_data(u->job_unit, NULL);
+	if (u->svc != NULL)
+		drop_service(u);
+	unit_conf_free(u->conf);
+	diags_clear(&u->diags);
+	if (u->share != NULL)
+		loop_timer_free(u->share);
+	free(u->rendered);
+	free(u->name);
+	free(u);
+}
+
+struct unit *
+unit_find(struct manager *m, const char *name)
+{
+	struct unit *u = map_get(&m->units, name);
+	char *full;
+
+	if (u != NULL)
+		return u;
+	full = unit_name_add_suffix(name);
+	if (full == NULL)
+		return NULL;
+	u = map_get(&m->units, full);
+	free(full);
+	return u;
+}
+
+struct unit *
+unit_get(struct manager *m, const char *name)
+{
+	struct unit *u = unit_find(m, name);
+	struct unit_conf *conf;
+	struct diags d;
+	char *full;
+
+	if (u != NULL)
+		return u;
+	full = unit_name_add_suffix(name);
+	if (full == NULL)
+		return NULL;
+	diags_init(&d);
+	conf = unit_load(m->paths, m->conf, full, &d);
+	u = map_get(&m->units, conf->id);
+	if (u != NULL) {
+		/* Another name of one that we have. */
+		map_set(&m->units, full, u);
+		unit_conf_free(conf);
+		diags_clear(&d);
+	} else {
+		u = unit_new(m, conf, &d);
+		if (!map_has(&m->units, full))
+			map_set(&m->units, full, u);
+	}
+	free(full);
+	return u;
+}
+
+void
+unit_reload(struct unit *u)
+{
+	struct manager *m = u->manager;
+	struct unit_conf *conf;
+	struct diags d;
+
+	diags_init(&d);
+	conf = unit_load(m->paths, m->conf, u->name, &d);
+	if (strcmp(conf->id, u->name) != 0 && !unit_is_running(u) &&
+	    map_get(&m->units, conf->id) == NULL) {
+		log_info("%s is now another name of %s", u->name, conf->id);
+	}
+	diags_clear(&u->diags);
+	u->diags = d;
+	set_conf(u, conf);
+	register_names(u);
+	tell_loaded(u);
+}
+
+bool
+unit_refresh(struct unit *u)
+{
+	if (!unit_conf_changed(u->manager->paths, u->conf))
+		return false;
+	if (unit_is_running(u)) {
+		if (u->changed)
+			return false;
+		u->changed = true;
+		return true;
+	}
+	unit_reload(u);
+	return true;
+}
+
+bool
+unit_forget(struct unit *u)
+{
+	struct manager *m = u->manager;
+
+	if (u->conf->load_state != UNIT_NOT_FOUND || unit_is_running(u) ||
+	    u->wish != WISH_NONE || job_unit_job(u->job_unit) != NULL)
+		return false;
+	for (int i = 0; i < WISH_NFLAGS; i++) {
+		if (u->flag[i])
+			return false;
+	}
+	unregister_names(u);
+	history_forget(m->history, u->name);
+	unit_free(u);
+	return true;
+}
+
+void
+unit_diags_write(const struct unit *u, struct jw *w)
+{
+	if (w == NULL)
+		return;
+	jw_kv_arr(w, "diagnostics");
+	for (size_t i = 0; i < u->diags.n && i < 20; i++) {
+		char *line = diag_format(&u->diags.v[i]);
+
+		jw_strn(w, line, strnlen(line, 300));
+		free(line);
+	}
+	jw_end(w);
+}
+
+void
+unit_render_drop(struct unit *u)
+{
+	free(u->rendered);
+	u->rendered = NULL;
+	u->rendered_len = 0;
+}
+
+/* ---- transient units ----------------------------------------------------------------
+ */
+
+static int
+write_transient(struct manager *m, const char *name, const char *text, size_t len)
+{
+	int dir = mkdir_open_at(m->run_fd, "units", 0700), r;
+
+	if (dir == -1)
+		return -1;
+	r = file_write_atomic(dir, name, text, len, 0600, false);
+	fd_close(&dir);
+	return r;
+}
+
+static void
+remove_transient(struct manager *m, const char *name)
+{
+	char *path = xasprintf("units/%s", name);
+
+	if (unlinkat(m->run_fd, path, 0) == -1 && errno != ENOENT)
+		log_warn("%s/%s", m->run_path, path);
+	free(path);
+}
+
+struct unit *
+unit_make_transient(
+    struct manager *m, const char *name, const char *text, size_t len, char **err)
+{
+	char *full = unit_name_add_suffix(name);
+	struct unit *u;
+
+	if (full == NULL) {
+		*err = xasprintf("%s is not a valid name of a unit", name);
+		return NULL;
+	}
+	u = unit_get(m, full);
+	if (u != NULL && u->conf->load_state != UNIT_NOT_FOUND && !u->transient) {
+		*err = xasprintf("%s is the name of a unit that has a file", full);
+		u = NULL;
+	} else if (u != NULL && unit_is_running(u)) {
+		*err = xasprintf("%s is running", full);
+		u = NULL;
+	} else if (write_transient(m, full, text, len) == -1) {
+		*err = xasprintf(
+		    "%s: its unit file cannot be written: %s", full, strerror(errno));
+		u = NULL;
+	} else if (u != NULL) {
+		unit_reload(u);
+	}
+	if (u != NULL && u->conf->load_state != UNIT_LOADED) {
+		*err = u->diags.n > 0 ? diag_format(&u->diags.v[0])
+				      : xasprintf("%s: %s", full,
+					    unit_load_state_name(u->conf->load_state));
+		unit_transient_ended(u);
+		u = NULL;
+	}
+	free(full);
+	return u;
+}
+
+static void
+forget_transient(struct manager *m, const char *name)
+{
+	struct unit *u = unit_find(m, name);
+
+	if (u == NULL || !u->transient || unit_is_running(u) ||
+	    job_unit_job(u->job_unit) != NULL)
+		return;
+	remove_transient(m, u->name);
+	unit_reload(u);
+	u->wish = WISH_NONE;
+	(void)unit_forget(u);
+}
+
+void
+unit_transient_ended(struct unit *u)
+{
+	struct strv *ended = &u->manager->transient_ended;
+
+	(void)strv_remove(ended, u->name);
+	strv_add(ended, u->name);
+	if (ended->n > TRANSIENT_KEPT) {
+		char *oldest = xstrdup(ended->v[0]);
+
+		strv_remove_at(ended, 0);
+		if (strcmp(oldest, u->name) != 0)
+			forget_transient(u->manager, oldest);
+		free(oldest);
+	}
+}
+
+/* ---- all units ----------------------------------------------------------------------
+ */
+
+void
+units_foreach(struct manager *m, unit_fn *fn, void *arg)
+{
+	struct strv names = { 0 };
+
+	map_keys(&m->units, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		struct unit *u = map_get(&m->units, names.v[i]);
+
+		if (u != NULL && strcmp(u->name, names.v[i]) == 0)
+			fn(u, arg);
+	}
+	strv_free(&names);
+}
+
+static void
+count_one(struct unit *u, void *arg)
+{
+	size_t *n = arg;
+
+	if (u->conf->load_state != UNIT_NOT_FOUND || unit_is_running(u))
+		(*n)++;
+}
+
+size_t
+units_count(struct manager *m)
+{
+	size_t n = 0;
+
+	units_foreach(m, count_one, &n);
+	return n;
+}
+
+static void
+refresh_one(struct unit *u, void *arg)
+{
+	(void)arg;
+	(void)unit_refresh(u);
+	(void)unit_forget(u);
+}
+
+size_t
+units_load_all(struct manager *m)
+{
+	struct strv names = { 0 };
+
+	unit_paths_scan(m->paths);
+	unit_list_dir(m->paths, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		if (!unit_name_is_template(names.v[i]) &&
+		    unit_name_type(names.v[i]) == UNIT_SERVICE)
+			(void)unit_get(m, names.v[i]);
+	}
+	units_foreach(m, refresh_one, NULL);
+	unit_paths_forget(m->paths);
+	strv_free(&names);
+	return units_count(m);
+}
+
+static void
+tell_changed(struct unit *u, const char *what)
+{
+	struct emitter *ev = u->manager->events;
+
+	event_begin(ev, EVENT_UNIT_CHANGED, u->name, NULL);
+	event_str(ev, "path", u->conf->fragment);
+	event_str(ev, "what", what);
+	event_end(ev);
+}
+
+static void
+change_one(struct unit *u, void *arg)
+{
+	enum unit_load_state before = u->conf->load_state;
+
+	(void)arg;
+	if (!unit_refresh(u))
+		return;
+	if (u->conf->load_state == UNIT_NOT_FOUND)
+		tell_changed(u, "gone");
+	else
+		tell_changed(u, before == UNIT_NOT_FOUND ? "new" : "changed");
+	(void)unit_forget(u);
+}
+
+void
+units_on_change(struct manager *m, const char *name)
+{
+	struct unit *u;
+
+	if (name == NULL || unit_name_is_template(name)) {
+		units_foreach(m, change_one, NULL);
+		if (name == NULL)
+			units_load_all(m);
+		return;
+	}
+	u = unit_find(m, name);
+	if (u != NULL) {
+		change_one(u, NULL);
+		return;
+	}
+	u = unit_get(m, name);
+	if (u == NULL)
+		return;
+	if (u->conf->load_state == UNIT_NOT_FOUND)
+		(void)unit_forget(u);
+	else
+		tell_changed(u, "new");
+}
+
+struct matching {
+	const char *pattern;
+	struct strv *names;
+};
+
+static void
+match_one(struct unit *u, void *arg)
+{
+	struct matching *x = arg;
+
+	if (u->conf->load_state == UNIT_NOT_FOUND && !unit_is_running(u))
+		return;
+	if (fnmatch(x->pattern, u->name, 0) == 0 ||
+	    fnmatch(x->pattern, u->conf->stem, 0) == 0)
+		strv_add(x->names, u->name);
+}
+
+int
+units_match(struct manager *m, const char *pattern, struct strv *names)
+{
+	struct matching x = { .pattern = pattern, .names = names };
+	struct unit *u;
+
+	if (strpbrk(pattern, "*?[") != NULL) {
+		units_foreach(m, match_one, &x);
+		return 0;
+	}
+	u = unit_get(m, pattern);
+	if (u == NULL)
+		return -1;
+	strv_add(names, u->name);
+	return 0;
+}
+
+/* Edits (insert, delete, replace) between two short names; at most what counts as near.
+ */
+static size_t
+distance(const char *a, const char *b)
+{
+	size_t la = strlen(a), lb = strlen(b), row[256 + 1];
+
+	if (la > 255 || lb > 255)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[lb];
+}
+
+struct nearest {
+	char *stem;
+	size_t limit;
+	struct strv found[NEAR_MAX_DISTANCE + 1];
+};
+
+static void
+near_one(struct unit *u, void *arg)
+{
+	struct nearest *x = arg;
+	size_t d;
+
+	if (u->conf->load_state == UNIT_NOT_FOUND && !unit_is_running(u))
+		return;
+	d = distance(x->stem, u->conf->stem);
+	if (d > x->limit && strstr(u->conf->stem, x->stem) != NULL)
+		d = x->limit;
+	if (d <= x->limit)
+		strv_add(&x->found[d], u->name);
+}
+
+void
+units_nearest(struct manager *m, const char *name, size_t max, struct strv *names)
+{
+	char *full = unit_name_add_suffix(name);
+	struct nearest x = { .stem =
+				 full == NULL ? xstrdup(name) : unit_name_stem(full) };
+	size_t len = strlen(x.stem);
+
+	x.limit = len < 3 ? 1 : len < 6 ? 2 : NEAR_MAX_DISTANCE;
+	units_foreach(m, near_one, &x);
+	for (size_t d = 0; d <= NEAR_MAX_DISTANCE; d++) {
+		for (size_t i = 0; i < x.found[d].n && names->n < max; i++)
+			(void)strv_add_unique(names, x.found[d].v[i]);
+		strv_free(&x.found[d]);
+	}
+	free(x.stem);
+	free(full);
+}
+
+void
+units_free(struct manager *m)
+{
+	struct strv names = { 0 };
+
+	map_keys(&m->units, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		struct unit *u = map_get(&m->units, names.v[i]);
+
+		if (u == NULL || strcmp(u->name, names.v[i]) != 0)
+			continue;
+		unregister_names(u);
+		unit_free(u);
+	}
+	strv_free(&names);
+	map_clear(&m->units, NULL);
+}

@@ -1,0 +1,258 @@
+#include "manager/watch.h"
+
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "manager/manager.h"
+#include "manager/units.h"
+#include "unit/load.h"
+#include "unit/name.h"
+
+enum {
+	FOLDERS_MAX = 4096,
+	NAMES_MAX = 256, /* more changed names than this: look at everything */
+};
+
+/* A file is written in pieces; so long after the last one it is looked at. */
+#define SETTLE_US (50 * USEC_PER_MSEC)
+#define MASK                                                                    \
+	(IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | \
+	    IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+
+struct folder {
+	int wd;
+	char *path;
+	char *unit; /* of NAME.d: the unit; NULL: a folder of units */
+};
+
+struct watch {
+	struct manager *m;
+	int fd;
+	struct loop_io *io;
+	struct loop_timer *timer;
+	struct folder *v;
+	size_t n;
+	struct strv names; /* changed since */
+	bool all;
+};
+
+static void add_folder(struct watch *w, const char *path, const char *unit);
+
+/* "NAME.service.d" and NAME.service.wants belong to NAME.service. */
+static char *
+unit_of_folder(const char *name)
+{
+	static const char *const suffixes[] = { ".d", ".wants", ".requires" };
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		size_t k = strlen(suffixes[i]);
+
+		if (n > k && strcmp(name + n - k, suffixes[i]) == 0)
+			return xstrndup(name, n - k);
+	}
+	return NULL;
+}
+
+static void
+add_sub_folder(struct watch *w, const char *dir, const char *name)
+{
+	char *unit = unit_of_folder(name), *path;
+	struct stat st;
+
+	if (unit == NULL)
+		return;
+	path = xasprintf("%s/%s", dir, name);
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		add_folder(w, path, unit);
+	free(path);
+	free(unit);
+}
+
+static void
+add_sub_folders(struct watch *w, const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_name[0] != '.')
+			add_sub_folder(w, dir, e->d_name);
+	}
+	closedir(d);
+}
+
+static void
+add_folder(struct watch *w, const char *path, const char *unit)
+{
+	int wd;
+
+	if (w->n >= FOLDERS_MAX)
+		return;
+	wd = inotify_add_watch(w->fd, path, MASK);
+	if (wd == -1) {
+		if (errno != ENOENT && errno != ENOTDIR)
+			log_warn("%s: changes in it are not seen at once", path);
+		return;
+	}
+	for (size_t i = 0; i < w->n; i++) {
+		if (w->v[i].wd == wd)
+			return;
+	}
+	w->v = xreallocarray(w->v, w->n + 1, sizeof(w->v[0]));
+	w->v[w->n++] = (struct folder){ .wd = wd,
+		.path = xstrdup(path),
+		.unit = unit == NULL ? NULL : xstrdup(unit) };
+	if (unit == NULL)
+		add_sub_folders(w, path);
+}
+
+static void
+note(struct watch *w, const char *name)
+{
+	if (name == NULL || w->names.n >= NAMES_MAX)
+		w->all = true;
+	else
+		(void)strv_add_unique(&w->names, name);
+	loop_timer_in(w->timer, SETTLE_US);
+}
+
+static struct folder *
+folder_of(struct watch *w, int wd)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		if (w->v[i].wd == wd)
+			return &w->v[i];
+	}
+	return NULL;
+}
+
+static void
+drop_folder(struct watch *w, struct folder *f)
+{
+	free(f->path);
+	free(f->unit);
+	*f = w->v[--w->n];
+}
+
+static void
+handle(struct watch *w, const struct inotify_event *e)
+{
+	struct folder *f;
+	char *unit, *dir;
+
+	if (e->mask & IN_Q_OVERFLOW) {
+		note(w, NULL);
+		return;
+	}
+	f = folder_of(w, e->wd);
+	if (f == NULL)
+		return;
+	if (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) {
+		note(w, f->unit);
+		if (e->mask & IN_IGNORED)
+			drop_folder(w, f);
+		return;
+	}
+	if (e->len == 0 || e->name[0] == '.')
+		return;
+	if (f->unit != NULL) {
+		/* A drop-in of all units of a kind (service.d, foo-.service.d). */
+		note(w, unit_name_is_valid(f->unit) ? f->unit : NULL);
+		return;
+	}
+	unit = unit_of_folder(e->name);
+	if (unit != NULL) {
+		note(w, unit_name_is_valid(unit) ? unit : NULL);
+		dir = xstrdup(f->path);
+		add_sub_folder(w, dir, e->name);
+		free(dir);
+		free(unit);
+		return;
+	}
+	if (unit_name_is_valid(e->name))
+		note(w, e->name);
+}
+
+static void
+on_event(struct loop_io *io, int events, void *arg)
+{
+	_Alignas(struct inotify_event) char buf[16384];
+	struct watch *w = arg;
+	ssize_t n;
+
+	(void)io;
+	(void)events;
+	n = read(w->fd, buf, sizeof(buf));
+	for (ssize_t at = 0; at < n;) {
+		const struct inotify_event *e = (const void *)(buf + at);
+
+		handle(w, e);
+		at += (ssize_t)sizeof(*e) + e->len;
+	}
+}
+
+static void
+on_settled(struct loop_timer *t, void *arg)
+{
+	struct watch *w = arg;
+	struct strv names = w->names;
+	bool all = w->all;
+
+	(void)t;
+	w->names = (struct strv){ 0 };
+	w->all = false;
+	if (all)
+		units_on_change(w->m, NULL);
+	for (size_t i = 0; !all && i < names.n; i++)
+		units_on_change(w->m, names.v[i]);
+	strv_free(&names);
+}
+
+struct watch *
+watch_new(struct manager *m)
+{
+	struct watch *w = xcalloc(1, sizeof(*w));
+
+	w->m = m;
+	w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (w->fd == -1) {
+		log_warn("inotify: new unit files are seen with the next command only");
+		free(w);
+		return NULL;
+	}
+	w->io = loop_io_new(m->loop, "inotify", w->fd, LOOP_READ, on_event, w);
+	w->timer = loop_timer_new(m->loop, "watch", on_settled, w);
+	for (size_t i = 0; i < unit_paths_count(m->paths); i++)
+		add_folder(w, unit_paths_dir(m->paths, i), NULL);
+	return w;
+}
+
+void
+watch_free(struct watch *w)
+{
+	if (w == NULL)
+		return;
+	loop_timer_free(w->timer);
+	loop_io_free(w->io);
+	close(w->fd);
+	while (w->n > 0)
+		drop_folder(w, &w->v[w->n - 1]);
+	free(w->v);
+	strv_free(&w->names);
+	free(w);
+}

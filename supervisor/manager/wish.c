@@ -1,0 +1,229 @@
+/*
+ * wish: what persons decided about a unit, and who.  A wish is one event; the logger also
+ * appends it to state/wishes at once, so it outlives everything.
+ */
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "lib/xalloc.h"
+#include "manager/manager.h"
+#include "manager/record/event.h"
+#include "manager/service/service.h"
+#include "manager/units.h"
+#include "unit/conf.h"
+#include "unit/load.h"
+
+/* What an event says, and what it does.  The words are kept for ever. */
+static const struct {
+	const char *what;
+	const char *undo; /* supctl command that takes it back */
+	int wish;         /* enum wish, -1: a flag */
+	int flag;         /* enum wish_flag */
+	bool on;
+} words[] = {
+	{ "started", "stop", WISH_STARTED, 0, false },
+	{ "stopped", "start", WISH_STOPPED, 0, false },
+	{ "forgotten", "start", WISH_NONE, 0, false },
+	{ "enabled", "disable", -1, WISH_FLAG_ENABLED, true },
+	{ "not-enabled", "enable", -1, WISH_FLAG_ENABLED, false },
+	{ "disabled", "enable", -1, WISH_FLAG_DISABLED, true },
+	{ "not-disabled", "disable", -1, WISH_FLAG_DISABLED, false },
+	{ "masked", "unmask", -1, WISH_FLAG_MASKED, true },
+	{ "unmasked", "mask", -1, WISH_FLAG_MASKED, false },
+	{ "held", "release", -1, WISH_FLAG_HELD, true },
+	{ "released", "hold", -1, WISH_FLAG_HELD, false },
+};
+enum { NWORDS = sizeof(words) / sizeof(words[0]) };
+
+const char *
+wish_name(enum wish wish)
+{
+	for (int i = 0; i < NWORDS; i++) {
+		if (words[i].wish == (int)wish)
+			return words[i].what;
+	}
+	return "?";
+}
+
+const char *
+wish_flag_name(enum wish_flag flag)
+{
+	for (int i = 0; i < NWORDS; i++) {
+		if (words[i].wish == -1 && words[i].flag == (int)flag && words[i].on)
+			return words[i].what;
+	}
+	return "?";
+}
+
+static uint64_t
+tell(struct unit *u, int i, const struct wish_who *who)
+{
+	struct emitter *ev = u->manager->events;
+
+	event_begin(ev, EVENT_WISH, u->name, NULL);
+	event_str(ev, "what", words[i].what);
+	event_strf(ev, "who", "%s (%s)", who->name, who->command);
+	event_strf(ev, "undo", "supctl %s %s", words[i].undo, u->name);
+	event_str(ev, "user", who->name);
+	event_int(ev, "uid", (int64_t)who->uid);
+	event_int(ev, "by_pid", who->pid);
+	event_str(ev, "command", who->command);
+	return event_end_wish(ev);
+}
+
+static void
+apply(struct unit *u, int i, const struct wish_who *who)
+{
+	if (words[i].wish != -1) {
+		u->wish = (enum wish)words[i].wish;
+		u->wish_who = *who;
+	} else {
+		u->flag[words[i].flag] = words[i].on;
+		u->flag_who[words[i].flag] = *who;
+	}
+	unit_render_drop(u);
+}
+
+uint64_t
+unit_set_wish(struct unit *u, enum wish wish, const struct wish_who *who)
+{
+	uint64_t seq = 0;
+
+	for (int i = 0; i < NWORDS; i++) {
+		if (words[i].wish != (int)wish)
+			continue;
+		apply(u, i, who);
+		seq = tell(u, i, who);
+	}
+	return seq;
+}
+
+static uint64_t
+set_one_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_who *who)
+{
+	uint64_t seq = 0;
+
+	for (int i = 0; i < NWORDS; i++) {
+		if (words[i].wish != -1 || words[i].flag != (int)flag ||
+		    words[i].on != on)
+			continue;
+		apply(u, i, who);
+		seq = tell(u, i, who);
+	}
+	return seq;
+}
+
+uint64_t
+unit_set_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_who *who)
+{
+	/* Enabled and disabled exclude each other: the newer decision holds. */
+	if (on && flag == WISH_FLAG_ENABLED && u->flag[WISH_FLAG_DISABLED])
+		(void)set_one_flag(u, WISH_FLAG_DISABLED, false, who);
+	if (on && flag == WISH_FLAG_DISABLED && u->flag[WISH_FLAG_ENABLED])
+		(void)set_one_flag(u, WISH_FLAG_ENABLED, false, who);
+	return set_one_flag(u, flag, on, who);
+}
+
+void
+wish_restore(struct manager *m, const char *line, size_t len)
+{
+	struct jv *v = jv_parse(line, len, NULL);
+	const char *what = jv_str(jv_get(v, "what"), "");
+	const char *name = jv_str(jv_get(v, "unit"), "");
+	struct wish_who who = { 0 };
+	struct unit *u;
+
+	strlcpy(who.name, jv_str(jv_get(v, "user"), "?"), sizeof(who.name));
+	strlcpy(who.command, jv_str(jv_get(v, "command"), "?"), sizeof(who.command));
+	who.uid = (uid_t)jv_i64(jv_get(v, "uid"), -1);
+	who.pid = (pid_t)jv_i64(jv_get(v, "by_pid"), 0);
+	if (clock_parse(jv_str(jv_get(v, "ts"), ""), &who.wall_us) == -1)
+		who.wall_us = 1; /* somebody, some time */
+	for (int i = 0; i < NWORDS; i++) {
+		if (strcmp(words[i].what, what) != 0)
+			continue;
+		u = unit_get(m, name);
+		if (u != NULL)
+			apply(u, i, &who);
+	}
+	jv_free(v);
+}
+
+static bool
+is_in_folder(const struct unit *u)
+{
+	const char *root = u->manager->root_path, *path = u->conf->fragment;
+	size_t n = strlen(root);
+
+	return path != NULL && strncmp(path, root, n) == 0 &&
+	       strncmp(path + n, "/units/", 7) == 0;
+}
+
+bool
+unit_is_wanted(const struct unit *u, const char **why)
+{
+	const char *no;
+
+	if (u->conf->load_state == UNIT_MASKED || u->flag[WISH_FLAG_MASKED])
+		no = "masked";
+	else if (u->conf->load_state != UNIT_LOADED || u->svc == NULL)
+		no = "not loaded";
+	else if (u->flag[WISH_FLAG_HELD])
+		no = "held";
+	else if (u->wish == WISH_STOPPED)
+		no = "stopped by a person";
+	else if (u->wish == WISH_STARTED && !u->transient)
+		no = NULL;
+	else if (u->flag[WISH_FLAG_DISABLED])
+		no = "disabled";
+	else if (u->flag[WISH_FLAG_ENABLED])
+		no = NULL;
+	else if (!u->conf->has_install || !is_in_folder(u))
+		no = "nothing starts it with the instance";
+	else
+		no = NULL;
+	if (why != NULL)
+		*why = no != NULL                   ? no
+		       : u->wish == WISH_STARTED    ? "started by a person"
+		       : u->flag[WISH_FLAG_ENABLED] ? "enabled"
+						    : "[Install]";
+	return no == NULL;
+}
+
+char *
+unit_refusal(const struct unit *u)
+{
+	if (u->flag[WISH_FLAG_MASKED])
+		return xasprintf("%s is masked by %s; `supctl unmask %s' allows it again",
+		    u->name, u->flag_who[WISH_FLAG_MASKED].name, u->name);
+	if (u->flag[WISH_FLAG_HELD])
+		return xasprintf("%s is held by %s; `supctl release %s' lets it run",
+		    u->name, u->flag_who[WISH_FLAG_HELD].name, u->name);
+	switch (u->conf->load_state) {
+	case UNIT_NOT_FOUND:
+		return xasprintf("%s has no unit file", u->name);
+	case UNIT_MASKED:
+		return xasprintf(
+		    "%s is masked: its file is empty or a link to /dev/null", u->name);
+	case UNIT_BAD_SETTING:
+	case UNIT_LOAD_ERROR:
+		for (size_t i = 0; i < u->diags.n; i++) {
+			char *line, *text;
+
+			if (u->diags.v[i].level != DIAG_ERROR)
+				continue;
+			line = diag_format(&u->diags.v[i]);
+			text = xasprintf("%s is refused: %s", u->name, line);
+			free(line);
+			return text;
+		}
+		return xasprintf("%s cannot be used: %s", u->name,
+		    unit_load_state_name(u->conf->load_state));
+	default:
+		return NULL;
+	}
+}
