@@ -9,12 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/regexp.h"
+
 struct buf;
 
 enum {
-	PATTERN_MAX = 64,          /* of one slot */
-	PATTERN_TEXT_MAX = 1024,   /* bytes of one expression */
-	PATTERN_REPEAT_MAX = 1024, /* product of its {n,m} bounds */
+	PATTERN_MAX = 64,                   /* of one slot */
+	PATTERN_TEXT_MAX = REGEXP_TEXT_MAX, /* bytes of one expression */
 	PATTERN_BYTES_MAX = PATTERN_MAX * (PATTERN_TEXT_MAX + 32),
 	PATTERN_LINE_MAX = 4096, /* bytes of a line that are looked at */
 };

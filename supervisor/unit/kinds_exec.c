@@ -1,19 +1,18 @@
 /*
  * kinds_exec: command lines, probes, and how processes end.
  */
+#include <arpa/inet.h>
 #include <errno.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/regexp.h"
 #include "lib/xalloc.h"
 #include "unit/kinds.h"
 #include "unit/parse.h"
 #include "unit/quote.h"
 #include "unit/signame.h"
 #include "unit/span.h"
-
-enum { PATTERN_MAX = 1024 };
 
 void
 exec_cmd_clear(struct exec_cmd *c)
@@ -323,6 +322,17 @@ reset_probes(struct probe_list *list, enum probe_kind kind)
 	return 0;
 }
 
+/* Other names would have to be looked up, and a probe must never wait for that. */
+static bool
+is_local_or_numeric(const char *host)
+{
+	struct in6_addr address;
+
+	return strcmp(host, "localhost") == 0 ||
+	       inet_pton(AF_INET, host, &address) == 1 ||
+	       inet_pton(AF_INET6, host, &address) == 1;
+}
+
 /* [HOST:]PORT, [V6]:PORT, V6 only in brackets.  Without a port: PORT_DEFAULT, 0 for none.
  */
 static int
@@ -356,10 +366,7 @@ parse_address(const char *text, const char *host_default, uint16_t port_default,
 		return -1;
 	c->port = (uint16_t)n;
 	c->host = host_len > 0 ? xstrndup(host, host_len) : xstrdup(host_default);
-	for (const char *h = c->host; *h != '\0'; h++)
-		if (strchr(" \t/@?#", *h) != NULL || (unsigned char)*h < 0x20)
-			return -1;
-	return 0;
+	return is_local_or_numeric(c->host) ? 0 : -1;
 }
 
 /* Expands VALUE into the text of a new probe. */
@@ -442,28 +449,18 @@ set_probe_pattern(
     struct parse *p, const struct directive *d, void *field, const char *value)
 {
 	struct probe_conf c;
-	char why[128];
-	regex_t re;
-	int r;
+	const char *why;
 
 	if (*value == '\0')
 		return reset_probes(field, PROBE_PATTERN);
 	if (begin_probe(p, d, value, &c) == -1)
 		return -1;
-	if (strlen(c.text) > PATTERN_MAX) {
-		parse_error(
-		    p, NULL, NULL, "%s= takes at most %d bytes", d->key, PATTERN_MAX);
+	why = regexp_refused(c.text, false);
+	if (why != NULL) {
+		parse_error(p, NULL, NULL, "%s= refuses the expression: %s", d->key, why);
 		clear_probe(&c);
 		return -1;
 	}
-	r = regcomp(&re, c.text, REG_EXTENDED | REG_NOSUB);
-	if (r != 0) {
-		regerror(r, &re, why, sizeof(why));
-		parse_error(p, NULL, NULL, "not an extended regular expression: %s", why);
-		clear_probe(&c);
-		return -1;
-	}
-	regfree(&re);
 	add_probe(field, &c);
 	return 0;
 }
