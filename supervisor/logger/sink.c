@@ -32,25 +32,21 @@ dir_path(char *dst, size_t size, const char *day)
 		layout_day_dir(dst, size, day);
 }
 
-/* Whether the open folder is still what its path leads to. */
+/* Whether the open folder is still what its path leads to.  Asked each time: folders are
+ * needed to open files, not to write them. */
 static bool
-dir_is_current(struct logger *lg, struct daydir *d, uint64_t now)
+dir_is_current(struct logger *lg, const struct daydir *d)
 {
 	char path[LAYOUT_PATH_MAX];
 	struct stat st;
 
-	if (now - d->checked_us < CHECK_US)
-		return true;
 	dir_path(path, sizeof(path), d->day);
-	if (fstatat(lg->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    st.st_dev != d->dev || st.st_ino != d->ino)
-		return false;
-	d->checked_us = now;
-	return true;
+	return fstatat(lg->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_dev == d->dev && st.st_ino == d->ino;
 }
 
 static int
-dir_open(struct logger *lg, struct daydir *d, const char *day, uint64_t now)
+dir_open(struct logger *lg, struct daydir *d, const char *day)
 {
 	char path[LAYOUT_PATH_MAX];
 	struct stat st;
@@ -68,7 +64,6 @@ dir_open(struct logger *lg, struct daydir *d, const char *day, uint64_t now)
 	d->fd = fd;
 	d->dev = st.st_dev;
 	d->ino = st.st_ino;
-	d->checked_us = now;
 	strlcpy(d->day, day, sizeof(d->day));
 	return fd;
 }
@@ -77,7 +72,6 @@ int
 sink_day_fd(struct logger *lg, const char *day)
 {
 	struct daydir *d = &lg->daydir[0];
-	uint64_t now = clock_mono_us();
 
 	if (day[0] == '\0') {
 		d = &lg->top;
@@ -94,10 +88,10 @@ sink_day_fd(struct logger *lg, const char *day)
 				d = c;
 		}
 	}
-	d->used_us = now;
-	if (d->fd != -1 && strcmp(d->day, day) == 0 && dir_is_current(lg, d, now))
+	d->used_us = clock_mono_us();
+	if (d->fd != -1 && strcmp(d->day, day) == 0 && dir_is_current(lg, d))
 		return d->fd;
-	return dir_open(lg, d, day, now);
+	return dir_open(lg, d, day);
 }
 
 void

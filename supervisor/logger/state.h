@@ -90,7 +90,7 @@ struct linkrec {
 struct daydir {
 	char day[PROTO_DAY_MAX]; /* "" is journal/health */
 	int fd;
-	uint64_t dev, ino, checked_us, used_us;
+	uint64_t dev, ino, used_us;
 };
 
 struct logger {

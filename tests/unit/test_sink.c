@@ -1,0 +1,443 @@
+/*
+ * Tests of the logger without kills: files, links, days, what is in the way, a full disk,
+ * bounds, patterns, viewers, the event journal and the snapshots, through the real role.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "logger_fake.h"
+
+static void
+day_now(char day[CLOCK_DAY_MAX])
+{
+	clock_set_source(fake_clock, NULL);
+	clock_day(day, CLOCK_DAY_MAX, clock_wall_us());
+}
+
+static char *
+link_of(struct fake *f, const char *path)
+{
+	static char target[512];
+	ssize_t n = readlinkat(f->root_fd, path, target, sizeof(target) - 1);
+
+	target[n < 0 ? 0 : n] = '\0';
+	return target;
+}
+
+static void
+put(struct fake *f, uint32_t n, int stream, const char *text)
+{
+	assert_int_equal(full_write(f->slot[n].w[stream], text, strlen(text)), 0);
+}
+
+/* The text of each line, time stamps cut off. */
+static char *
+texts(struct fake *f, const char *path)
+{
+	struct buf b = fake_read(f, path), out = { 0 };
+	const char *s = buf_str(&b), *end;
+
+	for (; (end = strchr(s, '\n')) != NULL; s = end + 1)
+		if (end - s > 20)
+			buf_append(&out, s + 20, (size_t)(end - s) - 19);
+	buf_free(&b);
+	if (out.data == NULL)
+		return strdup("");
+	return buf_take(&out);
+}
+
+static void
+assert_log(struct fake *f, const char *path, const char *want)
+{
+	char *got = texts(f, path);
+
+	assert_string_equal(got, want);
+	free(got);
+}
+
+static void
+test_lines_and_links(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	char day[CLOCK_DAY_MAX], want[300];
+
+	(void)state;
+	fake_start(f);
+	fake_open_told(f, 0, "deacon", "1000");
+	day_now(day);
+	put(f, 0, 0, "one\ntwo\n");
+	fake_barrier(f, 0);
+	put(f, 0, 1, "bad\nunfinished");
+	fake_close(f, 0);
+	assert_log(f, "journal/health/deacon.log",
+	    "[deacon:stdout] one\n[deacon:stdout] two\n[deacon:stderr] bad\n"
+	    "[deacon:stderr~] unfinished\n");
+	snprintf(want, sizeof(want), "../%s/health/1000_deacon.log", day);
+	assert_string_equal(link_of(f, "journal/health/deacon.log"), want);
+	snprintf(want, sizeof(want), "journal/%s/health/deacon.log", day);
+	assert_string_equal(link_of(f, want), "1000_deacon.log");
+	fake_free(f);
+}
+
+static void
+test_silent_program_has_its_file(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	uint64_t until = fake_now_ms() + 20000;
+	struct stat st;
+
+	(void)state;
+	fake_start(f);
+	fake_open_told(f, 0, "quiet", "1");
+	while (fstatat(f->root_fd, "journal/health/quiet.log", &st, 0) == -1) {
+		assert_true(fake_now_ms() < until);
+		fake_poll(f, 20);
+	}
+	assert_int_equal(st.st_size, 0);
+	fake_free(f);
+}
+
+static void
+test_links_follow_the_order_of_invocations(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	char day[CLOCK_DAY_MAX], want[300];
+
+	(void)state;
+	day_now(day);
+	fake_start(f);
+	fake_open_told(f, 0, "x", "zzz");
+	fake_open_told(f, 1, "x", "aaa");
+	put(f, 1, 0, "second\n");
+	fake_barrier(f, 1);
+	put(f, 0, 0, "first, later\n");
+	fake_barrier(f, 0);
+	snprintf(want, sizeof(want), "../%s/health/aaa_x.log", day);
+	assert_string_equal(link_of(f, "journal/health/x.log"), want);
+	/* A logger that knows nothing decides the same. */
+	fake_kill(f);
+	table_slot(f->t, 0)->log.linked = 0;
+	fake_start(f);
+	put(f, 0, 0, "again\n");
+	fake_barrier(f, 0);
+	assert_string_equal(link_of(f, "journal/health/x.log"), want);
+	fake_free(f);
+}
+
+static void
+test_midnight_and_pinned_day(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	char day[CLOCK_DAY_MAX], next[CLOCK_DAY_MAX], path[300];
+
+	(void)state;
+	fake_clock_shared = mmap(NULL, sizeof(*fake_clock_shared), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	*fake_clock_shared = 0;
+	day_now(day);
+	fake_start(f);
+	fake_open_told(f, 0, "roll", "5");
+	snprintf(fake_open(f, 1, "pin", "6")->conf.day, PROTO_DAY_MAX, "20200229");
+	fake_tell_open(f, 1);
+	put(f, 0, 0, "today\nover mid");
+	put(f, 1, 0, "one\n");
+	fake_barrier(f, 0);
+	fake_barrier(f, 1);
+	*fake_clock_shared = INT64_C(86400) * 1000000;
+	day_now(next);
+	assert_string_not_equal(day, next);
+	put(f, 0, 0, "night\n");
+	put(f, 1, 0, "two\n");
+	fake_barrier(f, 0);
+	fake_barrier(f, 1);
+	snprintf(path, sizeof(path), "journal/%s/health/5_roll.log", day);
+	assert_log(f, path, "[roll:stdout] today\n");
+	snprintf(path, sizeof(path), "journal/%s/health/roll.log", next);
+	assert_log(f, path, "[roll:stdout] over midnight\n");
+	assert_log(f, "journal/health/roll.log", "[roll:stdout] over midnight\n");
+	assert_log(f, "journal/20200229/health/6_pin.log",
+	    "[pin:stdout] one\n[pin:stdout] two\n");
+	assert_string_equal(
+	    link_of(f, "journal/health/pin.log"), "../20200229/health/6_pin.log");
+	assert_true(f->reports[STREAM_ROLLED] == 1);
+	fake_free(f);
+	fake_clock_shared = NULL;
+}
+
+static void
+test_what_is_in_the_way(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	char day[CLOCK_DAY_MAX], path[100], file[300];
+	struct stat st;
+
+	(void)state;
+	day_now(day);
+	snprintf(path, sizeof(path), "journal/%s/health", day);
+	assert_int_equal(mkdir_p_at(f->root_fd, path, 0750), 0);
+	assert_int_equal(mkdir_p_at(f->root_fd, "journal/health", 0750), 0);
+	/* A link to a file elsewhere, a FIFO, a folder, a second name of a file. */
+	snprintf(file, sizeof(file), "%s/1_a.log", path);
+	assert_int_equal(symlinkat("../../../precious", f->root_fd, file), 0);
+	snprintf(file, sizeof(file), "%s/1.1_a.log", path);
+	assert_int_equal(mkfifoat(f->root_fd, file, 0600), 0);
+	snprintf(file, sizeof(file), "%s/1.2_a.log", path);
+	assert_int_equal(mkdirat(f->root_fd, file, 0700), 0);
+	assert_int_equal(
+	    file_write_atomic(f->root_fd, "precious", "keep", 4, 0600, false), 0);
+	snprintf(file, sizeof(file), "%s/1.3_a.log", path);
+	assert_int_equal(linkat(f->root_fd, "precious", f->root_fd, file, 0), 0);
+	/* And a file where the link should be. */
+	assert_int_equal(
+	    file_write_atomic(f->root_fd, "journal/health/a.log", "mine", 4, 0600, false),
+	    0);
+	fake_start(f);
+	fake_open_told(f, 0, "a", "1");
+	put(f, 0, 0, "hello\n");
+	fake_barrier(f, 0);
+	snprintf(file, sizeof(file), "%s/1.4_a.log", path);
+	assert_log(f, file, "[a:stdout] hello\n");
+	assert_int_equal(fstatat(f->root_fd, "precious", &st, 0), 0);
+	assert_int_equal(st.st_size, 4);
+	assert_int_equal(fstatat(f->root_fd, "journal/health/a.log", &st, 0), 0);
+	assert_int_equal(st.st_size, 4);
+	assert_true(f->reports[STREAM_DISTURBED] > 0);
+	fake_free(f);
+}
+
+static void
+test_deleted_is_made_again(void **state)
+{
+	struct fake *f = fake_new(NULL);
+
+	(void)state;
+	fake_start(f);
+	fake_open_told(f, 0, "a", "1");
+	put(f, 0, 0, "one\n");
+	fake_barrier(f, 0);
+	assert_int_equal(rm_rf_at(f->root_fd, "journal", 1000), 0);
+	put(f, 0, 0, "two\n");
+	fake_barrier(f, 0);
+	assert_log(f, "journal/health/a.log", "[a:stdout] two\n");
+	fake_free(f);
+}
+
+static void
+test_long_and_binary_lines(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	size_t big = 1000, n = 1024 * 1024;
+	char *text = malloc(n + 1);
+	struct buf got;
+	pid_t pid;
+
+	(void)state;
+	f->t->log_settings.line_max = (uint32_t)big;
+	fake_start(f);
+	fake_open_told(f, 0, "a", "1");
+	/* One write of 1 MiB without a newline, and of 200 KB, into one pipe. */
+	memset(text, 'x', n);
+	pid = fork();
+	if (pid == 0)
+		_exit(full_write(f->slot[0].w[0], text, n) == 0 &&
+			      full_write(f->slot[0].w[0], text, 200000) == 0 &&
+			      full_write(f->slot[0].w[0], "\na\0b\xff\n", 6) == 0
+			  ? 0
+			  : 1);
+	assert_true(pid > 0);
+	for (int status = -1; waitpid(pid, &status, WNOHANG) == 0;)
+		assert_true(fake_poll(f, 5));
+	fake_close(f, 0);
+	got = fake_read(f, "journal/health/a.log");
+	n = 0;
+	for (size_t i = 0; i < got.len; i++)
+		n += got.data[i] == 'x';
+	assert_int_equal(n, 1024 * 1024 + 200000);
+	assert_non_null(memmem(got.data, got.len, "[a:stdout] a\0b\xff\n", 16));
+	assert_non_null(memmem(got.data, got.len, "[a:stdout+] xxx", 15));
+	buf_free(&got);
+	free(text);
+	fake_free(f);
+}
+
+static void
+test_bytewise_and_packets(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	char day[CLOCK_DAY_MAX], *got;
+	struct buf want = { 0 };
+	int packets[2];
+
+	(void)state;
+	day_now(day);
+	fake_start(f);
+	fake_open_told(f, 0, "a", "1");
+	for (int i = 0; i < 300; i++) {
+		char c = i % 7 == 6 ? '\n' : (char)('a' + i % 26);
+
+		assert_int_equal(write(f->slot[0].w[0], &c, 1), 1);
+		if (i % 50 == 0)
+			fake_barrier(f, 0);
+	}
+	fake_barrier(f, 0);
+	/* A pipe in packet mode: pieces come one by one. */
+	assert_int_equal(pipe2(packets, O_DIRECT | O_CLOEXEC), 0);
+	fake_open(f, 1, "b", "2");
+	dup2(packets[0], f->slot[1].r[0]);
+	fake_tell_open(f, 1);
+	for (int i = 0; i < 100; i++) {
+		char line[32];
+		int n = snprintf(line, sizeof(line), "packet %d\n", i);
+
+		buf_addf(&want, "[b:stdout] packet %d\n", i);
+		/* A full pipe waits for the logger. */
+		assert_int_equal(write(packets[1], line, (size_t)n), n);
+	}
+	close(packets[1]);
+	fake_close(f, 1);
+	got = texts(f, "journal/health/b.log");
+	assert_string_equal(got, buf_str(&want));
+	free(got);
+	got = texts(f, "journal/health/a.log");
+	assert_memory_equal(got, "[a:stdout] abcdef\n[a:stdout] hijklm\n", 36);
+	free(got);
+	buf_free(&want);
+	close(packets[0]);
+	fake_free(f);
+}
+
+static void
+test_limit(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	char *got;
+
+	(void)state;
+	fake_start(f);
+	fake_open(f, 0, "a", "1")->conf.max_bytes = 200;
+	fake_tell_open(f, 0);
+	for (int i = 0; i < 50; i++) {
+		put(f, 0, 0, "a line of some length\n");
+		fake_barrier(f, 0);
+	}
+	got = texts(f, "journal/health/a.log");
+	assert_non_null(strstr(got, "[a:supd] the log of this invocation is full"));
+	assert_true(strlen(got) < 600);
+	assert_true(f->reports[STREAM_LIMIT] == 1);
+	assert_true(f->reports[STREAM_DROPPED] > 0);
+	free(got);
+	fake_free(f);
+}
+
+static void
+test_stderr_tail(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	const struct msg_barrier_done *d;
+
+	(void)state;
+	fake_start(f);
+	fake_open_told(f, 0, "a", "1");
+	for (int i = 0; i < 200; i++)
+		put(f, 0, 1, "f\xc3\xa4hre\n");
+	put(f, 0, 1, "end");
+	d = fake_barrier(f, 0);
+	assert_true(d->tail_len <= 500 && d->tail_len > 490);
+	assert_memory_equal(d->tail + d->tail_len - 3, "end", 3);
+	assert_int_not_equal(d->tail[0] & 0xc0, 0x80);
+	assert_int_equal(d->lines, 200);
+	fake_free(f);
+}
+
+static void
+test_events_and_wishes(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	struct buf b;
+	size_t n = 0;
+
+	(void)state;
+	fake_start(f);
+	for (uint64_t seq = 1; seq <= 500; seq++)
+		fake_event(f, seq, seq % 100 == 0 ? RING_WISH : 0);
+	while (f->acked < 500)
+		assert_true(fake_poll(f, 50));
+	assert_int_equal(f->wish_acked, 500);
+	b = fake_read(f, "journal/events.jsonl");
+	for (size_t i = 0; i < b.len; i++)
+		n += b.data[i] == '\n';
+	assert_int_equal(n, 500);
+	buf_free(&b);
+	b = fake_read(f, "state/wishes");
+	n = 0;
+	for (size_t i = 0; i < b.len; i++)
+		n += b.data[i] == '\n';
+	assert_int_equal(n, 5);
+	buf_free(&b);
+	fake_free(f);
+}
+
+static void
+send_snapshot(struct fake *f, const char *text, uint64_t announced)
+{
+	int fd = memfd_create("snapshot", MFD_CLOEXEC);
+	struct msg m;
+
+	assert_int_equal(full_write(fd, text, strlen(text)), 0);
+	msg_init(&m, MSG_SNAPSHOT);
+	m.u.SNAPSHOT.id = ++f->seq;
+	m.u.SNAPSHOT.size = announced;
+	m.u.SNAPSHOT.kind = SNAPSHOT_STATE;
+	m.nfds = 1;
+	m.fds[0] = fd;
+	fake_send(&f->manager, &m);
+	close(fd);
+}
+
+static void
+test_snapshot(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	const struct msg *m;
+	struct buf b;
+
+	(void)state;
+	fake_start(f);
+	send_snapshot(f, "{\"seq\":7}\n", 10);
+	m = fake_wait(f, MSG_SNAPSHOT_DONE, 0);
+	assert_int_equal(m->u.SNAPSHOT_DONE.err, 0);
+	/* Empty, cut or no JSON: the good one stays. */
+	send_snapshot(f, "", 0);
+	send_snapshot(f, "{\"seq\":8", 8);
+	send_snapshot(f, "{\"seq\":8}\n", 20);
+	m = fake_wait(f, MSG_SNAPSHOT_DONE, 3);
+	assert_int_not_equal(m->u.SNAPSHOT_DONE.err, 0);
+	b = fake_read(f, "state/snapshot.json");
+	assert_string_equal(buf_str(&b), "{\"seq\":7}\n");
+	buf_free(&b);
+	fake_free(f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lines_and_links),
+		cmocka_unit_test(test_silent_program_has_its_file),
+		cmocka_unit_test(test_links_follow_the_order_of_invocations),
+		cmocka_unit_test(test_midnight_and_pinned_day),
+		cmocka_unit_test(test_what_is_in_the_way),
+		cmocka_unit_test(test_deleted_is_made_again),
+		cmocka_unit_test(test_long_and_binary_lines),
+		cmocka_unit_test(test_bytewise_and_packets),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_stderr_tail),
+		cmocka_unit_test(test_events_and_wishes),
+		cmocka_unit_test(test_snapshot),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
