@@ -201,7 +201,7 @@ end(void)
 		if (how == HALT_KEXEC)
 			(void)reboot(RB_KEXEC);
 		if (how == HALT_HALT)
-			(void)reboot(RB_HALT_SYSTEM);
+			(void)reboot((int)RB_HALT_SYSTEM);
 		(void)reboot(RB_POWER_OFF);
 	}
 	_exit(status);

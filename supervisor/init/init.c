@@ -268,9 +268,9 @@ loop(void)
 
 		if (reap_more)
 			reap_more = reap_children();
-		role_flush();
 		reexec_check_time();
 		halt_step();
+		role_flush(); /* last: the others make something to tell */
 		set_timer();
 		n = epoll_wait(epoll_fd, ev, EVENTS, reap_more ? 0 : -1);
 		/* Signals first: what has ended must not be taken for running. */

@@ -1,0 +1,1485 @@
+/*
+ * init as a real process.  The table's descriptor of the binary is this program, so that
+ * init executes it as its roles: a role here hands its end of the channel to the test,
+ * which then speaks as manager and logger.
+ */
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "init/init.h"
+#include "proto/chan.h"
+#include "proto/spec.h"
+#include "proto/table.h"
+
+enum {
+	NSLOTS = 8,
+	DEADLINE_MS = 30000,
+	ORPHANS = 4096,
+	SMALL = 512,
+};
+#define SOCK_ENV "SUPD_TEST_SOCK"
+
+struct peer {
+	struct chan chan;
+	int32_t pid;
+};
+
+struct rig {
+	char dir[64];
+	int listen_fd, table_fd, run_fd;
+	struct table *table;
+	uint64_t bytes;
+	pid_t init;
+	struct peer manager, logger;
+	int log_fd[NSLOTS][2]; /* read ends as the logger got them */
+	bool silent;           /* answer no pings */
+	bool keep_logs;        /* do not say LOG_DONE */
+	uint64_t seq;
+};
+
+/* ---- the parts that init executes ---------------------------------------------------
+ */
+
+static int
+send_end(int to, int32_t role)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} ctl;
+	int32_t who[2] = { role, getpid() };
+	struct iovec iov = { who, sizeof(who) };
+	struct msghdr h = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ctl.bytes,
+		.msg_controllen = sizeof(ctl.bytes) };
+	struct cmsghdr *cm;
+	int fd = ROLE_FD_CHAN;
+
+	memset(&ctl, 0, sizeof(ctl));
+	cm = CMSG_FIRSTHDR(&h);
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	return sendmsg(to, &h, 0) == -1 ? -1 : 0;
+}
+
+static int
+role_main(int32_t role)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct pollfd pfd = { ROLE_FD_CHAN, POLLRDHUP, 0 };
+	int s = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", getenv(SOCK_ENV));
+	if (s == -1 || connect(s, (struct sockaddr *)&sa, sizeof(sa)) == -1 ||
+	    send_end(s, role) == -1)
+		return 1;
+	/* A logger ends when init says that there is nothing more. */
+	while (role != ROLE_LOGGER || poll(&pfd, 1, -1) != 1)
+		if (role != ROLE_LOGGER)
+			pause();
+	return 0;
+}
+
+/* n orphans: children of a child that ends before them. */
+static int
+orphans_main(int n)
+{
+	for (int i = 0; i < n; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			if (fork() == -1)
+				_exit(1);
+			_exit(0);
+		}
+		if (pid == -1 || waitpid(pid, NULL, 0) == -1)
+			i--;
+	}
+	return 0;
+}
+
+/* ---- the rig ------------------------------------------------------------------------
+ */
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void
+pipe_fds(struct table *t, enum table_fd r, enum table_fd w)
+{
+	int p[2];
+
+	assert_int_equal(pipe2(p, O_NONBLOCK), 0);
+	t->fd[r] = p[0];
+	t->fd[w] = p[1];
+}
+
+static void
+rig_prepare(struct rig *g)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct table *t;
+
+	memset(g, 0, sizeof(*g));
+	memset(g->log_fd, -1, sizeof(g->log_fd));
+	g->manager.chan.fd = g->logger.chan.fd = -1;
+	snprintf(g->dir, sizeof(g->dir), "/tmp/supd-init.XXXXXX");
+	assert_non_null(mkdtemp(g->dir));
+	assert_int_equal(chmod(g->dir, 0755), 0);
+	g->run_fd = open(g->dir, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(mkdirat(g->run_fd, "fifo", 0711), 0);
+	assert_int_equal(mkdirat(g->run_fd, "n", 0711), 0);
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/ctl", g->dir);
+	setenv(SOCK_ENV, sa.sun_path, 1);
+	g->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(g->listen_fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(listen(g->listen_fd, 64), 0);
+
+	g->bytes = table_bytes(NSLOTS);
+	g->table_fd = memfd_create("table", 0);
+	assert_int_equal(ftruncate(g->table_fd, (off_t)g->bytes), 0);
+	t = mmap(NULL, g->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, g->table_fd, 0);
+	assert_ptr_not_equal(t, MAP_FAILED);
+	table_init(t, NSLOTS);
+	snprintf(t->root, sizeof(t->root), "%s", g->dir);
+	snprintf(t->run, sizeof(t->run), "%s", g->dir);
+	assert_true(readlink("/proc/self/exe", t->exe, sizeof(t->exe) - 1) > 0);
+	t->fd[FD_TABLE] = g->table_fd;
+	t->fd[FD_RUN] = g->run_fd;
+	t->fd[FD_ROOT] = open(g->dir, O_RDONLY | O_DIRECTORY);
+	t->fd[FD_EXE] = open("/proc/self/exe", O_RDONLY);
+	t->fd[FD_LOCK] = open("/dev/null", O_RDONLY);
+	t->fd[FD_RING] = open("/dev/null", O_RDWR);
+	t->fd[FD_WAKE] = open("/dev/null", O_RDWR);
+	t->fd[FD_CONTROL] = open("/dev/null", O_RDWR);
+	pipe_fds(t, FD_SCRATCH_R, FD_SCRATCH_W);
+	pipe_fds(t, FD_STAGING_R, FD_STAGING_W);
+	t->settings.shutdown_us = 20 * 1000000;
+	g->table = t;
+}
+
+static void
+rig_exec(struct rig *g)
+{
+	char number[16], title[128];
+	char *argv[] = { title, NULL };
+
+	snprintf(number, sizeof(number), "%d", g->table_fd);
+	setenv(INIT_TABLE_ENV, number, 1);
+	snprintf(title, sizeof(title), "supd: init %s", g->dir);
+	fflush(NULL);
+	g->init = fork();
+	assert_int_not_equal(g->init, -1);
+	if (g->init == 0) {
+		execv("/proc/self/exe", argv);
+		_exit(99);
+	}
+}
+
+static void
+take_end(struct rig *g)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} ctl;
+	int32_t who[2];
+	struct iovec iov = { who, sizeof(who) };
+	struct msghdr h = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ctl.bytes,
+		.msg_controllen = sizeof(ctl.bytes) };
+	int s = accept4(g->listen_fd, NULL, NULL, SOCK_CLOEXEC), fd;
+	struct peer *p;
+
+	assert_int_not_equal(s, -1);
+	if (recvmsg(s, &h, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(who)) {
+		close(s); /* killed before it spoke */
+		return;
+	}
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&h)), sizeof(fd));
+	close(s);
+	p = who[0] == ROLE_MANAGER ? &g->manager : &g->logger;
+	if (p->chan.fd != -1)
+		close(p->chan.fd);
+	p->chan = (struct chan){ fd, (enum role)who[0], ROLE_INIT };
+	p->pid = who[1];
+}
+
+static void
+send_to(struct peer *p, const struct msg *m)
+{
+	assert_int_equal(chan_send(&p->chan, m), 1);
+}
+
+/* What a logger does by itself. */
+static void
+logger_answer(struct rig *g, struct msg *m)
+{
+	struct msg a;
+	uint32_t slot = m->u.LOG_OPEN.slot;
+
+	if (m->head.id == MSG_LOG_OPEN && slot < NSLOTS) {
+		for (int i = 0; i < 2; i++) {
+			if (g->log_fd[slot][i] != -1)
+				close(g->log_fd[slot][i]);
+			g->log_fd[slot][i] = m->fds[i];
+			m->fds[i] = -1;
+		}
+	} else if (m->head.id == MSG_LOG_CLOSE && !g->keep_logs) {
+		msg_init(&a, MSG_LOG_DONE);
+		a.u.LOG_DONE.slot = slot;
+		send_to(&g->logger, &a);
+	} else if (m->head.id == MSG_LOG_PING && !g->silent) {
+		msg_init(&a, MSG_LOG_PONG);
+		a.u.LOG_PONG.seq = m->u.LOG_PING.seq;
+		send_to(&g->logger, &a);
+	}
+	msg_close_fds(m);
+}
+
+static void
+close_peer(struct peer *p)
+{
+	if (p->chan.fd != -1)
+		close(p->chan.fd);
+	p->chan.fd = -1;
+	p->pid = 0;
+}
+
+/* One message for the manager into *m (true), or something else happened (false). */
+static bool
+step(struct rig *g, struct msg *m, uint64_t until)
+{
+	struct pollfd pfd[3] = { { g->listen_fd, POLLIN, 0 },
+		{ g->manager.chan.fd, POLLIN, 0 }, { g->logger.chan.fd, POLLIN, 0 } };
+	struct msg a;
+	int n, ms = until > now_ms() ? (int)(until - now_ms()) : 0;
+
+	n = poll(pfd, 3, ms);
+	if (n == 0)
+		fail_msg("nothing came in time");
+	if (pfd[2].revents != 0) {
+		n = chan_recv(&g->logger.chan, &a);
+		if (n == 1)
+			logger_answer(g, &a);
+		else if (n == -1)
+			close_peer(&g->logger);
+	}
+	if (pfd[1].revents != 0) {
+		n = chan_recv(&g->manager.chan, m);
+		if (n == -1)
+			close_peer(&g->manager);
+		if (n == 1 && m->head.id == MSG_PING && !g->silent) {
+			msg_init(&a, MSG_PONG);
+			a.u.PONG.seq = m->u.PING.seq;
+			send_to(&g->manager, &a);
+		} else if (n == 1) {
+			return true;
+		}
+	}
+	if (pfd[0].revents != 0)
+		take_end(g);
+	return false;
+}
+
+/* Read until a message of this id; what comes before it is dropped. */
+static void
+want(struct rig *g, enum msg_id id, struct msg *m)
+{
+	uint64_t until = now_ms() + DEADLINE_MS;
+
+	for (;;) {
+		if (!step(g, m, until))
+			continue;
+		if (m->head.id == id)
+			return;
+		msg_close_fds(m);
+	}
+}
+
+static void
+want_fds_closed(struct rig *g, enum msg_id id)
+{
+	struct msg m;
+
+	want(g, id, &m);
+	msg_close_fds(&m);
+}
+
+static void
+rig_start(struct rig *g)
+{
+	rig_prepare(g);
+	rig_exec(g);
+	want_fds_closed(g, MSG_REPLAY_END);
+}
+
+/* End whatever became ours. */
+static void
+rig_stop(struct rig *g)
+{
+	if (g->init > 0)
+		kill(g->init, SIGKILL);
+	for (int round = 0; round < 1000; round++) {
+		char path[64], text[4096] = { 0 };
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+		f = fopen(path, "r");
+		assert_non_null(f);
+		if (fgets(text, sizeof(text), f) == NULL)
+			text[0] = '\0';
+		fclose(f);
+		if (text[0] == '\0')
+			break;
+		for (char *p = text; *p != '\0';) {
+			kill((pid_t)strtol(p, &p, 10), SIGKILL);
+			p += strspn(p, " ");
+		}
+		waitpid(-1, NULL, 0);
+	}
+	close_peer(&g->manager);
+	close_peer(&g->logger);
+	for (int i = 0; i < NSLOTS; i++) {
+		for (int k = 0; k < 2; k++)
+			if (g->log_fd[i][k] != -1)
+				close(g->log_fd[i][k]);
+	}
+	for (int i = 0; i < FD_N; i++) {
+		if (g->table->fd[i] > 2 && i != FD_TABLE && i != FD_EXE)
+			close(g->table->fd[i]);
+	}
+	close(g->listen_fd);
+	close(g->table_fd);
+	munmap(g->table, g->bytes);
+	char cmd[128];
+	snprintf(cmd, sizeof(cmd), "rm -rf --one-file-system '%s'", g->dir);
+	assert_int_equal(system(cmd), 0);
+}
+
+/* ---- requests -----------------------------------------------------------------------
+ */
+
+static void
+slot_open(struct rig *g, uint32_t slot, bool notify, bool cgroup)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_SLOT_OPEN);
+	m.u.SLOT_OPEN.slot = slot;
+	m.u.SLOT_OPEN.want_notify = notify;
+	m.u.SLOT_OPEN.want_cgroup = cgroup;
+	m.u.SLOT_OPEN.uid = m.u.SLOT_OPEN.gid = -1;
+	memset(m.u.SLOT_OPEN.invocation, (int)slot + 1, 16);
+	snprintf(m.u.SLOT_OPEN.unit, PROTO_UNIT_MAX, "unit%u.service", slot);
+	snprintf(m.u.SLOT_OPEN.log.name, PROTO_NAME_MAX, "unit%u", slot);
+	snprintf(m.u.SLOT_OPEN.log.ref, PROTO_REF_MAX, "1700000000000");
+	send_to(&g->manager, &m);
+}
+
+static uint64_t
+spawn_spec(struct rig *g, uint32_t slot, uint32_t kind, struct spec_buf *b)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_SPAWN);
+	m.u.SPAWN.slot = slot;
+	m.u.SPAWN.kind = kind;
+	memset(m.u.SPAWN.invocation, (int)slot + 1, 16);
+	m.u.SPAWN.seq = ++g->seq;
+	m.fds[0] = spec_seal(b, &m.u.SPAWN.spec_size);
+	assert_int_not_equal(m.fds[0], -1);
+	m.nfds = 1;
+	send_to(&g->manager, &m);
+	close(m.fds[0]);
+	spec_buf_clear(b);
+	return g->seq;
+}
+
+static void
+sh(struct spec_buf *b, const char *script)
+{
+	spec_buf_init(b);
+	spec_put_str(b, SPEC_PATH, "/bin/sh");
+	spec_put_str(b, SPEC_ARG, "sh");
+	spec_put_str(b, SPEC_ARG, "-c");
+	spec_put_str(b, SPEC_ARG, script);
+	spec_put_str(b, SPEC_ENV, "PATH=/usr/bin:/bin");
+}
+
+static uint64_t
+spawn_sh(struct rig *g, uint32_t slot, uint32_t kind, const char *script)
+{
+	struct spec_buf b;
+
+	sh(&b, script);
+	return spawn_spec(g, slot, kind, &b);
+}
+
+static void
+send_signal(struct rig *g, uint32_t slot, enum signal_scope scope, int signo)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_SIGNAL);
+	m.u.SIGNAL.slot = slot;
+	m.u.SIGNAL.scope = scope;
+	m.u.SIGNAL.signo = signo;
+	send_to(&g->manager, &m);
+}
+
+static void
+ack(struct rig *g, const struct msg *exit)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_EXIT_ACK);
+	m.u.EXIT_ACK.slot = exit->u.EXIT.slot;
+	m.u.EXIT_ACK.kind = exit->u.EXIT.kind;
+	m.u.EXIT_ACK.pid = exit->u.EXIT.pid;
+	m.u.EXIT_ACK.seq = exit->u.EXIT.seq;
+	send_to(&g->manager, &m);
+}
+
+static void
+send_slot(struct rig *g, enum msg_id id, uint32_t slot)
+{
+	struct msg m;
+
+	msg_init(&m, id);
+	m.u.WATCH_EMPTY.slot = slot;
+	send_to(&g->manager, &m);
+}
+
+static int32_t
+want_execed(struct rig *g, uint32_t slot)
+{
+	struct msg m;
+
+	do {
+		want(g, MSG_STARTED, &m);
+	} while (!m.u.STARTED.execed || m.u.STARTED.slot != slot);
+	return m.u.STARTED.pid;
+}
+
+/* The first bytes that come out of the log pipe of a slot, up to a newline. */
+static void
+want_line(struct rig *g, uint32_t slot, int stream, const char *text)
+{
+	uint64_t until = now_ms() + DEADLINE_MS;
+	char buf[SMALL] = { 0 };
+	size_t n = 0;
+	struct msg m;
+
+	while (g->log_fd[slot][stream] == -1) {
+		if (step(g, &m, until))
+			msg_close_fds(&m);
+	}
+	while (n < sizeof(buf) - 1 && (n == 0 || buf[n - 1] != '\n')) {
+		struct pollfd pfd = { g->log_fd[slot][stream], POLLIN, 0 };
+
+		assert_int_equal(poll(&pfd, 1, DEADLINE_MS), 1);
+		ssize_t r = read(pfd.fd, buf + n, 1);
+		if (r == 1)
+			n++;
+		else if (now_ms() > until)
+			fail_msg("no line came in time");
+	}
+	assert_string_equal(buf, text);
+}
+
+static void
+restart_manager(struct rig *g)
+{
+	assert_int_equal(kill(g->manager.pid, SIGKILL), 0);
+	close_peer(&g->manager);
+}
+
+/* ---- tests --------------------------------------------------------------------------
+ */
+
+static void
+test_spawn_runs_and_is_reported(void **state)
+{
+	struct rig g;
+	struct msg m;
+	uint64_t seq;
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 3, false, false);
+	seq = spawn_sh(&g, 3, PROC_MAIN, "echo out; echo err >&2; exit 7");
+	want(&g, MSG_SLOT, &m);
+	assert_int_equal(m.u.SLOT.slot, 3);
+	assert_int_equal(m.u.SLOT.err, 0);
+	assert_string_equal(m.u.SLOT.unit, "unit3.service");
+	want(&g, MSG_STARTED, &m);
+	assert_int_equal(m.u.STARTED.seq, seq);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.how, EXIT_EXITED);
+	assert_int_equal(m.u.EXIT.status, 7);
+	assert_int_equal(m.u.EXIT.phase, 0);
+	assert_int_equal(m.u.EXIT.seq, seq);
+	want_line(&g, 3, 0, "out\n");
+	want_line(&g, 3, 1, "err\n");
+	ack(&g, &m);
+	send_slot(&g, MSG_SLOT_CLOSE, 3);
+	want(&g, MSG_SLOT_DONE, &m);
+	assert_int_equal(m.u.SLOT_DONE.slot, 3);
+	assert_int_equal(faccessat(g.run_fd, "fifo/3.out", F_OK, 0), -1);
+	assert_int_equal(g.table->orphans, 0);
+	rig_stop(&g);
+}
+
+static void
+test_failed_steps_name_phase_and_errno(void **state)
+{
+	struct spec_buf b;
+	struct rig g;
+	struct msg m;
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 0, false, false);
+	spec_buf_init(&b);
+	spec_put_str(&b, SPEC_PATH, "/nowhere/a");
+	spec_put_str(&b, SPEC_PATH, "/nowhere/b");
+	spec_put_str(&b, SPEC_ARG, "x");
+	spawn_spec(&g, 0, PROC_MAIN, &b);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.how, EXIT_EXITED);
+	assert_int_equal(m.u.EXIT.status, 203);
+	assert_int_equal(m.u.EXIT.phase, PHASE_EXEC);
+	assert_int_equal(m.u.EXIT.err, ENOENT);
+	ack(&g, &m);
+
+	sh(&b, "exit 0");
+	spec_put_str(&b, SPEC_CWD, "/nowhere");
+	spawn_spec(&g, 0, PROC_MAIN, &b);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.status, 200);
+	assert_int_equal(m.u.EXIT.phase, PHASE_CHDIR);
+	assert_int_equal(m.u.EXIT.err, ENOENT);
+	ack(&g, &m);
+
+	sh(&b, "exit 0");
+	spec_put_stdio(&b, SPEC_STDIN, SPEC_IO_FILE, "/nowhere/in");
+	spawn_spec(&g, 0, PROC_MAIN, &b);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.status, 208);
+	ack(&g, &m);
+
+	/* Several candidates: the first that is there. */
+	spec_buf_init(&b);
+	spec_put_str(&b, SPEC_PATH, "/nowhere/sh");
+	spec_put_str(&b, SPEC_PATH, "/bin/sh");
+	spec_put_str(&b, SPEC_ARG, "sh");
+	spec_put_str(&b, SPEC_ARG, "-c");
+	spec_put_str(&b, SPEC_ARG, "exit 5");
+	spawn_spec(&g, 0, PROC_MAIN, &b);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.status, 5);
+	rig_stop(&g);
+}
+
+static void
+test_unsealed_or_damaged_context_is_refused(void **state)
+{
+	struct rig g;
+	struct msg m;
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 0, false, false);
+	msg_init(&m, MSG_SPAWN);
+	memset(m.u.SPAWN.invocation, 1, 16);
+	m.u.SPAWN.seq = 9;
+	m.u.SPAWN.spec_size = 4096;
+	m.fds[0] = memfd_create("x", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(m.fds[0], 4096), 0);
+	m.nfds = 1;
+	send_to(&g.manager, &m);
+	msg_close_fds(&m);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.phase, PHASE_MEMORY);
+	assert_int_equal(m.u.EXIT.err, EPERM);
+	rig_stop(&g);
+}
+
+static void
+test_exits_are_kept_until_acknowledged(void **state)
+{
+	struct rig g;
+	struct msg m, again;
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 1, false, false);
+	spawn_sh(&g, 1, PROC_MAIN, "exit 3");
+	want(&g, MSG_EXIT, &m);
+	restart_manager(&g);
+	want(&g, MSG_HELLO, &again);
+	assert_int_equal(again.u.HELLO.generation, 1);
+	want(&g, MSG_SLOT, &again);
+	assert_int_equal(again.u.SLOT.slot, 1);
+	want(&g, MSG_EXIT, &again);
+	assert_memory_equal(&again.u.EXIT, &m.u.EXIT, sizeof(m.u.EXIT));
+	ack(&g, &again);
+	want_fds_closed(&g, MSG_REPLAY_END);
+	/* A message written just before the death counts. */
+	spawn_sh(&g, 1, PROC_CONTROL, "exit 4");
+	restart_manager(&g);
+	do {
+		want(&g, MSG_EXIT, &m);
+		assert_int_equal(m.u.EXIT.kind, PROC_CONTROL);
+	} while (m.u.EXIT.status != 4);
+	rig_stop(&g);
+}
+
+static void
+test_duplicates_and_wrong_requests_are_refused(void **state)
+{
+	struct rig g;
+	struct msg m;
+	int32_t pid;
+	uint64_t seq;
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 0, false, false);
+	spawn_sh(&g, 0, PROC_MAIN, "exec sleep 100");
+	pid = want_execed(&g, 0);
+	seq = spawn_sh(&g, 0, PROC_MAIN, "exit 1");
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.how, EXIT_NOT_STARTED);
+	assert_int_equal(m.u.EXIT.err, EEXIST);
+	assert_int_equal(m.u.EXIT.seq, seq);
+	assert_int_equal(kill(pid, 0), 0);
+	spawn_sh(&g, 5, PROC_MAIN, "exit 1"); /* not open */
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.err, ENOENT);
+	/* Slots that do not exist, and taken ones, change nothing. */
+	slot_open(&g, NSLOTS, false, false);
+	slot_open(&g, UINT32_MAX - 1, false, false);
+	spawn_sh(&g, NSLOTS, PROC_MAIN, "exit 1");
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.err, EINVAL);
+	send_signal(&g, NSLOTS, SIGNAL_SLOT, SIGKILL);
+	send_slot(&g, MSG_SLOT_CLOSE, NSLOTS);
+	send_slot(&g, MSG_WATCH_EMPTY, NSLOTS);
+	/* Every slot taken, then each is used. */
+	for (uint32_t i = 1; i < NSLOTS; i++) {
+		slot_open(&g, i, false, false);
+		spawn_sh(&g, i, PROC_MAIN, "exit 2");
+	}
+	for (uint32_t i = 1; i < NSLOTS; i++) {
+		want(&g, MSG_EXIT, &m);
+		assert_int_equal(m.u.EXIT.status, 2);
+	}
+	rig_stop(&g);
+}
+
+static void
+test_orphans_are_reaped(void **state)
+{
+	struct spec_buf b;
+	struct rig g;
+	struct msg m;
+	bool exited = false;
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 0, false, false);
+	spec_buf_init(&b);
+	spec_put_str(&b, SPEC_PATH, g.table->exe);
+	spec_put_str(&b, SPEC_ARG, "orphans");
+	spawn_spec(&g, 0, PROC_MAIN, &b);
+	do {
+		uint64_t until = now_ms() + DEADLINE_MS;
+
+		while (!step(&g, &m, until))
+			;
+		exited = exited || m.head.id == MSG_EXIT;
+		msg_close_fds(&m);
+	} while (!exited || g.table->orphans < ORPHANS);
+	assert_int_equal(g.table->orphans, ORPHANS);
+	rig_stop(&g);
+}
+
+/* A pipe whose read end init keeps as number 1; the write end. */
+static int
+store_pipe(struct rig *g)
+{
+	struct msg m;
+	int p[2];
+
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	msg_init(&m, MSG_FD_PUT);
+	snprintf(m.u.FD_PUT.unit, PROTO_UNIT_MAX, "unit2.service");
+	snprintf(m.u.FD_PUT.fdname, PROTO_FDNAME_MAX, "in");
+	m.fds[0] = p[0];
+	m.nfds = 1;
+	send_to(&g->manager, &m);
+	close(p[0]);
+	want(g, MSG_STORED, &m);
+	assert_int_equal(m.u.STORED.id, 1);
+	msg_close_fds(&m);
+	return p[1];
+}
+
+/* how: 0 by request, else the signal of a crash. */
+static void
+run_reexec(int how)
+{
+	struct spec_buf b;
+	struct rig g;
+	struct msg m;
+	int32_t pid;
+	int go;
+
+	rig_start(&g);
+	go = store_pipe(&g);
+	slot_open(&g, 2, true, false);
+	sh(&b, "read x <&3; echo \"$x\"; exit 6");
+	spec_put_u32(&b, SPEC_FD, 1);
+	spawn_spec(&g, 2, PROC_MAIN, &b);
+	pid = want_execed(&g, 2);
+	if (how == 0) {
+		msg_init(&m, MSG_REEXEC);
+		send_to(&g.manager, &m);
+	} else {
+		assert_int_equal(kill(g.init, how), 0);
+	}
+	want(&g, MSG_HELLO, &m);
+	assert_int_equal(m.u.HELLO.init_pid, g.init);
+	want(&g, MSG_SLOT, &m);
+	assert_int_equal(m.u.SLOT.slot, 2);
+	assert_int_equal(m.u.SLOT.proc[PROC_MAIN].pid, pid);
+	assert_int_equal(m.u.SLOT.proc[PROC_MAIN].is_child, 1);
+	want_fds_closed(&g, MSG_SLOT_NOTIFY);
+	want_fds_closed(&g, MSG_STORED);
+	want_fds_closed(&g, MSG_REPLAY_END);
+	/* The child is still ours, its pipes still lead to the logger. */
+	assert_int_equal(write(go, "hello\n", 6), 6);
+	close(go);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.how, EXIT_EXITED);
+	assert_int_equal(m.u.EXIT.status, 6);
+	want_line(&g, 2, 0, "hello\n");
+	assert_int_equal(how == 0 ? g.table->reexecs : g.table->crashes, 1);
+	rig_stop(&g);
+}
+
+static void
+test_reexec_keeps_everything(void **state)
+{
+	(void)state;
+	run_reexec(0);
+}
+
+static void
+test_crash_starts_again_from_the_table(void **state)
+{
+	(void)state;
+	run_reexec(SIGSEGV);
+	run_reexec(SIGABRT);
+}
+
+static void
+test_reexec_into_what_cannot_take_over_is_refused(void **state)
+{
+	struct rig g;
+	struct msg m;
+
+	(void)state;
+	rig_start(&g);
+	snprintf(g.table->exe, sizeof(g.table->exe), "/bin/true");
+	msg_init(&m, MSG_REEXEC);
+	send_to(&g.manager, &m);
+	want(&g, MSG_REEXEC_FAILED, &m);
+	assert_int_equal(m.u.REEXEC_FAILED.err, EPROTONOSUPPORT);
+	snprintf(g.table->exe, sizeof(g.table->exe), "/nowhere");
+	msg_init(&m, MSG_REEXEC);
+	send_to(&g.manager, &m);
+	want(&g, MSG_REEXEC_FAILED, &m);
+	assert_int_equal(m.u.REEXEC_FAILED.err, ENOENT);
+	assert_int_equal(g.table->reexecs, 0);
+	rig_stop(&g);
+}
+
+static void
+test_signals_reach_by_slot(void **state)
+{
+	struct rig g;
+	struct msg m;
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 0, false, false);
+	spawn_sh(
+	    &g, 0, PROC_MAIN, "trap 'exit 9' USR1; echo up; while :; do sleep 1; done");
+	want_line(&g, 0, 0, "up\n");
+	send_signal(&g, 0, SIGNAL_PROC_GROUP, SIGUSR1);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.status, 9);
+	ack(&g, &m);
+	/* Nobody there: harmless. */
+	send_signal(&g, 0, SIGNAL_PROC, SIGKILL);
+	spawn_sh(&g, 0, PROC_MAIN, "echo up; exec sleep 100");
+	want_line(&g, 0, 0, "up\n");
+	send_signal(&g, 0, SIGNAL_SLOT, SIGTERM);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.how, EXIT_KILLED);
+	assert_int_equal(m.u.EXIT.status, SIGTERM);
+	ack(&g, &m);
+	send_slot(&g, MSG_WATCH_EMPTY, 0);
+	want(&g, MSG_EMPTY, &m);
+	rig_stop(&g);
+}
+
+static int
+open_test_cgroup(char *path, size_t size)
+{
+	const char *base = access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0
+			       ? "/sys/fs/cgroup"
+			       : "/sys/fs/cgroup/unified";
+	char own[SMALL] = "/", line[SMALL];
+	FILE *f = fopen("/proc/self/cgroup", "r");
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		if (strncmp(line, "0::", 3) == 0)
+			snprintf(own, sizeof(own), "%.*s", (int)strcspn(line + 3, "\n"),
+			    line + 3);
+	}
+	if (f != NULL)
+		fclose(f);
+	snprintf(path, size, "%s%s/supd-test-init.%d", base, own, getpid());
+	if (mkdir(path, 0755) == -1)
+		return -1;
+	return open(path, O_RDONLY | O_DIRECTORY);
+}
+
+static void
+test_cgroup_is_emptied_and_used_again(void **state)
+{
+	char path[SMALL * 3];
+	struct rig g;
+	struct msg m;
+	int fd;
+
+	(void)state;
+	fd = open_test_cgroup(path, sizeof(path));
+	if (fd == -1) {
+		print_message("# SKIP no cgroup version 2 folder can be made here\n");
+		skip();
+	}
+	rig_prepare(&g);
+	g.table->fd[FD_CGROUP] = fd;
+	rig_exec(&g);
+	want_fds_closed(&g, MSG_REPLAY_END);
+	slot_open(&g, 0, false, true);
+	/* A daemon that gets away from session, group and parent. */
+	spawn_sh(&g, 0, PROC_MAIN,
+	    "env -i setsid sh -c 'trap \"\" TERM; echo away; exec sleep 100' & wait");
+	want(&g, MSG_SLOT_CGROUP, &m);
+	msg_close_fds(&m);
+	want_line(&g, 0, 0, "away\n");
+	send_signal(&g, 0, SIGNAL_PROC, SIGKILL);
+	want(&g, MSG_EXIT, &m);
+	ack(&g, &m);
+	send_slot(&g, MSG_WATCH_EMPTY, 0);
+	send_signal(&g, 0, SIGNAL_SLOT_KILL, 0);
+	want(&g, MSG_EMPTY, &m);
+	/* The folder was killed as a whole, and is good for the next process. */
+	spawn_sh(&g, 0, PROC_CONTROL, "sh -c 'exit 8'");
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.how, EXIT_EXITED);
+	assert_int_equal(m.u.EXIT.status, 8);
+	ack(&g, &m);
+	send_slot(&g, MSG_SLOT_CLOSE, 0);
+	want(&g, MSG_SLOT_DONE, &m);
+	assert_int_equal(faccessat(fd, "unit0.service.0", F_OK, 0), -1);
+	/* Signals by cgroup without kill. */
+	slot_open(&g, 1, false, true);
+	spawn_sh(&g, 1, PROC_MAIN, "setsid sleep 100 & echo up; wait; exit 3");
+	want_line(&g, 1, 0, "up\n");
+	send_slot(&g, MSG_WATCH_EMPTY, 1);
+	send_signal(&g, 1, SIGNAL_SLOT, SIGTERM);
+	want(&g, MSG_EMPTY, &m);
+	rig_stop(&g);
+	assert_int_equal(rmdir(path) == 0 || errno == ENOTEMPTY || errno == EBUSY, 1);
+	char sub[SMALL * 4];
+	snprintf(sub, sizeof(sub), "%s/unit1.service.1", path);
+	rmdir(sub);
+	rmdir(path);
+}
+
+static void
+test_log_pipe_survives_the_logger(void **state)
+{
+	struct spec_buf b;
+	struct stat before, after;
+	struct rig g;
+	struct msg m;
+	int go;
+
+	(void)state;
+	rig_start(&g);
+	go = store_pipe(&g);
+	slot_open(&g, 4, false, false);
+	sh(&b, "echo one; read x <&3; echo two");
+	spec_put_u32(&b, SPEC_FD, 1);
+	spawn_spec(&g, 4, PROC_MAIN, &b);
+	want_line(&g, 4, 0, "one\n");
+	assert_int_equal(fstat(g.log_fd[4][0], &before), 0);
+	assert_int_equal(kill(g.logger.pid, SIGKILL), 0);
+	close_peer(&g.logger);
+	for (int i = 0; i < 2; i++) {
+		close(g.log_fd[4][i]);
+		g.log_fd[4][i] = -1;
+	}
+	/* Nobody reads, and the write works all the same. */
+	assert_int_equal(write(go, "\n", 1), 1);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.how, EXIT_EXITED);
+	assert_int_equal(m.u.EXIT.status, 0);
+	want_line(&g, 4, 0, "two\n");
+	assert_int_equal(fstat(g.log_fd[4][0], &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(g.table->role[ROLE_LOGGER].restarts, 1);
+	close(go);
+	rig_stop(&g);
+}
+
+static void
+test_slot_waits_for_the_logger(void **state)
+{
+	struct rig g;
+	struct msg m;
+
+	(void)state;
+	rig_start(&g);
+	g.keep_logs = true;
+	slot_open(&g, 0, false, false);
+	want(&g, MSG_SLOT, &m);
+	send_slot(&g, MSG_SLOT_CLOSE, 0);
+	/* Another slot goes through meanwhile: this one is only closing. */
+	slot_open(&g, 1, false, false);
+	spawn_sh(&g, 1, PROC_MAIN, "exit 1");
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(table_slot(g.table, 0)->state, SLOT_CLOSING);
+	/* The logger dies over it; the next one is asked again. */
+	g.keep_logs = false;
+	assert_int_equal(kill(g.logger.pid, SIGKILL), 0);
+	want(&g, MSG_SLOT_DONE, &m);
+	assert_int_equal(m.u.SLOT_DONE.slot, 0);
+	rig_stop(&g);
+}
+
+static void
+test_child_gets_what_the_context_says(void **state)
+{
+	static const char script[] =
+	    "umask; pwd; id -u; id -g; id -G; nice; ulimit -n; echo $A-$B; cat; "
+	    "[ \"$P\" = $$ ] && echo mine; "
+	    "grep -c '^Sig\\(Blk\\|Ign\\):.0*$' /proc/self/status; "
+	    "cut -d' ' -f6 /proc/$$/stat | grep -qx $$ && echo leader; "
+	    "ls -l /proc/self/fd | grep -c fifo/0; echo >&2 bad";
+	char dir[SMALL], expect[SMALL * 2];
+	struct spec_buf b;
+	struct stat st;
+	struct rig g;
+	struct msg m;
+	bool root = geteuid() == 0;
+	unsigned uid = root ? 65534 : geteuid(), gid = root ? 65534 : getegid();
+
+	(void)state;
+	rig_start(&g);
+	snprintf(dir, sizeof(dir), "%s/base", g.dir);
+	slot_open(&g, 0, false, false);
+	sh(&b, script);
+	spec_put_str(&b, SPEC_ENV, "A=a b");
+	spec_put_str(&b, SPEC_ENV, "B=");
+	spec_put_str(&b, SPEC_ENV_PID, "P");
+	spec_put_u32(&b, SPEC_UMASK, 027);
+	spec_put_dir(&b, SPEC_DIR_RUNTIME, dir, "x/y", 0711, uid, gid);
+	snprintf(expect, sizeof(expect), "%s/x/y", dir);
+	spec_put_str(&b, SPEC_CWD, expect);
+	if (root) {
+		uint32_t groups[2] = { gid, 4242 };
+
+		spec_put_u32(&b, SPEC_UID, uid);
+		spec_put_u32(&b, SPEC_GID, gid);
+		spec_put_ids(&b, SPEC_GROUPS, groups, 2);
+		spec_put_flag(&b, SPEC_NO_NEW_PRIVS);
+	}
+	spec_put_i32(&b, SPEC_NICE, 3);
+	spec_put_limit(&b, RLIMIT_NOFILE, 256, 256);
+	spec_put_stdin_data(&b, "data\n", 5);
+	snprintf(expect, sizeof(expect), "%s/out", g.dir);
+	spec_put_stdio(&b, SPEC_STDOUT, SPEC_IO_TRUNCATE, expect);
+	spec_put_stdio(&b, SPEC_STDERR, SPEC_IO_SAME, NULL);
+	spawn_spec(&g, 0, PROC_MAIN, &b);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.phase, 0);
+	assert_int_equal(m.u.EXIT.how, EXIT_EXITED);
+	assert_int_equal(stat(dir, &st), 0);
+	snprintf(expect, sizeof(expect), "%s/x/y", dir);
+	assert_int_equal(stat(expect, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0711);
+	assert_int_equal(st.st_uid, uid);
+
+	char got[SMALL * 2] = { 0 };
+	int fd = openat(g.run_fd, "out", O_RDONLY);
+	assert_true(read(fd, got, sizeof(got) - 1) > 0);
+	close(fd);
+	if (root)
+		snprintf(expect, sizeof(expect),
+		    "0027\n%s/x/y\n65534\n65534\n65534 4242\n3\n256\na "
+		    "b-\ndata\nmine\n2\n"
+		    "leader\n2\nbad\n",
+		    dir);
+	if (root)
+		assert_string_equal(got, expect);
+	else
+		assert_non_null(strstr(got, "a b-\ndata\nmine\n2\nleader\n2\nbad\n"));
+	rig_stop(&g);
+}
+
+static void
+test_links_are_not_followed_into(void **state)
+{
+	char base[SMALL];
+	struct spec_buf b;
+	struct stat st;
+	struct rig g;
+	struct msg m;
+
+	(void)state;
+	rig_start(&g);
+	assert_int_equal(mkdirat(g.run_fd, "target", 0700), 0);
+	assert_int_equal(symlinkat("target", g.run_fd, "evil"), 0);
+	slot_open(&g, 0, false, false);
+	sh(&b, "exit 0");
+	snprintf(base, sizeof(base), "%s", g.dir);
+	spec_put_dir(&b, SPEC_DIR_STATE, base, "evil", 0777, UINT32_MAX, UINT32_MAX);
+	spawn_spec(&g, 0, PROC_MAIN, &b);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.status, PHASE_STATE_DIRECTORY);
+	assert_true(m.u.EXIT.err == ELOOP || m.u.EXIT.err == ENOTDIR);
+	assert_int_equal(fstatat(g.run_fd, "target", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	rig_stop(&g);
+}
+
+static void
+test_notify_descriptor_reaches_the_socket(void **state)
+{
+	struct spec_buf b;
+	struct rig g;
+	struct msg m;
+	char text[16];
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 6, true, false);
+	want(&g, MSG_SLOT_NOTIFY, &m);
+	assert_int_equal(m.u.SLOT_NOTIFY.slot, 6);
+	sh(&b, "echo >&7; exit 0");
+	spec_put_u32(&b, SPEC_NOTIFY_FD, 7);
+	spawn_spec(&g, 6, PROC_MAIN, &b);
+	struct pollfd pfd = { m.fds[0], POLLIN, 0 };
+	assert_int_equal(poll(&pfd, 1, DEADLINE_MS), 1);
+	assert_int_equal(recv(pfd.fd, text, sizeof(text), 0), 1);
+	assert_int_equal(text[0], '\n');
+	msg_close_fds(&m);
+	rig_stop(&g);
+}
+
+static void
+test_main_process_can_be_named(void **state)
+{
+	struct rig g;
+	struct msg m, q;
+	int32_t first;
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 0, false, false);
+	/* A daemon of the old kind: its parent ends, init becomes the parent. */
+	spawn_sh(&g, 0, PROC_CONTROL, "sh -c 'read x; exit 5' < /dev/zero & echo $!");
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.status, 0);
+	ack(&g, &m);
+	char text[32] = { 0 };
+	for (size_t n = 0; n == 0 || text[n - 1] != '\n';) {
+		struct msg x;
+
+		if (g.log_fd[0][0] == -1) {
+			if (step(&g, &x, now_ms() + DEADLINE_MS))
+				msg_close_fds(&x);
+		} else if (read(g.log_fd[0][0], text + n, 1) == 1) {
+			n++;
+		}
+	}
+	first = (int32_t)atoi(text);
+	msg_init(&q, MSG_PROC_SET);
+	q.u.PROC_SET.pid = first;
+	q.u.PROC_SET.start_ticks = 1; /* another process */
+	send_to(&g.manager, &q);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.how, EXIT_UNKNOWN);
+	assert_int_equal(m.u.EXIT.err, ESRCH);
+	ack(&g, &m);
+	q.u.PROC_SET.start_ticks = 0;
+	send_to(&g.manager, &q);
+	want(&g, MSG_STARTED, &m);
+	assert_int_equal(m.u.STARTED.pid, first);
+	send_signal(&g, 0, SIGNAL_PROC, SIGTERM);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.pid, first);
+	assert_int_equal(m.u.EXIT.how, EXIT_KILLED);
+	ack(&g, &m);
+	q.u.PROC_SET.pid = g.init; /* never ourselves */
+	send_to(&g.manager, &q);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.err, EINVAL);
+	rig_stop(&g);
+}
+
+static void
+test_signals_wait_for_a_manager(void **state)
+{
+	struct rig g;
+	struct msg m;
+
+	(void)state;
+	rig_start(&g);
+	assert_int_equal(kill(g.init, SIGHUP), 0);
+	want(&g, MSG_GOT_SIGNAL, &m);
+	assert_int_equal(m.u.GOT_SIGNAL.signo, SIGHUP);
+	assert_int_equal(m.u.GOT_SIGNAL.pid, getpid());
+	assert_int_equal(kill(g.init, SIGTERM), 0);
+	want(&g, MSG_GOT_SIGNAL, &m);
+	assert_int_equal(m.u.GOT_SIGNAL.signo, SIGTERM);
+	assert_int_equal(m.u.GOT_SIGNAL.count, 1);
+	rig_stop(&g);
+}
+
+static void
+test_hung_manager_is_replaced(void **state)
+{
+	struct rig g;
+	struct msg m;
+	int32_t old;
+
+	(void)state;
+	rig_prepare(&g);
+	g.table->settings.ping_us = 50000;
+	g.table->settings.ping_timeout_us = 300000;
+	rig_exec(&g);
+	want_fds_closed(&g, MSG_REPLAY_END);
+	old = g.manager.pid;
+	g.silent = true;
+	want(&g, MSG_HELLO, &m);
+	g.silent = false;
+	assert_int_not_equal(g.manager.pid, old);
+	want(&g, MSG_ROLE, &m);
+	while (m.u.ROLE.role != ROLE_MANAGER)
+		want(&g, MSG_ROLE, &m);
+	assert_int_equal(m.u.ROLE.hung, 1);
+	rig_stop(&g);
+}
+
+static void
+test_manager_that_dies_often_starts_in_safe_mode(void **state)
+{
+	struct rig g;
+	struct msg m;
+
+	(void)state;
+	rig_prepare(&g);
+	g.table->settings.safe_mode_after = 3;
+	g.table->settings.backoff_max_us = 1000;
+	rig_exec(&g);
+	for (uint32_t i = 0; i < 3; i++) {
+		want(&g, MSG_HELLO, &m);
+		assert_int_equal(m.u.HELLO.safe_mode, 0);
+		assert_int_equal(m.u.HELLO.generation, i);
+		restart_manager(&g);
+	}
+	want(&g, MSG_HELLO, &m);
+	assert_int_equal(m.u.HELLO.safe_mode, 1);
+	rig_stop(&g);
+}
+
+static void
+test_protocol_breach_replaces_the_peer(void **state)
+{
+	struct rig g;
+	struct msg m;
+	int32_t old;
+
+	(void)state;
+	rig_start(&g);
+	old = g.manager.pid;
+	assert_int_equal(send(g.manager.chan.fd, "nonsense", 8, 0), 8);
+	want(&g, MSG_HELLO, &m);
+	assert_int_not_equal(g.manager.pid, old);
+	rig_stop(&g);
+}
+
+/* The timer of init is not armed: nothing wakes it. */
+static bool
+timer_is_idle(const struct rig *g)
+{
+	bool idle = false;
+
+	for (int fd = 3; fd < 64; fd++) {
+		char path[64], line[SMALL];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)g->init, fd);
+		f = fopen(path, "r");
+		while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+			if (strncmp(line, "it_value:", 9) == 0)
+				idle = strstr(line, "(0, 0)") != NULL;
+		}
+		if (f != NULL)
+			fclose(f);
+	}
+	return idle;
+}
+
+static void
+test_idle_arms_no_timer(void **state)
+{
+	uint64_t until = now_ms() + DEADLINE_MS;
+	struct rig g;
+	struct msg m;
+
+	(void)state;
+	rig_prepare(&g);
+	g.table->settings.ping_us = 20000;
+	g.table->settings.ping_timeout_us = 30000000;
+	rig_exec(&g);
+	want_fds_closed(&g, MSG_REPLAY_END);
+	slot_open(&g, 0, false, false);
+	spawn_sh(&g, 0, PROC_MAIN, "exec sleep 1000");
+	(void)want_execed(&g, 0);
+	/* The pings that this caused are answered, then there are no more. */
+	while (!timer_is_idle(&g)) {
+		struct pollfd pfd[2] = { { g.manager.chan.fd, POLLIN, 0 },
+			{ g.logger.chan.fd, POLLIN, 0 } };
+
+		assert_true(now_ms() < until);
+		if (poll(pfd, 2, 20) > 0 && step(&g, &m, until))
+			msg_close_fds(&m);
+	}
+	rig_stop(&g);
+}
+
+static void
+halt(struct rig *g, enum halt_how how, int32_t status)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_HALT);
+	m.u.HALT.how = how;
+	m.u.HALT.status = status;
+	send_to(&g->manager, &m);
+}
+
+static int
+wait_for_init(struct rig *g)
+{
+	uint64_t until = now_ms() + DEADLINE_MS;
+	int st = 0;
+
+	for (;;) {
+		struct pollfd pfd[2] = { { g->logger.chan.fd, POLLIN, 0 },
+			{ g->listen_fd, POLLIN, 0 } };
+		struct msg m;
+
+		if (waitpid(g->init, &st, WNOHANG) == g->init)
+			break;
+		assert_true(now_ms() < until);
+		if (poll(pfd, 2, 20) > 0 && step(g, &m, until))
+			msg_close_fds(&m);
+	}
+	g->init = 0;
+	assert_true(WIFEXITED(st));
+	return WEXITSTATUS(st);
+}
+
+static void
+test_halt_ends_everything(void **state)
+{
+	struct rig g;
+	int32_t pid;
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 0, false, false);
+	/* One that ends by TERM, and an orphan of no slot. */
+	spawn_sh(&g, 0, PROC_MAIN, "setsid sleep 1000 & exec sleep 1000");
+	pid = want_execed(&g, 0);
+	halt(&g, HALT_EXIT, 42);
+	assert_int_equal(wait_for_init(&g), 42);
+	assert_int_equal(kill(pid, 0), -1);
+	assert_int_equal(table_slot(g.table, 0)->log_done ||
+			     table_slot(g.table, 0)->state == SLOT_FREE,
+	    1);
+	rig_stop(&g);
+}
+
+static void
+test_second_signal_hurries_the_end(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 0, false, false);
+	spawn_sh(&g, 0, PROC_MAIN, "trap '' TERM; echo up; while :; do sleep 1000; done");
+	want_line(&g, 0, 0, "up\n");
+	halt(&g, HALT_EXIT, 0);
+	while (g.table->halting == 0) {
+		struct pollfd none = { -1, 0, 0 };
+
+		poll(&none, 1, 5);
+	}
+	assert_int_equal(kill(g.init, SIGINT), 0);
+	assert_int_equal(wait_for_init(&g), 0);
+	rig_stop(&g);
+}
+
+static void
+test_leave_lets_services_run_for_the_next_init(void **state)
+{
+	struct rig g;
+	struct msg m;
+	int32_t pid;
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 0, false, false);
+	spawn_sh(&g, 0, PROC_MAIN, "exec sleep 1000");
+	pid = want_execed(&g, 0);
+	halt(&g, HALT_LEAVE, 0);
+	assert_int_equal(wait_for_init(&g), 0);
+	assert_int_equal(kill(pid, 0), 0);
+	/* The next one has another pid: no parent, but a witness. */
+	close_peer(&g.manager);
+	close_peer(&g.logger);
+	g.table->halting = 0;
+	rig_exec(&g);
+	want(&g, MSG_SLOT, &m);
+	assert_int_equal(m.u.SLOT.proc[PROC_MAIN].pid, pid);
+	assert_int_equal(m.u.SLOT.proc[PROC_MAIN].is_child, 0);
+	want_fds_closed(&g, MSG_REPLAY_END);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid); /* we are its subreaper here */
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.how, EXIT_UNKNOWN);
+	rig_stop(&g);
+}
+
+static void
+test_no_table_no_init(void **state)
+{
+	char *argv[] = { (char *)(uintptr_t) "supd: init x", NULL };
+	int st;
+	pid_t pid;
+
+	(void)state;
+	setenv(INIT_TABLE_ENV, "999", 1);
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		execv("/proc/self/exe", argv);
+		_exit(99);
+	}
+	assert_int_equal(waitpid(pid, &st, 0), pid);
+	assert_int_equal(WEXITSTATUS(st), INIT_EXIT_FAILURE);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_spawn_runs_and_is_reported),
+		cmocka_unit_test(test_failed_steps_name_phase_and_errno),
+		cmocka_unit_test(test_unsealed_or_damaged_context_is_refused),
+		cmocka_unit_test(test_exits_are_kept_until_acknowledged),
+		cmocka_unit_test(test_duplicates_and_wrong_requests_are_refused),
+		cmocka_unit_test(test_orphans_are_reaped),
+		cmocka_unit_test(test_reexec_keeps_everything),
+		cmocka_unit_test(test_crash_starts_again_from_the_table),
+		cmocka_unit_test(test_reexec_into_what_cannot_take_over_is_refused),
+		cmocka_unit_test(test_signals_reach_by_slot),
+		cmocka_unit_test(test_cgroup_is_emptied_and_used_again),
+		cmocka_unit_test(test_log_pipe_survives_the_logger),
+		cmocka_unit_test(test_slot_waits_for_the_logger),
+		cmocka_unit_test(test_child_gets_what_the_context_says),
+		cmocka_unit_test(test_links_are_not_followed_into),
+		cmocka_unit_test(test_notify_descriptor_reaches_the_socket),
+		cmocka_unit_test(test_main_process_can_be_named),
+		cmocka_unit_test(test_signals_wait_for_a_manager),
+		cmocka_unit_test(test_hung_manager_is_replaced),
+		cmocka_unit_test(test_manager_that_dies_often_starts_in_safe_mode),
+		cmocka_unit_test(test_protocol_breach_replaces_the_peer),
+		cmocka_unit_test(test_idle_arms_no_timer),
+		cmocka_unit_test(test_halt_ends_everything),
+		cmocka_unit_test(test_second_signal_hurries_the_end),
+		cmocka_unit_test(test_leave_lets_services_run_for_the_next_init),
+		cmocka_unit_test(test_no_table_no_init),
+	};
+
+	if (strncmp(argv[0], "supd: init", 10) == 0)
+		return init_main();
+	if (strncmp(argv[0], "supd: check", 11) == 0)
+		return init_check();
+	if (strncmp(argv[0], "supd: manager", 13) == 0)
+		return role_main(ROLE_MANAGER);
+	if (strncmp(argv[0], "supd: logger", 12) == 0)
+		return role_main(ROLE_LOGGER);
+	if (strcmp(argv[0], "orphans") == 0)
+		return orphans_main(ORPHANS);
+	/* With a pattern: only the tests whose names have it. */
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0, 0, 0);
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
