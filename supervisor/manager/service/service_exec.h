@@ -9,8 +9,7 @@
  *
  * Users and groups are looked up here, not in the child, so that a wrong name is a clear
  * message; answers are kept until /etc/passwd or /etc/group change.  Look-ups through
- * slow name services make the manager wait: a unit that names its user by number does
- * none.
+ * slow name services make the manager wait.
  */
 #ifndef SUPD_MANAGER_SERVICE_SERVICE_EXEC_H
 #define SUPD_MANAGER_SERVICE_SERVICE_EXEC_H
@@ -23,6 +22,7 @@
 
 struct strv;
 struct supd_conf;
+struct svc_users;
 struct unit_paths;
 
 /* What is the same for all services of an instance; the strings must outlive it. */
@@ -34,25 +34,29 @@ struct svc_world {
 	bool want_cgroup; /* a cgroup can be made for each slot */
 	bool is_root;     /* supd may change users */
 	bool is_pid1;
+	struct svc_users *users; /* made on first use; svc_world_clear */
 };
+
+/* Forgets what was looked up. */
+void svc_world_clear(struct svc_world *w);
 
 /*
  * Fills SLOT_OPEN for conf.  -1: why says it ("no such user: bob"), *status is the exit
  * status that a child would have had (217 …).
  */
-int svc_exec_open(const struct svc_world *w, const struct unit_conf *conf,
+int svc_exec_open(struct svc_world *w, const struct unit_conf *conf,
     struct msg_slot_open *open, int *status, char *why, size_t size);
 
 /*
  * The sealed context of a process, CLOEXEC, and its size.  -1: why says it.
  */
-int svc_exec_spec(const struct svc_world *w, const struct service *s,
+int svc_exec_spec(struct svc_world *w, const struct service *s,
     const struct svc_spawn *sp, uint64_t *spec_size, char *why, size_t size);
 
 /*
  * The environment alone, for `show --resolved'; s may be NULL (nothing runs).
  */
-int svc_exec_environment(const struct svc_world *w, const struct unit_conf *conf,
+int svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
     const struct service *s, const struct svc_spawn *sp, struct strv *env, char *why,
     size_t size);
 
