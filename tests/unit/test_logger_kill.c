@@ -83,6 +83,9 @@ writer(struct fake *f, unsigned w, unsigned long seed)
 		memcpy(tail[s], text + out, left[s]);
 		if (full_write(f->slot[w].w[s], text, out) == -1)
 			_exit(1);
+		/* Spread over many lives of the logger, now and then without a pause. */
+		if (rnd(&seed) % 4 != 0)
+			poll(NULL, 0, (int)(rnd(&seed) % 40));
 	}
 	_exit(0);
 }
