@@ -321,6 +321,10 @@ fill_table(struct boot *b)
 	free(cgroup);
 	free(why);
 	limits_store(&b->limits, t);
+	/* For an upgrade: the file that is there by then. */
+	memset(t->exe, 0, sizeof(t->exe));
+	if (readlink("/proc/self/exe", t->exe, sizeof(t->exe) - 1) == -1)
+		t->exe[0] = '\0';
 	t->is_pid1 = getpid() == 1;
 	settings_of_init(b->conf, t->is_pid1, &t->settings);
 	settings_of_log(b->conf, t->is_pid1, isatty(STDOUT_FILENO), &t->log_settings);

@@ -74,6 +74,9 @@ revive_proc(struct table_proc *p)
 	p->is_child = 0;
 	if (p->state == TPROC_NONE || p->state == TPROC_EXITED)
 		return;
+	/* Forked and not claimed: if the child is still on its way, it ends there. */
+	if (table_proc_give_up(p))
+		p->pid = 0;
 	p->pidfd = find_process(p);
 	if (p->pidfd != -1) {
 		/* Its report pipe is gone; what did not exec has ended long since. */
@@ -139,10 +142,8 @@ bind_notify(int run_fd, const char *run_path, const struct table_slot *s, uint32
 		close(fd);
 		return -1;
 	}
-	if (fchmodat(run_fd, path, 0600, 0) == -1 ||
-	    (s->uid >= 0 && (uid_t)s->uid != geteuid() &&
-		fchownat(run_fd, path, (uid_t)s->uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) ==
-		    -1))
+	/* As init makes it: who is heard is decided by credentials. */
+	if (fchmodat(run_fd, path, 0666, 0) == -1)
 		log_warn("%s: the rights of its notify socket", s->unit);
 	return fd;
 }
@@ -185,8 +186,13 @@ revive_slots(struct table *t, int run_fd, const char *run_path, int cgroup_fd)
 		t->stored[i].used = 0;
 		t->stored[i].fd = -1;
 	}
-	for (int i = 0; i < ROLE_N; i++)
+	for (int i = 0; i < ROLE_N; i++) {
 		memset(&t->role[i], 0, sizeof(t->role[i]));
+		t->role[i].chan_fd = -1;
+	}
+	/* The end that the dead one had begun is not ours. */
+	t->halting = 0;
+	memset(t->signal, 0, sizeof(t->signal));
 	for (int i = 0; i < FD_N; i++)
 		t->fd[i] = -1;
 	t->revived = 1;

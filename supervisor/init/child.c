@@ -683,9 +683,10 @@ claim_slot(struct child *c, uint32_t kind)
 {
 	struct table_proc *p = &c->slot->proc[kind];
 
-	if (!table_proc_claim(p, getpid()))
-		_exit(PHASE_EXCEPTION); /* given up by a later init: must not run */
 	p->start_ticks = proc_start_ticks("self", NULL);
+	p->pid = getpid();
+	if (!table_proc_claim(p))
+		_exit(PHASE_EXCEPTION); /* given up by a later init: must not run */
 }
 
 void

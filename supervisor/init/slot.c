@@ -887,6 +887,8 @@ recover_proc(uint32_t slot, uint32_t kind)
 
 	if (!is_open_fd(p->report_fd))
 		p->report_fd = -1;
+	/* A child that init knows by its pid is followed whatever it does; of one that it
+	 * does not know, only a claim tells. */
 	if (p->state == TPROC_FORKING && table_proc_give_up(p)) {
 		p->pid = 0;
 		p->err = EINTR;

@@ -238,6 +238,7 @@ spawn_on_proc_set(const struct msg *m)
 	p->pidfd = pidfd;
 	p->start_ticks = ticks;
 	p->execed = 1;
+	(void)table_proc_claim(p);
 	p->is_child = ppid == getpid();
 	p->state = TPROC_RUNNING;
 	pid_set(q->pid, q->slot, q->kind);

@@ -129,21 +129,25 @@ table_cgroup_name(const struct table_slot *s, uint32_t slot, char *buf)
 	*p = '\0';
 }
 
-bool
-table_proc_claim(struct table_proc *p, int32_t pid)
+enum { CLAIMED_BY_CHILD = 1, GIVEN_UP };
+
+static bool
+resolve(struct table_proc *p, uint32_t to)
 {
-	int32_t old = 0;
+	uint32_t open = 0;
 
 	return __atomic_compare_exchange_n(
-		   &p->pid, &old, pid, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) ||
-	       old == pid;
+	    &p->claimed, &open, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+bool
+table_proc_claim(struct table_proc *p)
+{
+	return resolve(p, CLAIMED_BY_CHILD);
 }
 
 bool
 table_proc_give_up(struct table_proc *p)
 {
-	int32_t old = 0;
-
-	return __atomic_compare_exchange_n(
-	    &p->pid, &old, -1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return resolve(p, GIVEN_UP);
 }

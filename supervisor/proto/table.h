@@ -78,6 +78,7 @@ struct table_proc {
 	uint64_t seq;
 	uint32_t is_child;
 	uint32_t execed;
+	uint32_t claimed; /* 0: not yet; see table_proc_claim */
 	int32_t pidfd;
 	int32_t report_fd;     /* read end of the exec report, -1: done */
 	uint32_t told_started; /* the manager knows pid (1) and exec (2) */
@@ -204,10 +205,11 @@ const char *table_invalid(const struct table *t, uint64_t total_bytes);
 struct table_slot *table_slot(struct table *t, uint32_t i);
 /* Name of the slot's cgroup folder below FD_CGROUP, into buf of NAME_MAX + 1 bytes. */
 void table_cgroup_name(const struct table_slot *s, uint32_t slot, char *buf);
-/* TPROC_FORKING is resolved by exactly one of these two (the child may be slow, and init
- * may die meanwhile): the child claims the entry with its pid before it goes on, or who
- * recovers the table gives it up, and the child, when there is one, ends.  True: done. */
-bool table_proc_claim(struct table_proc *p, int32_t pid);
+/* A forked child is resolved by exactly one of these two, however init dies meanwhile and
+ * however slow the child is: the child, with its pid and start time written, claims its
+ * entry before it goes on to exec; or who recovers the table gives it up, and the child,
+ * when there is one, ends without exec.  True: this one it was. */
+bool table_proc_claim(struct table_proc *p);
 bool table_proc_give_up(struct table_proc *p);
 /* The carry of a stream: which is 0 or 1. */
 char *table_carry(struct table *t, uint32_t slot, unsigned stream, unsigned which);
