@@ -40,7 +40,8 @@ struct record {
 	size_t n;
 };
 
-/* Start time of a process in ticks since boot, 0 when there is none. */
+/* Start time of a process in ticks since boot, 0 when there is none or it has ended and
+ * only waits for its parent. */
 static uint64_t
 start_ticks_of(pid_t pid)
 {
@@ -54,6 +55,8 @@ start_ticks_of(pid_t pid)
 	if (file_read_follow_at(AT_FDCWD, path, STAT_MAX, &text) == 0) {
 		/* The name in brackets may hold anything: count from the last one. */
 		p = strrchr(buf_str(&text), ')');
+		if (p != NULL && (p[1] != ' ' || p[2] == 'Z' || p[2] == 'X'))
+			p = NULL;
 		for (field = 2; p != NULL && field < 22; field++)
 			p = strchr(p + 1, ' ');
 		if (p != NULL)
