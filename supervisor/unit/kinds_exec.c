@@ -389,7 +389,12 @@ begin_probe(
 static int
 refuse_probe(struct parse *p, const struct directive *d, struct probe_conf *c)
 {
-	parse_error(p, NULL, NULL, "\"%s\" is not understood: %s= takes %s", c->text,
+	const char *hint = d->kind == &kinds[KIND_PROBE_FILE]
+			       ? NULL
+			       : "HOST is localhost or a number, IPv6 in brackets; names "
+				 "are not looked up";
+
+	parse_error(p, NULL, hint, "\"%s\" is not understood: %s= takes %s", c->text,
 	    d->key, d->kind->syntax);
 	clear_probe(c);
 	return -1;

@@ -627,6 +627,23 @@ add_scanned_aliases(struct unit_paths *paths, struct resolved *r)
 			strv_add_unique(&r->aliases, e->aliases.v[i]);
 }
 
+/* The unit is what was asked for, and its link what may change. */
+static void
+forget_circle(struct unit_paths *paths, const char *name, struct resolved *r)
+{
+	free(r->id);
+	r->id = xstrdup(name);
+	strv_free(&r->aliases);
+	for (size_t i = 0; i < paths->n; i++) {
+		char *path = xasprintf("%s/%s", paths->v[i].dir, name);
+		struct stat st;
+
+		if (lstat(path, &st) == 0)
+			add_source(r, path, &st);
+		free(path);
+	}
+}
+
 void
 paths_resolve(struct unit_paths *paths, const char *name, const struct strv *known,
     struct resolved *r, struct diags *d)
@@ -646,8 +663,10 @@ paths_resolve(struct unit_paths *paths, const char *name, const struct strv *kno
 		r->id = alias;
 		alias = NULL;
 	}
-	if (f == FIND_ALIAS)
+	if (f == FIND_ALIAS) {
 		diag_add(d, DIAG_ERROR, name, 0, 0, NULL, "its links go in a circle");
+		forget_circle(paths, name, r);
+	}
 	if (f == FIND_ALIAS || f == FIND_BAD)
 		r->state = UNIT_LOAD_ERROR;
 	if (r->state == UNIT_MASKED || r->state == UNIT_LOAD_ERROR)

@@ -1,0 +1,494 @@
+/*
+ * Tests of unit/load: which files make a unit, and what they make of it.
+ */
+#include <sys/stat.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "unit/load.h"
+
+/* A temporary folder with two search folders, `high' before `low'. */
+struct fixture {
+	char *dir;
+	int fd;
+	struct unit_paths *paths;
+	struct diags d;
+};
+
+static int
+set_up(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	char *high, *low;
+
+	f->dir = xstrdup("/tmp/supd-load-XXXXXX");
+	if (mkdtemp(f->dir) == NULL)
+		return -1;
+	f->fd = open_dir_at(AT_FDCWD, f->dir);
+	f->paths = unit_paths_new();
+	high = xasprintf("%s/high", f->dir);
+	low = xasprintf("%s/low", f->dir);
+	unit_paths_add(f->paths, high, UNIT_PATH_ADMIN);
+	unit_paths_add(f->paths, low, UNIT_PATH_VENDOR);
+	free(high);
+	free(low);
+	diags_init(&f->d);
+	*state = f;
+	return mkdirat(f->fd, "high", 0700) | mkdirat(f->fd, "low", 0700);
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+	int r = rm_rf_at(AT_FDCWD, f->dir, 10000);
+
+	close(f->fd);
+	unit_paths_free(f->paths);
+	diags_clear(&f->d);
+	free(f->dir);
+	free(f);
+	return r;
+}
+
+static void
+put(struct fixture *f, const char *path, const char *text)
+{
+	char *folder = xstrdup(path);
+
+	*strrchr(folder, '/') = '\0';
+	assert_int_equal(mkdir_p_at(f->fd, folder, 0700), 0);
+	assert_int_equal(
+	    file_write_atomic(f->fd, path, text, strlen(text), 0600, false), 0);
+	free(folder);
+}
+
+static void
+put_link(struct fixture *f, const char *path, const char *target)
+{
+	char *folder = xstrdup(path);
+
+	*strrchr(folder, '/') = '\0';
+	assert_int_equal(mkdir_p_at(f->fd, folder, 0700), 0);
+	assert_int_equal(symlinkat(target, f->fd, path), 0);
+	free(folder);
+}
+
+static struct unit_conf *
+load(struct fixture *f, const char *name)
+{
+	return unit_load(f->paths, NULL, name, &f->d);
+}
+
+/* Loads NAME with and without a scan: both must give this state and description. */
+static void
+check(struct fixture *f, const char *name, enum unit_load_state want,
+    const char *description)
+{
+	for (int scan = 0; scan < 2; scan++) {
+		struct unit_conf *conf;
+
+		if (scan)
+			unit_paths_scan(f->paths);
+		conf = load(f, name);
+		assert_string_equal(
+		    unit_load_state_name(conf->load_state), unit_load_state_name(want));
+		if (description != NULL)
+			assert_string_equal(conf->description, description);
+		assert_false(unit_conf_changed(f->paths, conf));
+		unit_conf_free(conf);
+		unit_paths_forget(f->paths);
+	}
+}
+
+#define RUN "\n[Service]\nExecStart=/bin/true\n"
+
+static void
+the_first_folder_wins(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "low/a.service", "[Unit]\nDescription=low" RUN);
+	check(f, "a.service", UNIT_LOADED, "low");
+	put(f, "high/a.service", "[Unit]\nDescription=high" RUN);
+	check(f, "a.service", UNIT_LOADED, "high");
+	check(f, "none.service", UNIT_NOT_FOUND, "none.service");
+	check(f, "not a name.service", UNIT_BAD_SETTING, NULL);
+}
+
+static void
+templates_and_instances(void **state)
+{
+	struct fixture *f = *state;
+	struct unit_conf *conf;
+
+	put(f, "low/w@.service", "[Unit]\nDescription=of %i" RUN);
+	check(f, "w@x.service", UNIT_LOADED, "of x");
+	put(f, "low/w@own.service", "[Unit]\nDescription=its own" RUN);
+	check(f, "w@own.service", UNIT_LOADED, "its own");
+	check(f, "w.service", UNIT_NOT_FOUND, NULL);
+	conf = load(f, "w@x.service");
+	assert_string_equal(conf->prefix, "w");
+	assert_string_equal(conf->instance, "x");
+	assert_string_equal(conf->stem, "w@x");
+	unit_conf_free(conf);
+}
+
+static void
+drop_ins_by_name_folder_and_prefix(void **state)
+{
+	struct fixture *f = *state;
+	struct unit_conf *conf;
+
+	put(f, "low/a-b@.service",
+	    "[Unit]\nDescription=main\n[Service]\nExecStart=/bin/"
+	    "main\nEnvironment=M=0\n");
+	put(f, "low/service.d/10.conf", "[Service]\nEnvironment=ALL=1\n");
+	put(f, "low/a-.service.d/20.conf", "[Service]\nEnvironment=BAD=1\n");
+	put(f, "low/a-@.service.d/25.conf", "[Service]\nEnvironment=PREFIX=1\n");
+	put(f, "low/a-b@.service.d/30.conf", "[Service]\nEnvironment=TEMPLATE=1\n");
+	put(f, "high/a-b@x.service.d/05.conf",
+	    "[Service]\nExecStart=\nExecStart=/bin/x\n");
+	put(f, "high/a-b@x.service.d/40.conf", "[Unit]\nDescription=last\n");
+	put(f, "low/a-b@x.service.d/40.conf", "[Unit]\nDescription=hidden\n");
+	put(f, "low/service.d/50.conf", "[Service]\nEnvironment=GONE=1\n");
+	put(f, "high/service.d/50.conf", "");
+	put_link(f, "high/service.d/60.conf", "/dev/null");
+	put(f, "low/service.d/60.conf", "[Service]\nEnvironment=GONE=2\n");
+	put(f, "low/service.d/70.txt", "[Service]\nEnvironment=GONE=3\n");
+	put(f, "low/service.d/.80.conf", "[Service]\nEnvironment=GONE=4\n");
+	check(f, "a-b@x.service", UNIT_LOADED, "last");
+	conf = load(f, "a-b@x.service");
+	assert_int_equal(conf->service.exec[EXEC_START].n, 1);
+	assert_string_equal(conf->service.exec[EXEC_START].v[0].path, "/bin/x");
+	assert_null(strv_env_get(&conf->service.context.environment, "GONE"));
+	assert_null(strv_env_get(&conf->service.context.environment, "BAD"));
+	assert_non_null(strv_env_get(&conf->service.context.environment, "ALL"));
+	assert_non_null(strv_env_get(&conf->service.context.environment, "PREFIX"));
+	assert_non_null(strv_env_get(&conf->service.context.environment, "TEMPLATE"));
+	assert_int_equal(f->d.n, 0);
+	unit_conf_free(conf);
+}
+
+static void
+a_more_specific_drop_in_hides_the_less_specific(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "low/a-b.service", "[Unit]\nDescription=main" RUN);
+	put(f, "low/service.d/x.conf", "[Unit]\nDescription=type\n");
+	check(f, "a-b.service", UNIT_LOADED, "type");
+	put(f, "low/a-.service.d/x.conf", "[Unit]\nDescription=prefix\n");
+	check(f, "a-b.service", UNIT_LOADED, "prefix");
+	put(f, "low/a-b.service.d/x.conf", "[Unit]\nDescription=name\n");
+	check(f, "a-b.service", UNIT_LOADED, "name");
+}
+
+static void
+masks(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "low/a.service", "[Unit]\nDescription=low" RUN);
+	put_link(f, "high/a.service", "/dev/null");
+	check(f, "a.service", UNIT_MASKED, NULL);
+	put(f, "low/b.service", "");
+	check(f, "b.service", UNIT_MASKED, NULL);
+	put(f, "low/c@.service", "[Unit]\nDescription=low" RUN);
+	put_link(f, "high/c@x.service", "/dev/null");
+	check(f, "c@x.service", UNIT_MASKED, NULL);
+	check(f, "c@y.service", UNIT_LOADED, "low");
+}
+
+static void
+aliases(void **state)
+{
+	struct fixture *f = *state;
+	struct unit_conf *conf;
+
+	put(f, "low/real.service", "[Unit]\nDescription=%n" RUN);
+	put(f, "low/t@.service", "[Unit]\nDescription=%n" RUN);
+	put_link(f, "high/nick.service", "../low/real.service");
+	put_link(f, "high/nickname.service", "nick.service");
+	put_link(f, "low/s@.service", "t@.service");
+	put_link(f, "low/u@one.service", "t@.service");
+	put_link(f, "low/one.service", "t@one.service");
+	put_link(f, "low/wrong.service", "t@.service");
+	put_link(f, "low/wrong.target", "real.service");
+	put_link(f, "low/loop.service", "pool.service");
+	put_link(f, "low/pool.service", "loop.service");
+	put_link(f, "low/dangling.service", "/nonexistent/dangling.service");
+	check(f, "nick.service", UNIT_LOADED, "real.service");
+	check(f, "nickname.service", UNIT_LOADED, "real.service");
+	check(f, "s@x.service", UNIT_LOADED, "t@x.service");
+	check(f, "u@one.service", UNIT_LOADED, "t@one.service");
+	check(f, "one.service", UNIT_LOADED, "t@one.service");
+	assert_int_equal(f->d.n_errors, 0);
+	check(f, "wrong.service", UNIT_LOAD_ERROR, NULL);
+	check(f, "wrong.target", UNIT_LOAD_ERROR, NULL);
+	check(f, "loop.service", UNIT_LOAD_ERROR, NULL);
+	check(f, "dangling.service", UNIT_LOAD_ERROR, NULL);
+	assert_true(f->d.n_errors >= 8);
+	unit_paths_scan(f->paths);
+	conf = load(f, "real.service");
+	assert_true(strv_contains(&conf->aliases, "nick.service"));
+	unit_conf_free(conf);
+}
+
+static void
+a_link_to_a_file_elsewhere_is_a_unit(void **state)
+{
+	struct fixture *f = *state;
+	char *target = xasprintf("%s/other/x.service", f->dir);
+
+	put(f, "other/x.service", "[Unit]\nDescription=%n in %Y" RUN);
+	put_link(f, "low/x.service", target);
+	put_link(f, "low/y.service", target);
+	check(f, "x.service", UNIT_LOADED, NULL);
+	check(f, "y.service", UNIT_LOADED, NULL);
+	free(target);
+}
+
+static void
+folders_of_wants(void **state)
+{
+	struct fixture *f = *state;
+	struct unit_conf *conf;
+
+	put(f, "low/a.service", "[Unit]\nWants=c.service" RUN);
+	put_link(f, "low/a.service.wants/b.service", "../b.service");
+	put_link(f, "high/a.service.requires/d.service", "/nowhere/d.service");
+	put(f, "low/a.service.wants/not-a-unit", "");
+	conf = load(f, "a.service");
+	assert_int_equal(conf->deps[DEP_WANTS].n, 2);
+	assert_true(strv_contains(&conf->deps[DEP_WANTS], "b.service"));
+	assert_true(strv_contains(&conf->deps[DEP_REQUIRES], "d.service"));
+	unit_conf_free(conf);
+}
+
+static void
+standard_targets_are_active_without_a_file(void **state)
+{
+	struct fixture *f = *state;
+	struct unit_conf *conf = load(f, "network.target");
+
+	assert_int_equal(conf->load_state, UNIT_LOADED);
+	assert_true(conf->builtin);
+	unit_conf_free(conf);
+	check(f, "mine.target", UNIT_NOT_FOUND, NULL);
+	put(f, "low/mine.target", "[Unit]\nDescription=x\n");
+	check(f, "mine.target", UNIT_BAD_SETTING, NULL);
+	put(f, "low/t.timer", "[Timer]\nOnBootSec=1\n");
+	check(f, "t.timer", UNIT_BAD_SETTING, NULL);
+}
+
+static void
+changes_are_seen(void **state)
+{
+	struct fixture *f = *state;
+	struct unit_conf *conf;
+
+	conf = load(f, "a.service");
+	assert_false(unit_conf_changed(f->paths, conf));
+	put(f, "low/a.service", "[Unit]\nDescription=1" RUN);
+	assert_true(unit_conf_changed(f->paths, conf));
+	unit_conf_free(conf);
+
+	conf = load(f, "a.service");
+	put(f, "low/a.service", "[Unit]\nDescription=two" RUN);
+	assert_true(unit_conf_changed(f->paths, conf));
+	unit_conf_free(conf);
+
+	conf = load(f, "a.service");
+	put(f, "high/a.service.d/x.conf", "[Unit]\nDescription=3\n");
+	assert_true(unit_conf_changed(f->paths, conf));
+	unit_conf_free(conf);
+
+	conf = load(f, "a.service");
+	assert_int_equal(unlinkat(f->fd, "high/a.service.d/x.conf", 0), 0);
+	assert_true(unit_conf_changed(f->paths, conf));
+	unit_conf_free(conf);
+
+	conf = load(f, "a.service");
+	put_link(f, "high/a.service", "/dev/null");
+	assert_true(unit_conf_changed(f->paths, conf));
+	unit_conf_free(conf);
+
+	conf = load(f, "a.service");
+	assert_int_equal(conf->load_state, UNIT_MASKED);
+	assert_int_equal(unlinkat(f->fd, "high/a.service", 0), 0);
+	assert_true(unit_conf_changed(f->paths, conf));
+	unit_conf_free(conf);
+
+	conf = load(f, "a.service");
+	assert_int_equal(unlinkat(f->fd, "low/a.service", 0), 0);
+	assert_true(unit_conf_changed(f->paths, conf));
+	unit_conf_free(conf);
+}
+
+static void
+what_is_no_file_is_an_error_and_never_waited_for(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "low/x.service", "");
+	assert_int_equal(mkfifoat(f->fd, "low/fifo.service", 0600), 0);
+	assert_int_equal(mkdirat(f->fd, "low/dir.service", 0700), 0);
+	check(f, "fifo.service", UNIT_LOAD_ERROR, NULL);
+	check(f, "dir.service", UNIT_LOAD_ERROR, NULL);
+	put(f, "low/a.service", "[Unit]\nDescription=a" RUN);
+	assert_int_equal(mkdirat(f->fd, "low/a.service.d", 0700), 0);
+	assert_int_equal(mkfifoat(f->fd, "low/a.service.d/f.conf", 0600), 0);
+	check(f, "a.service", UNIT_LOAD_ERROR, "a");
+}
+
+static void
+all_names_are_listed_once(void **state)
+{
+	struct fixture *f = *state;
+	struct strv names = { 0 };
+	char *joined;
+
+	put(f, "low/b.service", RUN);
+	put(f, "high/b.service", RUN);
+	put(f, "low/a@.service", RUN);
+	put(f, "low/c.timer", "");
+	put(f, "low/README", "");
+	put(f, "low/b.service.d/x.conf", "");
+	put_link(f, "low/masked.service", "/dev/null");
+	unit_list_dir(f->paths, &names);
+	joined = strv_join(&names, " ");
+	assert_string_equal(joined, "a@.service b.service c.timer masked.service");
+	free(joined);
+	strv_free(&names);
+}
+
+static void
+count_difference(
+    void *arg, const char *name, const char *old_value, const char *new_value)
+{
+	struct strv *got = arg;
+
+	strv_addf(got, "%s:%s>%s", name, old_value, new_value);
+}
+
+static struct unit_conf *
+load_text(struct fixture *f, const struct supd_conf *sc, const char *text)
+{
+	return unit_load_text(
+	    f->paths, sc, "a.service", "a.service", text, strlen(text), &f->d);
+}
+
+static void
+differences_are_named_key_by_key(void **state)
+{
+	struct fixture *f = *state;
+	struct unit_conf *a =
+	    load_text(f, NULL, "[Service]\nExecStart=/bin/a\nRestartSec=1\nNice=5\n");
+	struct unit_conf *b = load_text(
+	    f, NULL, "[Service]\nExecStart=/bin/a x\nRestartSec=1s\nUser=bob\n");
+	struct strv got = { 0 };
+	char *joined;
+
+	unit_conf_diff(a, b, count_difference, &got);
+	joined = strv_join(&got, " ");
+	assert_string_equal(joined, "ExecStart:/bin/a>/bin/a x Nice:5> User:>bob");
+	free(joined);
+	strv_free(&got);
+	unit_conf_free(a);
+	unit_conf_free(b);
+}
+
+static void
+defaults_come_from_supd_conf(void **state)
+{
+	static const char conf[] =
+	    "[Supd]\nDefaultTimeoutStopSec=5\nDefaultRestartSec=2\n"
+	    "DefaultStartLimitBurst=9\nLogOverflow=drop\nIsolation=require\n"
+	    "UnknownKeys=error\n";
+	struct fixture *f = *state;
+	struct supd_conf *sc =
+	    supd_conf_load_text("supd.conf", conf, strlen(conf), &f->d);
+	struct unit_conf *c;
+
+	assert_int_equal(f->d.n, 0);
+	c = load_text(
+	    f, sc, "[Service]\nExecStart=/bin/a\nTimeoutStopSec=1\nTimeoutStopSec=\n");
+	assert_true(c->service.timeout_stop_us == 5000000);
+	assert_true(c->service.timeout_abort_us == 5000000);
+	assert_true(c->service.timeout_start_us == 90000000);
+	assert_true(c->service.restart_us == 2000000);
+	assert_int_equal(c->start_limit_burst, 9);
+	assert_int_equal(c->service.context.log_overflow, LOG_OVERFLOW_DROP);
+	assert_int_equal(c->load_state, UNIT_LOADED);
+	unit_conf_free(c);
+	c = load_text(f, sc, "[Service]\nExecStart=/bin/a\nPrivateTmp=yes\n");
+	assert_int_equal(c->load_state, UNIT_BAD_SETTING);
+	unit_conf_free(c);
+	c = load_text(f, sc, "[Service]\nExecStart=/bin/a\nNonsense=yes\n");
+	assert_int_equal(c->load_state, UNIT_BAD_SETTING);
+	unit_conf_free(c);
+	supd_conf_free(sc);
+}
+
+static void
+what_follows_from_other_lines(void **state)
+{
+	struct fixture *f = *state;
+	struct unit_conf *c =
+	    load_text(f, NULL, "[Service]\nType=oneshot\nExecStart=/bin/a\n");
+
+	assert_true(c->service.timeout_start_us == UNIT_INFINITY);
+	assert_int_equal(c->service.notify_access, NOTIFY_ACCESS_NONE);
+	assert_int_equal(c->service.notify_fd, -1);
+	assert_string_equal(c->description, "a.service");
+	assert_false(c->has_install);
+	unit_conf_free(c);
+	c = load_text(
+	    f, NULL, "[Install]\n[Service]\nExecStop=/bin/a\nRemainAfterExit=1\n");
+	assert_int_equal(c->service.type, SERVICE_ONESHOT);
+	assert_true(c->has_install);
+	unit_conf_free(c);
+	c = load_text(f, NULL, "[Service]\nType=notify\nExecStart=/bin/a\n");
+	assert_int_equal(c->service.notify_access, NOTIFY_ACCESS_MAIN);
+	unit_conf_free(c);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(the_first_folder_wins),
+		TEST(templates_and_instances),
+		TEST(drop_ins_by_name_folder_and_prefix),
+		TEST(a_more_specific_drop_in_hides_the_less_specific),
+		TEST(masks),
+		TEST(aliases),
+		TEST(a_link_to_a_file_elsewhere_is_a_unit),
+		TEST(folders_of_wants),
+		TEST(standard_targets_are_active_without_a_file),
+		TEST(changes_are_seen),
+		TEST(what_is_no_file_is_an_error_and_never_waited_for),
+		TEST(all_names_are_listed_once),
+		TEST(differences_are_named_key_by_key),
+		TEST(defaults_come_from_supd_conf),
+		TEST(what_follows_from_other_lines),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
