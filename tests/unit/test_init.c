@@ -218,7 +218,8 @@ take_end(struct rig *g)
 		.msg_iovlen = 1,
 		.msg_control = ctl.bytes,
 		.msg_controllen = sizeof(ctl.bytes) };
-	int s = accept4(g->listen_fd, NULL, NULL, SOCK_CLOEXEC), fd;
+	int s = accept4(g->listen_fd, NULL, NULL, SOCK_CLOEXEC), fd = -1;
+	struct cmsghdr *cm;
 	struct peer *p;
 
 	assert_int_not_equal(s, -1);
@@ -226,7 +227,11 @@ take_end(struct rig *g)
 		close(s); /* killed before it spoke */
 		return;
 	}
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&h)), sizeof(fd));
+	cm = CMSG_FIRSTHDR(&h);
+	if (cm == NULL)
+		fail_msg("a role without its channel");
+	else
+		memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
 	close(s);
 	p = who[0] == ROLE_MANAGER ? &g->manager : &g->logger;
 	if (p->chan.fd != -1)
