@@ -276,7 +276,7 @@ test_bytewise_and_packets(void **state)
 	fake_start(f);
 	fake_open_told(f, 0, "a", "1");
 	for (int i = 0; i < 300; i++) {
-		char c = i % 7 == 6 ? '\n' : (char)('a' + i % 26);
+		char c = (char)(i % 7 == 6 ? '\n' : 'a' + i % 26);
 
 		assert_int_equal(write(f->slot[0].w[0], &c, 1), 1);
 		if (i % 50 == 0)

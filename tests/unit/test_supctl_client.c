@@ -51,7 +51,7 @@ struct step {
 };
 
 struct world {
-	char root[64];
+	char root[256];
 	struct instance in;
 	pid_t server;
 };
@@ -173,10 +173,10 @@ setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	const char *tmp = getenv("TMPDIR");
-	char run[80];
+	char run[300];
 
 	snprintf(
-	    w->root, sizeof(w->root), "%.40s/supctl.XXXXXX", tmp == NULL ? "/tmp" : tmp);
+	    w->root, sizeof(w->root), "%.180s/supctl.XXXXXX", tmp == NULL ? "/tmp" : tmp);
 	if (mkdtemp(w->root) == NULL)
 		return -1;
 	snprintf(run, sizeof(run), "%s/run", w->root);
@@ -500,7 +500,7 @@ test_socket_of_somebody_else(void **state)
 	struct world *w = *state;
 	struct reply r = { 0 };
 	struct buf why = { 0 };
-	char run[80];
+	char run[300];
 	int ready[2];
 	char byte;
 
