@@ -862,7 +862,7 @@ test_without_supd(void **state)
 {
 	struct world *w = *state;
 	struct buf out = { 0 };
-	char path[128];
+	char path[300];
 
 	snprintf(path, sizeof(path), "%s/run/status.json", w->root);
 	assert_int_equal(
