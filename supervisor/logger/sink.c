@@ -18,6 +18,7 @@
 #include "lib/fdio.h"
 #include "lib/log.h"
 #include "lib/xalloc.h"
+#include "logger/vacuum.h"
 
 enum { CHECK_US = 1000000 };
 
@@ -361,6 +362,7 @@ sink_ready(struct logger *lg, struct logslot *ls, uint64_t *size)
 		sink_sync(lg, ls);
 	if (sink_open(lg, ls, day, size) == -1)
 		return -1;
+	vacuum_due(lg);
 	if (strcmp(log->day, day) != 0) {
 		strlcpy(log->day, day, sizeof(log->day));
 		log->linked = 0;

@@ -1,22 +1,563 @@
 /*
  * vacuum: see the header.
+ *
+ * One pass looks at journal/YYYYMMDD/health/ once, and deletes oldest first until all
+ * bounds hold.  What it does not recognise it leaves, and counts for nothing. Compressing
+ * takes long, so a child does it; deleting never waits for that.
  */
 #include "logger/vacuum.h"
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <zlib.h>
+
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "logger/sink.h"
 #include "logger/state.h"
+
+enum {
+	SOON_US = 60 * 1000 * 1000,
+	COMPRESS_BATCH = 256, /* files of one child */
+};
+
+struct old_file {
+	char day[LAYOUT_DAY_LEN + 1];
+	char file[LAYOUT_FILE_MAX];
+	struct layout_file lf;
+	uint64_t size, mtime_us, dev, ino;
+	bool keep; /* newest of its unit, or open */
+	bool gone;
+};
+
+/* The state beside the tables: when it ran, who compresses. */
+struct vacuum {
+	struct logger *lg;
+	struct loop_timer *timer;
+	uint64_t ran_us; /* monotonic, 0: never */
+	pid_t child;     /* 0: none */
+	int child_fd;
+	struct loop_io *child_io;
+};
+
+struct pass {
+	struct logger *lg;
+	struct old_file *files; /* oldest first */
+	size_t n;
+	struct strv days;
+	uint64_t total;
+	uint64_t freed, deleted;
+	int err;
+};
+
+/* ---- what is there ---- */
+
+static bool
+is_open(struct logger *lg, uint64_t dev, uint64_t ino)
+{
+	for (uint32_t i = 0; i < lg->t->nslots; i++) {
+		const struct logslot *ls = lg->slots[i];
+
+		if (ls != NULL && ls->sink.fd != -1 && ls->sink.dev == dev &&
+		    ls->sink.ino == ino)
+			return true;
+	}
+	return false;
+}
+
+/* A slot whose file is not open now writes to it again with its next line. */
+static bool
+is_of_slot(struct logger *lg, const char *day, const struct layout_file *lf)
+{
+	for (uint32_t i = 0; i < lg->t->nslots; i++) {
+		const struct logslot *ls = lg->slots[i];
+
+		size_t n = ls != NULL ? strlen(ls->ref) : 0;
+
+		if (ls != NULL && strcmp(ls->ts->log.day, day) == 0 &&
+		    strncmp(ls->ref, lf->ref, n) == 0 &&
+		    (lf->ref[n] == '\0' || lf->ref[n] == '.') &&
+		    strcmp(ls->name, lf->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+note_file(struct pass *p, int dir, const char *day, const char *file)
+{
+	struct layout_file lf;
+	struct old_file *f;
+	struct stat st;
+
+	if (strlen(file) >= LAYOUT_FILE_MAX || !layout_parse_file(file, &lf) ||
+	    fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISREG(st.st_mode) ||
+	    st.st_nlink != 1)
+		return;
+	if (p->n % 256 == 0)
+		p->files = xreallocarray(p->files, p->n + 256, sizeof(*p->files));
+	f = &p->files[p->n++];
+	*f = (struct old_file){ .lf = lf,
+		.size = (uint64_t)st.st_size,
+		.mtime_us = (uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC,
+		.dev = st.st_dev,
+		.ino = st.st_ino };
+	strlcpy(f->day, day, sizeof(f->day));
+	strlcpy(f->file, file, sizeof(f->file));
+	f->keep = is_open(p->lg, f->dev, f->ino) || is_of_slot(p->lg, day, &lf);
+	p->total += f->size;
+}
+
+static void
+note_day(struct pass *p, const char *day)
+{
+	char path[LAYOUT_PATH_MAX];
+	int fd = open_dir_at(p->lg->root_fd, layout_day_dir(path, sizeof(path), day));
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *de;
+
+	if (dir == NULL) {
+		fd_close(&fd);
+		return;
+	}
+	while ((de = readdir(dir)) != NULL)
+		if (de->d_type == DT_REG || de->d_type == DT_UNKNOWN)
+			note_file(p, dirfd(dir), day, de->d_name);
+	closedir(dir);
+}
+
+static void
+note_days(struct pass *p)
+{
+	int fd = open_dir_at(p->lg->root_fd, "journal");
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *de;
+
+	if (dir == NULL) {
+		fd_close(&fd);
+		return;
+	}
+	while ((de = readdir(dir)) != NULL)
+		if (layout_day_is_valid(de->d_name))
+			strv_add(&p->days, de->d_name);
+	closedir(dir);
+	strv_sort(&p->days);
+	for (size_t i = 0; i < p->days.n; i++)
+		note_day(p, p->days.v[i]);
+}
+
+static int
+by_age(const void *a, const void *b)
+{
+	const struct old_file *x = a, *y = b;
+	int r = strcmp(x->day, y->day);
+
+	return r != 0 ? r : layout_ref_cmp(x->lf.ref, y->lf.ref);
+}
+
+/* The newest of each unit stays, whatever the bounds say: the links point there. */
+static void
+keep_newest(struct pass *p)
+{
+	struct map seen = { 0 };
+
+	for (size_t i = p->n; i-- > 0;) {
+		if (map_has(&seen, p->files[i].lf.name))
+			continue;
+		map_set(&seen, p->files[i].lf.name, p);
+		p->files[i].keep = true;
+	}
+	map_clear(&seen, NULL);
+	/* And what a top-level link says, when invocations are not in the order of days.
+	 */
+	for (size_t i = 0; i < p->n; i++) {
+		char link[LAYOUT_PATH_MAX], target[LAYOUT_PATH_MAX],
+		    want[LAYOUT_PATH_MAX];
+		ssize_t n;
+
+		if (p->files[i].keep)
+			continue;
+		layout_link_path(link, sizeof(link), p->files[i].lf.name);
+		n = readlinkat(p->lg->root_fd, link, target, sizeof(target) - 1);
+		if (n <= 0)
+			continue;
+		target[n] = '\0';
+		layout_link_target(want, sizeof(want), p->files[i].day, p->files[i].file);
+		p->files[i].keep = strcmp(target, want) == 0;
+	}
+}
+
+/* ---- deleting ---- */
+
+static void delete (struct pass *p, struct old_file *f)
+{
+	char path[LAYOUT_PATH_MAX + LAYOUT_FILE_MAX], dir[LAYOUT_PATH_MAX];
+	struct stat st;
+
+	if (f->keep || f->gone)
+		return;
+	layout_day_dir(dir, sizeof(dir), f->day);
+	snprintf(path, sizeof(path), "%s/%s", dir, f->file);
+	/* Still the same file: a name alone is not enough to delete. */
+	if (fstatat(p->lg->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    st.st_ino != f->ino || st.st_dev != f->dev)
+		return;
+	if (unlinkat(p->lg->root_fd, path, 0) == -1) {
+		p->err = errno;
+		return;
+	}
+	f->gone = true;
+	p->total -= f->size;
+	p->freed += f->size;
+	p->deleted++;
+}
+
+static void
+bound_age(struct pass *p, uint64_t max_age_us)
+{
+	uint64_t now = clock_wall_us();
+
+	for (size_t i = 0; max_age_us > 0 && max_age_us < now && i < p->n; i++)
+		if (p->files[i].mtime_us < now - max_age_us)
+			delete (p, &p->files[i]);
+}
+
+static void
+bound_units(struct pass *p, uint64_t max)
+{
+	struct map sizes = { 0 };
+
+	/* Newest first: what goes beyond the bound is the oldest of its unit. */
+	for (size_t i = p->n; max > 0 && i-- > 0;) {
+		struct old_file *f = &p->files[i];
+		uint64_t *sum = map_get(&sizes, f->lf.name);
+
+		if (f->gone)
+			continue;
+		if (sum == NULL) {
+			sum = xcalloc(1, sizeof(*sum));
+			map_set(&sizes, f->lf.name, sum);
+		}
+		if (*sum + f->size > max)
+			delete (p, f);
+		if (!f->gone)
+			*sum += f->size;
+	}
+	map_clear(&sizes, free);
+}
+
+static void
+bound_total(struct pass *p, uint64_t max)
+{
+	for (size_t i = 0; max > 0 && p->total > max && i < p->n; i++)
+		delete (p, &p->files[i]);
+}
+
+/* ---- what deleting leaves ---- */
+
+/* The day's link of a unit, when it leads nowhere any more. */
+static void
+unlink_dangling(int dir, const char *file)
+{
+	struct stat st;
+
+	if (fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+	    fstatat(dir, file, &st, 0) == -1 && errno == ENOENT)
+		unlinkat(dir, file, 0);
+}
+
+static void
+tidy_day(struct pass *p, const char *day)
+{
+	char path[LAYOUT_PATH_MAX], link[LAYOUT_FILE_MAX];
+	int dir;
+
+	layout_day_dir(path, sizeof(path), day);
+	dir = open_dir_at(p->lg->root_fd, path);
+	if (dir == -1)
+		return;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->files[i].gone && strcmp(p->files[i].day, day) == 0)
+			unlink_dangling(dir,
+			    layout_link_file(link, sizeof(link), p->files[i].lf.name));
+	fd_close(&dir);
+	/* Only empty folders go; a new file makes them again. */
+	if (unlinkat(p->lg->root_fd, path, AT_REMOVEDIR) == 0) {
+		snprintf(path, sizeof(path), "journal/%s", day);
+		unlinkat(p->lg->root_fd, path, AT_REMOVEDIR);
+	}
+}
+
+/* Events live as long as logs do, yesterday's and today's always. */
+static void
+tidy_events(struct pass *p, uint64_t max_age_us)
+{
+	uint64_t now = clock_wall_us();
+	char limit[CLOCK_DAY_MAX], path[LAYOUT_PATH_MAX];
+
+	if (max_age_us < 2 * USEC_PER_DAY)
+		max_age_us = 2 * USEC_PER_DAY;
+	if (max_age_us >= now)
+		return;
+	clock_day(limit, sizeof(limit), now - max_age_us);
+	for (size_t i = 0; i < p->days.n; i++) {
+		struct stat st;
+
+		if (strcmp(p->days.v[i], limit) >= 0)
+			break;
+		layout_events_path(path, sizeof(path), p->days.v[i]);
+		if (fstatat(p->lg->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+		    !S_ISREG(st.st_mode) || st.st_ino == p->lg->events_ino ||
+		    unlinkat(p->lg->root_fd, path, 0) == -1)
+			continue;
+		p->freed += (uint64_t)st.st_size;
+		p->deleted++;
+	}
+}
+
+/* ---- compressing ---- */
+
+static int
+gzip_file(int dir, const char *file, const char *temp)
+{
+	char *data = xmalloc(256 * 1024);
+	int in = -1, out = -1, r = -1;
+	gzFile gz = NULL;
+	struct stat st;
+	ssize_t n;
+
+	in = open_at(dir, file, O_RDONLY | O_NONBLOCK, 0);
+	if (in == -1 || fstat(in, &st) == -1)
+		goto out;
+	unlinkat(dir, temp, 0);
+	out = open_at(dir, temp, O_WRONLY | O_CREAT | O_EXCL, st.st_mode & 0666);
+	gz = out == -1 ? NULL : gzdopen(out, "wb");
+	if (gz == NULL)
+		goto out;
+	out = -1;
+	while ((n = full_read(in, data, 256 * 1024)) > 0)
+		if (gzwrite(gz, data, (unsigned)n) != n)
+			goto out;
+	if (n == 0)
+		r = 0;
+out:
+	if (gz != NULL && gzclose(gz) != Z_OK)
+		r = -1;
+	/* The age of a log is that of its last line. */
+	if (r == 0) {
+		struct timespec times[2] = { st.st_atim, st.st_mtim };
+
+		r = utimensat(dir, temp, times, AT_SYMLINK_NOFOLLOW);
+	}
+	fd_close(&in);
+	fd_close(&out);
+	free(data);
+	return r;
+}
+
+/* In the child.  The plain file goes when the other is whole and in its place. */
+static void
+compress_one(int root, const struct old_file *f)
+{
+	char path[LAYOUT_PATH_MAX], temp[LAYOUT_FILE_MAX], gz[LAYOUT_FILE_MAX];
+	char link[LAYOUT_FILE_MAX], target[LAYOUT_FILE_MAX];
+	int dir = open_dir_at(root, layout_day_dir(path, sizeof(path), f->day));
+	ssize_t n;
+
+	if (dir == -1 || strlen(f->file) + 4 > sizeof(gz))
+		return;
+	snprintf(gz, sizeof(gz), "%.250s.gz", f->file);
+	strlcpy(temp, ".compress.tmp", sizeof(temp));
+	if (gzip_file(dir, f->file, temp) == -1 || renameat(dir, temp, dir, gz) == -1) {
+		unlinkat(dir, temp, 0);
+		close(dir);
+		return;
+	}
+	layout_link_file(link, sizeof(link), f->lf.name);
+	n = readlinkat(dir, link, target, sizeof(target) - 1);
+	if (n > 0) {
+		target[n] = '\0';
+		if (strcmp(target, f->file) == 0)
+			(void)symlink_atomic(dir, gz, link);
+	}
+	unlinkat(dir, f->file, 0);
+	close(dir);
+}
+
+static void
+on_child(struct loop_io *io, int events, void *arg)
+{
+	struct vacuum *v = arg;
+	int status;
+
+	(void)io;
+	(void)events;
+	loop_io_free(v->child_io);
+	v->child_io = NULL;
+	fd_close(&v->child_fd);
+	while (waitpid(v->child, &status, 0) == -1 && errno == EINTR)
+		;
+	v->child = 0;
+}
+
+static bool
+wants_compression(const struct pass *p, const struct old_file *f, const char *limit)
+{
+	(void)p;
+	return !f->gone && !f->keep && !f->lf.compressed && f->size > 0 &&
+	       strcmp(f->day, limit) < 0;
+}
+
+static void
+compress_old(struct pass *p, struct vacuum *v, uint64_t after_us)
+{
+	uint64_t now = clock_wall_us();
+	char limit[CLOCK_DAY_MAX];
+	size_t todo = 0;
+	pid_t self;
+
+	if (after_us == 0 || after_us >= now || v->child != 0)
+		return;
+	clock_day(limit, sizeof(limit), now - after_us);
+	for (size_t i = 0; i < p->n; i++)
+		todo += wants_compression(p, &p->files[i], limit);
+	if (todo == 0)
+		return;
+	self = getpid();
+	v->child = fork();
+	if (v->child == -1) {
+		log_warn("cannot compress old logs");
+		v->child = 0;
+		return;
+	}
+	if (v->child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != self)
+			_exit(1);
+		setpriority(PRIO_PROCESS, 0, 19);
+		/* Nobody shall wait for our copies to see that the logger died. */
+		close(p->lg->init.fd);
+		if (p->lg->manager.fd != -1)
+			close(p->lg->manager.fd);
+		todo = 0;
+		for (size_t i = 0; i < p->n && todo < COMPRESS_BATCH; i++)
+			if (wants_compression(p, &p->files[i], limit)) {
+				compress_one(p->lg->root_fd, &p->files[i]);
+				todo++;
+			}
+		_exit(0);
+	}
+	v->child_fd = pidfd_open_(v->child);
+	if (v->child_fd == -1) {
+		/* It is reaped when we end; it does no harm until then. */
+		log_warn("pidfd_open");
+		return;
+	}
+	v->child_io =
+	    loop_io_new(p->lg->loop, "compress", v->child_fd, LOOP_READ, on_child, v);
+}
+
+/* ---- a pass ---- */
+
+static void
+pass_run(struct pass *p, struct vacuum *v, uint64_t unit_max, uint64_t total_max,
+    uint64_t max_age_us)
+{
+	note_days(p);
+	qsort(p->files, p->n, sizeof(*p->files), by_age);
+	keep_newest(p);
+	bound_age(p, max_age_us);
+	bound_units(p, unit_max);
+	bound_total(p, total_max);
+	if (max_age_us > 0)
+		tidy_events(p, max_age_us);
+	for (size_t i = 0; i < p->days.n; i++)
+		tidy_day(p, p->days.v[i]);
+	compress_old(p, v, p->lg->t->log_settings.compress_after_us);
+	v->ran_us = clock_mono_us();
+	free(p->files);
+	strv_free(&p->days);
+}
+
+static void
+on_timer(struct loop_timer *t, void *arg)
+{
+	struct vacuum *v = arg;
+	const struct msg_log_settings *set = &v->lg->t->log_settings;
+	struct pass p = { .lg = v->lg };
+
+	(void)t;
+	pass_run(&p, v, set->unit_max_bytes, set->total_max_bytes, set->max_age_us);
+	if (p.deleted > 0)
+		log_info("%llu old logs deleted, %llu bytes",
+		    (unsigned long long)p.deleted, (unsigned long long)p.freed);
+	if (p.err != 0) {
+		errno = p.err;
+		log_warn("cannot delete old logs");
+	}
+}
+
+static struct vacuum *
+vacuum_get(struct logger *lg)
+{
+	if (lg->vacuum == NULL) {
+		lg->vacuum = xcalloc(1, sizeof(*lg->vacuum));
+		lg->vacuum->lg = lg;
+		lg->vacuum->child_fd = -1;
+		lg->vacuum->timer =
+		    loop_timer_new(lg->loop, "vacuum", on_timer, lg->vacuum);
+	}
+	return lg->vacuum;
+}
 
 void
 vacuum_due(struct logger *lg)
 {
-	(void)lg;
+	const struct msg_log_settings *set = &lg->t->log_settings;
+	struct vacuum *v = vacuum_get(lg);
+	uint64_t now = clock_mono_us();
+
+	if ((set->unit_max_bytes == 0 && set->total_max_bytes == 0 &&
+		set->max_age_us == 0 && set->compress_after_us == 0) ||
+	    loop_timer_is_armed(v->timer))
+		return;
+	if (v->ran_us == 0 || now - v->ran_us > SOON_US)
+		loop_timer_in(v->timer, USEC_PER_SEC);
+	else
+		loop_timer_at(v->timer, v->ran_us + SOON_US);
 }
 
 void
 vacuum_run(struct logger *lg, const struct msg_vacuum *req)
 {
+	const struct msg_log_settings *set = &lg->t->log_settings;
+	struct pass p = { .lg = lg };
 	struct msg m;
 
+	if (req->max_bytes == 0 && req->max_age_us == 0)
+		pass_run(&p, vacuum_get(lg), set->unit_max_bytes, set->total_max_bytes,
+		    set->max_age_us);
+	else
+		pass_run(&p, vacuum_get(lg), 0, req->max_bytes, req->max_age_us);
 	msg_init(&m, MSG_VACUUM_DONE);
 	m.u.VACUUM_DONE.id = req->id;
+	m.u.VACUUM_DONE.freed_bytes = p.freed;
+	m.u.VACUUM_DONE.files = p.deleted;
+	m.u.VACUUM_DONE.err = p.err;
 	logger_answer(lg, &m);
 }

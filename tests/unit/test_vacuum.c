@@ -1,0 +1,173 @@
+/*
+ * Tests of the bounds of the journal: what goes, and above all what stays.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <zlib.h>
+
+#include "logger_fake.h"
+
+static void
+make(struct fake *f, const char *path, size_t size, unsigned days_old)
+{
+	char folder[300], *data = calloc(1, size + 1);
+	struct timespec times[2];
+	int fd;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	*strrchr(folder, '/') = '\0';
+	assert_int_equal(mkdir_p_at(f->root_fd, folder, 0750), 0);
+	memset(data, 'x', size);
+	fd = openat(f->root_fd, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+	assert_true(fd != -1 && full_write(fd, data, size) == 0);
+	clock_gettime(CLOCK_REALTIME, &times[0]);
+	times[0].tv_sec -= (time_t)days_old * 86400;
+	times[1] = times[0];
+	assert_int_equal(futimens(fd, times), 0);
+	close(fd);
+	free(data);
+}
+
+static bool
+exists(struct fake *f, const char *path)
+{
+	struct stat st;
+
+	return fstatat(f->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static const struct msg_vacuum_done *
+run(struct fake *f, uint64_t bytes, uint64_t age_days)
+{
+	unsigned before = f->count[MSG_VACUUM_DONE];
+	struct msg m;
+
+	msg_init(&m, MSG_VACUUM);
+	m.u.VACUUM.id = ++f->seq;
+	m.u.VACUUM.max_bytes = bytes;
+	m.u.VACUUM.max_age_us = age_days * USEC_PER_DAY;
+	fake_send(&f->manager, &m);
+	return &fake_wait(f, MSG_VACUUM_DONE, before)->u.VACUUM_DONE;
+}
+
+static void
+test_age_and_strangers(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	const struct msg_vacuum_done *d;
+
+	(void)state;
+	make(f, "journal/20200101/health/1_a.log", 100, 400);
+	make(f, "journal/20200101/health/notes.txt", 100, 400);
+	make(f, "journal/20200101/health/a.log.old", 100, 400);
+	make(f, "journal/20200101/events.jsonl", 100, 400);
+	make(f, "journal/20200102/health/2_a.log", 100, 400);
+	make(f, "journal/20200103/health/3_a.log", 100, 400);
+	make(f, "journal/20200103/health/4_only.log", 100, 400);
+	make(f, "journal/20200102/deeper/health/5_a.log", 100, 400);
+	make(f, "keep/precious", 100, 400);
+	assert_int_equal(
+	    symlinkat("2_a.log", f->root_fd, "journal/20200102/health/a.log"), 0);
+	assert_int_equal(linkat(f->root_fd, "keep/precious", f->root_fd,
+			     "journal/20200102/health/9_hard.log", 0),
+	    0);
+	fake_start(f);
+	d = run(f, 0, 30);
+	assert_int_equal(d->err, 0);
+	assert_int_equal(d->files, 3);
+	assert_int_equal(d->freed_bytes, 300);
+	assert_false(exists(f, "journal/20200101/health/1_a.log"));
+	assert_false(exists(f, "journal/20200101/events.jsonl"));
+	assert_false(exists(f, "journal/20200102/health/2_a.log"));
+	assert_false(exists(f, "journal/20200102/health/a.log"));
+	/* The newest of each unit, and everything that is not ours. */
+	assert_true(exists(f, "journal/20200103/health/3_a.log"));
+	assert_true(exists(f, "journal/20200103/health/4_only.log"));
+	assert_true(exists(f, "journal/20200101/health/notes.txt"));
+	assert_true(exists(f, "journal/20200101/health/a.log.old"));
+	assert_true(exists(f, "journal/20200102/deeper/health/5_a.log"));
+	assert_true(exists(f, "journal/20200102/health/9_hard.log"));
+	assert_true(exists(f, "keep/precious"));
+	fake_free(f);
+}
+
+static void
+test_total_and_unit_bytes(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	const struct msg_vacuum_done *d;
+	char path[100];
+
+	(void)state;
+	for (int i = 1; i <= 20; i++) {
+		snprintf(path, sizeof(path), "journal/202001%02d/health/%d_a.log", i, i);
+		make(f, path, 1000, 10);
+	}
+	make(f, "journal/20200120/health/1_b.log", 1000, 10);
+	fake_start(f);
+	/* A file in use is never deleted, however old its day. */
+	snprintf(fake_open(f, 0, "a", "1")->conf.day, PROTO_DAY_MAX, "20200101");
+	fake_tell_open(f, 0);
+	assert_int_equal(full_write(f->slot[0].w[0], "x\n", 2), 0);
+	fake_barrier(f, 0);
+	d = run(f, 10000, 0);
+	assert_true(d->freed_bytes >= 11000 && d->freed_bytes < 13000);
+	assert_true(exists(f, "journal/20200101/health/1_a.log"));
+	assert_false(exists(f, "journal/20200102"));
+	assert_true(exists(f, "journal/20200120/health/20_a.log"));
+	assert_true(exists(f, "journal/20200120/health/1_b.log"));
+	/* The configured bound of a unit. */
+	f->t->log_settings.unit_max_bytes = 3000;
+	d = run(f, 0, 0);
+	assert_true(d->files > 0);
+	assert_true(exists(f, "journal/20200120/health/20_a.log"));
+	assert_true(exists(f, "journal/20200119/health/19_a.log"));
+	assert_false(exists(f, "journal/20200116/health/16_a.log"));
+	assert_true(exists(f, "journal/20200101/health/1_a.log"));
+	fake_free(f);
+}
+
+static void
+test_compression(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	uint64_t until = fake_now_ms() + 30000;
+	char full[300], data[2000];
+	gzFile gz;
+
+	(void)state;
+	make(f, "journal/20200101/health/1_a.log", 1000, 400);
+	make(f, "journal/20200102/health/2_a.log", 1000, 399);
+	assert_int_equal(
+	    symlinkat("1_a.log", f->root_fd, "journal/20200101/health/a.log"), 0);
+	f->t->log_settings.compress_after_us = USEC_PER_DAY;
+	fake_start(f);
+	run(f, 0, 0);
+	while (exists(f, "journal/20200101/health/1_a.log")) {
+		assert_true(fake_now_ms() < until);
+		fake_poll(f, 20);
+	}
+	assert_true(exists(f, "journal/20200102/health/2_a.log"));
+	snprintf(full, sizeof(full), "%s/journal/20200101/health/a.log", f->dir);
+	gz = gzopen(full, "rb");
+	assert_non_null(gz);
+	assert_int_equal(gzread(gz, data, sizeof(data)), 1000);
+	gzclose(gz);
+	fake_free(f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_age_and_strangers),
+		cmocka_unit_test(test_total_and_unit_bytes),
+		cmocka_unit_test(test_compression),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
