@@ -79,8 +79,13 @@ FORCE:
 
 $(O)/supd: $(O)/supervisor/supd.o $(OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+# A short command spends more time in loading shared libraries than in its work: the small
+# ones are linked into supctl where all of them can be.
+archive = $(filter /%,$(shell $(CC) -print-file-name=$(1)))
+SUPCTL_ARCHIVES := $(foreach a,libyajl_s.a libbsd.a libz.a libmd.a,$(call archive,$(a)))
+SUPCTL_LIBS := $(if $(filter 4,$(words $(SUPCTL_ARCHIVES))),$(SUPCTL_ARCHIVES),$(filter-out -lev,$(LIBS)))
 $(O)/supctl: $(SUPCTL_OBJ) $(SUPCTL_LAYERS)
-	$(CC) $(LDFLAGS) -o $@ $^ $(filter-out -lev,$(LIBS))
+	$(CC) $(LDFLAGS) -o $@ $^ $(SUPCTL_LIBS)
 
 # The extractor of the fleet in units/.
 $(O)/extract: $(O)/tools/fleet/extract.o $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/%,$(OBJ)))
