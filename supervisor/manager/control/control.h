@@ -1,6 +1,9 @@
 /*
- * control: the methods behind the control socket (method.def), over varlink.c.  Calls
- * down into units, jobs, link and record; nothing calls into it but manager.c.
+ * control: the control socket of the instance: the Varlink server with supd's methods,
+ * the subscribers to events, and the requests that wait for jobs.
+ *
+ * Owns nothing of the units: it looks them up by name each time, because any of them may
+ * be gone after the next event.
  */
 #ifndef SUPD_MANAGER_CONTROL_CONTROL_H
 #define SUPD_MANAGER_CONTROL_CONTROL_H
@@ -9,17 +12,19 @@ struct control;
 struct jw;
 struct manager;
 
-/* Serves m->control_fd from now on; everything else of m is there already. */
+/* Serves m->control_fd (-1: nobody comes, but the rest works).  m->events, units and jobs
+ * must be there. */
 struct control *control_new(struct manager *m);
+/* Ends all connections; what is pending is sent if it goes without waiting. */
 void control_free(struct control *c);
+/* The logger has stored more (EVENT_ACK): replies that wait for a wish may go. */
+void control_on_event_ack(struct control *c);
 /* supd.conf was read again. */
 void control_on_conf(struct control *c);
-/* The logger has stored events or wishes: replies that wait for it can go. */
-void control_on_event_ack(struct control *c);
-/* Send what can be sent without waiting: before a re-exec, and at the end. */
+/* Sends what goes without waiting: before a re-exec, and at the end. */
 void control_flush(struct control *c);
-/* Members of the open object: what io.supd.Manager.Status replies, and "units", an array
- * of what io.supd.Unit.List has.  For run/status.json. */
+/* Writes what Manager.Status answers, and all units in their light form, as members of
+ * the object that is open: the status as a file. */
 void control_write_status(struct manager *m, struct jw *w);
 
 #endif

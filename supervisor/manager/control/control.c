@@ -1,0 +1,281 @@
+/*
+ * control: the server's place in the manager.
+ */
+#include "manager/control/control.h"
+
+#include <sys/stat.h>
+
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/version.h"
+#include "lib/buf.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/xalloc.h"
+#include "manager/control/control_int.h"
+#include "manager/record/event.h"
+#include "manager/service/service.h"
+#include "proto/table.h"
+#include "unit/conf.h"
+
+static const struct varlink_method methods[] = {
+#define METHOD(nm, function, cls, flg) \
+	{ .name = nm, .fn = function, .class = ACCESS_##cls, .flags = flg },
+#include "manager/control/method.def"
+#undef METHOD
+};
+
+/* ---- who it is ---- */
+
+static const char *
+unit_of_slot(const struct manager *m, uint32_t i)
+{
+	const struct table_slot *s = table_slot(m->table, i);
+
+	return s->state == SLOT_FREE || s->unit[0] == '\0' ? NULL : s->unit;
+}
+
+static const char *
+unit_of_pid(void *arg, pid_t pid)
+{
+	struct control *c = arg;
+
+	for (uint32_t i = 0; i < c->m->nslots; i++) {
+		const struct table_slot *s = table_slot(c->m->table, i);
+
+		if (s->state == SLOT_FREE)
+			continue;
+		for (size_t k = 0; k < PROC_N; k++)
+			if (s->proc[k].pid == pid && s->proc[k].state != TPROC_NONE)
+				return unit_of_slot(c->m, i);
+	}
+	return NULL;
+}
+
+static const char *
+unit_of_cgroup(void *arg, const char *folder)
+{
+	struct control *c = arg;
+	char name[256];
+
+	for (uint32_t i = 0; i < c->m->nslots; i++) {
+		const struct table_slot *s = table_slot(c->m->table, i);
+
+		if (s->state == SLOT_FREE || !s->has_cgroup)
+			continue;
+		table_cgroup_name(s, i, name);
+		if (strcmp(name, folder) == 0)
+			return unit_of_slot(c->m, i);
+	}
+	return NULL;
+}
+
+static gid_t
+control_group(const struct manager *m)
+{
+	const char *name = m->conf->control_group;
+	struct group *g;
+	char *end;
+	unsigned long n;
+
+	if (name == NULL || *name == '\0')
+		return (gid_t)-1;
+	n = strtoul(name, &end, 10);
+	if (*end == '\0')
+		return (gid_t)n;
+	g = getgrnam(name);
+	return g == NULL ? (gid_t)-1 : g->gr_gid;
+}
+
+static void
+on_accept(void *arg, int fd, struct access_peer *peer)
+{
+	struct control *c = arg;
+	struct stat sb;
+	struct access_conf conf = {
+		.owner = 0,
+		.control_group = control_group(c->m),
+		.init_pid = c->m->table == NULL ? -1 : c->m->table->init_pid,
+		.unit_of_pid = unit_of_pid,
+		.unit_of_cgroup = unit_of_cgroup,
+		.arg = c,
+	};
+
+	if (c->m->root_fd != -1 && fstat(c->m->root_fd, &sb) == 0)
+		conf.owner = sb.st_uid;
+	access_decide(fd, &conf, peer);
+}
+
+static void
+on_call(void *arg, const char *method, const struct access_peer *peer)
+{
+	struct control *c = arg;
+
+	event_begin(c->m->events, EVENT_CALL, NULL, NULL);
+	event_str(c->m->events, "method", method);
+	event_int(c->m->events, "pid", peer->pid);
+	event_int(c->m->events, "uid", (int64_t)peer->uid);
+	event_end(c->m->events);
+}
+
+static void
+on_denied(void *arg, const struct varlink_method *method, const struct access_peer *peer)
+{
+	struct control *c = arg;
+	struct emitter *ev = c->m->events;
+
+	event_begin(
+	    ev, EVENT_ACCESS_DENIED, peer->unit[0] == '\0' ? NULL : peer->unit, NULL);
+	event_str(ev, "method", method->name);
+	event_int(ev, "pid", peer->pid);
+	event_int(ev, "uid", (int64_t)peer->uid);
+	event_str(ev, "class", access_class_name(peer->class));
+	event_str(ev, "reason", peer->reason == NULL ? "" : peer->reason);
+	event_end(ev);
+}
+
+static void
+on_cut(void *arg, const struct access_peer *peer, const char *why)
+{
+	struct control *c = arg;
+
+	event_begin(c->m->events, EVENT_CLIENT_CUT, NULL, NULL);
+	event_int(c->m->events, "pid", peer->pid);
+	event_int(c->m->events, "uid", (int64_t)peer->uid);
+	event_str(c->m->events, "reason", why);
+	event_end(c->m->events);
+}
+
+/* ---- waits ---- */
+
+void
+control_wait(struct control *c, struct wait *w, wait_fn *check)
+{
+	w->check = check;
+	TAILQ_INSERT_TAIL(&c->waits, w, link);
+}
+
+void
+control_wait_end(struct control *c, struct wait *w)
+{
+	TAILQ_REMOVE(&c->waits, w, link);
+}
+
+static void
+check_waits(void *arg)
+{
+	struct control *c = arg;
+	struct wait *w, *next;
+
+	TAILQ_FOREACH_SAFE (w, &c->waits, link, next)
+		w->check(w);
+}
+
+/* ---- events ---- */
+
+static void
+keep_tail(struct control *c, const struct event_view *v)
+{
+	struct jv *jv = jv_parse(v->line, v->len, NULL);
+	const char *tail = jv_str(jv_get(jv, "stderr_tail"), "");
+
+	free(map_set(&c->tails, v->unit, xstrdup(tail)));
+	jv_free(jv);
+}
+
+static void
+on_event(void *arg, const struct event_view *v)
+{
+	struct control *c = arg;
+	struct unit *u;
+
+	if (v->unit != NULL && (u = unit_find(c->m, v->unit)) != NULL)
+		render_forget(u);
+	if (v->id == EVENT_FAILED && v->unit != NULL)
+		keep_tail(c, v);
+	if ((v->id == EVENT_UNIT_STATE || v->id == EVENT_JOB_DONE ||
+		v->id == EVENT_SUPD_STOPPED) &&
+	    !TAILQ_EMPTY(&c->waits))
+		loop_post(c->m->loop, check_waits, c);
+	subscribe_deliver(c, v);
+}
+
+/* ---- life ---- */
+
+static struct varlink_conf
+varlink_conf_of(const struct supd_conf *conf)
+{
+	return (struct varlink_conf){
+		.max_clients = conf->control_max_clients,
+		.message_max_bytes = conf->control_message_max_bytes,
+		.pending_max_bytes = conf->control_pending_max_bytes,
+		.stall_us = conf->control_stall_us,
+		.vendor = "supd",
+		.product = "supd",
+		.version = SUPD_VERSION,
+		.url = "man:supd.control(7)",
+	};
+}
+
+struct control *
+control_new(struct manager *m)
+{
+	struct control *c = xcalloc(1, sizeof(*c));
+	struct varlink_conf conf = varlink_conf_of(m->conf);
+	struct varlink_ops ops = {
+		.accept = on_accept,
+		.on_call = on_call,
+		.on_denied = on_denied,
+		.on_cut = on_cut,
+		.arg = c,
+	};
+
+	c->m = m;
+	TAILQ_INIT(&c->waits);
+	TAILQ_INIT(&c->requests);
+	TAILQ_INIT(&c->subscriptions);
+	c->varlink = varlink_new(m->loop, m->control_fd, &conf, methods,
+	    sizeof(methods) / sizeof(methods[0]), &ops);
+	emitter_add_sink(m->events, on_event, c);
+	return c;
+}
+
+void
+control_free(struct control *c)
+{
+	if (c == NULL)
+		return;
+	check_waits(c);
+	varlink_flush(c->varlink);
+	emitter_remove_sink(c->m->events, on_event, c);
+	loop_post_cancel(c->m->loop, check_waits, c);
+	varlink_free(c->varlink);
+	requests_free(c);
+	subscribe_sweep(c);
+	map_clear(&c->tails, free);
+	free(c);
+}
+
+void
+control_on_event_ack(struct control *c)
+{
+	requests_on_ack(c);
+	check_waits(c);
+}
+
+void
+control_flush(struct control *c)
+{
+	varlink_flush(c->varlink);
+}
+
+void
+control_on_conf(struct control *c)
+{
+	struct varlink_conf conf = varlink_conf_of(c->m->conf);
+
+	varlink_set_conf(c->varlink, &conf);
+}

@@ -1,0 +1,109 @@
+/*
+ * What the files of control/ share: the struct, the choice of units, waiting, rendering.
+ * For control/ only.
+ */
+#ifndef SUPD_MANAGER_CONTROL_CONTROL_INT_H
+#define SUPD_MANAGER_CONTROL_CONTROL_INT_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/map.h"
+#include "manager/control/control.h"
+#include "manager/control/varlink.h"
+#include "manager/manager.h"
+#include "manager/units.h"
+
+struct buf;
+struct event_view;
+struct jw;
+struct request;
+struct subscription;
+struct svc_memory;
+
+/* Something that is looked at again whenever the state of a unit or job changed. */
+struct wait;
+typedef void wait_fn(struct wait *w);
+struct wait {
+	TAILQ_ENTRY(wait) link;
+	wait_fn *check; /* may end and free the wait, no other one */
+};
+
+struct control {
+	struct manager *m;
+	struct varlink *varlink;
+	TAILQ_HEAD(wait_head, wait) waits;
+	TAILQ_HEAD(request_head, request) requests;
+	TAILQ_HEAD(subscription_head, subscription) subscriptions;
+	unsigned delivering; /* depth of event deliveries; nothing is freed meanwhile */
+	struct map tails;    /* unit to the stderr tail of its last failure */
+};
+
+/* ---- choosing units (select.c) ---- */
+
+enum select_flag {
+	SELECT_START = 1 << 0,  /* they must be fit to be started */
+	SELECT_LOADED = 1 << 1, /* without a file it must at least run */
+	SELECT_FILES = 1 << 2,  /* templates, too */
+};
+
+/* Units chosen by a call; names, because units come and go. */
+struct selection {
+	struct unit **v; /* valid until the loop runs on */
+	size_t n;
+};
+
+/*
+ * The units of parameter `units' (names and globs), each once, their files looked at
+ * again.  -1: the call was answered with an error.  selection_clear in both cases.
+ */
+int select_units(
+    struct control *c, struct call *call, unsigned flags, struct selection *out);
+/* The one unit of a parameter. */
+struct unit *select_unit(
+    struct control *c, struct call *call, const char *parameter, unsigned flags);
+void selection_clear(struct selection *s);
+void control_who(const struct call *call, struct wish_who *who);
+/* "uid root (supctl)" into dst, which is returned. */
+const char *control_origin(const struct call *call, char *dst, size_t size);
+
+/* ---- waiting (control.c) ---- */
+void control_wait(struct control *c, struct wait *w, wait_fn *check);
+void control_wait_end(struct control *c, struct wait *w);
+
+/* ---- rendering (render.c) ---- */
+
+/* The cached JSON of the light form. */
+const char *render_brief(struct unit *u, size_t *len);
+/* The same, written anew. */
+void render_brief_to(const struct unit *u, struct jw *w);
+void render_forget(struct unit *u);
+/* The full form: an object of its own. */
+void render_status(struct control *c, struct unit *u, struct jw *w);
+const char *render_active(const struct unit *u);
+const char *render_sub(const struct unit *u);
+const char *render_result(const struct unit *u);
+const char *render_enabled(const struct unit *u);
+const char *render_why(const struct unit *u);
+/* Writes key and a time, null for 0. */
+void render_time(struct jw *w, const char *key, uint64_t wall_us);
+/* Path of the log of the newest invocation, malloc'd; NULL: it never ran. */
+char *render_log_path(const struct unit *u);
+/* The members of an object Exit. */
+void render_exit(struct jw *w, int how, int status, uint64_t wall_us,
+    uint64_t duration_us, const char *text);
+
+/* ---- life of the parts ---- */
+void subscribe_deliver(struct control *c, const struct event_view *v);
+void subscribe_sweep(struct control *c);
+void requests_on_ack(struct control *c);
+void requests_free(struct control *c);
+
+#define METHOD(name, fn, class, flags) void fn(struct call *call, void *arg);
+#include "manager/control/method.def"
+#undef METHOD
+
+#endif

@@ -1,0 +1,209 @@
+/*
+ * Unit.Enable, Disable, Mask, Unmask, IsEnabled.  In an instance folder enabled is the
+ * state of having an [Install] section; what a person says otherwise is a wish, and no
+ * file is changed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/json.h"
+#include "lib/loop.h"
+#include "lib/xalloc.h"
+#include "manager/control/control_int.h"
+#include "manager/job/job.h"
+#include "manager/record/event.h"
+#include "unit/conf.h"
+
+/* The reply, as soon as the wishes are on the disk, or late. */
+struct enablement {
+	struct wait wait; /* first */
+	struct control *c;
+	struct call *call;
+	struct loop_timer *timer; /* armed from the begin; NULL: it is over */
+	uint64_t seq;
+	size_t n;
+	struct {
+		char *unit;
+		bool changed;
+	} * v;
+};
+
+static void
+enablement_free(struct enablement *e)
+{
+	control_wait_end(e->c, &e->wait);
+	loop_timer_free(e->timer);
+	for (size_t i = 0; i < e->n; i++)
+		free(e->v[i].unit);
+	free(e->v);
+	free(e);
+}
+
+static void
+on_gone(struct call *call, void *arg)
+{
+	(void)arg;
+	enablement_free(call_data(call));
+}
+
+static void
+reply(struct enablement *e)
+{
+	struct call *call = e->call;
+	struct jw *w = call_begin(call);
+	bool durable = e->seq <= emitter_wish_stored(e->c->m->events);
+
+	jw_kv_arr(w, "units");
+	for (size_t i = 0; i < e->n; i++) {
+		const struct unit *u = unit_find(e->c->m, e->v[i].unit);
+
+		jw_obj(w);
+		jw_kv_str(w, "unit", e->v[i].unit);
+		jw_kv_str(w, "enabled", u == NULL ? "not-found" : render_enabled(u));
+		jw_kv_bool(w, "changed", e->v[i].changed);
+		jw_kv_bool(w, "durable", durable);
+		jw_end(w);
+	}
+	jw_end(w);
+	call_set_data(call, NULL, NULL);
+	enablement_free(e);
+	call_reply(call);
+}
+
+static void
+check(struct wait *w)
+{
+	struct enablement *e = (struct enablement *)w;
+
+	if (e->seq <= emitter_wish_stored(e->c->m->events))
+		reply(e);
+}
+
+static void
+on_timer(struct loop_timer *t, void *arg)
+{
+	(void)t;
+	reply(arg);
+}
+
+enum verb { VERB_ENABLE, VERB_DISABLE, VERB_MASK, VERB_UNMASK, VERB_ASK };
+
+/* The seq of the wish; 0: it is so already. */
+static uint64_t
+set_flag(struct unit *u, enum verb verb, const struct wish_who *who)
+{
+	bool enabled = u->flag[WISH_FLAG_ENABLED] ||
+		       (u->conf->has_install && !u->flag[WISH_FLAG_DISABLED]);
+
+	switch (verb) {
+	case VERB_ENABLE:
+		if (enabled)
+			return 0;
+		/* With an [Install] section nothing more is needed. */
+		if (u->conf->has_install)
+			return unit_set_flag(u, WISH_FLAG_DISABLED, false, who);
+		return unit_set_flag(u, WISH_FLAG_ENABLED, true, who);
+	case VERB_DISABLE:
+		return u->flag[WISH_FLAG_DISABLED]
+			   ? 0
+			   : unit_set_flag(u, WISH_FLAG_DISABLED, true, who);
+	case VERB_MASK:
+		return u->flag[WISH_FLAG_MASKED]
+			   ? 0
+			   : unit_set_flag(u, WISH_FLAG_MASKED, true, who);
+	case VERB_UNMASK:
+		return u->flag[WISH_FLAG_MASKED]
+			   ? unit_set_flag(u, WISH_FLAG_MASKED, false, who)
+			   : 0;
+	default:
+		return 0;
+	}
+}
+
+/* --now: the job is not waited for. */
+static void
+act_now(struct control *c, struct call *call, struct unit *u, enum verb verb)
+{
+	char origin[160];
+	struct job_request q = {
+		.type = verb == VERB_ENABLE ? JOB_START : JOB_STOP,
+		.origin = control_origin(call, origin, sizeof(origin)),
+	};
+
+	job_request(c->m->jobs, jobs_unit(c->m->jobs, u->name), &q, NULL, NULL, NULL);
+}
+
+static void
+run(struct control *c, struct call *call, enum verb verb)
+{
+	bool now = jv_bool(jv_get(call_params(call), "now"), false);
+	struct selection s;
+	struct enablement *e;
+	struct wish_who who;
+
+	/* What is not there can be masked all the same. */
+	if (select_units(c, call,
+		SELECT_FILES |
+		    (verb == VERB_MASK || verb == VERB_UNMASK ? 0 : SELECT_LOADED),
+		&s) == -1) {
+		selection_clear(&s);
+		return;
+	}
+	control_who(call, &who);
+	e = xcalloc(1, sizeof(*e));
+	e->c = c;
+	e->call = call;
+	e->v = xcalloc(s.n + 1, sizeof(*e->v));
+	e->n = s.n;
+	for (size_t i = 0; i < s.n; i++) {
+		uint64_t seq = set_flag(s.v[i], verb, &who);
+
+		e->v[i].unit = xstrdup(s.v[i]->name);
+		e->v[i].changed = seq != 0;
+		if (seq > e->seq)
+			e->seq = seq;
+		render_forget(s.v[i]);
+	}
+	for (size_t i = 0; now && i < e->n; i++) {
+		struct unit *u = unit_find(c->m, e->v[i].unit);
+
+		if (u != NULL)
+			act_now(c, call, u, verb);
+	}
+	selection_clear(&s);
+	call_set_data(call, e, on_gone);
+	control_wait(c, &e->wait, check);
+	e->timer = loop_timer_new(c->m->loop, "enable", on_timer, e);
+	loop_timer_in(e->timer, c->m->conf->wish_sync_us);
+	check(&e->wait);
+}
+
+void
+method_unit_enable(struct call *call, void *arg)
+{
+	run(arg, call, VERB_ENABLE);
+}
+
+void
+method_unit_disable(struct call *call, void *arg)
+{
+	run(arg, call, VERB_DISABLE);
+}
+
+void
+method_unit_mask(struct call *call, void *arg)
+{
+	run(arg, call, VERB_MASK);
+}
+
+void
+method_unit_unmask(struct call *call, void *arg)
+{
+	run(arg, call, VERB_UNMASK);
+}
+
+void
+method_unit_is_enabled(struct call *call, void *arg)
+{
+	run(arg, call, VERB_ASK);
+}

@@ -1,0 +1,464 @@
+/*
+ * Manager.*: the instance as a whole.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/version.h"
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "lib/loop.h"
+#include "lib/map.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "manager/control/control_int.h"
+#include "manager/job/job.h"
+#include "manager/record/event.h"
+#include "manager/record/store.h"
+#include "manager/service/service.h"
+#include "unit/conf.h"
+#include "unit/load.h"
+
+/* ---- Status, Version ---- */
+
+static const char *const role_names[ROLE_N] = {
+	[ROLE_INIT] = "init",
+	[ROLE_MANAGER] = "manager",
+	[ROLE_LOGGER] = "logger",
+	[ROLE_TERMINAL] = "terminal",
+};
+
+static void
+write_roles(const struct manager *m, struct jw *w)
+{
+	jw_kv_arr(w, "roles");
+	for (size_t i = 0; i < ROLE_N; i++) {
+		if (role_names[i] == NULL || m->role[i].pid == 0)
+			continue;
+		jw_obj(w);
+		jw_kv_str(w, "name", role_names[i]);
+		jw_kv_i64(w, "pid", m->role[i].pid);
+		jw_kv_i64(w, "restarts", m->role[i].restarts);
+		jw_end(w);
+	}
+	jw_end(w);
+}
+
+struct counts {
+	size_t total;
+	size_t by_state[SVC_NACTIVES];
+	struct strv failed;
+};
+
+static void
+count_one(struct unit *u, void *arg)
+{
+	struct counts *n = arg;
+	enum svc_active a = u->svc == NULL ? SVC_ACTIVE_INACTIVE : svc_active(u->svc);
+
+	if (u->conf->builtin ||
+	    (u->conf->load_state == UNIT_NOT_FOUND && a == SVC_ACTIVE_INACTIVE))
+		return;
+	n->total++;
+	n->by_state[a]++;
+	if (a == SVC_ACTIVE_FAILED)
+		strv_add(&n->failed, u->name);
+}
+
+static const char *
+state_of(const struct manager *m, const struct counts *n)
+{
+	switch (m->phase) {
+	case MANAGER_RESTORING:
+		return "starting";
+	case MANAGER_STOPPING:
+		return "stopping";
+	default:
+		return m->safe_mode      ? "safe-mode"
+		       : n->failed.n > 0 ? "degraded"
+					 : "running";
+	}
+}
+
+static void
+write_manager(struct manager *m, struct jw *w)
+{
+	struct counts n = { 0 };
+
+	units_foreach(m, count_one, &n);
+	strv_sort(&n.failed);
+	jw_kv_str(w, "version", SUPD_VERSION);
+	jw_kv_str(w, "instance", m->root_path);
+	jw_kv_str(w, "state", state_of(m, &n));
+	jw_kv_i64(w, "pid", m->role[ROLE_INIT].pid);
+	render_time(w, "since", m->boot_wall_us);
+	jw_kv_bool(w, "safe_mode", m->safe_mode);
+	jw_kv_str(w, "containment", m->cgroup_fd == -1 ? "best-effort" : "cgroup");
+	write_roles(m, w);
+	jw_kv_obj(w, "counts");
+	jw_kv_u64(w, "total", n.total);
+	for (int a = 0; a < SVC_NACTIVES; a++)
+		jw_kv_u64(w, svc_active_name((enum svc_active)a), n.by_state[a]);
+	jw_end(w);
+	jw_kv_strv(w, "failed", &n.failed);
+	jw_kv_u64(w, "jobs", m->jobs == NULL ? 0 : jobs_count(m->jobs));
+	jw_kv_u64(w, "events_seq", emitter_seq(m->events));
+	jw_kv_u64(w, "events_dropped", emitter_dropped(m->events));
+	jw_kv_str(w, "run", m->run_path);
+	jw_kv_strf(w, "journal", "%s/journal", m->root_path);
+	strv_free(&n.failed);
+}
+
+static void
+write_unit(struct unit *u, void *arg)
+{
+	if (u->conf->builtin || (u->conf->load_state == UNIT_NOT_FOUND && u->svc == NULL))
+		return;
+	render_brief_to(u, arg);
+}
+
+void
+control_write_status(struct manager *m, struct jw *w)
+{
+	write_manager(m, w);
+	jw_kv_arr(w, "units");
+	units_foreach(m, write_unit, w);
+	jw_end(w);
+}
+
+void
+method_manager_status(struct call *call, void *arg)
+{
+	struct control *c = arg;
+
+	write_manager(c->m, call_begin(call));
+	call_reply(call);
+}
+
+void
+method_manager_version(struct call *call, void *arg)
+{
+	struct jw *w = call_begin(call);
+
+	(void)arg;
+	jw_kv_str(w, "version", SUPD_VERSION);
+	jw_kv_i64(w, "protocol", PROTO_VERSION);
+	jw_kv_i64(w, "state_version", STORE_VERSION);
+	call_reply(call);
+}
+
+/* ---- Reload ---- */
+
+struct reload {
+	struct manager *m;
+	struct jw *w;
+	struct strv before, added, removed;
+	const char *unit;
+	const char *class;
+};
+
+static void
+write_difference(void *arg, const char *key, const char *old, const char *new)
+{
+	struct reload *r = arg;
+
+	jw_obj(r->w);
+	jw_kv_str(r->w, "unit", r->unit);
+	jw_kv_str(r->w, "key", key);
+	jw_kv_str(r->w, "old", old);
+	jw_kv_str(r->w, "new", new);
+	jw_kv_str(r->w, "class", r->class);
+	jw_end(r->w);
+}
+
+static void
+compare_unit(struct unit *u, void *arg)
+{
+	struct reload *r = arg;
+	struct unit_conf *now;
+	struct diags d;
+
+	if (u->transient || !unit_conf_changed(r->m->paths, u->conf))
+		return;
+	diags_init(&d);
+	now = unit_load(r->m->paths, r->m->conf, u->name, &d);
+	r->unit = u->name;
+	r->class = u->svc != NULL && svc_has_slot(u->svc) ? "next-start" : "now";
+	if (now->load_state == UNIT_LOADED && u->conf->load_state == UNIT_LOADED)
+		unit_conf_diff(u->conf, now, write_difference, r);
+	else if (now->load_state != u->conf->load_state)
+		write_difference(r, "LoadState",
+		    unit_load_state_name(u->conf->load_state),
+		    unit_load_state_name(now->load_state));
+	unit_conf_free(now);
+	diags_clear(&d);
+}
+
+static void
+keep_setting(void *arg, const char *name, const char *value)
+{
+	free(map_set(arg, name, xstrdup(value)));
+}
+
+struct conf_diff {
+	struct reload *r;
+	struct map old;
+};
+
+static void
+compare_setting(void *arg, const char *name, const char *value)
+{
+	struct conf_diff *d = arg;
+	const char *old = map_get(&d->old, name);
+
+	if (old == NULL || strcmp(old, value) != 0)
+		write_difference(d->r, name, old == NULL ? "" : old, value);
+}
+
+static void
+compare_conf(struct reload *r)
+{
+	char *path = xasprintf("%s/supd.conf", r->m->root_path);
+	struct conf_diff d = { .r = r };
+	struct supd_conf *now;
+	struct diags diags;
+
+	diags_init(&diags);
+	now = supd_conf_load(path, &diags);
+	supd_conf_show(r->m->conf, keep_setting, &d.old);
+	r->unit = "supd.conf";
+	r->class = "now";
+	supd_conf_show(now, compare_setting, &d);
+	map_clear(&d.old, free);
+	supd_conf_free(now);
+	diags_clear(&diags);
+	free(path);
+}
+
+static void
+note_present(struct unit *u, void *arg)
+{
+	if (!u->transient && u->conf->load_state != UNIT_NOT_FOUND)
+		strv_add(arg, u->name);
+}
+
+/* Names on the search path against those that were loaded. */
+static void
+compare_names(struct reload *r)
+{
+	char **there = unit_list_dir(r->m->paths);
+	struct map now = { 0 };
+
+	for (size_t i = 0; there != NULL && there[i] != NULL; i++) {
+		map_set(&now, there[i], r);
+		if (!strv_contains(&r->before, there[i]) &&
+		    unit_find(r->m, there[i]) == NULL)
+			strv_add(&r->added, there[i]);
+	}
+	for (size_t i = 0; i < r->before.n; i++) {
+		const struct unit *u = unit_find(r->m, r->before.v[i]);
+
+		if (u != NULL && u->conf->fragment != NULL &&
+		    access(u->conf->fragment, F_OK) == -1 &&
+		    !map_has(&now, r->before.v[i]))
+			strv_add(&r->removed, r->before.v[i]);
+	}
+	map_clear(&now, NULL);
+	unit_list_free(there);
+}
+
+static void
+write_diagnostics(struct unit *u, void *arg)
+{
+	struct jw *w = arg;
+
+	for (size_t i = 0; i < u->diags.n; i++) {
+		char *text = diag_format(&u->diags.v[i]);
+
+		jw_obj(w);
+		jw_kv_str(w, "unit", u->name);
+		jw_kv_str(
+		    w, "level", u->diags.v[i].level == DIAG_ERROR ? "error" : "warning");
+		jw_kv_str(w, "text", text);
+		jw_end(w);
+		free(text);
+	}
+}
+
+void
+method_manager_reload(struct call *call, void *arg)
+{
+	struct control *c = arg;
+	bool dry = jv_bool(jv_get(call_params(call), "dry_run"), false);
+	struct reload r = { .m = c->m, .w = call_begin(call) };
+	char who[160];
+
+	units_foreach(c->m, note_present, &r.before);
+	compare_names(&r);
+	jw_kv_strv(r.w, "added", &r.added);
+	jw_kv_strv(r.w, "removed", &r.removed);
+	jw_kv_arr(r.w, "changed");
+	compare_conf(&r);
+	units_foreach(c->m, compare_unit, &r);
+	jw_end(r.w);
+	if (!dry)
+		manager_reload(c->m, control_origin(call, who, sizeof(who)));
+	jw_kv_arr(r.w, "diagnostics");
+	units_foreach(c->m, write_diagnostics, r.w);
+	jw_end(r.w);
+	strv_free(&r.before);
+	strv_free(&r.added);
+	strv_free(&r.removed);
+	call_reply(call);
+}
+
+/* ---- Reexec, Shutdown, Trace ---- */
+
+static void
+on_reexec_failed(void *arg, int err)
+{
+	/* The caller has its reply; the event and supd's own message say it. */
+	(void)arg;
+	(void)err;
+}
+
+void
+method_manager_reexec(struct call *call, void *arg)
+{
+	struct control *c = arg;
+	char who[160];
+
+	if (c->m->phase == MANAGER_STOPPING) {
+		call_fail(call, "io.supd.Manager.ShuttingDown", "start supd again",
+		    "supd is stopping");
+		return;
+	}
+	control_origin(call, who, sizeof(who));
+	call_begin(call);
+	call_reply(call);
+	varlink_flush(c->varlink);
+	manager_reexec(c->m, who, on_reexec_failed, c);
+}
+
+/* A caller that watches the end. */
+struct farewell {
+	struct wait wait; /* first */
+	struct control *c;
+	struct call *call;
+	struct map running; /* units that still run, as last told */
+};
+
+static void
+farewell_free(struct farewell *f)
+{
+	control_wait_end(f->c, &f->wait);
+	map_clear(&f->running, NULL);
+	free(f);
+}
+
+static void
+on_gone(struct call *call, void *arg)
+{
+	(void)arg;
+	farewell_free(call_data(call));
+}
+
+static bool
+runs(const struct unit *u)
+{
+	return u != NULL && u->svc != NULL && svc_has_slot(u->svc);
+}
+
+static void
+note_running(struct unit *u, void *arg)
+{
+	struct farewell *f = arg;
+
+	if (runs(u))
+		map_set(&f->running, u->name, f);
+}
+
+static void
+tell_stopped(struct wait *w)
+{
+	struct farewell *f = (struct farewell *)w;
+	struct strv names = { 0 };
+	bool there = true;
+
+	map_keys(&f->running, &names);
+	for (size_t i = 0; there && i < names.n; i++) {
+		struct jw *jw;
+
+		if (runs(unit_find(f->c->m, names.v[i])))
+			continue;
+		map_del(&f->running, names.v[i]);
+		jw = call_begin(f->call);
+		jw_kv_u64(jw, "stopping", f->running.n);
+		jw_kv_str(jw, "unit", names.v[i]);
+		there = call_reply_more(f->call); /* else on_gone freed f */
+	}
+	strv_free(&names);
+}
+
+void
+method_manager_shutdown(struct call *call, void *arg)
+{
+	struct control *c = arg;
+	const struct jv *p = call_params(call);
+	int64_t status = jv_i64(jv_get(p, "exit_status"), 0);
+	struct farewell *f;
+	char who[160];
+	struct manager_end end = {
+		.reason = control_origin(call, who, sizeof(who)),
+		.how = HALT_EXIT,
+		.leave = jv_bool(jv_get(p, "leave"), false),
+	};
+
+	if (status < 0 || status > 255) {
+		call_invalid(call, "exit_status", "expected 0 to 255");
+		return;
+	}
+	end.status = (int)status;
+	f = xcalloc(1, sizeof(*f));
+	f->c = c;
+	f->call = call;
+	units_foreach(c->m, note_running, f);
+	call_set_data(call, f, on_gone);
+	control_wait(c, &f->wait, tell_stopped);
+	if (call_wants_more(call)) {
+		/* The first reply says that it was accepted; the last one is the end of
+		 * the connection. */
+		jw_kv_u64(call_begin(call), "stopping", f->running.n);
+		jw_kv_null(call_begin(call), "unit");
+		if (!call_reply_more(call))
+			return;
+	} else {
+		jw_kv_u64(call_begin(call), "stopping", f->running.n);
+		jw_kv_null(call_begin(call), "unit");
+		call_set_data(call, NULL, NULL);
+		farewell_free(f);
+		call_reply(call);
+		varlink_flush(c->varlink);
+	}
+	manager_end(c->m, &end);
+}
+
+void
+method_manager_trace(struct call *call, void *arg)
+{
+	struct control *c = arg;
+	const struct jv *on = jv_get(call_params(call), "on");
+	char who[160];
+
+	if (jv_type(on) == JV_BOOL && jv_bool(on, false) != emitter_trace(c->m->events)) {
+		emitter_set_trace(c->m->events, jv_bool(on, false));
+		event_begin(c->m->events, EVENT_TRACE_SET, NULL, NULL);
+		event_bool(c->m->events, "on", jv_bool(on, false));
+		event_str(c->m->events, "who", control_origin(call, who, sizeof(who)));
+		event_end(c->m->events);
+	}
+	jw_kv_bool(call_begin(call), "on", emitter_trace(c->m->events));
+	call_reply(call);
+}

@@ -1,0 +1,170 @@
+/*
+ * Metrics.Read: the counters of the events, and what is so now.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/version.h"
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "manager/control/control_int.h"
+#include "manager/job/job.h"
+#include "manager/record/event.h"
+#include "manager/record/metrics.h"
+#include "manager/service/service.h"
+#include "unit/conf.h"
+
+struct gather {
+	struct buf *out;
+	const char *name;
+	double (*value)(const struct unit *u);
+	size_t by_state[SVC_NACTIVES];
+};
+
+static bool
+counts(const struct unit *u)
+{
+	return u->svc != NULL &&
+	       (u->conf->load_state != UNIT_NOT_FOUND || svc_has_slot(u->svc));
+}
+
+static void
+add_unit(struct unit *u, void *arg)
+{
+	struct gather *g = arg;
+	const char *labels[] = { "unit", u->name, NULL };
+
+	if (counts(u))
+		metrics_text_sample(g->out, g->name, labels, g->value(u));
+}
+
+static void
+per_unit(struct manager *m, struct buf *out, const char *name, const char *type,
+    const char *help, double (*value)(const struct unit *u))
+{
+	struct gather g = { .out = out, .name = name, .value = value };
+
+	metrics_text_head(out, name, type, help);
+	units_foreach(m, add_unit, &g);
+}
+
+static double
+value_active(const struct unit *u)
+{
+	enum svc_active a = svc_active(u->svc);
+
+	return a == SVC_ACTIVE_ACTIVE || a == SVC_ACTIVE_RELOADING;
+}
+
+static double
+value_failed(const struct unit *u)
+{
+	return svc_active(u->svc) == SVC_ACTIVE_FAILED;
+}
+
+static double
+value_restarts(const struct unit *u)
+{
+	return svc_memory(u->svc)->restarts;
+}
+
+static double
+value_since(const struct unit *u)
+{
+	return (double)svc_memory(u->svc)->changed_wall_us / 1e6;
+}
+
+static void
+count_state(struct unit *u, void *arg)
+{
+	struct gather *g = arg;
+
+	if (counts(u))
+		g->by_state[svc_active(u->svc)]++;
+}
+
+static void
+add_states(struct manager *m, struct buf *out)
+{
+	struct gather g = { 0 };
+
+	units_foreach(m, count_state, &g);
+	metrics_text_head(out, "supd_units", "gauge", "Units by state.");
+	for (int a = 0; a < SVC_NACTIVES; a++) {
+		const char *labels[] = { "state", svc_active_name((enum svc_active)a),
+			NULL };
+
+		metrics_text_sample(out, "supd_units", labels, (double)g.by_state[a]);
+	}
+}
+
+static void
+add_roles(const struct manager *m, struct buf *out)
+{
+	static const char *const names[] = {
+		[ROLE_INIT] = "init", [ROLE_MANAGER] = "manager", [ROLE_LOGGER] = "logger"
+	};
+
+	metrics_text_head(out, "supd_role_restarts_total", "counter",
+	    "How often a process of supd itself was started again.");
+	for (size_t i = ROLE_INIT; i <= ROLE_LOGGER; i++) {
+		const char *labels[] = { "role", names[i], NULL };
+
+		metrics_text_sample(
+		    out, "supd_role_restarts_total", labels, m->role[i].restarts);
+	}
+}
+
+static void
+add_single(
+    struct buf *out, const char *name, const char *type, const char *help, double v)
+{
+	metrics_text_head(out, name, type, help);
+	metrics_text_sample(out, name, NULL, v);
+}
+
+static void
+add_instance(struct control *c, struct buf *out)
+{
+	const struct manager *m = c->m;
+	const char *labels[] = { "version", SUPD_VERSION, NULL };
+
+	metrics_text_head(out, "supd_build_info", "gauge", "Version of supd; always 1.");
+	metrics_text_sample(out, "supd_build_info", labels, 1);
+	add_single(out, "supd_start_time_seconds", "gauge",
+	    "When supd was started, since the epoch.", (double)m->boot_wall_us / 1e6);
+	add_single(out, "supd_jobs", "gauge", "Jobs that are not done.",
+	    m->jobs == NULL ? 0 : (double)jobs_count(m->jobs));
+	add_single(out, "supd_clients", "gauge", "Connections to the control socket.",
+	    (double)varlink_clients(c->varlink));
+	add_single(out, "supd_events_dropped_total", "counter",
+	    "Events that found no room in the ring.", (double)emitter_dropped(m->events));
+	add_single(out, "supd_events_seq", "counter", "Number of the newest event.",
+	    (double)emitter_seq(m->events));
+}
+
+void
+method_metrics_read(struct call *call, void *arg)
+{
+	struct control *c = arg;
+	struct buf out = { 0 };
+	struct jw *w = call_begin(call);
+
+	add_instance(c, &out);
+	add_roles(c->m, &out);
+	add_states(c->m, &out);
+	per_unit(c->m, &out, "supd_unit_active", "gauge", "1 while a unit is active.",
+	    value_active);
+	per_unit(c->m, &out, "supd_unit_failed", "gauge", "1 while a unit is failed.",
+	    value_failed);
+	per_unit(c->m, &out, "supd_unit_restarts", "gauge",
+	    "Automatic restarts since a person started the unit.", value_restarts);
+	per_unit(c->m, &out, "supd_unit_state_change_timestamp_seconds", "gauge",
+	    "When a unit came into its state, since the epoch.", value_since);
+	metrics_write_text(c->m->metrics, &out);
+	jw_kv_str(w, "content_type", "text/plain; version=0.0.4; charset=utf-8");
+	jw_kv_strn(w, "text", buf_str(&out), out.len);
+	buf_free(&out);
+	call_reply(call);
+}

@@ -1,0 +1,385 @@
+/*
+ * Unit.Start, Stop, Restart, TryRestart, Reload, ReloadOrRestart: wishes first, then the
+ * jobs, then the wait for both: the jobs' ends, and the wishes on the disk.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "lib/loop.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "manager/control/control_int.h"
+#include "manager/job/job.h"
+#include "manager/record/event.h"
+#include "manager/service/service.h"
+#include "unit/conf.h"
+
+/* One unit of a request. */
+struct item {
+	struct request *r;
+	char *unit;
+	uint32_t job;
+	uint64_t wish_seq; /* 0: no wish was made */
+	bool done;         /* the job ended, or nobody waits for it */
+	bool sent;
+	bool queued; /* no_block: result says so */
+	enum job_result result;
+	char *message;
+};
+
+struct request {
+	TAILQ_ENTRY(request) link;
+	struct control *c;
+	struct call *call;
+	enum job_type type;
+	struct item *items;
+	size_t n;
+	struct loop_timer *timer; /* of the waiting; NULL: none */
+	struct loop_timer *wish_timer;
+	bool wish_late; /* the disk did not take them in time */
+	bool starting;  /* jobs are still being made: no reply yet */
+};
+
+static void
+request_free(struct request *r)
+{
+	TAILQ_REMOVE(&r->c->requests, r, link);
+	for (size_t i = 0; i < r->n; i++) {
+		job_forget_waiters(r->c->m->jobs, &r->items[i]);
+		free(r->items[i].unit);
+		free(r->items[i].message);
+	}
+	loop_timer_free(r->timer);
+	loop_timer_free(r->wish_timer);
+	free(r->items);
+	free(r);
+}
+
+static void
+on_gone(struct call *call, void *arg)
+{
+	(void)arg;
+	request_free(call_data(call));
+}
+
+/* ---- the reply ---- */
+
+static void
+write_next(struct jw *w, const struct item *it)
+{
+	switch (it->result) {
+	case JOB_FAILED:
+	case JOB_TIMEOUT:
+		jw_kv_strf(
+		    w, "next", "supctl status %s; supctl logs %s", it->unit, it->unit);
+		break;
+	case JOB_DEPENDENCY:
+		jw_kv_strf(w, "next", "supctl tree %s", it->unit);
+		break;
+	default:
+		jw_kv_null(w, "next");
+	}
+}
+
+static void
+write_item(struct jw *w, const struct item *it)
+{
+	const struct request *r = it->r;
+	struct unit *u = unit_find(r->c->m, it->unit);
+	bool bad = !it->queued && it->result != JOB_DONE;
+	const char *tail = map_get(&r->c->tails, it->unit);
+	char *log = u == NULL ? NULL : render_log_path(u);
+	const char *message = it->message;
+
+	if (bad && message == NULL && u != NULL)
+		message = render_why(u);
+	jw_obj(w);
+	jw_kv_str(w, "unit", it->unit);
+	jw_kv_u64(w, "job", it->job);
+	jw_kv_str(w, "type", job_type_name(r->type));
+	jw_kv_str(w, "result", it->queued ? "queued" : job_result_name(it->result));
+	jw_kv_str(w, "state", u == NULL ? "inactive" : render_active(u));
+	jw_kv_str(w, "substate", u == NULL ? "dead" : render_sub(u));
+	jw_kv_str(w, "message", bad ? message : NULL);
+	write_next(w, it);
+	jw_kv_str(w, "stderr_tail",
+	    it->result == JOB_FAILED && tail != NULL && *tail != '\0' ? tail : NULL);
+	jw_kv_str(w, "log", log);
+	if (it->wish_seq == 0)
+		jw_kv_null(w, "durable");
+	else
+		jw_kv_bool(
+		    w, "durable", it->wish_seq <= emitter_wish_stored(r->c->m->events));
+	jw_end(w);
+	free(log);
+}
+
+static bool
+is_ready(const struct item *it)
+{
+	return it->done && (it->r->wish_late ||
+			       it->wish_seq <= emitter_wish_stored(it->r->c->m->events));
+}
+
+/* Sends what is ready; ends the request with the last one. */
+static void
+request_flush(struct request *r)
+{
+	size_t ready = 0, left = 0;
+	bool more = call_wants_more(r->call);
+	struct jw *w;
+
+	if (r->starting)
+		return;
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->items[i].sent)
+			continue;
+		if (is_ready(&r->items[i]))
+			ready++;
+		else
+			left++;
+	}
+	if (left > 0 && (ready == 0 || !more))
+		return;
+	w = call_begin(r->call);
+	jw_kv_arr(w, "results");
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->items[i].sent || !is_ready(&r->items[i]))
+			continue;
+		write_item(w, &r->items[i]);
+		r->items[i].sent = true;
+	}
+	jw_end(w);
+	if (left > 0) {
+		call_reply_more(r->call); /* on failure on_gone freed r */
+		return;
+	}
+	call_set_data(r->call, NULL, NULL);
+	call_reply(r->call);
+	request_free(r);
+}
+
+void
+requests_on_ack(struct control *c)
+{
+	struct request *r, *next;
+
+	TAILQ_FOREACH_SAFE (r, &c->requests, link, next)
+		request_flush(r);
+}
+
+void
+requests_free(struct control *c)
+{
+	struct request *r, *next;
+
+	TAILQ_FOREACH_SAFE (r, &c->requests, link, next)
+		request_free(r);
+}
+
+static void
+on_job_done(void *arg, uint32_t id, enum job_result result, const char *message)
+{
+	struct item *it = arg;
+
+	(void)id;
+	it->done = true;
+	it->result = result;
+	if (message != NULL && it->message == NULL)
+		it->message = xstrdup(message);
+	request_flush(it->r);
+}
+
+static void
+on_wish_timer(struct loop_timer *t, void *arg)
+{
+	struct request *r = arg;
+
+	(void)t;
+	r->wish_late = true;
+	request_flush(r);
+}
+
+static void
+on_timer(struct loop_timer *t, void *arg)
+{
+	struct request *r = arg;
+	struct call *call = r->call;
+	struct strv pending = { 0 };
+	char *names;
+
+	(void)t;
+	for (size_t i = 0; i < r->n; i++)
+		if (!r->items[i].sent && !r->items[i].done)
+			strv_add(&pending, r->items[i].unit);
+	names = strv_join(&pending, ", ");
+	call_set_data(call, NULL, NULL);
+	request_free(r);
+	jw_kv_strv(call_begin(call), "pending", &pending);
+	call_fail(call, "io.supd.Unit.WaitTimeout", "supctl jobs shows what goes on",
+	    "the time for waiting is over; not done: %s", names);
+	free(names);
+	strv_free(&pending);
+}
+
+/* ---- the request ---- */
+
+/* What the caller's word means for later starts of the instance. */
+static uint64_t
+make_wish(const struct request *r, struct unit *u, const struct wish_who *who)
+{
+	switch (r->type) {
+	case JOB_START:
+		return unit_set_wish(u, WISH_STARTED, who);
+	case JOB_STOP:
+		return unit_set_wish(u, WISH_STOPPED, who);
+	case JOB_RESTART:
+	case JOB_RELOAD_OR_RESTART:
+		/* It runs afterwards; what was stopped is not stopped any more. */
+		if (u->wish == WISH_STOPPED || !unit_is_wanted(u, NULL))
+			return unit_set_wish(u, WISH_STARTED, who);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* NULL, or why this unit is not for this request. */
+static char *
+refusal(enum job_type type, const struct unit *u)
+{
+	bool starts =
+	    type == JOB_START || type == JOB_RESTART || type == JOB_RELOAD_OR_RESTART;
+
+	if (starts && u->conf->refuse_manual_start)
+		return xasprintf("%s is started only as a dependency "
+				 "(RefuseManualStart=)",
+		    u->name);
+	if (!starts && type == JOB_STOP && u->conf->refuse_manual_stop)
+		return xasprintf(
+		    "%s is stopped only with others (RefuseManualStop=)", u->name);
+	return starts ? unit_refusal(u) : NULL;
+}
+
+static void
+begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
+{
+	char origin[160];
+	struct job_request q = { .type = r->type };
+	struct wish_who who;
+
+	it->message = refusal(r->type, u);
+	if (it->message != NULL) {
+		it->done = true;
+		it->result = JOB_INVALID;
+		return;
+	}
+	control_who(r->call, &who);
+	it->wish_seq = make_wish(r, u, &who);
+	q.origin = control_origin(r->call, origin, sizeof(origin));
+	it->queued = no_block;
+	it->done = no_block;
+	it->job = job_request(r->c->m->jobs, jobs_unit(r->c->m->jobs, u->name), &q,
+	    no_block ? NULL : on_job_done, it, NULL);
+}
+
+/* The end of the instance refuses what would start something. */
+static bool
+is_refused_now(struct control *c, struct call *call, enum job_type type)
+{
+	if (c->m->phase != MANAGER_STOPPING || type == JOB_STOP)
+		return false;
+	call_fail(call, "io.supd.Manager.ShuttingDown", "start supd again",
+	    "supd is stopping: nothing is started");
+	return true;
+}
+
+static void
+request_begin(struct control *c, struct call *call, enum job_type type, unsigned flags)
+{
+	const struct jv *p = call_params(call);
+	bool no_block = jv_bool(jv_get(p, "no_block"), false);
+	int64_t timeout_ms = jv_i64(jv_get(p, "timeout_ms"), 0);
+	struct selection s;
+	struct request *r;
+
+	if (is_refused_now(c, call, type))
+		return;
+	if (select_units(c, call, flags, &s) == -1) {
+		selection_clear(&s);
+		return;
+	}
+	r = xcalloc(1, sizeof(*r));
+	r->c = c;
+	r->call = call;
+	r->type = type;
+	r->n = s.n;
+	r->items = xcalloc(s.n + 1, sizeof(*r->items));
+	r->starting = true;
+	TAILQ_INSERT_TAIL(&c->requests, r, link);
+	call_set_data(call, r, on_gone);
+	for (size_t i = 0; i < s.n; i++) {
+		r->items[i].r = r;
+		r->items[i].unit = xstrdup(s.v[i]->name);
+	}
+	for (size_t i = 0; i < r->n; i++) {
+		/* By name: the wish of the one before may have changed the set. */
+		struct unit *u = unit_get(c->m, r->items[i].unit);
+
+		if (u != NULL)
+			begin_item(r, &r->items[i], u, no_block);
+		else
+			r->items[i].done = true;
+	}
+	selection_clear(&s);
+	r->starting = false;
+	r->wish_timer = loop_timer_new(c->m->loop, "wish", on_wish_timer, r);
+	loop_timer_in(r->wish_timer, c->m->conf->wish_sync_us);
+	if (timeout_ms > 0) {
+		r->timer = loop_timer_new(c->m->loop, "request", on_timer, r);
+		loop_timer_in(
+		    r->timer, (uint64_t)timeout_ms > USEC_INFINITY / USEC_PER_MSEC
+				  ? USEC_INFINITY
+				  : (uint64_t)timeout_ms * USEC_PER_MSEC);
+	}
+	request_flush(r);
+}
+
+void
+method_unit_start(struct call *call, void *arg)
+{
+	request_begin(arg, call, JOB_START, SELECT_START);
+}
+
+void
+method_unit_stop(struct call *call, void *arg)
+{
+	request_begin(arg, call, JOB_STOP, SELECT_LOADED);
+}
+
+void
+method_unit_restart(struct call *call, void *arg)
+{
+	request_begin(arg, call, JOB_RESTART, SELECT_START);
+}
+
+void
+method_unit_try_restart(struct call *call, void *arg)
+{
+	request_begin(arg, call, JOB_TRY_RESTART, SELECT_LOADED);
+}
+
+void
+method_unit_reload(struct call *call, void *arg)
+{
+	request_begin(arg, call, JOB_RELOAD, SELECT_LOADED);
+}
+
+void
+method_unit_reload_or_restart(struct call *call, void *arg)
+{
+	request_begin(arg, call, JOB_RELOAD_OR_RESTART, SELECT_START);
+}

@@ -1,0 +1,438 @@
+/*
+ * Unit.Status, List, History, Wait, Kill, ResetFailed.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/layout.h"
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "lib/loop.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "manager/control/control_int.h"
+#include "manager/job/job.h"
+#include "manager/record/event.h"
+#include "manager/record/history.h"
+#include "manager/service/service.h"
+#include "unit/conf.h"
+#include "unit/load.h"
+#include "unit/signame.h"
+
+enum { LIST_PART = 256 }; /* units in one reply of a list with more */
+
+void
+method_unit_status(struct call *call, void *arg)
+{
+	struct control *c = arg;
+	struct selection s;
+	struct jw *w;
+
+	if (select_units(c, call, SELECT_LOADED | SELECT_FILES, &s) == -1) {
+		selection_clear(&s);
+		return;
+	}
+	w = call_begin(call);
+	jw_kv_arr(w, "units");
+	for (size_t i = 0; i < s.n; i++)
+		render_status(c, s.v[i], w);
+	jw_end(w);
+	selection_clear(&s);
+	call_reply(call);
+}
+
+/* ---- List ---- */
+
+struct list {
+	struct call *call;
+	struct strv states;
+	struct buf text;
+	size_t n;
+	bool all;
+	bool gone; /* the client was cut */
+};
+
+static bool
+is_listed(const struct list *l, const struct unit *u)
+{
+	bool there = u->conf->load_state != UNIT_NOT_FOUND ||
+		     (u->svc != NULL && (svc_has_slot(u->svc) ||
+					    svc_active(u->svc) == SVC_ACTIVE_FAILED));
+
+	if (!l->all && (!there || u->conf->builtin))
+		return false;
+	return l->states.n == 0 || strv_contains(&l->states, render_active(u)) ||
+	       strv_contains(&l->states, render_sub(u)) ||
+	       strv_contains(&l->states, unit_load_state_name(u->conf->load_state));
+}
+
+static void
+list_begin(struct list *l)
+{
+	buf_clear(&l->text);
+	buf_adds(&l->text, "{\"units\":[");
+	l->n = 0;
+}
+
+static void
+list_add(struct unit *u, void *arg)
+{
+	struct list *l = arg;
+	const char *text;
+	size_t len;
+
+	if (l->gone || !is_listed(l, u))
+		return;
+	text = render_brief(u, &len);
+	if (l->n > 0)
+		buf_addc(&l->text, ',');
+	buf_append(&l->text, text, len);
+	if (++l->n < LIST_PART || !call_wants_more(l->call))
+		return;
+	buf_adds(&l->text, "]}");
+	l->gone = !call_reply_text(l->call, buf_str(&l->text), l->text.len, true);
+	list_begin(l);
+}
+
+/* Units that have a file and were not looked at yet. */
+static void
+load_all(struct manager *m)
+{
+	char **names = unit_list_dir(m->paths);
+
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++)
+		(void)unit_get(m, names[i]);
+	unit_list_free(names);
+}
+
+static void
+list_patterns(struct control *c, struct list *l, const struct jv *patterns)
+{
+	struct strv names = { 0 };
+
+	for (size_t i = 0; i < jv_count(patterns); i++)
+		(void)units_match(c->m, jv_str(jv_at(patterns, i), ""), &names);
+	strv_sort(&names);
+	for (size_t i = 0; i < names.n; i++) {
+		struct unit *u = unit_find(c->m, names.v[i]);
+
+		if (u != NULL && (i == 0 || strcmp(names.v[i], names.v[i - 1]) != 0))
+			list_add(u, l);
+	}
+	strv_free(&names);
+}
+
+void
+method_unit_list(struct call *call, void *arg)
+{
+	struct control *c = arg;
+	const struct jv *p = call_params(call), *states = jv_get(p, "states");
+	struct list l = { .call = call, .all = jv_bool(jv_get(p, "all"), false) };
+
+	for (size_t i = 0; i < jv_count(states); i++)
+		strv_add(&l.states, jv_str(jv_at(states, i), ""));
+	if (l.all && !c->m->safe_mode)
+		load_all(c->m);
+	list_begin(&l);
+	if (jv_type(jv_get(p, "patterns")) == JV_ARRAY)
+		list_patterns(c, &l, jv_get(p, "patterns"));
+	else
+		units_foreach(c->m, list_add, &l);
+	buf_adds(&l.text, "]}");
+	if (!l.gone)
+		call_reply_text(call, buf_str(&l.text), l.text.len, false);
+	buf_free(&l.text);
+	strv_free(&l.states);
+}
+
+/* ---- History ---- */
+
+static void
+write_history(struct jw *w, const struct unit *u, const struct history_run *run)
+{
+	char id[33], day[CLOCK_DAY_MAX], path[LAYOUT_PATH_MAX], name[LAYOUT_NAME_MAX + 1];
+	struct svc_exit x = {
+		.how = (uint32_t)run->how,
+		.status = run->status,
+	};
+	char text[128];
+
+	for (size_t i = 0; i < sizeof(run->invocation); i++)
+		snprintf(id + 2 * i, 3, "%02x", run->invocation[i]);
+	jw_obj(w);
+	jw_kv_str(w, "ref", run->ref);
+	jw_kv_str(w, "invocation", id);
+	jw_kv_i64(w, "pid", run->pid);
+	render_time(w, "start", run->wall_start_us);
+	render_time(w, "end", run->wall_end_us);
+	if (run->how != 0) {
+		jw_kv_u64(w, "duration_ms", run->duration_us / USEC_PER_MSEC);
+		jw_kv_obj(w, "exit");
+		render_exit(w, run->how, run->status, run->wall_end_us, run->duration_us,
+		    svc_exit_text(&x, text, sizeof(text)));
+		jw_end(w);
+	} else {
+		jw_kv_null(w, "duration_ms");
+		jw_kv_null(w, "exit");
+	}
+	jw_kv_str(w, "result", run->result[0] == '\0' ? NULL : run->result);
+	if (layout_ref_is_valid(run->ref) && run->wall_start_us != 0) {
+		layout_name_of_unit(name, sizeof(name), u->name);
+		clock_day(day, sizeof(day), run->wall_start_us);
+		jw_kv_strf(w, "log", "%s/%s", u->manager->root_path,
+		    layout_log_path(path, sizeof(path), day, run->ref, name));
+	} else {
+		jw_kv_null(w, "log");
+	}
+	jw_end(w);
+}
+
+void
+method_unit_history(struct call *call, void *arg)
+{
+	struct control *c = arg;
+	int64_t max = jv_i64(jv_get(call_params(call), "max"), HISTORY_RUNS);
+	struct unit *u = select_unit(c, call, "unit", SELECT_FILES);
+	const struct history_run *run;
+	struct jw *w;
+
+	if (u == NULL)
+		return;
+	w = call_begin(call);
+	jw_kv_arr(w, "runs");
+	for (size_t i = 0;
+	     (int64_t)i < max && (run = history_run(c->m->history, u->name, i)) != NULL;
+	     i++)
+		write_history(w, u, run);
+	jw_end(w);
+	call_reply(call);
+}
+
+/* ---- Wait ---- */
+
+struct unit_wait {
+	struct wait wait; /* first: the check gets its address */
+	struct control *c;
+	struct call *call;
+	struct strv units;
+	char *state; /* NULL: settled */
+	struct loop_timer *timer;
+};
+
+static void
+unit_wait_free(struct unit_wait *uw)
+{
+	control_wait_end(uw->c, &uw->wait);
+	loop_timer_free(uw->timer);
+	strv_free(&uw->units);
+	free(uw->state);
+	free(uw);
+}
+
+static void
+on_wait_gone(struct call *call, void *arg)
+{
+	(void)arg;
+	unit_wait_free(call_data(call));
+}
+
+static bool
+is_settled(struct control *c, const struct unit *u)
+{
+	struct job_unit *ju = jobs_unit_find(c->m->jobs, u->name);
+	const char *state = render_active(u);
+
+	return (ju == NULL || job_unit_job(ju) == NULL) &&
+	       strcmp(state, "activating") != 0 && strcmp(state, "deactivating") != 0 &&
+	       strcmp(state, "reloading") != 0;
+}
+
+static bool
+is_there(const struct unit_wait *uw, const char *name)
+{
+	const struct unit *u = unit_find(uw->c->m, name);
+
+	if (u == NULL) /* forgotten: it runs no more */
+		return uw->state == NULL || strcmp(uw->state, "inactive") == 0;
+	if (uw->state == NULL)
+		return is_settled(uw->c, u);
+	return strcmp(uw->state, render_active(u)) == 0 ||
+	       strcmp(uw->state, render_sub(u)) == 0;
+}
+
+static void
+wait_check(struct wait *w)
+{
+	struct unit_wait *uw = (struct unit_wait *)w;
+	struct call *call = uw->call;
+	struct buf text = { 0 };
+
+	for (size_t i = 0; i < uw->units.n; i++)
+		if (!is_there(uw, uw->units.v[i]))
+			return;
+	buf_adds(&text, "{\"units\":[");
+	for (size_t i = 0, n = 0; i < uw->units.n; i++) {
+		struct unit *u = unit_find(uw->c->m, uw->units.v[i]);
+		size_t len;
+		const char *brief;
+
+		if (u == NULL)
+			continue;
+		brief = render_brief(u, &len);
+		if (n++ > 0)
+			buf_addc(&text, ',');
+		buf_append(&text, brief, len);
+	}
+	buf_adds(&text, "]}");
+	call_set_data(call, NULL, NULL);
+	unit_wait_free(uw);
+	call_reply_text(call, buf_str(&text), text.len, false);
+	buf_free(&text);
+}
+
+static void
+on_wait_timer(struct loop_timer *t, void *arg)
+{
+	struct unit_wait *uw = arg;
+	struct call *call = uw->call;
+	struct strv pending = { 0 };
+	char *names;
+
+	(void)t;
+	for (size_t i = 0; i < uw->units.n; i++)
+		if (!is_there(uw, uw->units.v[i]))
+			strv_add(&pending, uw->units.v[i]);
+	names = strv_join(&pending, ", ");
+	call_set_data(call, NULL, NULL);
+	jw_kv_strv(call_begin(call), "pending", &pending);
+	call_fail(call, "io.supd.Unit.WaitTimeout", "supctl status shows why",
+	    "not %s in time: %s", uw->state == NULL ? "settled" : uw->state, names);
+	unit_wait_free(uw);
+	free(names);
+	strv_free(&pending);
+}
+
+void
+method_unit_wait(struct call *call, void *arg)
+{
+	struct control *c = arg;
+	const struct jv *p = call_params(call);
+	const char *state = jv_str(jv_get(p, "state"), "settled");
+	int64_t timeout_ms = jv_i64(jv_get(p, "timeout_ms"), 0);
+	struct selection s;
+	struct unit_wait *uw;
+
+	if (select_units(c, call, SELECT_LOADED, &s) == -1) {
+		selection_clear(&s);
+		return;
+	}
+	uw = xcalloc(1, sizeof(*uw));
+	uw->c = c;
+	uw->call = call;
+	uw->state = strcmp(state, "settled") == 0 ? NULL : xstrdup(state);
+	for (size_t i = 0; i < s.n; i++)
+		strv_add(&uw->units, s.v[i]->name);
+	selection_clear(&s);
+	call_set_data(call, uw, on_wait_gone);
+	control_wait(c, &uw->wait, wait_check);
+	if (timeout_ms > 0) {
+		uw->timer = loop_timer_new(c->m->loop, "wait", on_wait_timer, uw);
+		loop_timer_in(
+		    uw->timer, (uint64_t)timeout_ms > USEC_INFINITY / USEC_PER_MSEC
+				   ? USEC_INFINITY
+				   : (uint64_t)timeout_ms * USEC_PER_MSEC);
+	}
+	wait_check(&uw->wait);
+}
+
+/* ---- Kill, ResetFailed ---- */
+
+static int
+parse_whom(const char *text)
+{
+	return strcmp(text, "all") == 0       ? SVC_WHOM_ALL
+	       : strcmp(text, "main") == 0    ? SVC_WHOM_MAIN
+	       : strcmp(text, "control") == 0 ? SVC_WHOM_CONTROL
+					      : -1;
+}
+
+void
+method_unit_kill(struct call *call, void *arg)
+{
+	struct control *c = arg;
+	const struct jv *p = call_params(call);
+	int signo = signal_from_name(jv_str(jv_get(p, "signal"), "TERM"));
+	int whom = parse_whom(jv_str(jv_get(p, "whom"), "all"));
+	struct strv signaled = { 0 };
+	struct selection s;
+	size_t n;
+
+	if (signo <= 0 || signo > SIGRTMAX) {
+		call_invalid(call, "signal", "there is no such signal");
+		return;
+	}
+	if (whom == -1) {
+		call_invalid(call, "whom", "expected main, control or all");
+		return;
+	}
+	if (select_units(c, call, SELECT_LOADED, &s) == -1) {
+		selection_clear(&s);
+		return;
+	}
+	n = s.n;
+	for (size_t i = 0; i < n; i++)
+		if (s.v[i]->svc != NULL &&
+		    svc_kill(s.v[i]->svc, (enum svc_whom)whom, signo) == 0)
+			strv_add(&signaled, s.v[i]->name);
+	if (signaled.n == 0) {
+		jw_kv_str(call_begin(call), "unit", n > 0 ? s.v[0]->name : "");
+		call_fail(call, "io.supd.Unit.NotRunning",
+		    "supctl status shows what runs", "%s has no process to signal",
+		    n == 1 ? s.v[0]->name : "none of them");
+	} else {
+		jw_kv_strv(call_begin(call), "signaled", &signaled);
+		call_reply(call);
+	}
+	selection_clear(&s);
+	strv_free(&signaled);
+}
+
+static void
+reset_one(struct unit *u, void *arg)
+{
+	struct strv *reset = arg;
+
+	if (u->svc == NULL)
+		return;
+	if (svc_active(u->svc) == SVC_ACTIVE_FAILED)
+		strv_add(reset, u->name);
+	svc_reset_failed(u->svc);
+	render_forget(u);
+}
+
+void
+method_unit_reset_failed(struct call *call, void *arg)
+{
+	struct control *c = arg;
+	const struct jv *units = jv_get(call_params(call), "units");
+	struct strv reset = { 0 };
+	struct selection s = { 0 };
+
+	if (jv_type(units) != JV_ARRAY) {
+		units_foreach(c->m, reset_one, &reset);
+	} else {
+		if (select_units(c, call, SELECT_LOADED, &s) == -1) {
+			selection_clear(&s);
+			return;
+		}
+		for (size_t i = 0; i < s.n; i++)
+			reset_one(s.v[i], &reset);
+		selection_clear(&s);
+	}
+	jw_kv_strv(call_begin(call), "reset", &reset);
+	call_reply(call);
+	strv_free(&reset);
+}

@@ -1,0 +1,531 @@
+/*
+ * render: units as JSON.  The light form is kept with the unit until something happens to
+ * it, so that a list of a thousand is a thousand copies of text.
+ */
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/layout.h"
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/json.h"
+#include "lib/xalloc.h"
+#include "manager/adopt.h"
+#include "manager/control/control_int.h"
+#include "manager/job/job.h"
+#include "manager/record/history.h"
+#include "manager/service/procfs.h"
+#include "manager/service/service.h"
+#include "unit/load.h"
+#include "unit/name.h"
+
+enum {
+	PROCESSES_MAX = 64,
+	CGROUP_FILE_MAX = 4096,
+};
+
+/* ---- the parts ---- */
+
+void
+render_time(struct jw *w, const char *key, uint64_t wall_us)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (wall_us == 0)
+		jw_kv_null(w, key);
+	else
+		jw_kv_str(w, key, clock_format_utc(text, sizeof(text), wall_us));
+}
+
+const char *
+render_active(const struct unit *u)
+{
+	if (u->svc != NULL)
+		return svc_active_name(svc_active(u->svc));
+	return u->conf->builtin ? "active" : "inactive";
+}
+
+const char *
+render_sub(const struct unit *u)
+{
+	if (u->svc != NULL)
+		return svc_state_name(svc_state(u->svc));
+	return u->conf->builtin ? "active" : "dead";
+}
+
+const char *
+render_result(const struct unit *u)
+{
+	return svc_result_name(
+	    u->svc == NULL ? SVC_RESULT_SUCCESS : svc_memory(u->svc)->result);
+}
+
+const char *
+render_why(const struct unit *u)
+{
+	if (u->svc != NULL)
+		return svc_why(u->svc);
+	switch (u->conf->load_state) {
+	case UNIT_LOADED:
+		return u->conf->builtin ? "supd knows it without a file"
+					: "nothing of it runs";
+	case UNIT_NOT_FOUND:
+		return "there is no unit file";
+	case UNIT_MASKED:
+		return "its file is empty or a link to /dev/null";
+	default:
+		return "its unit file is refused";
+	}
+}
+
+const char *
+render_enabled(const struct unit *u)
+{
+	if (u->flag[WISH_FLAG_MASKED] || u->conf->load_state == UNIT_MASKED)
+		return "masked";
+	if (u->conf->load_state == UNIT_NOT_FOUND && !u->conf->builtin)
+		return "not-found";
+	if (u->conf->load_state == UNIT_BAD_SETTING ||
+	    u->conf->load_state == UNIT_LOAD_ERROR)
+		return "bad";
+	if (u->transient)
+		return "transient";
+	if (u->flag[WISH_FLAG_DISABLED])
+		return "disabled";
+	if (u->flag[WISH_FLAG_ENABLED] || u->conf->has_install)
+		return "enabled";
+	return "static";
+}
+
+static void
+invocation_text(char dst[33], const uint8_t id[16])
+{
+	for (size_t i = 0; i < 16; i++)
+		snprintf(dst + 2 * i, 3, "%02x", id[i]);
+}
+
+static bool
+ever_ran(const struct unit *u)
+{
+	return u->svc != NULL && svc_memory(u->svc)->ref[0] != '\0';
+}
+
+static void
+log_name_of(const struct unit *u, char dst[LAYOUT_NAME_MAX + 1])
+{
+	if (u->svc != NULL && svc_memory(u->svc)->log_name[0] != '\0')
+		layout_name(dst, LAYOUT_NAME_MAX + 1, svc_memory(u->svc)->log_name);
+	else
+		layout_name_of_unit(dst, LAYOUT_NAME_MAX + 1, u->name);
+}
+
+/* The day whose folder holds the log of the newest invocation. */
+static void
+log_day_of(const struct unit *u, char dst[CLOCK_DAY_MAX])
+{
+	const struct svc_memory *mem = svc_memory(u->svc);
+	const struct manager *m = u->manager;
+
+	if (mem->day[0] != '\0') {
+		strlcpy(dst, mem->day, CLOCK_DAY_MAX);
+		return;
+	}
+	/* The logger's own word, while it has the file open. */
+	if (mem->slot != SLOT_NONE && mem->slot < m->nslots) {
+		const struct table_slot *s = table_slot(m->table, mem->slot);
+
+		if (strcmp(s->conf.ref, mem->ref) == 0 &&
+		    layout_day_is_valid(s->log.day)) {
+			strlcpy(dst, s->log.day, CLOCK_DAY_MAX);
+			return;
+		}
+	}
+	clock_day(dst, CLOCK_DAY_MAX,
+	    mem->started_wall_us != 0 ? mem->started_wall_us : clock_wall_us());
+}
+
+char *
+render_log_path(const struct unit *u)
+{
+	char name[LAYOUT_NAME_MAX + 1], day[CLOCK_DAY_MAX], path[LAYOUT_PATH_MAX];
+
+	if (!ever_ran(u) || !layout_ref_is_valid(svc_memory(u->svc)->ref))
+		return NULL;
+	log_name_of(u, name);
+	log_day_of(u, day);
+	layout_log_path(path, sizeof(path), day, svc_memory(u->svc)->ref, name);
+	return xasprintf("%s/%s", u->manager->root_path, path);
+}
+
+void
+render_exit(struct jw *w, int how, int status, uint64_t wall_us, uint64_t duration_us,
+    const char *text)
+{
+	char name[32];
+
+	jw_kv_str(w, "how", history_how_name(how));
+	if (how == EXIT_EXITED)
+		jw_kv_i64(w, "exit_code", status);
+	else
+		jw_kv_null(w, "exit_code");
+	if (how == EXIT_KILLED || how == EXIT_DUMPED)
+		jw_kv_str(w, "signal", svc_signal_name(status, name, sizeof(name)));
+	else
+		jw_kv_null(w, "signal");
+	jw_kv_str(w, "text", text);
+	render_time(w, "at", wall_us);
+	if (duration_us == 0)
+		jw_kv_null(w, "duration_ms");
+	else
+		jw_kv_u64(w, "duration_ms", duration_us / USEC_PER_MSEC);
+}
+
+/* pid, invocation, ref, log, restarts, since: what both forms have. */
+static void
+write_run(const struct unit *u, struct jw *w)
+{
+	const struct svc_memory *mem = u->svc == NULL ? NULL : svc_memory(u->svc);
+	char id[33], *log = render_log_path(u);
+
+	if (mem != NULL && mem->main_pid > 0)
+		jw_kv_i64(w, "pid", mem->main_pid);
+	else
+		jw_kv_null(w, "pid");
+	if (ever_ran(u)) {
+		invocation_text(id, mem->invocation);
+		jw_kv_str(w, "invocation", id);
+		jw_kv_str(w, "ref", mem->ref);
+	} else {
+		jw_kv_null(w, "invocation");
+		jw_kv_null(w, "ref");
+	}
+	jw_kv_str(w, "log", log);
+	free(log);
+	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
+	render_time(w, "since", mem == NULL ? 0 : mem->changed_wall_us);
+}
+
+/* ---- the light form ---- */
+
+void
+render_forget(struct unit *u)
+{
+	free(u->rendered);
+	u->rendered = NULL;
+	u->rendered_len = 0;
+}
+
+void
+render_brief_to(const struct unit *u, struct jw *w)
+{
+	jw_obj(w);
+	jw_kv_str(w, "unit", u->name);
+	jw_kv_str(w, "description", u->conf->description);
+	jw_kv_str(w, "load_state", unit_load_state_name(u->conf->load_state));
+	jw_kv_str(w, "enabled", render_enabled(u));
+	jw_kv_str(w, "state", render_active(u));
+	jw_kv_str(w, "substate", render_sub(u));
+	jw_kv_str(w, "result", render_result(u));
+	write_run(u, w);
+	jw_kv_str(w, "why", render_why(u));
+	jw_end(w);
+}
+
+const char *
+render_brief(struct unit *u, size_t *len)
+{
+	struct buf text = { 0 };
+	struct jw *w;
+
+	if (u->rendered != NULL) {
+		*len = u->rendered_len;
+		return u->rendered;
+	}
+	w = jw_new(JW_COMPACT);
+	render_brief_to(u, w);
+	jw_take(w, &text);
+	jw_free(w);
+	u->rendered_len = text.len;
+	u->rendered = buf_take(&text);
+	*len = u->rendered_len;
+	return u->rendered;
+}
+
+/* ---- the full form ---- */
+
+static void
+write_one_wish(struct jw *w, const struct unit *u, const char *what, const char *undo,
+    const struct wish_who *who)
+{
+	jw_kv_obj(w, "wish");
+	jw_kv_str(w, "what", what);
+	jw_kv_strf(w, "who", "%s (%s)", who->name, who->command);
+	render_time(w, "since", who->wall_us);
+	jw_kv_strf(w, "undo", "supctl %s %s", undo, u->name);
+	jw_end(w);
+}
+
+/* The decision of a person that matters most for what is seen now. */
+static void
+write_wish(struct jw *w, const struct unit *u)
+{
+	static const struct {
+		enum wish_flag flag;
+		const char *undo;
+	} flags[] = {
+		{ WISH_FLAG_HELD, "release" },
+		{ WISH_FLAG_MASKED, "unmask" },
+		{ WISH_FLAG_DISABLED, "enable" },
+	};
+
+	if (u->wish == WISH_STOPPED) {
+		write_one_wish(w, u, wish_name(u->wish), "start", &u->wish_who);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (!u->flag[flags[i].flag])
+			continue;
+		write_one_wish(w, u, wish_flag_name(flags[i].flag), flags[i].undo,
+		    &u->flag_who[flags[i].flag]);
+		return;
+	}
+	if (u->wish == WISH_STARTED)
+		write_one_wish(w, u, wish_name(u->wish), "stop", &u->wish_who);
+	else if (u->flag[WISH_FLAG_ENABLED])
+		write_one_wish(w, u, wish_flag_name(WISH_FLAG_ENABLED), "disable",
+		    &u->flag_who[WISH_FLAG_ENABLED]);
+	else
+		jw_kv_null(w, "wish");
+}
+
+static void
+write_health(struct jw *w, const struct unit *u)
+{
+	struct svc_health h = { 0 };
+	uint64_t now_us = clock_mono_us();
+
+	if (u->svc != NULL)
+		svc_health(u->svc, &h);
+	if (!h.configured) {
+		jw_kv_null(w, "health");
+		return;
+	}
+	jw_kv_obj(w, "health");
+	jw_kv_str(w, "state", !h.known ? "unknown" : h.ok ? "good" : "bad");
+	jw_kv_str(w, "evidence", h.evidence == NULL ? "" : h.evidence);
+	jw_kv_u64(w, "age_ms",
+	    h.known && now_us > h.at_us ? (now_us - h.at_us) / USEC_PER_MSEC : 0);
+	jw_end(w);
+}
+
+static const char *
+kind_of(const struct svc_memory *mem, int32_t pid)
+{
+	return pid == mem->main_pid      ? "main"
+	       : pid == mem->control_pid ? "control"
+					 : "other";
+}
+
+static void
+write_process(struct jw *w, const struct svc_memory *mem, int32_t pid, bool wchan)
+{
+	struct procfs_stat st;
+	struct buf text = { 0 };
+	char path[64];
+
+	if (procfs_stat(pid, &st) == -1)
+		return;
+	jw_obj(w);
+	jw_kv_i64(w, "pid", pid);
+	jw_kv_str(w, "kind", kind_of(mem, pid));
+	jw_kv_str(w, "command", st.comm);
+	snprintf(path, sizeof(path), "/proc/%d/wchan", (int)pid);
+	if (wchan && file_read_follow_at(AT_FDCWD, path, 256, &text) == 0 && text.len > 0)
+		jw_kv_strn(w, "wchan", buf_str(&text), strcspn(buf_str(&text), "\n"));
+	else
+		jw_kv_null(w, "wchan");
+	jw_end(w);
+	buf_free(&text);
+}
+
+/* The pids of the unit as far as they can be known without a search: of its cgroup, else
+ * those that init watches.  Returns how many there are (v holds the first ones). */
+static size_t
+unit_pids(const struct unit *u, int cgroup_fd, int32_t v[PROCESSES_MAX])
+{
+	const struct svc_memory *mem = svc_memory(u->svc);
+	size_t n = 0;
+
+	if (cgroup_fd != -1)
+		return procfs_cgroup_pids(cgroup_fd, v, PROCESSES_MAX);
+	if (mem->main_pid > 0)
+		v[n++] = mem->main_pid;
+	if (mem->control_pid > 0)
+		v[n++] = mem->control_pid;
+	return n;
+}
+
+/* A number from a file of the cgroup, behind key if that is not NULL. */
+static void
+write_cgroup_number(
+    struct jw *w, const char *name, int cgroup_fd, const char *file, const char *key)
+{
+	struct buf text = { 0 };
+	const char *p;
+	char *end;
+	unsigned long long v;
+
+	if (cgroup_fd == -1 ||
+	    file_read_follow_at(cgroup_fd, file, CGROUP_FILE_MAX, &text) == -1)
+		goto none;
+	p = key == NULL ? buf_str(&text) : strstr(buf_str(&text), key);
+	if (p == NULL)
+		goto none;
+	p += key == NULL ? 0 : strlen(key);
+	v = strtoull(p, &end, 10);
+	if (end == p)
+		goto none;
+	jw_kv_u64(w, name, v);
+	buf_free(&text);
+	return;
+none:
+	jw_kv_null(w, name);
+	buf_free(&text);
+}
+
+static void
+write_processes(struct jw *w, const struct unit *u)
+{
+	const struct svc_memory *mem = u->svc == NULL ? NULL : svc_memory(u->svc);
+	int cgroup_fd = mem == NULL || mem->slot == SLOT_NONE
+			    ? -1
+			    : adopt_slot_cgroup(u->manager, mem->slot);
+	int32_t pids[PROCESSES_MAX];
+	size_t n =
+	    mem == NULL || mem->slot == SLOT_NONE ? 0 : unit_pids(u, cgroup_fd, pids);
+	size_t shown = n < PROCESSES_MAX ? n : PROCESSES_MAX;
+
+	jw_kv_str(w, "containment",
+	    cgroup_fd != -1 || (u->manager->cgroup_fd != -1 && n == 0) ? "cgroup"
+								       : "best-effort");
+	jw_kv_u64(w, "procs", n);
+	jw_kv_arr(w, "processes");
+	for (size_t i = 0; i < shown; i++)
+		write_process(w, mem, pids[i], false);
+	jw_end(w);
+	write_cgroup_number(w, "memory_bytes", cgroup_fd, "memory.current", NULL);
+	write_cgroup_number(w, "cpu_us", cgroup_fd, "cpu.stat", "usage_usec ");
+	jw_kv_arr(w, "survivors");
+	for (size_t i = 0; mem != NULL && mem->leftover > 0 && i < shown; i++)
+		write_process(w, mem, pids[i], true);
+	jw_end(w);
+}
+
+static void
+write_ends(struct control *c, struct jw *w, const struct unit *u)
+{
+	const struct svc_memory *mem = u->svc == NULL ? NULL : svc_memory(u->svc);
+	uint64_t next_us = u->svc == NULL ? 0 : svc_next_restart_us(u->svc);
+	uint64_t now_us = clock_mono_us();
+	const char *tail = map_get(&c->tails, u->name);
+	char text[128];
+
+	if (mem != NULL && mem->main_exit.how != 0) {
+		uint64_t begin_us = mem->main_started_wall_us;
+		uint64_t end_us = mem->main_exit.wall_us;
+
+		jw_kv_obj(w, "main_exit");
+		render_exit(w, (int)mem->main_exit.how, mem->main_exit.status, end_us,
+		    begin_us != 0 && end_us > begin_us ? end_us - begin_us : 0,
+		    svc_exit_text(&mem->main_exit, text, sizeof(text)));
+		jw_end(w);
+	} else {
+		jw_kv_null(w, "main_exit");
+	}
+	if (next_us == 0)
+		jw_kv_null(w, "next_restart_ms");
+	else
+		jw_kv_u64(w, "next_restart_ms",
+		    next_us > now_us ? (next_us - now_us) / USEC_PER_MSEC : 0);
+	jw_kv_str(w, "stderr_tail", tail != NULL && *tail != '\0' ? tail : NULL);
+}
+
+static void
+write_files(struct jw *w, const struct unit *u)
+{
+	const struct unit_conf *conf = u->conf;
+
+	jw_kv_str(w, "unit_file", conf->fragment);
+	jw_kv_arr(w, "drop_ins");
+	for (size_t i = 0; i < conf->n_sources; i++)
+		if (conf->sources[i].ino != 0 &&
+		    (conf->fragment == NULL ||
+			strcmp(conf->sources[i].path, conf->fragment) != 0))
+			jw_str(w, conf->sources[i].path);
+	jw_end(w);
+	jw_kv_bool(w, "changed_on_disk", u->changed);
+	jw_kv_bool(w, "transient", u->transient);
+	jw_kv_arr(w, "diagnostics");
+	for (size_t i = 0; i < u->diags.n; i++) {
+		char *line = diag_format(&u->diags.v[i]);
+
+		jw_str(w, line);
+		free(line);
+	}
+	jw_end(w);
+}
+
+static void
+write_job(struct control *c, struct jw *w, const struct unit *u)
+{
+	struct job_unit *ju = jobs_unit_find(c->m->jobs, u->name);
+	const struct job *j = ju == NULL ? NULL : job_unit_job(ju);
+
+	if (j == NULL)
+		jw_kv_null(w, "job");
+	else
+		jw_kv_strf(w, "job", "%s (%s)", job_type_name(job_type(j)),
+		    job_is_running(j) ? "running" : "waiting");
+}
+
+void
+render_status(struct control *c, struct unit *u, struct jw *w)
+{
+	const struct svc_memory *mem = u->svc == NULL ? NULL : svc_memory(u->svc);
+	uint64_t now_us = clock_wall_us();
+	char name[LAYOUT_NAME_MAX + 1], link[LAYOUT_PATH_MAX];
+
+	jw_obj(w);
+	jw_kv_str(w, "unit", u->name);
+	jw_kv_str(w, "description", u->conf->description);
+	jw_kv_str(w, "load_state", unit_load_state_name(u->conf->load_state));
+	write_files(w, u);
+	jw_kv_str(w, "enabled", render_enabled(u));
+	jw_kv_str(w, "state", render_active(u));
+	jw_kv_str(w, "substate", render_sub(u));
+	jw_kv_str(w, "result", render_result(u));
+	jw_kv_str(w, "why", render_why(u));
+	write_run(u, w);
+	log_name_of(u, name);
+	jw_kv_strf(w, "log_link", "%s/%s", u->manager->root_path,
+	    layout_link_path(link, sizeof(link), name));
+	if (mem != NULL && mem->changed_wall_us != 0 && now_us > mem->changed_wall_us)
+		jw_kv_u64(w, "age_ms", (now_us - mem->changed_wall_us) / USEC_PER_MSEC);
+	else
+		jw_kv_null(w, "age_ms");
+	render_time(w, "started", mem == NULL ? 0 : mem->started_wall_us);
+	write_wish(w, u);
+	jw_kv_str(
+	    w, "status_text", mem != NULL && mem->status[0] != '\0' ? mem->status : NULL);
+	write_health(w, u);
+	write_processes(w, u);
+	write_ends(c, w, u);
+	write_job(c, w, u);
+	jw_end(w);
+}

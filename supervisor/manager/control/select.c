@@ -1,0 +1,280 @@
+/*
+ * select: from what a caller wrote to units, or an error that says what to do.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/json.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "manager/control/control_int.h"
+#include "manager/service/service.h"
+#include "unit/load.h"
+#include "unit/name.h"
+
+enum {
+	SELECT_MAX = 20000, /* units in one call */
+	NEAREST_MAX = 3,
+};
+
+void
+selection_clear(struct selection *s)
+{
+	free(s->v);
+	*s = (struct selection){ 0 };
+}
+
+void
+control_who(const struct call *call, struct wish_who *who)
+{
+	const struct access_peer *peer = call_peer(call);
+
+	*who = (struct wish_who){ .uid = peer->uid, .pid = peer->pid };
+	strlcpy(who->name, peer->user, sizeof(who->name));
+	strlcpy(who->command, peer->command, sizeof(who->command));
+	who->wall_us = clock_wall_us();
+}
+
+const char *
+control_origin(const struct call *call, char *dst, size_t size)
+{
+	const struct access_peer *peer = call_peer(call);
+
+	snprintf(dst, size, "uid %s (%s)", peer->user,
+	    peer->command[0] == '\0' ? "?" : peer->command);
+	return dst;
+}
+
+static bool
+is_glob(const char *name)
+{
+	return strpbrk(name, "*?[") != NULL;
+}
+
+static void
+fail_bad_name(struct call *call, const char *name, const char *why)
+{
+	jw_kv_str(call_begin(call), "unit", name);
+	call_fail(call, "io.supd.Unit.BadName", "supctl list shows the names there are",
+	    "`%s' is no name of a unit: %s", name, why);
+}
+
+static void
+fail_not_found(struct control *c, struct call *call, const char *name)
+{
+	struct strv near = { 0 };
+	char *next, *names;
+
+	units_nearest(c->m, name, NEAREST_MAX, &near);
+	names = strv_join(&near, ", ");
+	next = near.n > 0 ? xasprintf("did you mean %s?", names)
+			  : xasprintf("put %s into %s/units, or see supctl list", name,
+				c->m->root_path);
+	jw_kv_str(call_begin(call), "unit", name);
+	jw_kv_strv(call_begin(call), "nearest", &near);
+	call_fail(call, "io.supd.Unit.NoSuchUnit", next, "there is no unit %s", name);
+	free(next);
+	free(names);
+	strv_free(&near);
+}
+
+static void
+fail_bad_unit(struct call *call, const struct unit *u)
+{
+	struct jw *w = call_begin(call);
+	char *why = unit_refusal(u), *next = xasprintf("supctl verify %s", u->name);
+
+	jw_kv_str(w, "unit", u->name);
+	jw_kv_arr(w, "diagnostics");
+	for (size_t i = 0; i < u->diags.n; i++) {
+		char *line = diag_format(&u->diags.v[i]);
+
+		jw_str(w, line);
+		free(line);
+	}
+	jw_end(w);
+	call_fail(call, "io.supd.Unit.BadUnit", next, "%s",
+	    why == NULL ? "the unit file is refused" : why);
+	free(why);
+	free(next);
+}
+
+static bool
+is_masked(const struct unit *u)
+{
+	return u->flag[WISH_FLAG_MASKED] || u->conf->load_state == UNIT_MASKED;
+}
+
+/* 0, or -1 when the call was answered: u was named and is not fit. */
+static int
+check_named(struct control *c, struct call *call, const struct unit *u, unsigned flags)
+{
+	bool runs = u->svc != NULL && svc_has_slot(u->svc);
+
+	if (u->conf->load_state == UNIT_NOT_FOUND && !u->conf->builtin &&
+	    ((flags & SELECT_START) != 0 || !runs) &&
+	    (flags & (SELECT_START | SELECT_LOADED)) != 0) {
+		fail_not_found(c, call, u->name);
+		return -1;
+	}
+	if ((flags & SELECT_FILES) == 0 && unit_name_is_template(u->name)) {
+		fail_bad_name(call, u->name,
+		    "it is a template; name an instance, such as NAME@INSTANCE");
+		return -1;
+	}
+	if ((flags & SELECT_START) == 0)
+		return 0;
+	if (is_masked(u)) {
+		char *why = unit_refusal(u),
+		     *next = xasprintf("supctl unmask %s", u->name);
+
+		jw_kv_str(call_begin(call), "unit", u->name);
+		call_fail(call, "io.supd.Unit.Masked", next, "%s",
+		    why == NULL ? "it is masked" : why);
+		free(why);
+		free(next);
+		return -1;
+	}
+	if (u->conf->load_state == UNIT_BAD_SETTING ||
+	    u->conf->load_state == UNIT_LOAD_ERROR) {
+		fail_bad_unit(call, u);
+		return -1;
+	}
+	return 0;
+}
+
+static void
+refresh(struct unit *u)
+{
+	if (!u->manager->safe_mode && unit_refresh(u))
+		render_forget(u);
+}
+
+/* A name as typed to a unit that is fit; NULL: the call was answered. */
+static struct unit *
+named_unit(struct control *c, struct call *call, const char *typed, unsigned flags)
+{
+	char *name = unit_name_add_suffix(typed);
+	struct unit *u = name == NULL ? NULL : unit_get(c->m, name);
+
+	free(name);
+	if (u == NULL) {
+		fail_bad_name(call, typed,
+		    "letters, digits, and : - _ . \\ @ only, at most 255 bytes");
+		return NULL;
+	}
+	refresh(u);
+	return check_named(c, call, u, flags) == -1 ? NULL : u;
+}
+
+static bool
+add_unit(struct selection *s, struct map *seen, struct unit *u)
+{
+	if (map_has(seen, u->name))
+		return true;
+	if (s->n >= SELECT_MAX)
+		return false;
+	map_set(seen, u->name, u);
+	s->v = xreallocarray(s->v, s->n + 1, sizeof(*s->v));
+	s->v[s->n++] = u;
+	return true;
+}
+
+/* All that a glob matches; -1: the call was answered. */
+static int
+add_glob(struct control *c, struct call *call, const char *pattern, struct map *seen,
+    struct selection *out)
+{
+	struct strv names = { 0 };
+	int rc = 0;
+
+	if (units_match(c->m, pattern, &names) == -1 || names.n == 0) {
+		jw_kv_str(call_begin(call), "unit", pattern);
+		jw_kv_arr(call_begin(call), "nearest");
+		jw_end(call_begin(call));
+		call_fail(call, "io.supd.Unit.NoSuchUnit",
+		    "supctl list shows the names there are", "no unit matches %s",
+		    pattern);
+		rc = -1;
+	}
+	for (size_t i = 0; rc == 0 && i < names.n; i++) {
+		struct unit *u = unit_find(c->m, names.v[i]);
+
+		if (u == NULL)
+			continue;
+		refresh(u);
+		if (!add_unit(out, seen, u)) {
+			call_fail(call, "io.supd.Unit.TooMany", "use a narrower glob",
+			    "%s matches more than %d units", pattern, SELECT_MAX);
+			rc = -1;
+		}
+	}
+	strv_free(&names);
+	return rc;
+}
+
+/* What a supervised peer may touch is its own unit only. */
+static int
+check_self(struct call *call, const struct selection *s)
+{
+	const struct access_peer *peer = call_peer(call);
+
+	if (!call_is_self(call))
+		return 0;
+	for (size_t i = 0; i < s->n; i++) {
+		if (strcmp(s->v[i]->name, peer->unit) == 0)
+			continue;
+		jw_kv_str(call_begin(call), "class", access_class_name(peer->class));
+		call_fail(call, "io.supd.Manager.PermissionDenied",
+		    "call it from outside of supd's units",
+		    "%s may stop and restart itself, not %s", peer->unit, s->v[i]->name);
+		return -1;
+	}
+	return 0;
+}
+
+int
+select_units(struct control *c, struct call *call, unsigned flags, struct selection *out)
+{
+	const struct jv *units = jv_get(call_params(call), "units");
+	struct map seen = { 0 };
+	int rc = -1;
+
+	*out = (struct selection){ 0 };
+	if (jv_count(units) == 0) {
+		call_invalid(call, "units", "names no unit");
+		return -1;
+	}
+	for (size_t i = 0; i < jv_count(units); i++) {
+		const char *name = jv_str(jv_at(units, i), "");
+		struct unit *u;
+
+		if (is_glob(name)) {
+			if (add_glob(c, call, name, &seen, out) == -1)
+				goto out;
+			continue;
+		}
+		u = named_unit(c, call, name, flags);
+		if (u == NULL)
+			goto out;
+		if (!add_unit(out, &seen, u)) {
+			call_fail(call, "io.supd.Unit.TooMany", "use several calls",
+			    "more than %d units in one call", SELECT_MAX);
+			goto out;
+		}
+	}
+	rc = check_self(call, out);
+out:
+	map_clear(&seen, NULL);
+	return rc;
+}
+
+struct unit *
+select_unit(struct control *c, struct call *call, const char *parameter, unsigned flags)
+{
+	const char *name = jv_str(jv_get(call_params(call), parameter), "");
+
+	return named_unit(c, call, name, flags);
+}
