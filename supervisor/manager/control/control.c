@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/version.h"
 #include "lib/buf.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/version.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/record/event.h"

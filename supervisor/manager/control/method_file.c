@@ -121,19 +121,20 @@ show_one(void *arg, const char *key, const char *value)
 
 /* NAME=VALUE words with the values of secrets masked. */
 static char *
-masked_environment(char *const *env)
+masked_environment(const struct strv *env)
 {
 	struct buf out = { 0 };
 
-	for (size_t i = 0; env != NULL && env[i] != NULL; i++) {
-		size_t n = strcspn(env[i], "=");
+	for (size_t i = 0; i < env->n; i++) {
+		const char *s = env->v[i];
+		size_t n = strcspn(s, "=");
 
 		if (out.len > 0)
 			buf_addc(&out, ' ');
-		if (is_secret(env[i], n))
-			buf_addf(&out, "%.*s=***", (int)n, env[i]);
+		if (is_secret(s, n))
+			buf_addf(&out, "%.*s=***", (int)n, s);
 		else
-			buf_adds(&out, env[i]);
+			buf_adds(&out, s);
 	}
 	return buf_take(&out);
 }
@@ -144,7 +145,7 @@ show_setting(void *arg, const char *key, const char *value)
 	struct show *s = arg;
 
 	if (strcmp(key, "Environment") == 0) {
-		char *text = masked_environment(s->u->conf->service.context.environment);
+		char *text = masked_environment(&s->u->conf->service.context.environment);
 
 		show_one(s, key, text);
 		free(text);
@@ -300,10 +301,12 @@ gather(struct tree *t, const char *name, struct edge_list *l)
 				job_unit_each(ju, edges[i].dep, true, add_edge, l);
 			continue;
 		}
-		for (char **d = u == NULL ? NULL : u->conf->deps[edges[i].dep];
-		     d != NULL && *d != NULL; d++)
-			if (strv_add_unique(&l->names, *d))
+		for (size_t k = 0; u != NULL && k < u->conf->deps[edges[i].dep].n; k++) {
+			const char *other = u->conf->deps[edges[i].dep].v[k];
+
+			if (strv_add_unique(&l->names, other))
 				strv_add(&l->kinds, l->kind);
+		}
 	}
 }
 

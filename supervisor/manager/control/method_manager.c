@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/version.h"
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/loop.h"
 #include "lib/map.h"
 #include "lib/strv.h"
+#include "lib/version.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
@@ -248,14 +248,15 @@ note_present(struct unit *u, void *arg)
 static void
 compare_names(struct reload *r)
 {
-	char **there = unit_list_dir(r->m->paths);
+	struct strv there = { 0 };
 	struct map now = { 0 };
 
-	for (size_t i = 0; there != NULL && there[i] != NULL; i++) {
-		map_set(&now, there[i], r);
-		if (!strv_contains(&r->before, there[i]) &&
-		    unit_find(r->m, there[i]) == NULL)
-			strv_add(&r->added, there[i]);
+	unit_list_dir(r->m->paths, &there);
+	for (size_t i = 0; i < there.n; i++) {
+		map_set(&now, there.v[i], r);
+		if (!strv_contains(&r->before, there.v[i]) &&
+		    unit_find(r->m, there.v[i]) == NULL)
+			strv_add(&r->added, there.v[i]);
 	}
 	for (size_t i = 0; i < r->before.n; i++) {
 		const struct unit *u = unit_find(r->m, r->before.v[i]);
@@ -266,7 +267,7 @@ compare_names(struct reload *r)
 			strv_add(&r->removed, r->before.v[i]);
 	}
 	map_clear(&now, NULL);
-	unit_list_free(there);
+	strv_free(&there);
 }
 
 static void

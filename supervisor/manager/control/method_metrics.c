@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/version.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
+#include "lib/version.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"

@@ -206,10 +206,7 @@ base_name(const char *path)
 static bool
 is_launcher(const struct manager *m, const char *name)
 {
-	for (char **l = m->conf->launcher_names; l != NULL && *l != NULL; l++)
-		if (strcmp(*l, name) == 0)
-			return true;
-	return false;
+	return strv_contains(&m->conf->launcher_names, name);
 }
 
 /* What the log is called: behind a launcher its sub-command, that is the first word that

@@ -101,11 +101,12 @@ list_add(struct unit *u, void *arg)
 static void
 load_all(struct manager *m)
 {
-	char **names = unit_list_dir(m->paths);
+	struct strv names = { 0 };
 
-	for (size_t i = 0; names != NULL && names[i] != NULL; i++)
-		(void)unit_get(m, names[i]);
-	unit_list_free(names);
+	unit_list_dir(m->paths, &names);
+	for (size_t i = 0; i < names.n; i++)
+		(void)unit_get(m, names.v[i]);
+	strv_free(&names);
 }
 
 static void

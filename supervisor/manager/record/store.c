@@ -28,12 +28,6 @@
 #include "manager/record/metrics.h"
 #include "proto/ring.h"
 
-/* Until the reader of the journal is there. */
-#pragma weak events_open
-#pragma weak events_next
-#pragma weak events_damaged
-#pragma weak events_free
-
 #define SNAPSHOT_FILE "state/snapshot.json"
 #define WISHES_FILE "state/wishes"
 
@@ -371,7 +365,7 @@ static void
 restore_journal(struct store *st, int root_fd)
 {
 	struct events_query q = { .after_seq = st->read_seq, .n = -1 };
-	struct events *e = events_open == NULL ? NULL : events_open(root_fd, &q);
+	struct events *e = events_open(root_fd, &q);
 	struct events_entry entry;
 
 	if (e == NULL) {
