@@ -13,9 +13,10 @@
  * After=/Before= order jobs: both ways for a start (B After A: A's start first), reversed
  * for a stop, and between a stop and a start the stop goes first.  Each job counts the
  * jobs that it waits for; at zero it is ready.  What is not ordered runs at once, in
- * parallel.  A cycle of ordering or of requirements among the jobs of a plan refuses the
- * request, with the full path named; nothing of it is queued then.  (Only the start of
- * the instance, JOB_BREAK_CYCLES, drops the wanted job that closes the cycle.)
+ * parallel.  A cycle of ordering among the jobs of a request and those that are queued
+ * refuses the request, with the full path named; nothing of it is queued then.  (The
+ * start of the instance, JOB_BREAK_CYCLES, leaves out a wanted unit of the cycle where
+ * there is one; a stop is never refused: the jobs of the cycle are not ordered.)
  *
  * A job runs until the unit says done (jobs_unit_done).  Then it is removed, its waiters
  * are called, and those that waited for it are counted down; a start that failed fails
@@ -71,7 +72,8 @@ enum job_mode {
 
 /* What the job layer must know of a unit's state. */
 enum job_unit_state {
-	JOB_UNIT_DOWN, /* inactive, failed, or waiting to be restarted */
+	JOB_UNIT_DOWN,    /* inactive or failed */
+	JOB_UNIT_WAITING, /* down, and to be started again by itself */
 	JOB_UNIT_STARTING,
 	JOB_UNIT_UP, /* active or reloading */
 	JOB_UNIT_STOPPING,

@@ -197,7 +197,8 @@ write_str(struct jw *w, const char *key, const char *v)
 	U(order)                                                                         \
 	U(main_seq)                                                                      \
 	U(main_ticks)                                                                    \
-	U(control_seq) U(seq) U(cmd) U(cmd_index) U(main_index) U(restarts) U(backoff)   \
+	U(control_seq)                                                                   \
+	U(seq) U(cmd) U(cmd_index) U(main_index) U(restarts) U(backoff)                  \
 	    U(limit_begin_us) U(limit_count) U(access) U(ready_mask) U(stop_step)        \
 		U(leftover) U(changed_wall_us) U(started_wall_us) U(active_wall_us)      \
 		    U(active_us) U(ended_wall_us) U(main_started_wall_us) I(main_pid)    \

@@ -1,0 +1,243 @@
+/*
+ * graph: units and what they say of each other; order and its cycles.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/xalloc.h"
+#include "manager/job/job_int.h"
+
+static void
+unit_vec_push(struct unit_vec *v, struct job_unit *u)
+{
+	if (v->n == v->cap) {
+		v->cap = v->cap == 0 ? 4 : 2 * v->cap;
+		v->v = xreallocarray(v->v, v->cap, sizeof(struct job_unit *));
+	}
+	v->v[v->n++] = u;
+}
+
+void
+unit_vec_add(struct unit_vec *v, struct job_unit *u)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->v[i] == u)
+			return;
+	unit_vec_push(v, u);
+}
+
+void
+unit_vec_del(struct unit_vec *v, struct job_unit *u)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		if (v->v[i] != u)
+			continue;
+		memmove(
+		    &v->v[i], &v->v[i + 1], (v->n - i - 1) * sizeof(struct job_unit *));
+		v->n--;
+		return;
+	}
+}
+
+struct job_unit *
+jobs_unit_find(struct jobs *js, const char *name)
+{
+	return map_get(&js->units, name);
+}
+
+struct job_unit *
+jobs_unit(struct jobs *js, const char *name)
+{
+	struct job_unit *u = map_get(&js->units, name);
+
+	if (u != NULL)
+		return u;
+	u = xcalloc(1, sizeof(*u));
+	u->js = js;
+	u->name = xstrdup(name);
+	map_set(&js->units, name, u);
+	return u;
+}
+
+const char *
+job_unit_name(const struct job_unit *ju)
+{
+	return ju->name;
+}
+
+void *
+job_unit_data(const struct job_unit *ju)
+{
+	return ju->data;
+}
+
+void
+job_unit_set_data(struct job_unit *ju, void *data)
+{
+	ju->data = data;
+}
+
+void
+job_unit_set_deps(struct job_unit *ju, const struct unit_conf *conf)
+{
+	for (int k = 0; k < DEP_NKINDS; k++) {
+		for (size_t i = 0; i < ju->dep[k].n; i++)
+			unit_vec_del(&ju->dep[k].v[i]->inverse[k], ju);
+		ju->dep[k].n = 0;
+		if (conf == NULL)
+			continue;
+		for (size_t i = 0; i < conf->deps[k].n; i++) {
+			struct job_unit *o = jobs_unit(ju->js, conf->deps[k].v[i]);
+
+			if (o == ju)
+				continue; /* nothing can wait for itself */
+			unit_vec_add(&ju->dep[k], o);
+			unit_vec_add(&o->inverse[k], ju);
+		}
+	}
+}
+
+void
+job_unit_each(
+    struct job_unit *ju, enum unit_dep dep, bool inverse, job_unit_fn *fn, void *arg)
+{
+	struct unit_vec *v = inverse ? &ju->inverse[dep] : &ju->dep[dep];
+
+	for (size_t i = 0; i < v->n; i++)
+		fn(arg, v->v[i]);
+}
+
+void
+graph_each_before(struct job_unit *u, job_unit_fn *fn, void *arg)
+{
+	job_unit_each(u, DEP_AFTER, false, fn, arg);
+	job_unit_each(u, DEP_BEFORE, true, fn, arg);
+}
+
+void
+graph_each_after(struct job_unit *u, job_unit_fn *fn, void *arg)
+{
+	job_unit_each(u, DEP_BEFORE, false, fn, arg);
+	job_unit_each(u, DEP_AFTER, true, fn, arg);
+}
+
+/* ---- cycles
+ * ------------------------------------------------------------------------------ */
+
+enum { WHITE, GREY, BLACK };
+
+struct search {
+	struct plan *p;
+	bool start;
+	struct unit_vec stack;
+	struct unit_vec touched;
+	struct job_unit *at;
+	struct job_unit *from, *to; /* the edge that closes the cycle */
+};
+
+/* Has a job, now or by the plan, that takes part in the order. */
+static bool
+takes_part(const struct search *s, const struct job_unit *u)
+{
+	if (u->planned != 0) {
+		const struct plan_item *it = &s->p->v[u->planned - 1];
+
+		if (!it->dropped)
+			return !it->no_order;
+	}
+	return u->job != NULL && !u->job->no_order &&
+	       job_is_startlike(u->job) == s->start;
+}
+
+static void
+visit(void *arg, struct job_unit *u)
+{
+	struct search *s = arg;
+
+	if (s->to != NULL || !takes_part(s, u))
+		return;
+	if (u->colour == GREY) {
+		s->from = s->at;
+		s->to = u;
+		return;
+	}
+	if (u->colour == BLACK)
+		return;
+	u->parent = s->at;
+	unit_vec_push(&s->stack, u);
+}
+
+static void
+paint(struct search *s, struct job_unit *u, unsigned colour)
+{
+	if (u->colour == WHITE)
+		unit_vec_push(&s->touched, u);
+	u->colour = colour;
+}
+
+/* Depth first, without recursion: a unit is on the stack until all below it is done. */
+static void
+search_from(struct search *s, struct job_unit *root)
+{
+	root->parent = NULL;
+	s->stack.n = 0;
+	unit_vec_push(&s->stack, root);
+	while (s->stack.n > 0 && s->to == NULL) {
+		struct job_unit *u = s->stack.v[s->stack.n - 1];
+
+		if (u->colour != WHITE) {
+			if (u->colour == GREY)
+				u->colour = BLACK;
+			s->stack.n--;
+			continue;
+		}
+		paint(s, u, GREY);
+		s->at = u;
+		graph_each_before(u, visit, s);
+	}
+}
+
+char *
+graph_cycle(struct jobs *js, struct plan *p, struct plan_item ***on)
+{
+	struct search s = { .p = p };
+	struct buf path = { 0 };
+	struct job_unit *u;
+	size_t n = 0;
+
+	(void)js;
+	*on = NULL;
+	for (size_t i = 0; i < p->n && s.to == NULL; i++) {
+		if (p->v[i].dropped || p->v[i].no_order || p->v[i].unit->colour == BLACK)
+			continue;
+		s.start = p->v[i].type == JOB_START || p->v[i].type == JOB_RELOAD;
+		search_from(&s, p->v[i].unit);
+	}
+	if (s.to != NULL) {
+		/* From the end of the edge back along the parents to its beginning. */
+		struct unit_vec cycle = { 0 };
+
+		for (u = s.from; u != NULL; u = u->parent) {
+			unit_vec_push(&cycle, u);
+			if (u == s.to)
+				break;
+		}
+		*on = xcalloc(cycle.n + 1, sizeof(struct plan_item *));
+		for (size_t i = cycle.n; i-- > 0;) {
+			u = cycle.v[i];
+			buf_addf(&path, "%s after ", u->name);
+			if (u->planned != 0)
+				(*on)[n++] = &p->v[u->planned - 1];
+		}
+		buf_adds(&path, s.to->name);
+		free(cycle.v);
+	}
+	for (size_t i = 0; i < s.touched.n; i++) {
+		s.touched.v[i]->colour = WHITE;
+		s.touched.v[i]->parent = NULL;
+	}
+	free(s.touched.v);
+	free(s.stack.v);
+	return s.to != NULL ? buf_take(&path) : NULL;
+}
