@@ -48,6 +48,7 @@ take_prefixes(struct parse *p, const char *at, const char **word, uint32_t *flag
 			break;
 		if ((*flags & rows[i].flag) != 0 ||
 		    ((rows[i].flag & privileges) != 0 && (*flags & privileges) != 0)) {
+			p->lenient = (*flags & EXEC_IGNORE_FAILURE) != 0;
 			parse_error(p, at,
 			    "-, @ and : may stand once each, and one of +, !, !!",
 			    "prefix %s does not go with those before it", rows[i].text);
@@ -75,9 +76,11 @@ check_path(struct parse *p, const char *at, const char *path)
 		return -1;
 	}
 	for (const char *c = path; *c != '\0'; c++) {
-		if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+		if ((unsigned char)*c < 0x20 || *c == 0x7f ||
+		    strchr("\"'\\", *c) != NULL) {
 			parse_error(p, at, NULL,
-			    "the path of the command has a control character");
+			    "the path of the command has a quote, backslash or control "
+			    "character");
 			return -1;
 		}
 	}
@@ -221,9 +224,16 @@ set_exec(struct parse *p, const struct directive *d, void *field, const char *va
 		clear_list(list);
 		return 0;
 	}
-	/* A trailing `;' ends the line and starts nothing. */
-	while (r == 1 && *q != '\0') {
+	while (r == 1) {
 		struct exec_cmd c = { 0 };
+
+		/* A trailing `;' ends the line and starts nothing. */
+		while (is_semicolon(q, false)) {
+			q++;
+			q += strspn(q, " \t\n\r");
+		}
+		if (*q == '\0')
+			break;
 
 		r = take_command(p, &q, &c);
 		if (r == -1) {

@@ -127,7 +127,10 @@ take_backslash(const char **p, enum quote_mode mode, struct buf *word,
 	if (n == 0) {
 		if (unknown != NULL && *unknown == NULL)
 			*unknown = *p;
+		/* Kept with what follows, be it a blank. */
 		buf_addc(word, '\\');
+		if (*q != '\0')
+			buf_addc(word, *q++);
 	}
 	*p = q + n;
 	return 0;

@@ -57,6 +57,7 @@ words(void **state)
 	check_words("'in \\x41 single'", QUOTE_UNESCAPE, "in A single");
 	check_words("a\\qb", QUOTE_UNESCAPE, "a\\qb");
 	check_words("tail\\", QUOTE_UNESCAPE, "tail\\");
+	check_words("a\\ b", QUOTE_UNESCAPE, "a\\ b");
 	check_words("\"\" ''", QUOTE_UNESCAPE, "|");
 	check_words("a\\x2db", QUOTE_RETAIN, "a\\x2db");
 	check_words("\"open", QUOTE_UNESCAPE, "!this quote is never closed");
