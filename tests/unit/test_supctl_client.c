@@ -559,7 +559,7 @@ static char word_start[] = "start", word_status[] = "status", word_unit[] = "dea
 	    word_check[] = "check", word_run[] = "run", word_wait[] = "--wait",
 	    word_true[] = "true", word_list[] = "list", word_no_lines[] = "-n0",
 	    word_dashes[] = "--", word_bad[] = "--no-such", word_restart[] = "restart",
-	    word_timeout[] = "--timeout=300ms";
+	    word_timeout[] = "--timeout=300ms", word_limit[] = "--timeout=1ms";
 
 static void
 test_start_of_unknown_unit(void **state)
@@ -858,6 +858,54 @@ test_run_survives_the_manager(void **state)
 }
 
 static void
+test_run_by_signal_survives_the_manager(void **state)
+{
+	static const struct step steps[] = {
+		{ "io.supd.Job.Run", STARTED, HOW_WHOLE },
+		{ NULL, "", HOW_CLOSE },
+		{ "io.supd.Unit.History",
+		    "{\"parameters\":{\"runs\":[{\"ref\":\"17\",\"result\":\"signal\","
+		    "\"exit\":{\"how\":\"killed\",\"exit_code\":null,\"signal\":"
+		    "\"SIGKILL\",\"text\":\"killed by KILL\"}}]}}",
+		    HOW_WHOLE },
+		{ NULL, NULL, HOW_WHOLE },
+	};
+	struct world *w = *state;
+	struct buf out = { 0 };
+
+	serve(w, steps);
+	assert_int_equal(
+	    run_command(w, COMMAND_LINE(word_run, word_wait, word_true), &out), 137);
+	assert_int_equal(server_end(w), 0);
+	buf_free(&out);
+}
+
+static void
+test_run_limit_survives_the_manager(void **state)
+{
+	static const struct step steps[] = {
+		{ "\"timeout_ms\":1}", STARTED, HOW_WHOLE },
+		{ NULL, "", HOW_CLOSE },
+		{ "io.supd.Unit.Stop", "{\"parameters\":{\"results\":[]}}", HOW_WHOLE },
+		{ "io.supd.Unit.History",
+		    "{\"parameters\":{\"runs\":[{\"ref\":\"17\",\"exit\":{\"signal\":"
+		    "\"SIGTERM\"}}]}}",
+		    HOW_WHOLE },
+		{ NULL, NULL, HOW_WHOLE },
+	};
+	struct world *w = *state;
+	struct buf out = { 0 };
+
+	serve(w, steps);
+	assert_int_equal(
+	    run_command(
+		w, COMMAND_LINE(word_run, word_wait, word_limit, word_true), &out),
+	    CTL_TIMEOUT);
+	assert_int_equal(server_end(w), 0);
+	buf_free(&out);
+}
+
+static void
 test_without_supd(void **state)
 {
 	struct world *w = *state;
@@ -985,6 +1033,8 @@ main(void)
 		TEST(test_check),
 		TEST(test_run_passes_the_exit_status),
 		TEST(test_run_survives_the_manager),
+		TEST(test_run_by_signal_survives_the_manager),
+		TEST(test_run_limit_survives_the_manager),
 		TEST(test_without_supd),
 		TEST(test_usage),
 		TEST(test_table),

@@ -16,6 +16,7 @@
 #include "lib/json.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "unit/signame.h"
 
 enum {
 	OPT_WAIT = OPT_LONG,
@@ -49,6 +50,8 @@ struct run {
 	char *cwd;
 	struct strv env;
 	uint64_t timeout_us;
+	uint64_t limit_us; /* when the program's time is over; USEC_INFINITY: never */
+	bool timed_out;
 
 	/* As told by the first reply. */
 	char *unit, *started_ref, *log;
@@ -107,6 +110,8 @@ parse_opts(struct ctl *ctl, int argc, char **argv, struct run *q)
 	/* Here --timeout is the program's time, not that of the answer. */
 	q->timeout_us = ctl->timeout_us;
 	ctl->timeout_us = 0;
+	q->limit_us = q->timeout_us == 0 ? USEC_INFINITY
+					 : clock_add_us(clock_mono_us(), q->timeout_us);
 	return ctl_words(ctl, argc);
 }
 
@@ -193,6 +198,17 @@ take_reply(struct ctl *ctl, struct run *q, const struct jv *p)
 		put_json(ctl, q, NULL);
 }
 
+/* As a shell has it, from an entry of the history. */
+static int64_t
+code_of_entry(const struct jv *run)
+{
+	const struct jv *e = jv_get(run, "exit");
+	const char *sig = jv_str(jv_get(e, "signal"), NULL);
+	int signo = sig == NULL ? -1 : signal_from_name(sig);
+
+	return signo > 0 ? 128 + signo : jv_i64(jv_get(e, "exit_code"), -1);
+}
+
 /* The run with our ref in the history of the unit: 1 ended, 0 runs still, -1 not there.
  */
 static int
@@ -216,9 +232,7 @@ look_up(struct ctl *ctl, struct run *q, const struct jv *runs)
 		/* The same shape as the last reply of Run has. */
 		w = jw_new(JW_COMPACT);
 		jw_obj(w);
-		code = jv_i64(jv_get(e, "exit_code"), -1);
-		if (strcmp(jv_str(jv_get(r, "result"), ""), "timeout") == 0)
-			code = CTL_TIMEOUT;
+		code = q->timed_out ? CTL_TIMEOUT : code_of_entry(r);
 		if (code >= 0)
 			jw_kv_i64(w, "exit_code", code);
 		jw_kv_str(w, "signal", jv_str(jv_get(e, "signal"), NULL));
@@ -235,6 +249,30 @@ look_up(struct ctl *ctl, struct run *q, const struct jv *runs)
 		return 1;
 	}
 	return -1;
+}
+
+/* The limit was kept by the manager that is gone: now it is ours. */
+static void
+enforce_limit(struct ctl *ctl, struct run *q)
+{
+	struct jw *w = ctl_params();
+	struct buf params = { 0 };
+	struct buf why = { 0 };
+	struct reply r = { 0 };
+
+	jw_kv_arr(w, "units");
+	jw_str(w, q->unit);
+	jw_end(w);
+	jw_kv_bool(w, "no_block", true);
+	jw_end(w);
+	jw_take(w, &params);
+	jw_free(w);
+	if (ctl_call_quietly(ctl, "io.supd.Unit.Stop", buf_str(&params), false,
+		ctl_deadline(ctl, false), &r, &why) == CLIENT_OK)
+		q->timed_out = true;
+	reply_clear(&r);
+	buf_free(&params);
+	buf_free(&why);
 }
 
 /* The connection broke while the program runs: ask the next manager, by unit and ref. */
@@ -258,6 +296,8 @@ wait_by_ref(struct ctl *ctl, struct run *q)
 	jw_free(w);
 	while (!q->ended && code == CTL_OK) {
 		poll(NULL, 0, ms);
+		if (!q->timed_out && clock_mono_us() >= q->limit_us)
+			enforce_limit(ctl, q);
 		ms = ms * 2 > POLL_MAX_MS ? POLL_MAX_MS : ms * 2;
 		buf_clear(&why);
 		res = ctl_call_quietly(ctl, "io.supd.Unit.History", buf_str(&params),

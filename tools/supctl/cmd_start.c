@@ -51,6 +51,7 @@ past_of(const char *type)
 		{ "restart", "restarted" },
 		{ "try-restart", "restarted" },
 		{ "reload", "reloaded" },
+		{ "reload-or-restart", "reloaded or restarted" },
 	};
 	size_t i;
 

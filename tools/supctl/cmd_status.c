@@ -17,7 +17,10 @@
 #include "lib/json.h"
 #include "lib/xalloc.h"
 
-enum { LABEL_WIDTH = 12 };
+enum {
+	LABEL_WIDTH = 12,
+	PROCESSES_SHOWN = 10,
+};
 
 static const struct opt opts[] = {
 	{ "lines", 'n', "NUMBER", "lines of the log to show, 10 when not given" },
@@ -179,10 +182,12 @@ put_processes(struct ctl *ctl, const struct jv *u)
 		}
 		ctl_printf(ctl, "\n");
 	}
-	for (i = 0; i < jv_count(list); i++)
+	for (i = 0; i < jv_count(list) && i < PROCESSES_SHOWN; i++)
 		if (jv_i64(jv_get(jv_at(list, i), "pid"), 0) != pid || pid == 0)
 			put_process(ctl, jv_at(list, i), i == 0 || pid != 0 ? "" : "Pids",
 			    STYLE_NONE);
+	if (jv_count(list) > PROCESSES_SHOWN)
+		line(ctl, "", STYLE_DIM, "and others");
 	for (i = 0; i < jv_count(survivors); i++)
 		put_process(
 		    ctl, jv_at(survivors, i), i == 0 ? "Survived" : "", STYLE_RED);

@@ -4,8 +4,8 @@
 #include "commands.h"
 #include "ctl.h"
 
-#include "lib/version.h"
 #include "lib/json.h"
+#include "lib/version.h"
 
 static int
 run_version(struct ctl *ctl, int argc, char **argv)
