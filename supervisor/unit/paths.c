@@ -479,7 +479,7 @@ add_names(struct strv *names, const char *name)
 
 	strv_add_unique(names, name);
 	if (template != NULL)
-		add_names(names, template);
+		strv_add_unique(names, template);
 	free(template);
 	shorter = chop(name);
 	if (shorter != NULL)

@@ -196,6 +196,21 @@ a_more_specific_drop_in_hides_the_less_specific(void **state)
 	check(f, "a-b.service", UNIT_LOADED, "prefix");
 	put(f, "low/a-b.service.d/x.conf", "[Unit]\nDescription=name\n");
 	check(f, "a-b.service", UNIT_LOADED, "name");
+	/* The order that systemd has for these, least to most specific. */
+	put(f, "low/p-q@.service", "[Unit]\nDescription=main" RUN);
+	put(f, "low/p-@.service.d/y.conf", "[Unit]\nDescription=1\n");
+	check(f, "p-q@i.service", UNIT_LOADED, "1");
+	put(f, "low/p-@i.service.d/y.conf", "[Unit]\nDescription=2\n");
+	check(f, "p-q@i.service", UNIT_LOADED, "2");
+	put(f, "low/p-q@.service.d/y.conf", "[Unit]\nDescription=3\n");
+	check(f, "p-q@i.service", UNIT_LOADED, "3");
+	/* An earlier folder comes before a more specific name, but for the type's own. */
+	put(f, "high/p-@.service.d/y.conf", "[Unit]\nDescription=4\n");
+	check(f, "p-q@i.service", UNIT_LOADED, "4");
+	put(f, "high/service.d/z.conf", "[Unit]\nDescription=5\n");
+	check(f, "p-q@i.service", UNIT_LOADED, "5");
+	put(f, "low/p-@.service.d/z.conf", "[Unit]\nDescription=6\n");
+	check(f, "p-q@i.service", UNIT_LOADED, "6");
 }
 
 static void
