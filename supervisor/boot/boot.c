@@ -379,7 +379,7 @@ start(struct boot *b)
 	if (pidfile_write(b->lock) == -1)
 		log_warn("%s/supd.lock", b->run_path);
 	limits_protect();
-	if (fill_table(b) == -1 || fchdir(b->root_fd) == -1)
+	if (fill_table(b) == -1 || fchdir(b->memory.table->fd[FD_ROOT]) == -1)
 		return BOOT_EXIT_FAILURE;
 	(void)become_init(b);
 	return BOOT_EXIT_FAILURE;

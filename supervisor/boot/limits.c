@@ -70,8 +70,8 @@ limits_slots(const struct limits *l, uint32_t max_slots)
 		return 1;
 	n = (l->nofile - LIMITS_OWN_FDS) / LIMITS_SLOT_FDS;
 	if (n < max_slots)
-		log_info("the limit of %llu descriptors allows %llu services at a time, "
-			 "not MaxSlots=%u",
+		log_debug("the limit of %llu descriptors allows %llu services at a time, "
+			  "not MaxSlots=%u",
 		    (unsigned long long)l->nofile, (unsigned long long)n, max_slots);
 	return n < max_slots ? (uint32_t)n : max_slots;
 }
