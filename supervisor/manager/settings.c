@@ -60,5 +60,7 @@ settings_of_init(const struct supd_conf *conf, bool is_pid1, struct msg_settings
 	out->ping_us = conf->role_ping_us;
 	out->ping_timeout_us = conf->role_hang_us;
 	out->shutdown_us = settings_shutdown_us(conf, is_pid1);
+	out->backoff_max_us = conf->role_restart_max_us;
+	out->safe_mode_after = conf->safe_mode_after;
 	out->on_exit_leave = conf->on_exit == ON_EXIT_LEAVE;
 }
