@@ -15,7 +15,7 @@
 
 #include "lib/buf.h"
 #include "lib/xalloc.h"
-#include "unit/kinds.h"
+#include "unit/pack.h"
 #include "unit/parse.h"
 #include "unit/paths.h"
 #include "unit/verify.h"
@@ -120,84 +120,10 @@ conf_new(const struct unit_paths *paths, const struct supd_conf *sc, const char 
 	return conf;
 }
 
-static void
-clear_probes(struct probe_list *list)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		free(list->v[i].text);
-		free(list->v[i].host);
-		free(list->v[i].path);
-		exec_cmd_clear(&list->v[i].cmd);
-	}
-	free(list->v);
-}
-
-static void
-clear_context(struct exec_conf *x)
-{
-	free(x->user);
-	free(x->group);
-	strv_free(&x->supplementary_groups);
-	free(x->working_directory);
-	strv_free(&x->environment);
-	for (size_t i = 0; i < x->n_environment_files; i++)
-		free(x->environment_files[i].path);
-	free(x->environment_files);
-	strv_free(&x->pass_environment);
-	strv_free(&x->unset_environment);
-	strv_free(&x->search_path);
-	free(x->limits);
-	for (int i = 0; i < DIR_NKINDS; i++)
-		strv_free(&x->dirs[i].names);
-	free(x->in.arg);
-	free(x->out.arg);
-	free(x->err.arg);
-	free(x->stdin_data);
-	free(x->log_day);
-}
-
-static void
-clear_service(struct service_conf *s)
-{
-	for (int k = 0; k < EXEC_NKINDS; k++) {
-		for (size_t i = 0; i < s->exec[k].n; i++)
-			exec_cmd_clear(&s->exec[k].v[i]);
-		free(s->exec[k].v);
-	}
-	free(s->pid_file);
-	clear_probes(&s->ready);
-	clear_probes(&s->health);
-	free(s->kill.sequence);
-	clear_context(&s->context);
-}
-
 void
 unit_conf_free(struct unit_conf *conf)
 {
-	if (conf == NULL)
-		return;
-	free(conf->id);
-	free(conf->stem);
-	free(conf->prefix);
-	free(conf->instance);
-	strv_free(&conf->aliases);
-	free(conf->fragment);
-	sources_free(conf->sources, conf->n_sources);
-	free(conf->description);
-	strv_free(&conf->documentation);
-	for (int i = 0; i < DEP_NKINDS; i++)
-		strv_free(&conf->deps[i]);
-	for (size_t i = 0; i < conf->n_conditions; i++) {
-		free(conf->conditions[i].name);
-		free(conf->conditions[i].arg);
-	}
-	free(conf->conditions);
-	strv_free(&conf->wanted_by);
-	strv_free(&conf->required_by);
-	strv_free(&conf->alias);
-	strv_free(&conf->also);
-	free(conf->default_instance);
-	clear_service(&conf->service);
+	/* One block: every conf that is handed out was packed. */
 	free(conf);
 }
 
@@ -392,7 +318,7 @@ load_bad_name(struct unit_paths *paths, const struct supd_conf *sc, const char *
 	    "not the name of a unit");
 	conf->load_state = UNIT_BAD_SETTING;
 	conf_complete(conf);
-	return conf;
+	return conf_pack(conf);
 }
 
 struct unit_conf *
@@ -408,7 +334,7 @@ unit_load(struct unit_paths *paths, const struct supd_conf *sc, const char *name
 	load_begin(&l, paths, sc, r.id, d);
 	load_resolved(&l, &r);
 	resolved_clear(&r);
-	return l.conf;
+	return conf_pack(l.conf);
 }
 
 struct unit_conf *
@@ -426,7 +352,7 @@ unit_load_text(struct unit_paths *paths, const struct supd_conf *sc, const char 
 		load_text(&l, file, text, len);
 		load_finish(&l);
 	}
-	return l.conf;
+	return conf_pack(l.conf);
 }
 
 bool
