@@ -1,0 +1,471 @@
+/*
+ * store: what is written comes back, and nothing in a file can hurt.
+ */
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/xalloc.h"
+#include "manager/record/event.h"
+#include "manager/record/history.h"
+#include "manager/record/metrics.h"
+#include "manager/record/store.h"
+#include "proto/msg.h"
+#include "proto/ring.h"
+
+enum { RING_BYTES = 64 * 1024 };
+
+struct fixture {
+	char dir[64];
+	int root_fd;
+	struct loop *loop;
+	struct ring *ring;
+	struct metrics *metrics;
+	struct history *history;
+	struct emitter *ev;
+	struct store *st;
+	/* What collect writes and send got. */
+	const char *unit, *why;
+	int sent;
+	uint64_t id;
+	struct buf snapshot;
+	bool refuse;
+};
+
+static void
+collect(void *arg, struct jw *w)
+{
+	struct fixture *f = arg;
+
+	if (f->unit == NULL)
+		return;
+	jw_kv_obj(w, f->unit);
+	jw_kv_str(w, "why", f->why);
+	jw_end(w);
+}
+
+static int
+take_snapshot(void *arg, uint64_t id, int fd, uint64_t size)
+{
+	struct fixture *f = arg;
+
+	assert_int_equal(fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE, F_SEAL_WRITE);
+	buf_clear(&f->snapshot);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(full_read(fd, buf_reserve(&f->snapshot, size), size), size);
+	buf_grew(&f->snapshot, size);
+	close(fd);
+	f->sent++;
+	f->id = id;
+	return f->refuse ? -1 : 0;
+}
+
+/* A manager's record over the folder and ring of the one before. */
+static void
+open_record(struct fixture *f, const char *boot_id)
+{
+	const struct store_ops ops = {
+		.collect = collect,
+		.send = take_snapshot,
+		.arg = f,
+	};
+
+	f->loop = loop_new();
+	f->metrics = metrics_new();
+	f->history = history_new();
+	f->ev = emitter_new(NULL, f->ring, -1, f->metrics);
+	f->st = store_new(f->loop, f->ev, f->history, boot_id, &ops);
+}
+
+static void
+close_record(struct fixture *f)
+{
+	store_free(f->st);
+	emitter_free(f->ev);
+	history_free(f->history);
+	metrics_free(f->metrics);
+	loop_free(f->loop);
+}
+
+static int
+open_fixture(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+
+	snprintf(f->dir, sizeof(f->dir), "/tmp/supd-store.XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	f->root_fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(mkdirat(f->root_fd, "state", 0700), 0);
+	f->ring = xcalloc(1, RING_BYTES);
+	ring_init(f->ring, RING_BYTES);
+	open_record(f, "boot-a");
+	*state = f;
+	return 0;
+}
+
+static int
+close_fixture(void **state)
+{
+	struct fixture *f = *state;
+
+	close_record(f);
+	assert_int_equal(rm_rf_at(AT_FDCWD, f->dir, 1000), 0);
+	close(f->root_fd);
+	buf_free(&f->snapshot);
+	free(f->ring);
+	free(f);
+	return 0;
+}
+
+static void
+quiet(enum log_level level, const char *text, void *arg)
+{
+	(void)level;
+	(void)text;
+	(void)arg;
+}
+
+static void
+emit_state(struct fixture *f, const char *unit, const char *why)
+{
+	event_begin(f->ev, EVENT_UNIT_STATE, unit, NULL);
+	event_str(f->ev, "state", "active");
+	jw_kv_obj(event_jw(f->ev), "memory");
+	jw_kv_str(event_jw(f->ev), "why", why);
+	jw_end(event_jw(f->ev));
+	event_end(f->ev);
+}
+
+static void
+emit_wish(struct fixture *f, const char *unit, const char *what)
+{
+	event_begin(f->ev, EVENT_WISH, unit, NULL);
+	event_str(f->ev, "what", what);
+	event_end_wish(f->ev);
+}
+
+static void
+write_file(struct fixture *f, const char *name, const char *text, size_t len)
+{
+	assert_int_equal(file_write_atomic(f->root_fd, name, text, len, 0600, false), 0);
+}
+
+static void
+check_memory(struct fixture *f, const char *unit, const char *why, bool same)
+{
+	bool same_boot = !same;
+	struct jv *v = store_memory(f->st, unit, &same_boot);
+
+	assert_non_null(v);
+	assert_string_equal(jv_str(jv_get(v, "why"), ""), why);
+	assert_int_equal(same_boot, same);
+	jv_free(v);
+}
+
+struct wishes {
+	char text[256];
+};
+
+static void
+add_wish(void *arg, const char *line, size_t len)
+{
+	struct wishes *ws = arg;
+	struct jv *v = jv_parse(line, len, NULL);
+
+	strlcat(ws->text, jv_str(jv_get(v, "unit"), "?"), sizeof(ws->text));
+	strlcat(ws->text, ":", sizeof(ws->text));
+	strlcat(ws->text, jv_str(jv_get(v, "what"), "?"), sizeof(ws->text));
+	strlcat(ws->text, " ", sizeof(ws->text));
+	jv_free(v);
+}
+
+static void
+check_wishes(struct fixture *f, const char *expected)
+{
+	struct wishes ws = { .text = "" };
+
+	store_each_wish(f->st, add_wish, &ws);
+	assert_string_equal(ws.text, expected);
+}
+
+/* ---- the tests ---- */
+
+static void
+events_in_the_ring_are_enough(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t seq;
+
+	emit_state(f, "a", "first");
+	emit_state(f, "b", "only");
+	emit_state(f, "a", "second");
+	emit_wish(f, "a", "started");
+	emit_wish(f, "a", "stopped");
+	emit_wish(f, "b", "masked");
+	seq = emitter_seq(f->ev);
+	close_record(f);
+	open_record(f, "boot-a");
+	store_restore(f->st, f->root_fd, f->ring);
+	/* No supd-started says which boot it was: then it may be an older one. */
+	check_memory(f, "a", "second", false);
+	check_memory(f, "b", "only", false);
+	check_wishes(f, "a:started a:stopped b:masked ");
+	assert_int_equal(store_report(f->st)->n_events, 6);
+	assert_int_equal(store_report(f->st)->seq, seq);
+	assert_int_equal(metrics_counter(f->metrics, EVENT_UNIT_STATE), 3);
+	/* The report itself is the next event. */
+	assert_int_equal(emitter_seq(f->ev), seq + 1);
+	store_forget_memories(f->st);
+	assert_null(store_memory(f->st, "a", &(bool){ false }));
+	check_wishes(f, "a:started a:stopped b:masked ");
+}
+
+static void
+snapshot_then_newer_events(void **state)
+{
+	struct fixture *f = *state;
+
+	f->unit = "a";
+	f->why = "in the snapshot";
+	emit_wish(f, "a", "stopped");
+	for (int i = 0; i < 7; i++)
+		metrics_sample(f->metrics, "run_us", 5);
+	history_started(f->history, "a", "1700", NULL, 42, 1000000);
+	history_ended(
+	    f->history, "a", "1700", NULL, 42, EXIT_EXITED, 3, 3000000, 2000000);
+	assert_int_equal(store_snapshot_now(f->st), 0);
+	assert_true(store_is_writing(f->st));
+	store_on_done(f->st, f->id, 0);
+	assert_false(store_is_writing(f->st));
+	write_file(f, "state/snapshot.json", f->snapshot.data, f->snapshot.len);
+	emit_state(f, "b", "after it");
+	close_record(f);
+	open_record(f, "boot-a");
+	store_restore(f->st, f->root_fd, f->ring);
+	check_memory(f, "a", "in the snapshot", true);
+	check_memory(f, "b", "after it", true);
+	check_wishes(f, "a:stopped ");
+	assert_int_equal(store_report(f->st)->n_events, 1);
+	assert_int_equal(metrics_samples(f->metrics, HISTOGRAM_RUN), 7);
+	assert_int_equal(metrics_counter(f->metrics, EVENT_WISH), 1);
+	assert_int_equal(history_run(f->history, "a", 0)->status, 3);
+	assert_null(history_run(f->history, "a", 1));
+}
+
+static void
+another_boot_is_told_apart(void **state)
+{
+	struct fixture *f = *state;
+
+	f->unit = "old";
+	f->why = "x";
+	assert_int_equal(store_snapshot_now(f->st), 0);
+	write_file(f, "state/snapshot.json", f->snapshot.data, f->snapshot.len);
+	event_begin(f->ev, EVENT_SUPD_STARTED, NULL, NULL);
+	event_str(f->ev, "boot_id", "boot-b");
+	event_end(f->ev);
+	emit_state(f, "new", "y");
+	close_record(f);
+	open_record(f, "boot-b");
+	store_restore(f->st, f->root_fd, f->ring);
+	check_memory(f, "old", "x", false);
+	check_memory(f, "new", "y", true);
+}
+
+static void
+wishes_alone_survive_the_loss_of_all_else(void **state)
+{
+	static const char text[] =
+	    "{\"seq\":7,\"event\":\"wish\",\"unit\":\"a\",\"what\":\"stopped\"}\n"
+	    "garbage\n"
+	    "{\"seq\":5,\"event\":\"wish\",\"unit\":\"a\",\"what\":\"started\"}\n"
+	    "{\"seq\":9,\"event\":\"wish\",\"unit\":\"b\",\"what\":\"masked\"}\n"
+	    "{\"seq\":11,\"event\":\"wish\",\"unit\":\"torn\",\"wh";
+	struct fixture *f = *state;
+
+	write_file(f, "state/wishes", text, sizeof(text) - 1);
+	store_restore(f->st, f->root_fd, NULL);
+	check_wishes(f, "a:started a:stopped b:masked ");
+	assert_int_equal(store_report(f->st)->seq, 9);
+	assert_int_equal(store_report(f->st)->n_damaged, 1);
+	/* Its numbers are not given out again. */
+	assert_true(emitter_seq(f->ev) > 9);
+}
+
+static void
+a_damaged_snapshot_is_set_aside(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"{",
+		"[]",
+		"{\"version\":1}",
+		"{\"version\":1,\"seq\":-1,\"units\":{}}",
+		"{\"version\":1,\"seq\":1,\"units\":[]}",
+		"{\"version\":1,\"seq\":9223372036854775807,\"units\":{}}",
+		"{\"version\":1,\"seq\":1,\"units\":{},\"units\":{}}",
+	};
+	struct fixture *f = *state;
+	struct stat sb;
+
+	log_set_sink(quiet, NULL);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		write_file(f, "state/snapshot.json", bad[i], strlen(bad[i]));
+		close_record(f);
+		open_record(f, "boot-a");
+		store_restore(f->st, f->root_fd, f->ring);
+		assert_true(store_report(f->st)->damaged[0] != '\0');
+		assert_true(store_report(f->st)->set_aside[0] != '\0');
+		assert_int_equal(
+		    fstatat(f->root_fd, store_report(f->st)->set_aside, &sb, 0), 0);
+		assert_int_equal(fstatat(f->root_fd, "state/snapshot.json", &sb, 0), -1);
+		/* Told as an event, and counted on from the ring. */
+		assert_int_equal(metrics_counter(f->metrics, EVENT_STATE_DAMAGED), i + 1);
+	}
+	log_set_sink(NULL, NULL);
+}
+
+static void
+a_newer_snapshot_is_left_alone(void **state)
+{
+	static const char text[] = "{\"version\":2,\"shape\":\"unheard of\"}";
+	struct fixture *f = *state;
+	struct stat sb;
+
+	log_set_sink(quiet, NULL);
+	write_file(f, "state/snapshot.json", text, sizeof(text) - 1);
+	store_restore(f->st, f->root_fd, f->ring);
+	log_set_sink(NULL, NULL);
+	assert_true(store_report(f->st)->newer);
+	assert_int_equal(store_snapshot_now(f->st), 0);
+	assert_int_equal(f->sent, 0);
+	assert_int_equal(fstatat(f->root_fd, "state/snapshot.json", &sb, 0), 0);
+	assert_int_equal(sb.st_size, sizeof(text) - 1);
+}
+
+static void
+hostile_events_change_nothing_else(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"null",
+		"{}",
+		"{\"seq\":0,\"event\":\"exec\"}",
+		"{\"seq\":-5,\"event\":\"exec\"}",
+		"{\"seq\":9223372036854775807,\"event\":\"exec\"}",
+		"{\"seq\":1e3,\"event\":\"exec\"}",
+		"{\"seq\":1}",
+		"{\"seq\":1,\"event\":7}",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(store_read_event(f->st, bad[i], strlen(bad[i])), -1);
+	/* Odd, but events: an unknown name, wrong types, no unit. */
+	static const char *const odd[] = {
+		"{\"seq\":2,\"event\":\"from-the-future\",\"unit\":\"a\"}",
+		"{\"seq\":3,\"event\":\"unit-state\",\"unit\":7,\"memory\":{}}",
+		"{\"seq\":4,\"event\":\"unit-state\",\"unit\":\"a\",\"memory\":[]}",
+		"{\"seq\":5,\"event\":\"unit-state\",\"memory\":{}}",
+		"{\"seq\":6,\"event\":\"exit\",\"unit\":\"a\",\"kind\":\"main\",\"ts\":"
+		"1}",
+		"{\"seq\":7,\"event\":\"exit\",\"unit\":\"a\",\"kind\":\"main\","
+		"\"ts\":\"2026-01-01T00:00:00.000000Z\",\"pid\":-1}",
+	};
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		assert_int_equal(store_read_event(f->st, odd[i], strlen(odd[i])), 0);
+	assert_null(store_memory(f->st, "a", &(bool){ false }));
+	assert_null(history_run(f->history, "a", 0));
+	/* An old seq again is known already. */
+	assert_int_equal(store_read_event(f->st, odd[0], strlen(odd[0])), 0);
+	assert_int_equal(store_report(f->st)->n_events, 6);
+}
+
+static uint64_t now_us;
+
+static uint64_t
+fake_clock(enum clock_kind kind, void *arg)
+{
+	(void)kind;
+	(void)arg;
+	return now_us;
+}
+
+static void
+failures_are_told_and_tried_again(void **state)
+{
+	struct fixture *f = *state;
+
+	clock_set_source(fake_clock, NULL);
+	f->refuse = true;
+	assert_int_equal(store_snapshot_now(f->st), -1);
+	assert_false(store_is_writing(f->st));
+	f->refuse = false;
+	assert_int_equal(store_snapshot_now(f->st), 0);
+	store_on_done(f->st, f->id + 7, 0); /* somebody else's */
+	assert_true(store_is_writing(f->st));
+	store_on_done(f->st, f->id, 28);
+	assert_int_equal(metrics_counter(f->metrics, EVENT_SNAPSHOT_FAILED), 1);
+	clock_set_source(NULL, NULL);
+}
+
+static void
+history_keeps_the_newest_runs(void **state)
+{
+	struct fixture *f = *state;
+	char ref[24];
+
+	for (int i = 0; i < 3 * HISTORY_RUNS; i++) {
+		snprintf(ref, sizeof(ref), "%d", i);
+		history_started(f->history, "a", ref, NULL, 100 + i, 1000);
+		history_ended(
+		    f->history, "a", ref, NULL, 100 + i, EXIT_KILLED, 9, 2000, 1000);
+		/* Told once more after a replay. */
+		history_ended(
+		    f->history, "a", ref, NULL, 100 + i, EXIT_KILLED, 9, 2000, 1000);
+	}
+	assert_int_equal(
+	    history_run(f->history, "a", 0)->pid, 100 + 3 * HISTORY_RUNS - 1);
+	assert_int_equal(
+	    history_run(f->history, "a", HISTORY_RUNS - 1)->pid, 100 + 2 * HISTORY_RUNS);
+	assert_null(history_run(f->history, "a", HISTORY_RUNS));
+	history_forget(f->history, "a");
+	assert_null(history_run(f->history, "a", 0));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
+		TEST(events_in_the_ring_are_enough),
+		TEST(snapshot_then_newer_events),
+		TEST(another_boot_is_told_apart),
+		TEST(wishes_alone_survive_the_loss_of_all_else),
+		TEST(a_damaged_snapshot_is_set_aside),
+		TEST(a_newer_snapshot_is_left_alone),
+		TEST(hostile_events_change_nothing_else),
+		TEST(failures_are_told_and_tried_again),
+		TEST(history_keeps_the_newest_runs),
+#undef TEST
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
