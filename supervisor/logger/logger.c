@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -41,6 +42,9 @@ enum {
 	TURNS = 32,    /* between two looks at the channels */
 	MESSAGES = 64, /* of one channel in a row */
 	EDGES = 256,
+	GATHER_US = 100,
+	GATHER_AFTER = 2,
+	GATHER_BYTES = 16 * 1024,
 	ANSWERS_MAX = 1024,   /* a manager that asks and never reads */
 	DUE_US = 1000 * 1000, /* a silent program's file is made then */
 	RETRY_US = 1000 * 1000,
@@ -222,6 +226,7 @@ on_due(struct loop_timer *t, void *arg)
 /* ---- turns ---- */
 
 static void run_turns(void *arg);
+static void on_pipes(struct loop_io *io, int events, void *arg);
 
 void
 logger_ready(struct logger *lg, struct stream *s)
@@ -274,17 +279,51 @@ turn(struct logger *lg, struct stream *s)
 		close_if_drained(lg, ls);
 }
 
+/*
+ * Programs that write line by line wake us for each of them, which costs them and us more
+ * than the line.  When several turns in a row found little, a moment's wait finds more.
+ */
+static void
+gather(struct logger *lg)
+{
+	static const struct timespec moment = { 0, GATHER_US * 1000 };
+
+	if (lg->hot < GATHER_AFTER || clock_mono_us() - lg->ran_us > 2 * GATHER_US)
+		return;
+	nanosleep(&moment, NULL);
+	on_pipes(NULL, LOOP_READ, lg);
+}
+
+static void
+note_heat(struct logger *lg)
+{
+	uint64_t now = clock_mono_us();
+
+	if (lg->ran_bytes == 0 || now - lg->ran_us > 2 * GATHER_US)
+		lg->hot = 0;
+	else if (lg->ran_bytes < GATHER_BYTES)
+		lg->hot++;
+	lg->ran_us = now;
+}
+
 static void
 run_turns(void *arg)
 {
 	struct logger *lg = arg;
-	struct stream *s;
+	struct stream *s, *last;
 
+	gather(lg);
+	lg->ran_bytes = 0;
+	/* One turn for each, so that what comes meanwhile can gather. */
+	last = TAILQ_LAST(&lg->ready, streamq);
 	for (int i = 0; i < TURNS && (s = TAILQ_FIRST(&lg->ready)) != NULL; i++) {
 		TAILQ_REMOVE(&lg->ready, s, link);
 		s->ready = false;
 		turn(lg, s);
+		if (s == last)
+			break;
 	}
+	note_heat(lg);
 	if (!TAILQ_EMPTY(&lg->ready))
 		loop_post(lg->loop, run_turns, lg);
 	logger_flush(lg);
@@ -812,6 +851,7 @@ set_descriptors(struct logger *lg)
 	lg->staging_w = ROLE_FD_EXTRA + 3;
 	lg->init = (struct chan){ ROLE_FD_CHAN, ROLE_LOGGER, ROLE_INIT };
 	lg->manager = (struct chan){ -1, ROLE_LOGGER, ROLE_MANAGER };
+	lg->null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	lg->events_fd = -1;
 	lg->top.fd = -1;
 	for (int i = 0; i < DAYDIRS; i++)
@@ -863,8 +903,9 @@ logger_main(void)
 	set_descriptors(lg);
 	map_tables(lg);
 	if (lg->t->init_pid != 0 && getppid() != lg->t->init_pid)
-		return 1; /* it died before it could take us along */
-	umask(0);         /* modes are explicit */
+		return 1;               /* it died before it could take us along */
+	umask(0);                       /* modes are explicit */
+	prctl(PR_SET_TIMERSLACK, 1000); /* for gather */
 	lg->slots = xcalloc(lg->t->nslots, sizeof(struct logslot *));
 	lg->in = xmalloc(CARRY_BYTES + TURN_BYTES);
 	start_loop(lg);

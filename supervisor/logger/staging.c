@@ -110,16 +110,23 @@ empty_pipe(int fd)
 	while (r > 0 || (r == -1 && errno == EINTR));
 }
 
+/* Throws n bytes away, without copying them where that can be. */
 static void
-empty_staging(struct logger *lg)
+empty_staging(struct logger *lg, size_t n)
 {
-	char waste[16384];
-	ssize_t r;
+	while (n > 0 && lg->null_fd != -1) {
+		ssize_t r = splice(lg->staging_r, NULL, lg->null_fd, NULL, n,
+		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
-	do {
-		r = read(lg->staging_r, waste, sizeof(waste));
 		LOGGER_STEP(60);
-	} while (r > 0 || (r == -1 && errno == EINTR));
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			break;
+		n -= (size_t)r;
+	}
+	if (n > 0)
+		empty_pipe(lg->staging_r);
 }
 
 /* ---- a batch ---- */
@@ -142,13 +149,13 @@ flip(struct logger *lg, struct logslot *ls)
 }
 
 static void
-finish(struct logger *lg, struct logslot *ls)
+finish(struct logger *lg, struct logslot *ls, size_t staged)
 {
 	set_phase(&lg->t->intent, PHASE_TAKEN);
 	LOGGER_STEP(50);
 	flip(lg, ls);
 	LOGGER_STEP(55);
-	empty_staging(lg);
+	empty_staging(lg, staged);
 	LOGGER_STEP(65);
 	set_phase(&lg->t->intent, PHASE_IDLE);
 	LOGGER_STEP(70);
@@ -212,6 +219,7 @@ staging_commit(struct logger *lg, struct stream *s, const struct batch *b)
 {
 	struct table_intent *it = &lg->t->intent;
 	struct logslot *ls = s->slot;
+	size_t got;
 
 	fill_intent(lg, s, b);
 	memcpy(
@@ -224,11 +232,12 @@ staging_commit(struct logger *lg, struct stream *s, const struct batch *b)
 		return -1;
 	}
 	LOGGER_STEP(30);
-	if (take(lg, s->fd, b->n) < b->n)
+	got = take(lg, s->fd, b->n);
+	if (got < b->n)
 		logger_report(lg, ls, s->which, STREAM_DISTURBED, ENODATA);
 	if (s->which == 1)
 		staging_add_tail(ls, b->data + b->carry, b->n);
-	finish(lg, ls);
+	finish(lg, ls, got);
 	return 0;
 }
 
@@ -310,7 +319,7 @@ staging_recover(struct logger *lg)
 	if (ls == NULL) {
 		if (phase != PHASE_IDLE)
 			log_warnx("a batch in flight belongs to no open slot");
-		empty_staging(lg);
+		empty_pipe(lg->staging_r);
 		set_phase(it, PHASE_IDLE);
 		return;
 	}
@@ -327,5 +336,5 @@ staging_recover(struct logger *lg)
 		if (it->stream == 1)
 			tail_from_staging(lg, ls);
 	}
-	finish(lg, ls);
+	finish(lg, ls, pipe_holds(lg->staging_r));
 }

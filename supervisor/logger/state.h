@@ -43,6 +43,7 @@ struct stream {
 	int fd;         /* read end, owned; -1: none */
 	bool ready;     /* on the ready queue */
 	bool empty;     /* the last look found nothing; an edge says more */
+	unsigned full;  /* turns in a row that took all they may */
 	TAILQ_ENTRY(stream) link;
 };
 
@@ -102,10 +103,13 @@ struct logger {
 	struct loop_io *init_io, *manager_io, *wake_io, *pipes_io;
 	int root_fd, run_fd, wake_fd, pipes_fd;
 	int scratch_r, scratch_w, staging_r, staging_w;
+	int null_fd;   /* /dev/null; -1: there is none */
 	bool replayed; /* LOG_REPLAY_END came: recovery is done */
 
-	TAILQ_HEAD(, stream) ready;
+	TAILQ_HEAD(streamq, stream) ready;
 	TAILQ_HEAD(, logslot) parked, due, reports;
+	unsigned hot; /* turns in quick succession that found little */
+	uint64_t ran_us, ran_bytes;
 	struct loop_timer *retry_timer, *due_timer, *sync_timer;
 	bool done_waits, pong_waits;
 	uint64_t pong_seq;

@@ -32,8 +32,12 @@
 #include "proto/ring.h"
 #include "proto/table.h"
 
+#ifndef FAKE_NSLOTS
+#define FAKE_NSLOTS 64
+#endif
+
 enum {
-	FAKE_SLOTS = 64,
+	FAKE_SLOTS = FAKE_NSLOTS,
 	FAKE_RING = 1 << 20,
 	FAKE_DEADLINE_MS = 60000,
 };
@@ -63,6 +67,7 @@ struct fake {
 /* The step of the protocol at which the child kills itself, and how often it passes. */
 static int fake_kill_step = -1;
 static int fake_kill_passes;
+
 static int64_t fake_clock_offset_us;
 static int64_t *fake_clock_shared; /* set: read by the child, too */
 
@@ -161,7 +166,7 @@ fake_child(struct fake *f, int init_end)
 
 	/* Out of the way first, then to the fixed numbers. */
 	for (int i = 0; i < 11; i++) {
-		from[i] = fcntl(from[i], F_DUPFD, 600);
+		from[i] = fcntl(from[i], F_DUPFD, 1000);
 		FAKE_CHECK(from[i] != -1);
 	}
 	for (int i = 0; i < 11; i++)
