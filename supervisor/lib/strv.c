@@ -11,10 +11,16 @@
 #include "lib/buf.h"
 #include "lib/xalloc.h"
 
+enum { STRV_MAX = 1 << 30 };
+
 void
 strv_take(struct strv *sv, char *s)
 {
 	if (sv->n + 2 > sv->cap) {
+		/* Nothing of ours comes near: a runaway ends here, not by wrapping
+		 * around. */
+		if (sv->cap > STRV_MAX / 2)
+			abort();
 		sv->cap = sv->cap != 0 ? sv->cap * 2 : 8;
 		sv->v = xreallocarray(sv->v, sv->cap, sizeof(*sv->v));
 	}
@@ -100,7 +106,7 @@ strv_remove(struct strv *sv, const char *s)
 	}
 	free(same);
 	gone = sv->n - kept;
-	sv->n = kept;
+	sv->n = (uint32_t)kept;
 	if (sv->v != NULL)
 		sv->v[kept] = NULL;
 	return gone;
