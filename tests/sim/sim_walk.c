@@ -9,7 +9,7 @@
 
 #include <unistd.h>
 
-enum { DEFAULT_WALKS = 4000, STEPS = 60 };
+enum { DEFAULT_WALKS = 10000, STEPS = 60 };
 
 static uint64_t base_seed;
 static unsigned walks = DEFAULT_WALKS;
