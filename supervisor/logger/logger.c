@@ -491,6 +491,7 @@ flush_manager(struct logger *lg)
 static bool
 flush_init(struct logger *lg)
 {
+	bool waits = false;
 	struct msg m;
 
 	if (lg->pong_waits) {
@@ -507,16 +508,19 @@ flush_init(struct logger *lg)
 
 		if (ls == NULL || !ls->done)
 			continue;
-		/* Its last reports go first, as far as they can. */
-		if (lg->manager.fd != -1)
-			send_reports(lg, ls);
+		/* Its last reports go first.  A manager that never takes them is killed
+		 * by init, which closes the channel. */
+		if (lg->manager.fd != -1 && !send_reports(lg, ls)) {
+			waits = true;
+			continue;
+		}
 		msg_init(&m, MSG_LOG_DONE);
 		m.u.LOG_DONE.slot = i;
 		if (chan_send(&lg->init, &m) != 1)
 			return false;
 		slot_free(lg, ls);
 	}
-	lg->done_waits = false;
+	lg->done_waits = waits;
 	return true;
 }
 
@@ -528,7 +532,7 @@ logger_flush(struct logger *lg)
 	loop_io_set(lg->init_io, idle ? LOOP_READ : LOOP_READ | LOOP_WRITE);
 	if (lg->manager.fd == -1)
 		return;
-	idle = flush_manager(lg);
+	idle = flush_manager(lg) && !lg->done_waits;
 	loop_io_set(lg->manager_io, idle ? LOOP_READ : LOOP_READ | LOOP_WRITE);
 }
 
@@ -742,6 +746,16 @@ on_init_message(struct logger *lg, struct msg *m)
 	}
 }
 
+/* The end of supd: what is only in our memory goes to the disk. */
+static void
+finish_up(struct logger *lg)
+{
+	if (lg->replayed)
+		journal_run(lg);
+	on_sync(lg->sync_timer, lg);
+	mirror_free(lg);
+}
+
 static void
 on_init(struct loop_io *io, int events, void *arg)
 {
@@ -758,8 +772,7 @@ on_init(struct loop_io *io, int events, void *arg)
 			if (errno != ECONNRESET)
 				fatal("init's channel");
 			/* The end of supd, or a new init: it starts us again. */
-			if (lg->replayed)
-				journal_run(lg);
+			finish_up(lg);
 			loop_stop(lg->loop);
 			return;
 		}

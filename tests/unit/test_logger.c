@@ -1,0 +1,479 @@
+/*
+ * Tests of what the logger does beside writing: a full disk by both policies, patterns,
+ * viewers, the copy on stdout; through the real role.
+ */
+#include <sys/mount.h>
+#include <sys/socket.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <sched.h>
+
+#include "journal/pattern.h"
+#include "lib/json.h"
+#include "logger/staging.h"
+#include "logger/viewer.h"
+#include "logger_fake.h"
+
+static void
+put(struct fake *f, uint32_t n, int stream, const char *text)
+{
+	assert_int_equal(full_write(f->slot[n].w[stream], text, strlen(text)), 0);
+}
+
+/* ---- a full disk ---- */
+
+static bool
+write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd != -1 && full_write(fd, text, strlen(text)) == 0;
+
+	if (fd != -1)
+		close(fd);
+	return ok;
+}
+
+/* A small file system of our own, gone with this process; false: not allowed here. */
+static bool
+mount_small(char dir[128], const char *options)
+{
+	unsigned uid = geteuid(), gid = getegid();
+	char map[64];
+
+	if (unshare(CLONE_NEWNS) == -1) {
+		if (unshare(CLONE_NEWUSER | CLONE_NEWNS) == -1)
+			return false;
+		snprintf(map, sizeof(map), "0 %u 1", uid);
+		if (!write_file("/proc/self/setgroups", "deny") ||
+		    !write_file("/proc/self/uid_map", map))
+			return false;
+		snprintf(map, sizeof(map), "0 %u 1", gid);
+		if (!write_file("/proc/self/gid_map", map))
+			return false;
+	}
+	snprintf(dir, 128, "/tmp/supd-small.XXXXXX");
+	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mkdtemp(dir) != NULL && mount("tmpfs", dir, "tmpfs", 0, options) == 0;
+}
+
+static void
+fill_disk(struct fake *f)
+{
+	static char zeros[65536];
+	int fd = openat(f->root_fd, "filler", O_WRONLY | O_CREAT | O_APPEND, 0600);
+	size_t n = sizeof(zeros);
+
+	assert_true(fd != -1);
+	while (n > 0)
+		if (write(fd, zeros, n) <= 0)
+			n /= 2;
+	close(fd);
+}
+
+static size_t
+count_lines(struct fake *f, const char *path, const char *label, unsigned *next)
+{
+	struct buf b = fake_read(f, path);
+	const char *s = buf_str(&b), *end, *text;
+	size_t n = 0;
+
+	for (; (end = strchr(s, '\n')) != NULL; s = end + 1) {
+		text = memmem(s, (size_t)(end - s), label, strlen(label));
+		if (text == NULL)
+			continue;
+		n++;
+		if (next != NULL)
+			assert_int_equal(
+			    strtoul(text + strlen(label), NULL, 10), (*next)++);
+	}
+	buf_free(&b);
+	return n;
+}
+
+static void
+wait_report(struct fake *f, unsigned what, unsigned more_than)
+{
+	uint64_t until = fake_now_ms() + FAKE_DEADLINE_MS;
+
+	while (f->reports[what] <= more_than) {
+		assert_true(fake_now_ms() < until);
+		assert_true(fake_poll(f, 20));
+	}
+}
+
+enum { DISK_LINES = 20000 };
+
+static pid_t
+flood(struct fake *f, uint32_t slot)
+{
+	pid_t pid = fork();
+
+	assert_true(pid != -1);
+	if (pid != 0)
+		return pid;
+	for (unsigned i = 0; i < DISK_LINES; i++)
+		if (dprintf(f->slot[slot].w[0], "%u %060u\n", i, i) < 0)
+			_exit(1);
+	_exit(0);
+}
+
+static void
+wait_end(struct fake *f, pid_t pid)
+{
+	uint64_t until = fake_now_ms() + FAKE_DEADLINE_MS;
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		assert_true(fake_now_ms() < until);
+		fake_poll(f, 10);
+	}
+	assert_int_equal(status, 0);
+}
+
+static void
+test_full_disk(void **state)
+{
+	char dir[128];
+	unsigned next = 0, long_sum = 0;
+	size_t kept;
+	struct fake *f;
+	struct buf b;
+	pid_t block, drop;
+	char *note;
+
+	(void)state;
+	if (!mount_small(dir, "size=8m")) {
+		print_message("SKIPPED: a full disk: no right to mount a tmpfs here\n");
+		skip();
+	}
+	f = fake_new(dir);
+	fake_start(f);
+	fake_open_told(f, 0, "block", "1");
+	fake_open(f, 1, "drop", "2")->conf.drop = 1;
+	fake_tell_open(f, 1);
+	put(f, 0, 1, "before\n");
+	put(f, 1, 1, "before\n");
+	fake_barrier(f, 0);
+	fake_barrier(f, 1);
+	fill_disk(f);
+	block = flood(f, 0);
+	drop = flood(f, 1);
+	/* The one that may lose lines is not held up; the other waits. */
+	wait_report(f, STREAM_PARKED, 1);
+	wait_end(f, drop);
+	wait_report(f, STREAM_DROPPED, 0);
+	assert_int_equal(waitpid(block, NULL, WNOHANG), 0);
+	/* A logger that was killed meanwhile goes on the same way. */
+	fake_kill(f);
+	fake_start(f);
+	wait_report(f, STREAM_PARKED, 2);
+	assert_int_equal(unlinkat(f->root_fd, "filler", 0), 0);
+	wait_end(f, block);
+	put(f, 1, 0, "20000 after\n");
+	fake_close(f, 0);
+	fake_close(f, 1);
+	assert_true(f->reports[STREAM_RESUMED] > 0);
+	assert_int_equal(
+	    count_lines(f, "journal/health/block.log", "[block:stdout] ", &next),
+	    DISK_LINES);
+	kept = count_lines(f, "journal/health/drop.log", "[drop:stdout] ", NULL);
+	/* What was dropped was counted, and the log says so. */
+	b = fake_read(f, "journal/health/drop.log");
+	for (const char *s = buf_str(&b); (note = strstr(s, "[drop:supd] ")) != NULL;
+	     s = note + 1)
+		long_sum += (unsigned)strtoul(note + 12, NULL, 10);
+	assert_int_equal(kept + long_sum, DISK_LINES + 1);
+	assert_true(long_sum > 0);
+	buf_free(&b);
+	fake_free(f);
+	umount2(dir, MNT_DETACH);
+	rmdir(dir);
+}
+
+static void
+test_read_only_disk(void **state)
+{
+	struct fake *f;
+	char dir[128];
+
+	(void)state;
+	if (!mount_small(dir, "size=8m")) {
+		print_message(
+		    "SKIPPED: a read-only disk: no right to mount a tmpfs here\n");
+		skip();
+	}
+	f = fake_new(dir);
+	fake_open(f, 0, "a", "1");
+	assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	fake_start(f);
+	put(f, 0, 0, "0 line\n");
+	fake_event(f, 1, RING_WISH);
+	wait_report(f, STREAM_PARKED, 0);
+	/* It answers all the same. */
+	assert_int_equal(fake_barrier(f, 0)->lines, 0);
+	assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT, NULL), 0);
+	wait_report(f, STREAM_RESUMED, 0);
+	while (f->wish_acked < 1)
+		assert_true(fake_poll(f, 50));
+	fake_close(f, 0);
+	assert_int_equal(count_lines(f, "journal/health/a.log", "[a:stdout] ", NULL), 1);
+	fake_free(f);
+	umount2(dir, MNT_DETACH);
+	rmdir(dir);
+}
+
+/* ---- patterns ---- */
+
+static void
+send_patterns(struct fake *f, uint32_t slot, const char *const *texts)
+{
+	struct buf list = { 0 };
+	int fd = memfd_create("patterns", MFD_CLOEXEC);
+	struct msg m;
+
+	for (uint32_t i = 0; texts[i] != NULL; i++) {
+		struct pattern p = { .rule = 100 + i,
+			.streams = 3,
+			.text = texts[i],
+			.text_len = strlen(texts[i]) };
+
+		assert_int_equal(pattern_put(&list, &p), 0);
+	}
+	assert_int_equal(full_write(fd, list.data, list.len), 0);
+	msg_init(&m, MSG_PATTERNS);
+	m.u.PATTERNS.slot = slot;
+	m.nfds = 1;
+	m.fds[0] = fd;
+	fake_send(&f->manager, &m);
+	close(fd);
+	buf_free(&list);
+}
+
+static void
+wait_matches(struct fake *f, unsigned n)
+{
+	uint64_t until = fake_now_ms() + FAKE_DEADLINE_MS;
+
+	while (f->matches < n) {
+		assert_true(fake_now_ms() < until);
+		assert_true(fake_poll(f, 20));
+	}
+	assert_int_equal(f->matches, n);
+}
+
+static void
+test_patterns(void **state)
+{
+	static const char *const texts[] = { "^ready on [0-9]+$", "(unclosed", NULL };
+	struct fake *f = fake_new(NULL);
+	const struct msg_match *m = &f->last[MSG_MATCH].u.MATCH;
+
+	(void)state;
+	fake_start(f);
+	fake_open_told(f, 0, "a", "1");
+	put(f, 0, 0, "starting\nready on 80\n");
+	fake_barrier(f, 0);
+	/* What was logged before the patterns came counts. */
+	send_patterns(f, 0, texts);
+	wait_matches(f, 1);
+	assert_int_equal(m->rule, 100);
+	assert_int_equal(m->seq, 2);
+	assert_memory_equal(m->text, "ready on 80", 11);
+	put(f, 0, 0, "rea");
+	fake_barrier(f, 0);
+	put(f, 0, 0, "dy on 81\nnot ready on 82\n");
+	put(f, 0, 1, "ready on 83\n");
+	wait_matches(f, 3);
+	/* And what a dead logger had found is found again. */
+	fake_kill(f);
+	f->matches = 0;
+	fake_start(f);
+	send_patterns(f, 0, texts);
+	wait_matches(f, 3);
+	fake_free(f);
+}
+
+/* ---- viewers ---- */
+
+static int
+send_viewer(struct fake *f, const char *request)
+{
+	int pair[2], fd = memfd_create("request", MFD_CLOEXEC);
+	struct msg m;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(full_write(fd, request, strlen(request)), 0);
+	msg_init(&m, MSG_VIEWER);
+	m.u.VIEWER.request_size = strlen(request);
+	m.nfds = 2;
+	m.fds[0] = pair[1];
+	m.fds[1] = fd;
+	fake_send(&f->manager, &m);
+	close(pair[1]);
+	close(fd);
+	return pair[0];
+}
+
+/* The next reply, without its NUL; NULL: the end. */
+static char *
+next_reply(int fd)
+{
+	static char text[8192];
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	size_t n = 0;
+
+	while (n < sizeof(text)) {
+		assert_int_equal(poll(&p, 1, 30000), 1);
+		if (read(fd, text + n, 1) != 1)
+			return NULL;
+		if (text[n++] == '\0')
+			return text;
+	}
+	return NULL;
+}
+
+static void
+assert_reply(int fd, const char *stream, const char *line)
+{
+	const char *text = next_reply(fd);
+	struct jv *v;
+	const struct jv *p;
+
+	assert_non_null(text);
+	v = jv_parse(text, strlen(text), NULL);
+	assert_non_null(v);
+	p = jv_get(v, "parameters");
+	assert_true(jv_bool(jv_get(v, "continues"), false));
+	assert_string_equal(jv_str(jv_get(p, "line"), "?"), line);
+	assert_string_equal(jv_str(jv_get(p, "stream"), "?"), stream);
+	assert_string_equal(jv_str(jv_get(p, "name"), "?"), "a");
+	assert_string_equal(jv_str(jv_get(p, "ref"), "?"), "1");
+	jv_free(v);
+}
+
+static void
+test_viewers(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	int all, one, past, bad;
+
+	(void)state;
+	fake_start(f);
+	fake_open_told(f, 0, "a", "1");
+	fake_open_told(f, 1, "b", "2");
+	put(f, 0, 0, "old one\nold two\n");
+	fake_barrier(f, 0);
+	all = send_viewer(f, "{\"units\":[\"a.service\"],\"lines\":1,\"follow\":true}");
+	one = send_viewer(f, "{\"units\":[\"a\"],\"streams\":[\"stderr\"]}");
+	past = send_viewer(f, "{\"units\":[\"a\"],\"lines\":10,\"follow\":false}");
+	bad = send_viewer(f, "{\"units\":7}");
+	fake_barrier(f, 0);
+	put(f, 1, 0, "other\n");
+	put(f, 0, 0, "new\n");
+	fake_barrier(f, 0);
+	put(f, 0, 1, "error\n");
+	assert_reply(all, "stdout", "old two");
+	assert_reply(all, "stdout", "new");
+	assert_reply(all, "stderr", "error");
+	assert_reply(one, "stderr", "error");
+	assert_reply(past, "stdout", "old one");
+	assert_reply(past, "stdout", "old two");
+	assert_string_equal(next_reply(past), "{\"parameters\":{}}");
+	assert_null(next_reply(past));
+	assert_null(next_reply(bad));
+	close(all);
+	close(one);
+	close(past);
+	close(bad);
+	/* One that never reads is cut, and nobody waits for it. */
+	all = send_viewer(f, "{\"units\":[\"a\"]}");
+	fake_barrier(f, 0);
+	wait_end(f, flood(f, 0));
+	wait_end(f, flood(f, 0));
+	fake_barrier(f, 0);
+	while (next_reply(all) != NULL)
+		;
+	close(all);
+	fake_free(f);
+}
+
+/* ---- the copy on stdout ---- */
+
+static void
+test_mirror(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	int saved = dup(1), p[2];
+	struct buf got = { 0 };
+	ssize_t n;
+
+	(void)state;
+	f->t->log_settings.mirror = 1;
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	fflush(stdout);
+	dup2(p[1], 1);
+	fake_start(f);
+	dup2(saved, 1);
+	fake_open_told(f, 0, "a", "1");
+	put(f, 0, 0, "seen\n");
+	fake_barrier(f, 0);
+	/* Nobody reads the pipe, and nothing waits for that. */
+	wait_end(f, flood(f, 0));
+	fake_barrier(f, 0);
+	fake_kill(f);
+	close(p[1]);
+	while ((n = read(p[0], buf_reserve(&got, 65536), 65536)) > 0)
+		buf_grew(&got, (size_t)n);
+	assert_non_null(strstr(buf_str(&got), "[a:stdout] seen\n"));
+	buf_free(&got);
+	close(p[0]);
+	close(saved);
+	fake_free(f);
+}
+
+/* ---- a service that reads its own pipe ---- */
+
+static void
+test_thief(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	char path[200], waste[65536];
+	int thief;
+
+	(void)state;
+	fake_start(f);
+	fake_open_told(f, 0, "a", "1");
+	snprintf(path, sizeof(path), "%s/run/fifo/0.out", f->dir);
+	thief = open(path, O_RDONLY | O_NONBLOCK);
+	for (int i = 0; i < 300; i++) {
+		put(f, 0, 0, "some words that may be stolen\n");
+		if (read(thief, waste, (size_t)(i % 100)) == -1)
+			assert_int_equal(errno, EAGAIN);
+	}
+	close(thief);
+	put(f, 0, 0, "\nlast\n");
+	fake_close(f, 0);
+	assert_int_equal(
+	    count_lines(f, "journal/health/a.log", "[a:stdout] last", NULL), 1);
+	fake_free(f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_viewers),
+		cmocka_unit_test(test_mirror),
+		cmocka_unit_test(test_thief),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_read_only_disk),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
