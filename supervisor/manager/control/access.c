@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "lib/buf.h"
 #include "lib/fdio.h"
 #include "lib/utf8.h"
+#include "lib/xalloc.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -26,8 +28,9 @@
 #endif
 
 enum {
-	CHAIN_MAX = 256,  /* generations */
-	CHAIN_TRIES = 4,  /* a parent that died meanwhile: look again */
+	CHAIN_MAX = 256, /* generations */
+	CHAIN_TRIES = 4, /* a parent that died meanwhile: look again */
+	MOUNTS_MAX = 4 * 1024 * 1024,
 	PROC_MAX = 16384, /* bytes of a file in /proc */
 	GROUPS_MAX = 1024,
 };
@@ -93,22 +96,25 @@ read_stat(pid_t pid, pid_t *ppid, uint64_t *start_ticks)
 	return rc;
 }
 
+/* The pids from a process up to (not including) where it ends. */
+struct chain {
+	pid_t pid[CHAIN_MAX];
+	size_t n;
+	bool reaches_init;
+};
+
 /* One walk.  STEP_GONE: a link of the chain broke while we looked. */
 static enum step
-walk(pid_t pid, const struct access_conf *conf, const char **unit, bool *reaches)
+walk(pid_t pid, pid_t init_pid, struct chain *c)
 {
 	uint64_t child_ticks = UINT64_MAX, ticks;
-	const char *found = NULL;
 	pid_t parent;
+	enum step step;
 
-	*reaches = false;
-	for (unsigned i = 0; i < CHAIN_MAX; i++, pid = parent) {
-		enum step step;
-
-		if (pid == conf->init_pid) {
-			*reaches = i > 0;
-			if (unit != NULL)
-				*unit = found;
+	c->reaches_init = false;
+	for (c->n = 0; c->n < CHAIN_MAX; pid = parent) {
+		if (pid == init_pid) {
+			c->reaches_init = c->n > 0;
 			return STEP_OK;
 		}
 		if (pid <= 0)
@@ -120,8 +126,7 @@ walk(pid_t pid, const struct access_conf *conf, const char **unit, bool *reaches
 		if (step == STEP_GONE || ticks > child_ticks)
 			return STEP_GONE;
 		child_ticks = ticks;
-		if (found == NULL && conf->unit_of_pid != NULL)
-			found = conf->unit_of_pid(conf->arg, pid);
+		c->pid[c->n++] = pid;
 	}
 	return STEP_GONE;
 }
@@ -129,14 +134,62 @@ walk(pid_t pid, const struct access_conf *conf, const char **unit, bool *reaches
 enum access_chain
 access_chain(pid_t pid, const struct access_conf *conf, const char **unit)
 {
-	bool reaches;
+	struct chain c;
+	unsigned tries = 0;
 
 	if (unit != NULL)
 		*unit = NULL;
-	for (unsigned i = 0; i < CHAIN_TRIES; i++)
-		if (walk(pid, conf, unit, &reaches) == STEP_OK)
-			return reaches ? ACCESS_CHAIN_REACHES_INIT : ACCESS_CHAIN_OUTSIDE;
-	return ACCESS_CHAIN_UNKNOWN;
+	while (walk(pid, conf->init_pid, &c) != STEP_OK)
+		if (++tries == CHAIN_TRIES)
+			return ACCESS_CHAIN_UNKNOWN;
+	if (!c.reaches_init)
+		return ACCESS_CHAIN_OUTSIDE;
+	for (size_t i = 0; unit != NULL && *unit == NULL && i < c.n; i++)
+		if (conf->unit_of_pid != NULL)
+			*unit = conf->unit_of_pid(conf->arg, c.pid[i]);
+	return ACCESS_CHAIN_REACHES_INIT;
+}
+
+/* The path of a folder below a mount of cgroup2, told by one line of mountinfo; NULL: it
+ * is not below this one. */
+static char *
+path_in_mount(char *line, const char *folder)
+{
+	char *field[5], *dash = strstr(line, " - ");
+	size_t n;
+
+	if (dash == NULL || strncmp(dash + 3, "cgroup2 ", 8) != 0)
+		return NULL;
+	for (size_t i = 0; i < 5; i++)
+		if ((field[i] = strsep(&line, " ")) == NULL)
+			return NULL;
+	n = strlen(field[4]);
+	if (strncmp(folder, field[4], n) != 0 || folder[n] != '/')
+		return NULL;
+	return xasprintf("%s%s", strcmp(field[3], "/") == 0 ? "" : field[3], folder + n);
+}
+
+char *
+access_cgroup_path(int cgroup_fd)
+{
+	char link[64], folder[PATH_MAX], *path = NULL, *line, *rest;
+	struct buf mounts = { 0 };
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", cgroup_fd);
+	n = readlink(link, folder, sizeof(folder) - 1);
+	if (cgroup_fd == -1 || n == -1)
+		return NULL;
+	folder[n] = '\0';
+	if (file_read_follow_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTS_MAX, &mounts) ==
+	    0) {
+		rest = mounts.data;
+		while (
+		    path == NULL && rest != NULL && (line = strsep(&rest, "\n")) != NULL)
+			path = path_in_mount(line, folder);
+	}
+	buf_free(&mounts);
+	return path;
 }
 
 /* True when the v2 line of /proc/PID/cgroup is below the instance's cgroup. */

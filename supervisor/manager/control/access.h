@@ -57,6 +57,12 @@ const char *access_class_name(enum access_class class);
 /* "deacon (uid 1000, supctl, pid 4242)" for people. */
 void access_describe(const struct access_peer *p, struct buf *out);
 
+/*
+ * The path of an open cgroup v2 folder as it stands in /proc/PID/cgroup, malloc'd; NULL
+ * when it cannot be told.
+ */
+char *access_cgroup_path(int cgroup_fd);
+
 /* The parts, for tests. */
 enum access_chain {
 	ACCESS_CHAIN_OUTSIDE,

@@ -30,49 +30,68 @@ static const struct varlink_method methods[] = {
 
 /* ---- who it is ---- */
 
-static const char *
-unit_of_slot(const struct manager *m, uint32_t i)
-{
-	const struct table_slot *s = table_slot(m->table, i);
+/* Looking for the unit of a process among those that run: most slots of the table were
+ * never used, and must not be touched, because each would become a page of memory. */
+struct unit_search {
+	pid_t pid;
+	const char *folder; /* of a cgroup; NULL: by pid */
+	const char *found;
+};
 
-	return s->state == SLOT_FREE || s->unit[0] == '\0' ? NULL : s->unit;
+static bool
+is_of_slot(const struct unit_search *q, const struct table_slot *s, uint32_t slot)
+{
+	char name[256];
+
+	if (q->folder != NULL) {
+		if (!s->has_cgroup)
+			return false;
+		table_cgroup_name(s, slot, name);
+		return strcmp(name, q->folder) == 0;
+	}
+	for (size_t k = 0; k < PROC_N; k++)
+		if (s->proc[k].pid == q->pid && s->proc[k].state != TPROC_NONE)
+			return true;
+	return false;
+}
+
+static void
+search_unit(struct unit *u, void *arg)
+{
+	struct unit_search *q = arg;
+	const struct manager *m = u->manager;
+	const struct svc_memory *mem = u->svc == NULL ? NULL : svc_memory(u->svc);
+
+	if (q->found != NULL || mem == NULL || mem->slot == SLOT_NONE ||
+	    mem->slot >= m->nslots)
+		return;
+	if ((q->folder == NULL &&
+		(mem->main_pid == q->pid || mem->control_pid == q->pid)) ||
+	    is_of_slot(q, table_slot(m->table, mem->slot), mem->slot))
+		q->found = u->name;
 }
 
 static const char *
 unit_of_pid(void *arg, pid_t pid)
 {
 	struct control *c = arg;
+	struct unit_search q = { .pid = pid };
 
-	for (uint32_t i = 0; i < c->m->nslots; i++) {
-		const struct table_slot *s = table_slot(c->m->table, i);
-
-		if (s->state == SLOT_FREE)
-			continue;
-		for (size_t k = 0; k < PROC_N; k++)
-			if (s->proc[k].pid == pid && s->proc[k].state != TPROC_NONE)
-				return unit_of_slot(c->m, i);
-	}
-	return NULL;
+	units_foreach(c->m, search_unit, &q);
+	return q.found;
 }
 
 static const char *
 unit_of_cgroup(void *arg, const char *folder)
 {
 	struct control *c = arg;
-	char name[256];
+	struct unit_search q = { .folder = folder };
 
-	for (uint32_t i = 0; i < c->m->nslots; i++) {
-		const struct table_slot *s = table_slot(c->m->table, i);
-
-		if (s->state == SLOT_FREE || !s->has_cgroup)
-			continue;
-		table_cgroup_name(s, i, name);
-		if (strcmp(name, folder) == 0)
-			return unit_of_slot(c->m, i);
-	}
-	return NULL;
+	units_foreach(c->m, search_unit, &q);
+	return q.found;
 }
 
+/* Asked once: a name service may be slow. */
 static gid_t
 control_group(const struct manager *m)
 {
@@ -97,8 +116,9 @@ on_accept(void *arg, int fd, struct access_peer *peer)
 	struct stat sb;
 	struct access_conf conf = {
 		.owner = 0,
-		.control_group = control_group(c->m),
+		.control_group = c->group,
 		.init_pid = c->m->table == NULL ? -1 : c->m->table->init_pid,
+		.cgroup = c->cgroup,
 		.unit_of_pid = unit_of_pid,
 		.unit_of_cgroup = unit_of_cgroup,
 		.arg = c,
@@ -234,6 +254,8 @@ control_new(struct manager *m)
 	};
 
 	c->m = m;
+	c->group = control_group(m);
+	c->cgroup = access_cgroup_path(m->cgroup_fd);
 	TAILQ_INIT(&c->waits);
 	TAILQ_INIT(&c->requests);
 	TAILQ_INIT(&c->subscriptions);
@@ -256,6 +278,7 @@ control_free(struct control *c)
 	requests_free(c);
 	subscribe_sweep(c);
 	map_clear(&c->tails, free);
+	free(c->cgroup);
 	free(c);
 }
 
@@ -277,5 +300,6 @@ control_on_conf(struct control *c)
 {
 	struct varlink_conf conf = varlink_conf_of(c->m->conf);
 
+	c->group = control_group(c->m);
 	varlink_set_conf(c->varlink, &conf);
 }

@@ -35,6 +35,8 @@ struct wait {
 struct control {
 	struct manager *m;
 	struct varlink *varlink;
+	char *cgroup; /* path of the instance's, NULL: none */
+	gid_t group;  /* of ControlGroup=, -1: none */
 	TAILQ_HEAD(wait_head, wait) waits;
 	TAILQ_HEAD(request_head, request) requests;
 	TAILQ_HEAD(subscription_head, subscription) subscriptions;

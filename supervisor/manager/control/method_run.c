@@ -210,7 +210,7 @@ is_launcher(const struct manager *m, const char *name)
 }
 
 /* What the log is called: behind a launcher its sub-command, that is the first word that
- * is neither an option nor an assignment. */
+ * is neither an option nor an assignment; a script behind `sh -c' is no name. */
 static const char *
 derived_name(const struct manager *m, const struct jv *argv)
 {
@@ -221,8 +221,9 @@ derived_name(const struct manager *m, const struct jv *argv)
 	for (size_t i = 1; i < jv_count(argv); i++) {
 		const char *word = jv_str(jv_at(argv, i), "");
 
-		if (*word != '\0' && *word != '-' && strchr(word, '=') == NULL)
-			return base_name(word);
+		if (*word == '-' || strchr(word, '=') != NULL)
+			continue;
+		return layout_name_is_valid(base_name(word)) ? base_name(word) : name;
 	}
 	return name;
 }
