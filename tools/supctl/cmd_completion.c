@@ -12,7 +12,9 @@
 
 #include "lib/clock.h"
 #include "lib/json.h"
+#include "lib/strv.h"
 #include "unit/explain.h"
+#include "unit/load.h"
 
 /* Somebody waits with a finger on the key. */
 #define UNITS_US (2 * USEC_PER_SEC)
@@ -109,9 +111,30 @@ put_script(struct ctl *ctl)
 	buf_adds(&ctl->out, script_tail);
 }
 
+/* Without supd: what lies in the folder. */
+static void
+put_unit_files(struct ctl *ctl)
+{
+	struct unit_paths *paths = unit_paths_new();
+	struct strv names = { 0 };
+	char *units = ctl_path(ctl, "units");
+	size_t i;
+
+	unit_paths_add(paths, units, UNIT_PATH_FOLDER);
+	unit_list_dir(paths, &names);
+	for (i = 0; i < names.n; i++) {
+		ctl_put(ctl, names.v[i]);
+		ctl_printf(ctl, "\n");
+	}
+	strv_free(&names);
+	unit_paths_free(paths);
+	free(units);
+}
+
 static void
 put_units(struct ctl *ctl)
 {
+	enum client_result res = CLIENT_FAILED;
 	struct buf why = { 0 };
 	struct reply r = { 0 };
 	const struct jv *units;
@@ -120,8 +143,10 @@ put_units(struct ctl *ctl)
 	/* An error on the line that one types would be worse than no words. */
 	if (instance_find(&ctl->in, ctl->dir, true, &why) == 0) {
 		ctl->have_instance = true;
-		ctl_call_quietly(ctl, "io.supd.Unit.List", "{\"all\":true}", false,
+		res = ctl_call_quietly(ctl, "io.supd.Unit.List", "{\"all\":true}", false,
 		    clock_mono_us() + UNITS_US, &r, &why);
+		if (res == CLIENT_DOWN)
+			put_unit_files(ctl);
 	}
 	units = jv_get(r.params, "units");
 	for (i = 0; i < jv_count(units); i++) {
