@@ -501,6 +501,7 @@ flush_init(struct logger *lg)
 			return false;
 		lg->pong_waits = false;
 	}
+	lg->reports_hold = false;
 	if (!lg->done_waits)
 		return true;
 	for (uint32_t i = 0; i < lg->t->nslots; i++) {
@@ -520,7 +521,7 @@ flush_init(struct logger *lg)
 			return false;
 		slot_free(lg, ls);
 	}
-	lg->done_waits = waits;
+	lg->done_waits = lg->reports_hold = waits;
 	return true;
 }
 
@@ -532,7 +533,7 @@ logger_flush(struct logger *lg)
 	loop_io_set(lg->init_io, idle ? LOOP_READ : LOOP_READ | LOOP_WRITE);
 	if (lg->manager.fd == -1)
 		return;
-	idle = flush_manager(lg) && !lg->done_waits;
+	idle = flush_manager(lg) && !lg->reports_hold;
 	loop_io_set(lg->manager_io, idle ? LOOP_READ : LOOP_READ | LOOP_WRITE);
 }
 

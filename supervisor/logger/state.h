@@ -112,6 +112,7 @@ struct logger {
 	uint64_t ran_us, ran_bytes;
 	struct loop_timer *retry_timer, *due_timer, *sync_timer;
 	bool done_waits, pong_waits;
+	bool reports_hold; /* a slot is done, but for its last reports */
 	uint64_t pong_seq;
 
 	struct stamp_clock clock;
