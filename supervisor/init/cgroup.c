@@ -2,6 +2,7 @@
 
 #include <sys/syscall.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,7 +13,18 @@
 enum {
 	BATCH = 32,      /* processes held at one time while they are signalled */
 	KILL_ROUNDS = 8, /* of freeze, kill, thaw: a fork may slip through the first */
+	LEVELS = 8,      /* of folders that a service may make below its own */
 };
+
+/* As the kernel writes it; glibc's readdir allocates. */
+struct entry {
+	uint64_t ino;
+	int64_t off;
+	unsigned short reclen;
+	unsigned char type;
+	char name[];
+};
+typedef void folder_action(int dirfd, const char *name, int levels, int arg);
 
 /* cgroup.procs, number by number. */
 struct procs {
@@ -74,6 +86,28 @@ write_file(int dirfd, const char *name, const char *text)
 	return n == (ssize_t)strlen(text);
 }
 
+/* Do it with each folder directly below dirfd. */
+static void
+for_each_folder(int dirfd, folder_action *fn, int levels, int arg)
+{
+	_Alignas(struct entry) char buf[1024];
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	long n;
+
+	if (fd == -1)
+		return;
+	while ((n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
+		for (long at = 0; at < n;) {
+			const struct entry *e = (const void *)(buf + at);
+
+			at += e->reclen;
+			if (e->type == DT_DIR && e->name[0] != '.')
+				fn(fd, e->name, levels, arg);
+		}
+	}
+	close(fd);
+}
+
 bool
 cgroup_is_populated(int dirfd)
 {
@@ -113,8 +147,8 @@ signal_batch(int dirfd, const pid_t *pids, const int *pidfds, int n, int signo)
 	}
 }
 
-void
-cgroup_signal(int dirfd, int signo)
+static void
+signal_folder(int dirfd, int signo)
 {
 	pid_t pids[BATCH], pid;
 	int pidfds[BATCH], n = 0;
@@ -136,6 +170,48 @@ cgroup_signal(int dirfd, int signo)
 		}
 	} while (pid > 0);
 	close(s.fd);
+}
+
+static void
+signal_below(int parentfd, const char *name, int levels, int signo)
+{
+	int fd = openat(parentfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd == -1)
+		return;
+	signal_folder(fd, signo);
+	if (levels > 0)
+		for_each_folder(fd, signal_below, levels - 1, signo);
+	close(fd);
+}
+
+void
+cgroup_signal(int dirfd, int signo)
+{
+	signal_folder(dirfd, signo);
+	for_each_folder(dirfd, signal_below, LEVELS, signo);
+}
+
+static void
+remove_below(int parentfd, const char *name, int levels, int unused)
+{
+	int fd;
+
+	if (unlinkat(parentfd, name, AT_REMOVEDIR) == 0 || levels == 0)
+		return;
+	fd = openat(parentfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd == -1)
+		return;
+	for_each_folder(fd, remove_below, levels - 1, unused);
+	close(fd);
+	(void)unlinkat(parentfd, name, AT_REMOVEDIR);
+}
+
+int
+cgroup_remove(int parentfd, const char *name)
+{
+	remove_below(parentfd, name, LEVELS, 0);
+	return faccessat(parentfd, name, F_OK, 0) == -1 ? 0 : -1;
 }
 
 void

@@ -8,9 +8,12 @@
 
 /* True when a process is in it or below it; false also when nobody can tell. */
 bool cgroup_is_populated(int dirfd);
-/* Signal every process in it. */
+/* Signal every process in it and below it. */
 void cgroup_signal(int dirfd, int signo);
 /* The end of all in it and below it, at once (cgroup.kill, else freeze and kill). */
 void cgroup_kill(int dirfd);
+
+/* Remove the folder and what a service made below it; -1 while a process is in it. */
+int cgroup_remove(int parentfd, const char *name);
 
 #endif

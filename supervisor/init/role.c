@@ -186,7 +186,7 @@ check_alive(enum role r, uint64_t now)
 	}
 	if (now >= l->pong_by) {
 		init_complain("does not answer and is killed", role_name(r), 0);
-		l->was_hung = true;
+		l->was_hung = l->role_owed = true;
 		role_kill(r);
 		/* In a system call that cannot be interrupted it stays for now: its
 		 * successor is started once it is gone. */
@@ -665,6 +665,17 @@ handle(enum role r, struct msg *m)
 	msg_close_fds(m);
 }
 
+/* The descriptor limit is reached: this request fails, nobody else suffers. */
+static void
+without_fds(const struct msg *m)
+{
+	if (m->head.id == MSG_SPAWN)
+		spawn_refuse(m, EMFILE);
+	else
+		init_complain(
+		    "no room for the descriptors of", msg_name(m->head.id), EMFILE);
+}
+
 /* Handle what is in the channel: 1 there may be more, 0 empty, -1 the end of it. */
 static int
 receive(enum role r, int limit)
@@ -676,6 +687,10 @@ receive(enum role r, int limit)
 
 		if (n == 1) {
 			handle(r, &m);
+			continue;
+		}
+		if (n == -1 && errno == EMFILE) {
+			without_fds(&m);
 			continue;
 		}
 		if (n == -1 && errno == EPROTO)

@@ -239,7 +239,7 @@ make_cgroup(struct table_slot *s, uint32_t slot)
 		if (mkdirat(dir, name, 0755) == 0)
 			break;
 		/* Left behind by one that could not be ended; gone by now, perhaps. */
-		if (errno == EEXIST && unlinkat(dir, name, AT_REMOVEDIR) == 0 &&
+		if (errno == EEXIST && cgroup_remove(dir, name) == 0 &&
 		    mkdirat(dir, name, 0755) == 0)
 			break;
 		if (errno != EEXIST && errno != EBUSY) {
@@ -285,7 +285,7 @@ unmake_slot(struct table_slot *s, uint32_t slot)
 		watch_close(&s->fd_cgroup);
 		table_cgroup_name(s, slot, name);
 		/* Busy when something survived KILL: the next one takes another name. */
-		(void)unlinkat(tab->fd[FD_CGROUP], name, AT_REMOVEDIR);
+		(void)cgroup_remove(tab->fd[FD_CGROUP], name);
 	}
 	for (int k = 0; k < PROC_N; k++) {
 		watch_close(&s->proc[k].pidfd);

@@ -42,6 +42,12 @@ refuse(const struct msg_spawn *q, int err)
 	x->wall_us = wall_us();
 }
 
+void
+spawn_refuse(const struct msg *m, int err)
+{
+	refuse(&m->u.SPAWN, err);
+}
+
 int
 spawn_tell_refused(void)
 {
@@ -180,6 +186,10 @@ hold_process(const struct msg_proc_set *q, uint64_t *ticks, int32_t *ppid)
 	if (q->pid <= 1 || q->pid == getpid() || q->pid == role_pid(ROLE_MANAGER) ||
 	    q->pid == role_pid(ROLE_LOGGER)) {
 		errno = EINVAL;
+		return -1;
+	}
+	if (pid_find(q->pid) != PID_UNKNOWN) {
+		errno = EBUSY; /* of another slot, or something else of this one */
 		return -1;
 	}
 	pidfd = (int)syscall(SYS_pidfd_open, q->pid, 0);

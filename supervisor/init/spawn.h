@@ -8,6 +8,8 @@
 #include "proto/chan.h"
 
 void spawn_on_spawn(const struct msg *m);
+/* The same, but its context could not be received. */
+void spawn_refuse(const struct msg *m, int err);
 void spawn_on_proc_set(const struct msg *m);
 void spawn_on_exit_ack(const struct msg *m);
 /* The report pipe of a child: it failed before exec, or it is closed by the exec. */

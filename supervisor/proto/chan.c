@@ -155,17 +155,23 @@ take_fds(struct msghdr *h, struct msg *m)
 	return n;
 }
 
-static bool
-is_allowed(const struct chan *c, const struct msg *m, size_t bytes, int nfds, int flags)
+/* 0 or the errno of chan_recv. */
+static int
+check(const struct chan *c, const struct msg *m, size_t bytes, int nfds, int flags)
 {
 	const struct row *r;
 
-	if (bytes < sizeof(m->head) || (flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
-		return false;
+	if (bytes < sizeof(m->head) || (flags & MSG_TRUNC) != 0)
+		return EPROTO;
 	r = row_of(m->head.id);
-	return r != NULL && r->from == c->peer && r->to == c->self &&
-	       m->head.size == r->size && bytes == sizeof(m->head) + r->size &&
-	       nfds == r->nfds;
+	if (r == NULL || r->from != c->peer || r->to != c->self ||
+	    m->head.size != r->size || bytes != sizeof(m->head) + r->size)
+		return EPROTO;
+	/* There was room for more than are allowed: cut off with fewer, they did not fit
+	 * into our own table of descriptors. */
+	if ((flags & MSG_CTRUNC) != 0)
+		return nfds < r->nfds ? EMFILE : EPROTO;
+	return nfds == r->nfds ? 0 : EPROTO;
 }
 
 int
@@ -178,7 +184,7 @@ chan_recv(const struct chan *c, struct msg *m)
 	struct iovec iov[2];
 	struct msghdr h = { .msg_iov = iov, .msg_iovlen = 2 };
 	ssize_t n;
-	int nfds;
+	int nfds, err;
 
 	if (c->fd == -1) {
 		errno = ECONNRESET;
@@ -204,9 +210,10 @@ chan_recv(const struct chan *c, struct msg *m)
 		errno = ECONNRESET;
 		return -1;
 	}
-	if (!is_allowed(c, m, (size_t)n, nfds, h.msg_flags)) {
+	err = check(c, m, (size_t)n, nfds, h.msg_flags);
+	if (err != 0) {
 		msg_close_fds(m);
-		errno = EPROTO;
+		errno = err;
 		return -1;
 	}
 	return 1;

@@ -27,7 +27,9 @@ int chan_send(const struct chan *c, const struct msg *m);
 
 /* Receive one.  1: *m is valid and its fds belong to the caller; 0: nothing there;
  * -1 with errno: ECONNRESET for end of file, EPROTO for a message that msg.def does not
- * allow here (all its descriptors are closed): the caller closes the channel. */
+ * allow here (all its descriptors are closed): the caller closes the channel.  EMFILE:
+ * this process has no room for the descriptors; *m is the message without them, and the
+ * channel is as good as before. */
 int chan_recv(const struct chan *c, struct msg *m);
 
 /* Name for logs, "?" if unknown. */

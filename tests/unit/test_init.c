@@ -367,10 +367,8 @@ rig_stop(struct rig *g)
 		fclose(f);
 		if (text[0] == '\0')
 			break;
-		for (char *p = text; *p != '\0';) {
+		for (char *p = text; *p >= '0' && *p <= '9'; p += strspn(p, " "))
 			kill((pid_t)strtol(p, &p, 10), SIGKILL);
-			p += strspn(p, " ");
-		}
 		waitpid(-1, NULL, 0);
 	}
 	close_peer(&g->manager);
@@ -523,11 +521,19 @@ want_line(struct rig *g, uint32_t slot, int stream, const char *text)
 	assert_string_equal(buf, text);
 }
 
+/* Kill a role, once it is there. */
 static void
-restart_manager(struct rig *g)
+kill_role(struct rig *g, struct peer *p)
 {
-	assert_int_equal(kill(g->manager.pid, SIGKILL), 0);
-	close_peer(&g->manager);
+	uint64_t until = now_ms() + DEADLINE_MS;
+	struct msg m;
+
+	while (p->pid == 0) {
+		if (step(g, &m, until))
+			msg_close_fds(&m);
+	}
+	assert_int_equal(kill(p->pid, SIGKILL), 0);
+	close_peer(p);
 }
 
 /* ---- tests --------------------------------------------------------------------------
@@ -652,7 +658,7 @@ test_exits_are_kept_until_acknowledged(void **state)
 	slot_open(&g, 1, false, false);
 	spawn_sh(&g, 1, PROC_MAIN, "exit 3");
 	want(&g, MSG_EXIT, &m);
-	restart_manager(&g);
+	kill_role(&g, &g.manager);
 	want(&g, MSG_HELLO, &again);
 	assert_int_equal(again.u.HELLO.generation, 1);
 	want(&g, MSG_SLOT, &again);
@@ -663,7 +669,7 @@ test_exits_are_kept_until_acknowledged(void **state)
 	want_fds_closed(&g, MSG_REPLAY_END);
 	/* A message written just before the death counts. */
 	spawn_sh(&g, 1, PROC_CONTROL, "exit 4");
-	restart_manager(&g);
+	kill_role(&g, &g.manager);
 	do {
 		want(&g, MSG_EXIT, &m);
 		assert_int_equal(m.u.EXIT.kind, PROC_CONTROL);
@@ -711,6 +717,45 @@ test_duplicates_and_wrong_requests_are_refused(void **state)
 		want(&g, MSG_EXIT, &m);
 		assert_int_equal(m.u.EXIT.status, 2);
 	}
+	rig_stop(&g);
+}
+
+static void
+test_descriptor_limit_fails_only_who_asks(void **state)
+{
+	struct rlimit before, low;
+	struct rig g;
+	struct msg m;
+	int32_t manager;
+
+	(void)state;
+	rig_start(&g);
+	manager = g.manager.pid;
+	slot_open(&g, 0, false, false);
+	slot_open(&g, 1, false, false);
+	spawn_sh(&g, 0, PROC_MAIN, "exec sleep 1000");
+	(void)want_execed(&g, 0);
+	assert_int_equal(prlimit(g.init, RLIMIT_NOFILE, NULL, &before), 0);
+	low = before;
+	low.rlim_cur = 3; /* what is open stays open; no more */
+	assert_int_equal(prlimit(g.init, RLIMIT_NOFILE, &low, NULL), 0);
+	spawn_sh(&g, 1, PROC_MAIN, "exit 1");
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.how, EXIT_NOT_STARTED);
+	assert_int_equal(m.u.EXIT.err, EMFILE);
+	slot_open(&g, 2, false, false);
+	want(&g, MSG_SLOT, &m);
+	while (m.u.SLOT.slot != 2)
+		want(&g, MSG_SLOT, &m);
+	assert_int_equal(m.u.SLOT.err, EMFILE);
+	assert_int_equal(prlimit(g.init, RLIMIT_NOFILE, &before, NULL), 0);
+	slot_open(&g, 2, false, false);
+	spawn_sh(&g, 2, PROC_MAIN, "exit 2");
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.slot, 2);
+	assert_int_equal(m.u.EXIT.status, 2);
+	assert_int_equal(g.manager.pid, manager);
+	assert_int_equal(table_slot(g.table, 0)->proc[PROC_MAIN].state, TPROC_RUNNING);
 	rig_stop(&g);
 }
 
@@ -967,8 +1012,7 @@ test_log_pipe_survives_the_logger(void **state)
 	spawn_spec(&g, 4, PROC_MAIN, &b);
 	want_line(&g, 4, 0, "one\n");
 	assert_int_equal(fstat(g.log_fd[4][0], &before), 0);
-	assert_int_equal(kill(g.logger.pid, SIGKILL), 0);
-	close_peer(&g.logger);
+	kill_role(&g, &g.logger);
 	for (int i = 0; i < 2; i++) {
 		close(g.log_fd[4][i]);
 		g.log_fd[4][i] = -1;
@@ -1005,7 +1049,7 @@ test_slot_waits_for_the_logger(void **state)
 	assert_int_equal(table_slot(g.table, 0)->state, SLOT_CLOSING);
 	/* The logger dies over it; the next one is asked again. */
 	g.keep_logs = false;
-	assert_int_equal(kill(g.logger.pid, SIGKILL), 0);
+	kill_role(&g, &g.logger);
 	want(&g, MSG_SLOT_DONE, &m);
 	assert_int_equal(m.u.SLOT_DONE.slot, 0);
 	rig_stop(&g);
@@ -1241,7 +1285,7 @@ test_manager_that_dies_often_starts_in_safe_mode(void **state)
 		want(&g, MSG_HELLO, &m);
 		assert_int_equal(m.u.HELLO.safe_mode, 0);
 		assert_int_equal(m.u.HELLO.generation, i);
-		restart_manager(&g);
+		kill_role(&g, &g.manager);
 	}
 	want(&g, MSG_HELLO, &m);
 	assert_int_equal(m.u.HELLO.safe_mode, 1);
@@ -1448,6 +1492,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_unsealed_or_damaged_context_is_refused),
 		cmocka_unit_test(test_exits_are_kept_until_acknowledged),
 		cmocka_unit_test(test_duplicates_and_wrong_requests_are_refused),
+		cmocka_unit_test(test_descriptor_limit_fails_only_who_asks),
 		cmocka_unit_test(test_orphans_are_reaped),
 		cmocka_unit_test(test_reexec_keeps_everything),
 		cmocka_unit_test(test_crash_starts_again_from_the_table),
