@@ -38,8 +38,7 @@ one_in(unsigned n)
 	return below(n) == 0;
 }
 
-/* ---- a script, cut off after every deed
- * ------------------------------------------------------ */
+/* ---- a script, cut off after every deed -------------------------------------- */
 
 struct script {
 	const char *conf;
@@ -182,8 +181,7 @@ test_manager_dies_at_every_deed(void **state)
 	}
 }
 
-/* ---- random walks
- * --------------------------------------------------------------------------------- */
+/* ---- random walks ------------------------------------------------------------ */
 
 static void
 addf(struct buf *b, unsigned one_of, const char *line)

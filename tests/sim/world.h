@@ -151,8 +151,7 @@ w_log(struct world *w, const char *fmt, ...)
 	w->loglen += (size_t)n;
 }
 
-/* ---- init
- * ----------------------------------------------------------------------------------- */
+/* ---- init -------------------------------------------------------------------- */
 
 static struct w_msg *
 w_post(struct world *w, enum w_kind kind)
@@ -232,8 +231,7 @@ w_signal_group(struct world *w, uint32_t i, int signo)
 	w_check_empty(w, i);
 }
 
-/* ---- the ops
- * --------------------------------------------------------------------------------- */
+/* ---- the ops ----------------------------------------------------------------- */
 
 /* false: the manager is dead, nothing happens any more. */
 static bool
@@ -706,8 +704,7 @@ static const struct svc_ops w_ops = {
 	.conf_release = op_conf_release,
 };
 
-/* ---- making one
- * --------------------------------------------------------------------------------- */
+/* ---- making one -------------------------------------------------------------- */
 
 static struct unit_conf *
 w_conf(struct unit_paths *paths, const char *text)
@@ -756,8 +753,7 @@ w_free(struct world *w)
 	clock_set_source(NULL, NULL);
 }
 
-/* ---- time and messages
- * ---------------------------------------------------------------------------- */
+/* ---- time and messages ------------------------------------------------------- */
 
 UNUSED static void
 w_drop_message(struct world *w)
@@ -836,9 +832,7 @@ w_advance(struct world *w, uint64_t us)
 	w->now_us = until;
 }
 
-/* ---- short forms
- * -------------------------------------------------------------------------------------
- */
+/* ---- short forms ------------------------------------------------------------- */
 
 UNUSED static void
 w_up(struct world *w)
@@ -905,8 +899,7 @@ w_notify(struct world *w, const char *text)
 	assert_string_equal( \
 	    svc_result_name(svc_memory((w)->s)->result), svc_result_name(r))
 
-/* ---- the death of the manager
- * --------------------------------------------------------------------------- */
+/* ---- the death of the manager ------------------------------------------------ */
 
 /* The memory as it goes through the event journal. */
 static void

@@ -122,8 +122,7 @@ graph_each_after(struct job_unit *u, job_unit_fn *fn, void *arg)
 	job_unit_each(u, DEP_AFTER, true, fn, arg);
 }
 
-/* ---- cycles
- * ------------------------------------------------------------------------------ */
+/* ---- cycles ------------------------------------------------------------------ */
 
 enum { WHITE, GREY, BLACK };
 
@@ -136,18 +135,38 @@ struct search {
 	struct job_unit *from, *to; /* the edge that closes the cycle */
 };
 
+/* Goes that way, sooner or later: a restart goes both. */
+static bool
+goes(enum job_type type, bool start_phase, bool start)
+{
+	switch (type) {
+	case JOB_STOP:
+		return !start;
+	case JOB_RESTART:
+		return start || !start_phase;
+	default:
+		return start;
+	}
+}
+
+static bool
+job_goes(const struct job *j, bool start)
+{
+	return j != NULL && !j->no_order && goes(j->type, j->start_phase, start);
+}
+
 /* Has a job, now or by the plan, that takes part in the order. */
 static bool
 takes_part(const struct search *s, const struct job_unit *u)
 {
-	if (u->planned != 0) {
-		const struct plan_item *it = &s->p->v[u->planned - 1];
+	const struct plan_item *it;
 
-		if (!it->dropped)
+	if (u->planned != 0) {
+		it = &s->p->v[u->planned - 1];
+		if (!it->dropped && goes(it->type, false, s->start))
 			return !it->no_order;
 	}
-	return u->job != NULL && !u->job->no_order &&
-	       job_is_startlike(u->job) == s->start;
+	return job_goes(u->job, s->start) || job_goes(u->next, s->start);
 }
 
 static void
@@ -198,46 +217,59 @@ search_from(struct search *s, struct job_unit *root)
 	}
 }
 
-char *
-graph_cycle(struct jobs *js, struct plan *p, struct plan_item ***on)
+/* The path of the cycle that was found, and the items of the plan on it. */
+static char *
+describe(const struct search *s, struct plan_item ***on)
 {
-	struct search s = { .p = p };
+	struct unit_vec cycle = { 0 };
 	struct buf path = { 0 };
 	struct job_unit *u;
 	size_t n = 0;
 
-	(void)js;
-	*on = NULL;
-	for (size_t i = 0; i < p->n && s.to == NULL; i++) {
-		if (p->v[i].dropped || p->v[i].no_order || p->v[i].unit->colour == BLACK)
-			continue;
-		s.start = p->v[i].type == JOB_START || p->v[i].type == JOB_RELOAD;
-		search_from(&s, p->v[i].unit);
+	/* From the end of the edge back along the parents to its beginning. */
+	for (u = s->from; u != NULL; u = u->parent) {
+		unit_vec_push(&cycle, u);
+		if (u == s->to)
+			break;
 	}
-	if (s.to != NULL) {
-		/* From the end of the edge back along the parents to its beginning. */
-		struct unit_vec cycle = { 0 };
+	*on = xcalloc(cycle.n + 1, sizeof(struct plan_item *));
+	for (size_t i = cycle.n; i-- > 0;) {
+		u = cycle.v[i];
+		buf_addf(&path, "%s after ", u->name);
+		if (u->planned != 0 && !s->p->v[u->planned - 1].dropped)
+			(*on)[n++] = &s->p->v[u->planned - 1];
+	}
+	buf_adds(&path, s->to->name);
+	free(cycle.v);
+	return buf_take(&path);
+}
 
-		for (u = s.from; u != NULL; u = u->parent) {
-			unit_vec_push(&cycle, u);
-			if (u == s.to)
-				break;
-		}
-		*on = xcalloc(cycle.n + 1, sizeof(struct plan_item *));
-		for (size_t i = cycle.n; i-- > 0;) {
-			u = cycle.v[i];
-			buf_addf(&path, "%s after ", u->name);
-			if (u->planned != 0)
-				(*on)[n++] = &p->v[u->planned - 1];
-		}
-		buf_adds(&path, s.to->name);
-		free(cycle.v);
-	}
+static char *
+cycle_of(struct plan *p, bool start, struct plan_item ***on)
+{
+	struct search s = { .p = p, .start = start };
+	char *path = NULL;
+
+	for (size_t i = 0; i < p->n && s.to == NULL; i++)
+		if (takes_part(&s, p->v[i].unit) && p->v[i].unit->colour == WHITE)
+			search_from(&s, p->v[i].unit);
+	if (s.to != NULL)
+		path = describe(&s, on);
 	for (size_t i = 0; i < s.touched.n; i++) {
 		s.touched.v[i]->colour = WHITE;
 		s.touched.v[i]->parent = NULL;
 	}
 	free(s.touched.v);
 	free(s.stack.v);
-	return s.to != NULL ? buf_take(&path) : NULL;
+	return path;
+}
+
+char *
+graph_cycle(struct plan *p, struct plan_item ***on)
+{
+	char *path;
+
+	*on = NULL;
+	path = cycle_of(p, true, on);
+	return path != NULL ? path : cycle_of(p, false, on);
 }

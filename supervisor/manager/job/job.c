@@ -46,8 +46,7 @@ job_is_startlike(const struct job *j)
 	       (j->type == JOB_RESTART && j->start_phase);
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------- */
 
 struct jobs *
 jobs_new(const struct job_ops *ops, void *arg)
@@ -179,8 +178,7 @@ schedule(struct jobs *js)
 		js->ops->schedule(js->arg);
 }
 
-/* ---- order
- * ------------------------------------------------------------------------------------ */
+/* ---- order ------------------------------------------------------------------- */
 
 struct order {
 	struct job *j;
@@ -274,8 +272,7 @@ order_job(struct job *j)
 	make_runnable(j);
 }
 
-/* ---- making and ending jobs
- * -------------------------------------------------------------------- */
+/* ---- making and ending jobs -------------------------------------------------- */
 
 static char *
 dup_or_null(const char *s)
@@ -409,8 +406,8 @@ cancel(struct job *j)
  * One job into the queue.  Returns the job that stands for it.
  */
 static struct job *
-merge(struct job_unit *u, enum job_type type, const struct job_request *r, bool anchor,
-    bool no_order)
+merge_one(struct job_unit *u, enum job_type type, const struct job_request *r,
+    bool anchor, bool no_order)
 {
 	struct jobs *js = u->js;
 	struct job *j = u->job;
@@ -483,9 +480,22 @@ merge(struct job_unit *u, enum job_type type, const struct job_request *r, bool 
 	return u->next;
 }
 
-/* ---- requests
- * -------------------------------------------------------------------------------------
- */
+static struct job *
+merge(struct job_unit *u, enum job_type type, const struct job_request *r, bool anchor,
+    bool no_order)
+{
+	struct job *j = merge_one(u, type, r, anchor, no_order);
+
+	if (no_order && !j->no_order) {
+		/* It was there before, and is on the cycle that the plan closes. */
+		j->no_order = true;
+		if (j->state == JOB_WAITING && u->job == j)
+			order_job(j);
+	}
+	return j;
+}
+
+/* ---- requests ---------------------------------------------------------------- */
 
 static uint32_t
 answer_later(struct jobs *js, job_done_fn *done, void *arg, uint32_t id,
@@ -636,8 +646,7 @@ job_cancel(struct jobs *js, uint32_t id)
 	return false;
 }
 
-/* ---- what units say
- * ---------------------------------------------------------------------------------- */
+/* ---- what units say ---------------------------------------------------------- */
 
 void
 jobs_unit_done(
@@ -676,9 +685,7 @@ jobs_unit_changed(struct job_unit *ju)
 		make_runnable(ju->job);
 }
 
-/* ---- settling
- * ------------------------------------------------------------------------------------------
- */
+/* ---- settling ---------------------------------------------------------------- */
 
 static void
 fail_dependents(struct job *j)
@@ -868,8 +875,7 @@ jobs_on_timer(struct jobs *js)
 	rearm(js);
 }
 
-/* ---- the end of the instance
- * ------------------------------------------------------------------------------ */
+/* ---- the end of the instance ------------------------------------------------- */
 
 void
 jobs_shutdown(struct jobs *js, uint64_t deadline_us, bool order, const char *origin,
@@ -916,9 +922,7 @@ jobs_is_shutdown(const struct jobs *js)
 	return js->shutdown;
 }
 
-/* ---- questions
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- questions --------------------------------------------------------------- */
 
 size_t
 jobs_count(const struct jobs *js)

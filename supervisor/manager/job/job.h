@@ -120,7 +120,7 @@ struct jobs *jobs_new(const struct job_ops *ops, void *arg);
 /* Waiters of open jobs are called with canceled. */
 void jobs_free(struct jobs *js);
 
-/* ---- units ---- */
+/* ---- units ------------------------------------------------------------------- */
 /* Made on first use; there until jobs_free. */
 struct job_unit *jobs_unit(struct jobs *js, const char *name);
 /* NULL when there is none. */
@@ -143,7 +143,7 @@ void jobs_unit_done(
 /* Its state changed; a start that nobody asked for, an exit, … */
 void jobs_unit_changed(struct job_unit *ju);
 
-/* ---- requests ---- */
+/* ---- requests ---------------------------------------------------------------- */
 /*
  * Returns the id of the job of that unit, 0 when the request was refused; done is called
  * in both cases, later.  out (may be NULL) gets the reason of a refusal at once.
@@ -168,7 +168,7 @@ bool jobs_is_shutdown(const struct jobs *js);
 void jobs_settle(struct jobs *js);
 void jobs_on_timer(struct jobs *js);
 
-/* ---- questions ---- */
+/* ---- questions --------------------------------------------------------------- */
 size_t jobs_count(const struct jobs *js);
 struct job *jobs_find(struct jobs *js, uint32_t id);
 /* The job of a unit, or NULL. */

@@ -119,7 +119,7 @@ struct plan {
 	size_t n, cap;
 };
 
-/* ---- graph.c ---- */
+/* ---- graph.c ----------------------------------------------------------------- */
 void unit_vec_add(struct unit_vec *v, struct job_unit *u);
 void unit_vec_del(struct unit_vec *v, struct job_unit *u);
 /* Calls fn for each unit that is ordered before u (starts earlier). */
@@ -130,9 +130,9 @@ void graph_each_after(struct job_unit *u, job_unit_fn *fn, void *arg);
  * same way.  NULL: none; else the path "a.service after b.service after a.service"
  * (malloc'd), and the items of the plan on it in *on (NULL-terminated, malloc'd).
  */
-char *graph_cycle(struct jobs *js, struct plan *p, struct plan_item ***on);
+char *graph_cycle(struct plan *p, struct plan_item ***on);
 
-/* ---- plan.c ---- */
+/* ---- plan.c ------------------------------------------------------------------ */
 /* -1: refused, why says it. */
 int plan_make(struct jobs *js, struct plan *p, struct job_unit *ju, enum job_type type,
     unsigned mode, struct buf *why);
@@ -140,7 +140,7 @@ int plan_make(struct jobs *js, struct plan *p, struct job_unit *ju, enum job_typ
 int plan_make_all(struct jobs *js, struct plan *p, struct buf *why);
 void plan_clear(struct plan *p);
 
-/* ---- job.c ---- */
+/* ---- job.c ------------------------------------------------------------------- */
 /* Goes the way of a start: of what it does now. */
 bool job_is_startlike(const struct job *j);
 

@@ -164,7 +164,7 @@ check_cycles(struct making *mk, enum job_type type, unsigned mode)
 	struct plan_item **on;
 	char *path;
 
-	while ((path = graph_cycle(mk->js, mk->p, &on)) != NULL) {
+	while ((path = graph_cycle(mk->p, &on)) != NULL) {
 		bool go_on = true;
 
 		if (type == JOB_STOP || type == JOB_RESTART) {

@@ -55,8 +55,7 @@ same_invocation(const struct service *s, const struct svc_slot_seen *seen)
 	       0;
 }
 
-/* ---- slots of other invocations
- * ---------------------------------------------------------- */
+/* ---- slots of other invocations ---------------------------------------------- */
 
 static void
 foreign_signal(struct service *s, uint32_t slot)
@@ -101,8 +100,7 @@ svc_foreign_empty(struct service *s, uint32_t slot)
 	return false;
 }
 
-/* ---- the slot that is ours
- * ------------------------------------------------------------------ */
+/* ---- the slot that is ours --------------------------------------------------- */
 
 static void
 raise_exit(struct service *s, enum proc_kind kind, const struct msg_exit *x)

@@ -82,8 +82,7 @@ start_probe(struct service *s, enum probe_use use, const struct probe_conf *p)
 	return d->u.probe.id;
 }
 
-/* ---- readiness
- * --------------------------------------------------------------------------- */
+/* ---- readiness --------------------------------------------------------------- */
 
 bool
 svc_ready_probes_hold(const struct service *s)
@@ -194,8 +193,7 @@ svc_on_match(struct service *s, uint32_t slot, uint32_t rule, const char *text)
 	svc_settle(s);
 }
 
-/* ---- health
- * -------------------------------------------------------------------------------- */
+/* ---- health ------------------------------------------------------------------ */
 
 static bool
 health_applies(const struct service *s)

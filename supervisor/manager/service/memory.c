@@ -189,26 +189,6 @@ write_str(struct jw *w, const char *key, const char *v)
 		jw_kv_str(w, key, v);
 }
 
-/*
- * The members, once for both directions: U(field) unsigned, N(field) unsigned where
- * UINT64_MAX is `none' and the default, B(field) bool, S(field) text.
- */
-#define MEMORY_FIELDS(U, I, N, B, S)                                                     \
-	U(order)                                                                         \
-	U(main_seq)                                                                      \
-	U(main_ticks)                                                                    \
-	U(control_seq)                                                                   \
-	U(seq) U(cmd) U(cmd_index) U(main_index) U(restarts) U(backoff)                  \
-	    U(limit_begin_us) U(limit_count) U(access) U(ready_mask) U(stop_step)        \
-		U(leftover) U(changed_wall_us) U(started_wall_us) U(active_wall_us)      \
-		    U(active_us) U(ended_wall_us) U(main_started_wall_us) I(main_pid)    \
-			I(control_pid) I(notify_errno) N(watchdog_us) N(hard_us)         \
-			    N(runtime_us) B(main_alien) B(main_running) B(main_execed)   \
-				B(control_running) B(forbid_restart) B(restart_deferred) \
-				    B(then_start) B(fresh_start) B(ready) B(stopping)    \
-					B(stop_after) B(reloading) S(ref) S(log_name)    \
-					    S(day) S(status) S(why) S(who)
-
 void
 svc_memory_write(const struct svc_memory *m, struct jw *w)
 {
@@ -226,21 +206,16 @@ svc_memory_write(const struct svc_memory *m, struct jw *w)
 	}
 	if (m->slot != SLOT_NONE)
 		jw_kv_u64(w, "slot", m->slot);
-#define U(f) write_u64(w, #f, m->f);
-#define I(f)           \
+#define UINT(f) write_u64(w, #f, m->f);
+#define INT(f)         \
 	if (m->f != 0) \
 		jw_kv_i64(w, #f, m->f);
-#define N(f)                   \
+#define TIME(f)                \
 	if (m->f <= INT64_MAX) \
 		jw_kv_u64(w, #f, m->f);
-#define B(f) write_bool(w, #f, m->f);
-#define S(f) write_str(w, #f, m->f);
-	MEMORY_FIELDS(U, I, N, B, S)
-#undef U
-#undef I
-#undef N
-#undef B
-#undef S
+#define BOOL(f) write_bool(w, #f, m->f);
+#define TEXT(f) write_str(w, #f, m->f);
+#include "manager/service/memory.def"
 	write_exit(w, "main_exit", &m->main_exit);
 	write_exit(w, "control_exit", &m->control_exit);
 	for (int i = 0; i < SVC_NTIMERS; i++)
@@ -365,13 +340,13 @@ svc_memory_read(const struct jv *obj, struct svc_memory *out, struct json_err *e
 	if (read_uint(obj, "slot", SLOT_NONE, &v, err) == -1)
 		return -1;
 	m->slot = (uint32_t)v;
-#define U(f)                                                                           \
+#define UINT(f)                                                                        \
 	v = 0;                                                                         \
 	if (read_uint(obj, #f, sizeof(m->f) == 4 ? UINT32_MAX : INT64_MAX, &v, err) == \
 	    -1)                                                                        \
 		return -1;                                                             \
 	m->f = (__typeof__(m->f))v;
-#define I(f)                                                                    \
+#define INT(f)                                                                  \
 	i64 = 0;                                                                \
 	if (jr_opt_i64(obj, #f, &i64, err) == -1)                               \
 		return -1;                                                      \
@@ -380,21 +355,16 @@ svc_memory_read(const struct jv *obj, struct svc_memory *out, struct json_err *e
 		return -1;                                                      \
 	}                                                                       \
 	m->f = (int32_t)i64;
-#define N(f)                                       \
+#define TIME(f)                                    \
 	if (jr_opt_u64(obj, #f, &m->f, err) == -1) \
 		return -1;
-#define B(f)                                        \
+#define BOOL(f)                                     \
 	if (jr_opt_bool(obj, #f, &m->f, err) == -1) \
 		return -1;
-#define S(f)                                                   \
+#define TEXT(f)                                                \
 	if (read_text(obj, #f, m->f, sizeof(m->f), err) == -1) \
 		return -1;
-	MEMORY_FIELDS(U, I, N, B, S)
-#undef U
-#undef I
-#undef N
-#undef B
-#undef S
+#include "manager/service/memory.def"
 	if (read_exit(obj, "main_exit", &m->main_exit, err) == -1 ||
 	    read_exit(obj, "control_exit", &m->control_exit, err) == -1)
 		return -1;

@@ -13,8 +13,7 @@
 #include "lib/utf8.h"
 #include "manager/service/service_int.h"
 
-/* ---- reading
- * ------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------- */
 
 int
 notify_recv(int fd, struct notify_packet *p)
@@ -75,8 +74,7 @@ notify_recv(int fd, struct notify_packet *p)
 	return 1;
 }
 
-/* ---- the fields
- * ----------------------------------------------------------------------------- */
+/* ---- the fields -------------------------------------------------------------- */
 
 static bool
 value_is(const char *v, size_t n, const char *text)
@@ -274,8 +272,7 @@ notify_parse(const char *text, size_t len, struct notify_fields *f)
 	}
 }
 
-/* ---- what they do
- * ------------------------------------------------------------------------------ */
+/* ---- what they do ------------------------------------------------------------ */
 
 uint64_t
 svc_watchdog_period_us(const struct service *s)

@@ -100,8 +100,7 @@ on_timer(struct loop_timer *t, void *arg)
 	fn(fn_arg, ok, text);
 }
 
-/* ---- HTTP
- * ------------------------------------------------------------------------------------ */
+/* ---- HTTP -------------------------------------------------------------------- */
 
 /* "HTTP/1.x NNN": the status, 0 when more is needed, -1 when it is not that. */
 static int

@@ -83,8 +83,7 @@ out:
 	return rc;
 }
 
-/* ---- cgroups
- * --------------------------------------------------------------------------------- */
+/* ---- cgroups ----------------------------------------------------------------- */
 
 static size_t
 read_pids(int fd, int32_t *pids, size_t n, size_t max)
@@ -192,8 +191,7 @@ procfs_owner(int32_t pid, int cgroup_fd, int32_t init_pid, const int32_t *roots,
 	return SVC_PID_FOREIGN;
 }
 
-/* ---- PIDFile=
- * ---------------------------------------------------------------------------------- */
+/* ---- PIDFile= ---------------------------------------------------------------- */
 
 static bool
 is_ours(uid_t uid)

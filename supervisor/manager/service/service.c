@@ -375,8 +375,7 @@ static const char *const event_names[SVC_NEVENTS] = {
 #include "manager/service/service.def"
 };
 
-/* ---- life ---------------------------------------------------------------------------
- */
+/* ---- life -------------------------------------------------------------------- */
 
 struct service *
 svc_new(
@@ -483,8 +482,7 @@ svc_sc(const struct service *s)
 	return &svc_conf(s)->service;
 }
 
-/* ---- the queue ------------------------------------------------------------------------
- */
+/* ---- the queue --------------------------------------------------------------- */
 
 void
 svc_bug(struct service *s, const char *fmt, ...)
@@ -570,8 +568,7 @@ svc_raise(struct service *s, enum svc_event ev)
 	svc_dispatch(s, &(struct svc_event_in){ .ev = ev });
 }
 
-/* ---- decided, then told, then done ----------------------------------------------------
- */
+/* ---- decided, then told, then done ------------------------------------------- */
 
 struct deed *
 svc_deed(struct service *s, enum deed_kind kind)
@@ -865,8 +862,7 @@ svc_settle(struct service *s)
 	drain(s);
 }
 
-/* ---- requests
- * -------------------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------------- */
 
 static char *
 dup_or_null(const char *t)
@@ -957,8 +953,7 @@ svc_kill(struct service *s, enum svc_whom whom, int signo)
 	return 0;
 }
 
-/* ---- what happened
- * ---------------------------------------------------------------------- */
+/* ---- what happened ----------------------------------------------------------- */
 
 void
 svc_on_started(struct service *s, const struct msg_started *st)
@@ -1186,8 +1181,7 @@ svc_on_unstored(struct service *s, uint32_t id)
 	}
 }
 
-/* ---- questions
- * ---------------------------------------------------------------------------- */
+/* ---- questions --------------------------------------------------------------- */
 
 const struct svc_memory *
 svc_memory(const struct service *s)

@@ -260,7 +260,7 @@ void svc_set_conf(struct service *s, const struct unit_conf *conf);
 /* What the running invocation was started with, else the newest. */
 const struct unit_conf *svc_conf(const struct service *s);
 
-/* ---- requests; each is answered by ops->done (also at once, from within) ---- */
+/* ---- requests; each is answered by ops->done (also at once, from within) ----- */
 /* In states where it runs already: done OK.  While it stops: it is an error (the job
  * layer waits for the end first): done FAILED. */
 void svc_want_up(struct service *s, const struct svc_start *start);
@@ -275,7 +275,7 @@ void svc_reset_failed(struct service *s);
 /* -1 with ESRCH: no such process. */
 int svc_kill(struct service *s, enum svc_whom whom, int signo);
 
-/* ---- what happened (slot: of the message; others than the current are dropped) ---- */
+/* ---- what happened (slot: of the message; others than the current are dropped)  */
 void svc_on_slot(struct service *s, const struct msg_slot *slot);
 void svc_on_started(struct service *s, const struct msg_started *st);
 void svc_on_exit(struct service *s, const struct msg_exit *x);
@@ -304,7 +304,7 @@ void svc_restore_begin(struct service *s);
 void svc_restore(struct service *s, const struct svc_memory *m, bool same_boot);
 void svc_adopt(struct service *s);
 
-/* ---- questions ---- */
+/* ---- questions --------------------------------------------------------------- */
 const struct svc_memory *svc_memory(const struct service *s);
 const char *svc_unit(const struct service *s);
 enum svc_state svc_state(const struct service *s);

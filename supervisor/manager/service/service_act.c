@@ -26,8 +26,7 @@ svc_ignore(struct service *s)
 	(void)s;
 }
 
-/* ---- small things
- * ------------------------------------------------------------------------ */
+/* ---- small things ------------------------------------------------------------ */
 
 static uint64_t
 now_us(void)
@@ -194,8 +193,7 @@ svc_note_exit(struct service *s, const struct svc_event_in *in, bool is_main)
 		svc_set_why(s, "main process %s", text);
 }
 
-/* ---- processes
- * ----------------------------------------------------------------------------- */
+/* ---- processes --------------------------------------------------------------- */
 
 static void
 deed_spawn(struct service *s, enum proc_kind kind, uint64_t seq, enum service_exec exec,
@@ -297,8 +295,7 @@ kill_aux(struct service *s)
 	svc_health_end(s);
 }
 
-/* ---- start
- * ----------------------------------------------------------------------------------- */
+/* ---- start ------------------------------------------------------------------- */
 
 static void enter_running(struct service *s);
 static void enter_stop(struct service *s);
@@ -854,8 +851,7 @@ act_main_exit_start(struct service *s)
 	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 }
 
-/* ---- running
- * ---------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------- */
 
 static void
 became_active(struct service *s)
@@ -1040,8 +1036,7 @@ act_watchdog(struct service *s)
 	svc_enter_signal(s, SVC_STOP_WATCHDOG, SVC_RESULT_SUCCESS);
 }
 
-/* ---- reload
- * ------------------------------------------------------------------------------------ */
+/* ---- reload ------------------------------------------------------------------ */
 
 void
 act_reload(struct service *s)
@@ -1151,9 +1146,7 @@ act_timeout_reload(struct service *s)
 	svc_deed_signal(s, PROC_CONTROL, SIGNAL_PROC_GROUP, SIGKILL);
 }
 
-/* ---- stop
- * ----------------------------------------------------------------------------------------
- */
+/* ---- stop -------------------------------------------------------------------- */
 
 static void
 note_stop_wanted(struct service *s)
@@ -1489,8 +1482,7 @@ act_empty_final(struct service *s)
 	check_final(s);
 }
 
-/* ---- time limits
- * ------------------------------------------------------------------------------- */
+/* ---- time limits ------------------------------------------------------------- */
 
 static enum svc_state
 state_of_mode(enum timeout_mode mode)
@@ -1609,9 +1601,7 @@ act_timeout_final_kill(struct service *s)
 	give_up(s);
 }
 
-/* ---- the end
- * ---------------------------------------------------------------------------------------
- */
+/* ---- the end ----------------------------------------------------------------- */
 
 static void
 release_conf(struct service *s)

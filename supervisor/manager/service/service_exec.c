@@ -25,8 +25,7 @@ enum {
 	GROUPS_MAX = 65536,
 };
 
-/* ---- users
- * -------------------------------------------------------------------------------- */
+/* ---- users ------------------------------------------------------------------- */
 
 struct svc_user {
 	uint32_t uid, gid;
@@ -284,8 +283,7 @@ find_ids(struct svc_world *w, const struct exec_conf *x, struct ids *ids, int *s
 	return 0;
 }
 
-/* ---- the slot
- * -------------------------------------------------------------------------------- */
+/* ---- the slot ---------------------------------------------------------------- */
 
 static bool
 out_is_log(const struct exec_conf *x)
@@ -336,8 +334,7 @@ svc_exec_open(struct svc_world *w, const struct unit_conf *conf,
 	return 0;
 }
 
-/* ---- the environment
- * --------------------------------------------------------------------------- */
+/* ---- the environment --------------------------------------------------------- */
 
 static void
 put(struct strv *env, const char *name, const char *value)
@@ -571,8 +568,7 @@ svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
 	return 0;
 }
 
-/* ---- the context
- * ------------------------------------------------------------------------------- */
+/* ---- the context ------------------------------------------------------------- */
 
 static void
 put_stdio_path(struct spec_buf *b, enum spec_tag tag, const struct stdio_conf *io)

@@ -179,7 +179,7 @@ struct service {
 
 typedef void svc_action(struct service *s);
 
-/* ---- service.c ---- */
+/* ---- service.c --------------------------------------------------------------- */
 void svc_set_state(struct service *s, enum svc_state st);
 /* Queues an event; dispatches unless that is going on already. */
 void svc_dispatch(struct service *s, const struct svc_event_in *in);
@@ -212,7 +212,7 @@ enum svc_result svc_exit_result(
     const struct service *s, const struct msg_exit *x, bool is_main);
 extern svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS];
 
-/* ---- service_act.c ---- */
+/* ---- service_act.c ----------------------------------------------------------- */
 svc_action svc_ignore;
 svc_action act_start, act_start_waiting, act_join_start, act_already_up, act_up_refused;
 svc_action act_stop_starting, act_stop_reloading, act_stop, act_join_stop,
@@ -257,7 +257,7 @@ void svc_phase_timer(struct service *s, uint64_t timeout_us);
 bool svc_waits_for_empty(const struct service *s);
 void svc_enter_auto_restart(struct service *s);
 
-/* ---- restart.c ---- */
+/* ---- restart.c --------------------------------------------------------------- */
 /* Shall it be started again after this end; *reason is static text. */
 bool svc_shall_restart(const struct service *s, const char **reason);
 uint64_t svc_restart_delay_us(struct service *s);
@@ -266,7 +266,7 @@ bool svc_limit_allows(struct service *s);
 /* Called when the main process ended: were the delays earned again? */
 void svc_restart_settle(struct service *s);
 
-/* ---- health.c ---- */
+/* ---- health.c ---------------------------------------------------------------- */
 bool svc_ready_probes_hold(const struct service *s);
 void svc_ready_begin(struct service *s);
 void svc_ready_end(struct service *s);
@@ -278,12 +278,12 @@ void svc_on_health_timer(struct service *s);
 void svc_on_aux_timer(struct service *s, enum probe_use use);
 void svc_on_aux_exit(struct service *s, enum probe_use use, const struct msg_exit *x);
 
-/* ---- adopt.c ---- */
+/* ---- adopt.c ----------------------------------------------------------------- */
 /* true: it was one of an earlier invocation, and is dealt with. */
 bool svc_foreign_exit(struct service *s, const struct msg_exit *x);
 bool svc_foreign_empty(struct service *s, uint32_t slot);
 
-/* ---- notify.c ---- */
+/* ---- notify.c ---------------------------------------------------------------- */
 void svc_watchdog_arm(struct service *s);
 uint64_t svc_watchdog_period_us(const struct service *s);
 
