@@ -194,7 +194,10 @@ slot_open(struct logger *lg, struct msg *m)
 		m->fds[i] = -1;
 		watch_pipe(lg, &ls->stream[i]);
 	}
-	if (ls->ts->log.day[0] != '\0' && ls->ts->log.linked)
+	/* Nothing goes to the log of a unit whose output goes elsewhere; what comes all
+	 * the same is logged, and makes the file. */
+	if ((ls->ts->log.day[0] != '\0' && ls->ts->log.linked) ||
+	    ls->ts->conf.stream_mask == 0)
 		return;
 	ls->due = true;
 	ls->due_us = clock_mono_us() + DUE_US;
@@ -260,7 +263,8 @@ close_if_drained(struct logger *lg, struct logslot *ls)
 		if (stream_finish(lg, &ls->stream[i]) == -1)
 			return;
 	/* A program that said nothing and ended at once has its file, too. */
-	if (!ls->ts->log.linked && !ls->parked && sink_make_due(lg, ls) == -1)
+	if (!ls->ts->log.linked && !ls->parked && ls->ts->conf.stream_mask != 0 &&
+	    sink_make_due(lg, ls) == -1)
 		log_warn("%s: cannot make its log", ls->ts->unit);
 	ls->done = true;
 	lg->done_waits = true;

@@ -300,24 +300,6 @@ carry_load(struct logger *lg, struct stream *s)
 	return len;
 }
 
-/* A stream whose StandardOutput= goes elsewhere is drained and forgotten. */
-static bool
-is_masked(const struct stream *s)
-{
-	uint32_t mask = s->slot->ts->conf.stream_mask;
-
-	return mask != 0 && (mask & 1U << s->which) == 0;
-}
-
-static void
-forget(struct batch *b, bool *wrote)
-{
-	b->out_len = 0;
-	b->lines = 0;
-	b->tail_len = 0;
-	*wrote = true;
-}
-
 /*
  * Its bytes stay in the pipe until they are in the log, so that a program in full flood
  * waits for each batch; with a larger pipe it fills one part while we write the other.
@@ -355,8 +337,6 @@ stream_read(struct logger *lg, struct stream *s)
 	enlarge(s, (size_t)n);
 	logger_clock(lg, ls);
 	wrote = build(lg, s, carry, carry + (size_t)n, false, &b);
-	if (is_masked(s))
-		forget(&b, &wrote);
 	if (commit(lg, s, &b, !wrote) == -1)
 		return STREAM_STUCK;
 	if (ls->closing)
@@ -378,7 +358,5 @@ stream_finish(struct logger *lg, struct stream *s)
 		return -1;
 	logger_clock(lg, s->slot);
 	wrote = build(lg, s, carry, carry, true, &b);
-	if (is_masked(s))
-		forget(&b, &wrote);
 	return commit(lg, s, &b, !wrote);
 }
