@@ -38,15 +38,12 @@ static bool unclean;
 static int
 signal_children(int signo)
 {
-	char path[64], text[4096], *p = path;
+	char text[4096];
 	int fd, n = 0;
 	pid_t pid = 0;
 	ssize_t got;
 
-	put_text(&p, path + sizeof(path), "/proc/self/task/");
-	put_number(&p, path + sizeof(path), (uint64_t)getpid());
-	put_text(&p, path + sizeof(path), "/children");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
 	while ((got = read(fd, text, sizeof(text))) > 0) {

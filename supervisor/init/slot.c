@@ -161,8 +161,10 @@ make_fifo(struct table_slot *s, uint32_t slot, int stream)
 	int fd;
 
 	slot_path(path, sizeof(path), "fifo/", slot, stream == 0 ? ".out" : ".err");
-	(void)unlinkat(tab->fd[FD_RUN], path, 0);
-	if (mkfifoat(tab->fd[FD_RUN], path, 0600) == -1)
+	/* One that is left over belongs to nobody: the slot was free. */
+	if (mkfifoat(tab->fd[FD_RUN], path, 0600) == -1 &&
+	    (errno != EEXIST || unlinkat(tab->fd[FD_RUN], path, 0) == -1 ||
+		mkfifoat(tab->fd[FD_RUN], path, 0600) == -1))
 		return -1;
 	if (is_other_user(s) && fchownat(tab->fd[FD_RUN], path, (uid_t)s->uid,
 				    (gid_t)s->gid, AT_SYMLINK_NOFOLLOW) == -1)

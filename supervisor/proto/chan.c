@@ -198,9 +198,13 @@ chan_recv(const struct chan *c, struct msg *m)
 	h.msg_controllen = sizeof(ctl.bytes);
 	iov[0] = (struct iovec){ &m->head, sizeof(m->head) };
 	iov[1] = (struct iovec){ &m->u, sizeof(m->u) };
-	do {
+	/* A peer that closed before it had read everything leaves one ECONNRESET behind,
+	 * which the kernel reports before the messages that it sent: those come first. */
+	for (int resets = 0;;) {
 		n = recvmsg(c->fd, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	} while (n == -1 && errno == EINTR);
+		if (n != -1 || (errno != EINTR && (errno != ECONNRESET || resets++ > 0)))
+			break;
+	}
 	if (n == -1)
 		return errno == EAGAIN ? 0 : -1;
 	nfds = take_fds(&h, m);

@@ -275,6 +275,27 @@ test_full_and_closed_channels(void **state)
 	assert_int_equal(chan_recv(&p.b, &m), -1);
 }
 
+static void
+test_what_the_dead_said_is_heard(void **state)
+{
+	struct pair p;
+	struct msg m;
+
+	(void)state;
+	pair_open(&p, ROLE_MANAGER, ROLE_INIT);
+	msg_init(&m, MSG_HELLO); /* never read */
+	assert_int_equal(chan_send(&p.b, &m), 1);
+	msg_init(&m, MSG_REEXEC);
+	assert_int_equal(chan_send(&p.a, &m), 1);
+	assert_int_equal(chan_send(&p.a, &m), 1);
+	close(p.a.fd);
+	assert_int_equal(chan_recv(&p.b, &m), 1);
+	assert_int_equal(chan_recv(&p.b, &m), 1);
+	assert_int_equal(chan_recv(&p.b, &m), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(p.b.fd);
+}
+
 int
 main(void)
 {
@@ -285,6 +306,7 @@ main(void)
 		cmocka_unit_test(test_receiver_refuses_what_is_not_allowed),
 		cmocka_unit_test(test_unknown_ids_are_refused),
 		cmocka_unit_test(test_full_and_closed_channels),
+		cmocka_unit_test(test_what_the_dead_said_is_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -536,6 +536,28 @@ kill_role(struct rig *g, struct peer *p)
 	close_peer(p);
 }
 
+static int
+wait_for_init(struct rig *g)
+{
+	uint64_t until = now_ms() + DEADLINE_MS;
+	int st = 0;
+
+	for (;;) {
+		struct pollfd pfd[2] = { { g->logger.chan.fd, POLLIN, 0 },
+			{ g->listen_fd, POLLIN, 0 } };
+		struct msg m;
+
+		if (waitpid(g->init, &st, WNOHANG) == g->init)
+			break;
+		assert_true(now_ms() < until);
+		if (poll(pfd, 2, 20) > 0 && step(g, &m, until))
+			msg_close_fds(&m);
+	}
+	g->init = 0;
+	assert_true(WIFEXITED(st));
+	return WEXITSTATUS(st);
+}
+
 /* ---- tests --------------------------------------------------------------------------
  */
 
@@ -884,6 +906,59 @@ test_reexec_into_what_cannot_take_over_is_refused(void **state)
 	want(&g, MSG_REEXEC_FAILED, &m);
 	assert_int_equal(m.u.REEXEC_FAILED.err, ENOENT);
 	assert_int_equal(g.table->reexecs, 0);
+	rig_stop(&g);
+}
+
+static void
+test_reexec_takes_the_file_that_is_there_now(void **state)
+{
+	char path[SMALL], cmd[SMALL * 4 + TABLE_PATH_MAX];
+	struct stat now, used;
+	struct rig g;
+	struct msg m;
+
+	(void)state;
+	rig_start(&g);
+	snprintf(path, sizeof(path), "%s/supd", g.dir);
+	snprintf(cmd, sizeof(cmd), "cp '%s' '%s.new' && mv '%s.new' '%s'", g.table->exe,
+	    path, path, path);
+	assert_int_equal(system(cmd), 0);
+	snprintf(g.table->exe, sizeof(g.table->exe), "%s", path);
+	assert_int_equal(stat(path, &now), 0);
+	msg_init(&m, MSG_REEXEC);
+	send_to(&g.manager, &m);
+	want(&g, MSG_HELLO, &m);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)g.init);
+	assert_int_equal(stat(path, &used), 0);
+	assert_int_equal(now.st_ino, used.st_ino);
+	rig_stop(&g);
+}
+
+static void
+test_without_a_manager_a_second_signal_ends(void **state)
+{
+	uint64_t until = now_ms() + DEADLINE_MS;
+	struct rig g;
+	struct pollfd none = { -1, 0, 0 };
+
+	(void)state;
+	rig_prepare(&g);
+	close(g.table->fd[FD_EXE]);
+	g.table->fd[FD_EXE] = open("/bin/false", O_RDONLY);
+	rig_exec(&g);
+	while (g.table->role[ROLE_MANAGER].quick_deaths < 2) {
+		assert_true(now_ms() < until);
+		poll(&none, 1, 5);
+	}
+	assert_int_equal(kill(g.init, SIGTERM), 0);
+	while (g.table->signal[SIGTERM].count == 0) {
+		assert_true(now_ms() < until);
+		poll(&none, 1, 5);
+	}
+	assert_int_equal(g.table->halting, 0);
+	assert_int_equal(kill(g.init, SIGINT), 0);
+	assert_int_equal(wait_for_init(&g), 1);
+	close(g.table->fd[FD_EXE]);
 	rig_stop(&g);
 }
 
@@ -1369,28 +1444,6 @@ halt(struct rig *g, enum halt_how how, int32_t status)
 	send_to(&g->manager, &m);
 }
 
-static int
-wait_for_init(struct rig *g)
-{
-	uint64_t until = now_ms() + DEADLINE_MS;
-	int st = 0;
-
-	for (;;) {
-		struct pollfd pfd[2] = { { g->logger.chan.fd, POLLIN, 0 },
-			{ g->listen_fd, POLLIN, 0 } };
-		struct msg m;
-
-		if (waitpid(g->init, &st, WNOHANG) == g->init)
-			break;
-		assert_true(now_ms() < until);
-		if (poll(pfd, 2, 20) > 0 && step(g, &m, until))
-			msg_close_fds(&m);
-	}
-	g->init = 0;
-	assert_true(WIFEXITED(st));
-	return WEXITSTATUS(st);
-}
-
 static void
 test_halt_ends_everything(void **state)
 {
@@ -1497,6 +1550,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_reexec_keeps_everything),
 		cmocka_unit_test(test_crash_starts_again_from_the_table),
 		cmocka_unit_test(test_reexec_into_what_cannot_take_over_is_refused),
+		cmocka_unit_test(test_reexec_takes_the_file_that_is_there_now),
+		cmocka_unit_test(test_without_a_manager_a_second_signal_ends),
 		cmocka_unit_test(test_signals_reach_by_slot),
 		cmocka_unit_test(test_cgroup_is_emptied_and_used_again),
 		cmocka_unit_test(test_log_pipe_survives_the_logger),
