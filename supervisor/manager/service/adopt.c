@@ -330,7 +330,7 @@ svc_adopt(struct service *s)
 	struct svc_slot_seen *ours = NULL;
 
 	s->restoring = false;
-	memcpy(&s->told, m, sizeof(s->told));
+	s->told = svc_memory_sum(s);
 	for (size_t i = 0; i < s->nseen; i++)
 		if (m->slot != SLOT_NONE && s->seen[i].slot.slot == m->slot &&
 		    same_invocation(s, &s->seen[i]))

@@ -12,6 +12,7 @@
 
 #include "lib/clock.h"
 #include "lib/utf8.h"
+#include "lib/xalloc.h"
 #include "manager/service/service_int.h"
 
 enum {
@@ -32,6 +33,31 @@ health_count(const struct service *s)
 	size_t n = svc_sc(s)->health.n;
 
 	return n > SVC_PROBES_MAX ? SVC_PROBES_MAX : (unsigned)n;
+}
+
+/* Made when a configuration has such lines; then it stays. */
+static bool
+has_probes(struct service *s)
+{
+	if (s->probes == NULL && (ready_count(s) > 0 || health_count(s) > 0)) {
+		s->probes = xcalloc(1, sizeof(*s->probes));
+		/* Answers to an earlier manager's life of this are not mixed up. */
+		s->probes->last_id = clock_mono_us();
+	}
+	return s->probes != NULL;
+}
+
+void
+svc_probes_reset(struct service *s)
+{
+	struct svc_probes *p = s->probes;
+
+	if (p == NULL)
+		return;
+	p->known = p->ok = p->round_open = false;
+	p->failures = p->successes = 0;
+	p->at_us = 0;
+	p->text[0] = '\0';
 }
 
 static void
@@ -75,7 +101,7 @@ start_probe(struct service *s, enum probe_use use, const struct probe_conf *p)
 	struct deed *d = svc_deed(s, DEED_PROBE_START);
 
 	d->u.probe.use = use;
-	d->u.probe.id = ++s->probe_id;
+	d->u.probe.id = ++s->probes->last_id;
 	d->u.probe.conf = p;
 	d->u.probe.since_wall_us = use == PROBE_USE_READY ? s->m.started_wall_us : 0;
 	d->u.probe.timeout_us = svc_sc(s)->health_timeout_us;
@@ -114,19 +140,21 @@ plan_ready(struct service *s)
 
 	if (!has_active_ready(s))
 		return;
-	if (s->ready_tries < 20)
-		wait <<= s->ready_tries;
-	if (wait > max || s->ready_tries >= 20)
+	if (s->probes->ready_tries < 20)
+		wait <<= s->probes->ready_tries;
+	if (wait > max || s->probes->ready_tries >= 20)
 		wait = max > 0 ? max : USEC_PER_MSEC;
-	s->ready_tries++;
+	s->probes->ready_tries++;
 	svc_timer(s, SVC_TIMER_READY, clock_add_us(clock_mono_us(), wait));
 }
 
 void
 svc_ready_begin(struct service *s)
 {
-	memset(s->ready_id, 0, sizeof(s->ready_id));
-	s->ready_tries = 0;
+	if (!has_probes(s))
+		return;
+	memset(s->probes->ready_id, 0, sizeof(s->probes->ready_id));
+	s->probes->ready_tries = 0;
 	if (svc_sc(s)->type == SERVICE_FORKING && !s->m.ready)
 		return; /* begins when the starter is done */
 	plan_ready(s);
@@ -138,9 +166,11 @@ svc_ready_end(struct service *s)
 	bool any = false;
 
 	svc_timer(s, SVC_TIMER_READY, UINT64_MAX);
+	if (s->probes == NULL)
+		return;
 	for (unsigned i = 0; i < SVC_PROBES_MAX; i++) {
-		any |= s->ready_id[i] != 0;
-		s->ready_id[i] = 0;
+		any |= s->probes->ready_id[i] != 0;
+		s->probes->ready_id[i] = 0;
 	}
 	if (any)
 		svc_deed(s, DEED_PROBE_STOP)->u.probe.use = PROBE_USE_READY;
@@ -152,10 +182,10 @@ svc_ready_try(struct service *s)
 {
 	const struct probe_list *l = &svc_sc(s)->ready;
 
-	if (s->m.state != SVC_START)
+	if (s->m.state != SVC_START || !has_probes(s))
 		return;
 	for (unsigned i = 0; i < ready_count(s); i++) {
-		if ((s->m.ready_mask >> i & 1) || s->ready_id[i] != 0)
+		if ((s->m.ready_mask >> i & 1) || s->probes->ready_id[i] != 0)
 			continue;
 		switch (l->v[i].kind) {
 		case PROBE_PATTERN:
@@ -165,7 +195,8 @@ svc_ready_try(struct service *s)
 				spawn_aux(s, PROBE_USE_READY, i);
 			break;
 		default:
-			s->ready_id[i] = start_probe(s, PROBE_USE_READY, &l->v[i]);
+			s->probes->ready_id[i] =
+			    start_probe(s, PROBE_USE_READY, &l->v[i]);
 			break;
 		}
 	}
@@ -223,10 +254,12 @@ svc_health_end(struct service *s)
 	bool any = false;
 
 	svc_timer(s, SVC_TIMER_HEALTH, UINT64_MAX);
-	s->round_open = false;
+	if (s->probes == NULL)
+		return;
+	s->probes->round_open = false;
 	for (unsigned i = 0; i < SVC_PROBES_MAX; i++) {
-		any |= s->health_id[i] != 0;
-		s->health_id[i] = 0;
+		any |= s->probes->health_id[i] != 0;
+		s->probes->health_id[i] = 0;
 	}
 	if (any)
 		svc_deed(s, DEED_PROBE_STOP)->u.probe.use = PROBE_USE_HEALTH;
@@ -254,33 +287,33 @@ round_over(struct service *s)
 {
 	const struct service_conf *c = svc_sc(s);
 	struct svc_note note = { .what = SVC_EMIT_HEALTH };
-	bool ok = s->round_ok;
+	bool ok = s->probes->round_ok;
 
-	s->round_open = false;
-	s->health_at_us = clock_mono_us();
-	set_text(s->health_text, sizeof(s->health_text), s->round_text);
+	s->probes->round_open = false;
+	s->probes->at_us = clock_mono_us();
+	set_text(s->probes->text, sizeof(s->probes->text), s->probes->round_text);
 	if (ok) {
-		s->health_failures = 0;
-		if (s->health_successes < UINT32_MAX)
-			s->health_successes++;
-		if (s->health_successes >= c->health_successes &&
-		    (!s->health_known || !s->health_ok)) {
-			s->health_known = s->health_ok = note.ok = true;
-			svc_note(s, &note, s->health_text);
+		s->probes->failures = 0;
+		if (s->probes->successes < UINT32_MAX)
+			s->probes->successes++;
+		if (s->probes->successes >= c->health_successes &&
+		    (!s->probes->known || !s->probes->ok)) {
+			s->probes->known = s->probes->ok = note.ok = true;
+			svc_note(s, &note, s->probes->text);
 		}
 		return;
 	}
-	s->health_successes = 0;
+	s->probes->successes = 0;
 	if (in_grace(s))
 		return;
-	if (s->health_failures < UINT32_MAX)
-		s->health_failures++;
-	if (s->health_failures < c->health_failures)
+	if (s->probes->failures < UINT32_MAX)
+		s->probes->failures++;
+	if (s->probes->failures < c->health_failures)
 		return;
-	if (!s->health_known || s->health_ok) {
-		s->health_known = true;
-		s->health_ok = false;
-		svc_note(s, &note, s->health_text);
+	if (!s->probes->known || s->probes->ok) {
+		s->probes->known = true;
+		s->probes->ok = false;
+		svc_note(s, &note, s->probes->text);
 	}
 	if (c->health_action == HEALTH_RESTART)
 		svc_dispatch(s,
@@ -290,16 +323,14 @@ round_over(struct service *s)
 static void
 round_result(struct service *s, bool ok, const char *text)
 {
-	if (!s->round_open)
+	if (s->probes == NULL || !s->probes->round_open)
 		return;
 	/* The evidence is the first failure, else the newest success. */
-	if (!ok && s->round_ok)
-		set_text(s->round_text, sizeof(s->round_text), text);
-	else if (s->round_ok)
-		set_text(s->round_text, sizeof(s->round_text), text);
+	if (s->probes->round_ok)
+		set_text(s->probes->round_text, sizeof(s->probes->round_text), text);
 	if (!ok)
-		s->round_ok = false;
-	if (s->round_left > 0 && --s->round_left == 0)
+		s->probes->round_ok = false;
+	if (s->probes->round_left > 0 && --s->probes->round_left == 0)
 		round_over(s);
 }
 
@@ -323,34 +354,34 @@ svc_on_health_timer(struct service *s)
 	const struct probe_list *l = &svc_sc(s)->health;
 	bool exec_stuck = s->aux[PROBE_USE_HEALTH].running;
 
-	if (!health_applies(s))
+	if (!health_applies(s) || !has_probes(s))
 		return;
 	svc_timer(s, SVC_TIMER_HEALTH,
 	    clock_add_us(clock_mono_us(), svc_sc(s)->health_interval_us));
-	if (s->round_open) {
+	if (s->probes->round_open) {
 		/* The last round is not over: only what cannot be ended counts. */
 		if (exec_stuck && s->aux[PROBE_USE_HEALTH].killed) {
-			s->round_ok = false;
-			set_text(s->round_text, sizeof(s->round_text),
+			s->probes->round_ok = false;
+			set_text(s->probes->round_text, sizeof(s->probes->round_text),
 			    "a HealthExec= command does not end by KILL");
 			round_over(s);
 		}
 		return;
 	}
 	if (exec_stuck) {
-		s->round_ok = false;
-		set_text(s->round_text, sizeof(s->round_text),
+		s->probes->round_ok = false;
+		set_text(s->probes->round_text, sizeof(s->probes->round_text),
 		    "a HealthExec= command does not end by KILL");
 		round_over(s);
 		return;
 	}
-	s->round_open = s->round_ok = true;
-	s->round_text[0] = '\0';
-	s->round_left = health_count(s);
+	s->probes->round_open = s->probes->round_ok = true;
+	s->probes->round_text[0] = '\0';
+	s->probes->round_left = health_count(s);
 	for (unsigned i = 0; i < health_count(s); i++) {
 		if (l->v[i].kind == PROBE_EXEC || l->v[i].kind == PROBE_PATTERN)
 			continue;
-		s->health_id[i] = start_probe(s, PROBE_USE_HEALTH, &l->v[i]);
+		s->probes->health_id[i] = start_probe(s, PROBE_USE_HEALTH, &l->v[i]);
 	}
 	next_exec(s, 0);
 }
@@ -359,10 +390,11 @@ void
 svc_on_probe(
     struct service *s, enum probe_use use, uint64_t id, bool ok, const char *text)
 {
-	uint64_t *ids = use == PROBE_USE_READY ? s->ready_id : s->health_id;
+	uint64_t *ids;
 
-	if (id == 0 || s->restoring)
+	if (id == 0 || s->restoring || s->probes == NULL)
 		return;
+	ids = use == PROBE_USE_READY ? s->probes->ready_id : s->probes->health_id;
 	for (unsigned i = 0; i < SVC_PROBES_MAX; i++) {
 		if (ids[i] != id)
 			continue;
@@ -396,7 +428,7 @@ svc_on_aux_exit(struct service *s, enum probe_use use, const struct msg_exit *x)
 	bool ok = x->how == EXIT_EXITED && x->status == 0 && x->phase == 0;
 	bool killed = a->killed;
 
-	if (!a->running || a->seq != x->seq)
+	if (!a->running || a->seq != x->seq || s->probes == NULL)
 		return;
 	a->running = a->killed = false;
 	svc_timer(s, use == PROBE_USE_READY ? SVC_TIMER_PROBE : SVC_TIMER_PROBE_HEALTH,
@@ -408,7 +440,7 @@ svc_on_aux_exit(struct service *s, enum probe_use use, const struct msg_exit *x)
 	    l->v[a->index].text != NULL ? l->v[a->index].text : "command",
 	    killed ? "took too long" : what);
 	if (use == PROBE_USE_HEALTH) {
-		if (s->round_open && s->round_left > 1)
+		if (s->probes->round_open && s->probes->round_left > 1)
 			next_exec(s, a->index + 1);
 		round_result(s, ok, text);
 	} else if (ok) {
@@ -421,10 +453,13 @@ svc_health(const struct service *s, struct svc_health *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->configured = svc_sc(s)->health.n > 0;
-	out->known = s->health_known;
-	out->ok = s->health_ok;
-	out->failures = s->health_failures;
-	out->successes = s->health_successes;
-	out->at_us = s->health_at_us;
-	out->evidence = s->health_text;
+	out->evidence = "";
+	if (s->probes == NULL)
+		return;
+	out->known = s->probes->known;
+	out->ok = s->probes->ok;
+	out->failures = s->probes->failures;
+	out->successes = s->probes->successes;
+	out->at_us = s->probes->at_us;
+	out->evidence = s->probes->text;
 }

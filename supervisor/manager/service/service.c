@@ -388,11 +388,10 @@ svc_new(
 	s->unit = xstrdup(unit);
 	s->conf = conf;
 	svc_memory_init(&s->m);
-	memcpy(&s->told, &s->m, sizeof(s->told));
 	for (int i = 0; i < SVC_NTIMERS; i++)
 		s->armed_us[i] = UINT64_MAX;
 	svc_set_why(s, "never started");
-	memcpy(&s->told, &s->m, sizeof(s->told));
+	s->told = svc_memory_sum(s);
 	return s;
 }
 
@@ -450,6 +449,8 @@ svc_free(struct service *s)
 	free(s->deeds);
 	free(s->notes);
 	free(s->acks);
+	free(s->queue);
+	free(s->probes);
 	free(s->stored_ids);
 	free(s->stored_names);
 	free(s->seen);
@@ -534,10 +535,8 @@ drain(struct service *s)
 	svc_action *act;
 
 	s->busy = true;
-	while (s->qlen > 0) {
-		s->in = s->queue[s->qhead];
-		s->qhead = (s->qhead + 1) % SVC_QUEUE_MAX;
-		s->qlen--;
+	while (s->qhead < s->qlen) {
+		s->in = s->queue[s->qhead++];
 		if (s->in.ev == SVC_EV_MAIN_EXIT || s->in.ev == SVC_EV_CONTROL_EXIT)
 			take_exit(s, &s->in);
 		act = svc_table[s->m.state][s->in.ev];
@@ -548,16 +547,24 @@ drain(struct service *s)
 		svc_commit(s);
 	}
 	s->busy = false;
+	/* Thousands of services wait for nothing most of the time. */
+	free(s->queue);
+	s->queue = NULL;
+	s->qhead = s->qlen = s->qcap = 0;
 }
 
 void
 svc_dispatch(struct service *s, const struct svc_event_in *in)
 {
-	if (s->qlen == SVC_QUEUE_MAX) {
+	if (s->qlen - s->qhead >= SVC_QUEUE_MAX) {
 		svc_bug(s, "event queue is full");
 		return;
 	}
-	s->queue[(s->qhead + s->qlen++) % SVC_QUEUE_MAX] = *in;
+	if (s->qlen == s->qcap) {
+		s->qcap = s->qcap == 0 ? 4 : 2 * s->qcap;
+		s->queue = xreallocarray(s->queue, s->qcap, sizeof(*s->queue));
+	}
+	s->queue[s->qlen++] = *in;
 	if (!s->busy && !s->restoring)
 		drain(s);
 }
@@ -687,36 +694,47 @@ svc_deed_watch_empty(struct service *s)
 	svc_deed(s, DEED_WATCH_EMPTY)->u.slot = s->m.slot;
 }
 
-/*
- * Is there something that a new manager would have to know?  What a service says all the
- * time (keep-alives, its status text) and what begins anew with a new manager (probes)
- * waits for the next reason.
- */
-static bool
-memory_differs(const struct service *s)
+static uint64_t
+add_sum(uint64_t sum, const void *data, size_t n)
 {
-	struct svc_memory a, b;
+	const uint8_t *p = data;
 
-	memcpy(&a, &s->m, sizeof(a));
-	memcpy(&b, &s->told, sizeof(b));
-	a.seq = b.seq;
-	memcpy(a.status, b.status, sizeof(a.status));
+	/* fnv1a64 */
+	for (size_t i = 0; i < n; i++)
+		sum = (sum ^ p[i]) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
+/*
+ * A sum over what a new manager would have to know.  What a service says all the time
+ * (keep-alives, its status text) and what begins anew with a new manager (probes) waits
+ * for the next reason.
+ */
+uint64_t
+svc_memory_sum(const struct service *s)
+{
+	struct svc_memory m;
+
+	memcpy(&m, &s->m, sizeof(m));
+	m.seq = 0;
+	memset(m.status, 0, sizeof(m.status));
 	for (int i = SVC_TIMER_WATCHDOG; i < SVC_NTIMERS; i++)
-		a.deadline_us[i] = b.deadline_us[i];
-	return memcmp(&a, &b, sizeof(a)) != 0;
+		m.deadline_us[i] = 0;
+	return add_sum(UINT64_C(0xcbf29ce484222325), &m, sizeof(m));
 }
 
 static void
 emit_notes(struct service *s)
 {
 	size_t carrier = SIZE_MAX;
+	uint64_t sum = svc_memory_sum(s);
 
 	/* One of the notes carries the memory: the last change of the state, else one of
 	 * its own.  Those before it were passed within one decision. */
 	for (size_t i = 0; i < s->nnotes; i++)
 		if (s->notes[i].note.what == SVC_EMIT_STATE)
 			carrier = i;
-	if (carrier == SIZE_MAX && memory_differs(s)) {
+	if (carrier == SIZE_MAX && sum != s->told) {
 		carrier = s->nnotes;
 		svc_note(s,
 		    &(struct svc_note){ .what = SVC_EMIT_MEMORY, .state = s->m.state },
@@ -727,8 +745,10 @@ emit_notes(struct service *s)
 		free(s->notes[i].text);
 	}
 	if (carrier != SIZE_MAX)
-		memcpy(&s->told, &s->m, sizeof(s->told));
-	s->nnotes = 0;
+		s->told = sum;
+	free(s->notes);
+	s->notes = NULL;
+	s->nnotes = s->notes_cap = 0;
 }
 
 static void
@@ -827,7 +847,9 @@ svc_commit(struct service *s)
 	s->busy = true;
 	for (size_t i = 0; i < s->nacks; i++)
 		s->ops->exit_ack(s->arg, &s->acks[i]);
-	s->nacks = 0;
+	free(s->acks);
+	s->acks = NULL;
+	s->nacks = s->acks_cap = 0;
 	for (int i = 0; i < SVC_NTIMERS; i++) {
 		if (s->m.deadline_us[i] == s->armed_us[i])
 			continue;
@@ -841,12 +863,7 @@ svc_commit(struct service *s)
 		do_deed(s, &deeds[i]);
 		deed_clear(&deeds[i]);
 	}
-	if (s->deeds == NULL) {
-		s->deeds = deeds;
-		s->deeds_cap = n;
-	} else {
-		free(deeds);
-	}
+	free(deeds);
 	s->busy = was_busy;
 }
 

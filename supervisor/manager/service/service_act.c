@@ -527,9 +527,7 @@ svc_begin_start(struct service *s, bool automatic)
 	m->started_wall_us = clock_wall_us();
 	s->refused = 0;
 	s->empty = s->watching = s->watch_stale = s->stop_signalled = false;
-	s->health_known = s->health_ok = false;
-	s->health_failures = s->health_successes = 0;
-	s->health_text[0] = '\0';
+	svc_probes_reset(s);
 
 	arc4random_buf(m->invocation, sizeof(m->invocation));
 	m->order = now_ms > m->order ? now_ms : m->order + 1;
@@ -1027,7 +1025,8 @@ act_watchdog(struct service *s)
 
 	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, "the watchdog was lost");
 	if (s->in.from_health) {
-		svc_fail(s, SVC_RESULT_WATCHDOG, "unhealthy: %s", s->health_text);
+		svc_fail(s, SVC_RESULT_WATCHDOG, "unhealthy: %s",
+		    s->probes != NULL ? s->probes->text : "?");
 		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 		return;
 	}

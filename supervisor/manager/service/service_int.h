@@ -102,6 +102,21 @@ struct svc_event_in {
 	bool from_health;       /* WATCHDOG: by health, not by the watchdog */
 };
 
+/* What is known of Ready...= and Health...= lines. */
+struct svc_probes {
+	uint64_t last_id;                   /* newest given out */
+	uint64_t ready_id[SVC_PROBES_MAX];  /* in flight, 0: none */
+	uint64_t health_id[SVC_PROBES_MAX]; /* in flight, 0: none */
+	unsigned ready_tries;
+	bool round_open, round_ok;
+	unsigned round_left;
+	bool known, ok;
+	uint32_t failures, successes;
+	uint64_t at_us;
+	char text[SVC_WHY_MAX];
+	char round_text[SVC_WHY_MAX];
+};
+
 struct svc_slot_seen {
 	struct msg_slot slot;
 	struct msg_started started[PROC_N];
@@ -122,7 +137,7 @@ struct service {
 	const struct unit_conf *run_conf; /* in use; NULL: none */
 
 	struct svc_memory m;
-	struct svc_memory told; /* as emitted last */
+	uint64_t told; /* sum of it as emitted last */
 	uint64_t armed_us[SVC_NTIMERS];
 
 	/* Only between events of one manager's life: requests that wait for an answer. */
@@ -138,8 +153,8 @@ struct service {
 	unsigned refused;    /* kinds of refusals told in this invocation */
 	int32_t starter_pid;
 
-	struct svc_event_in queue[SVC_QUEUE_MAX];
-	size_t qhead, qlen;
+	struct svc_event_in *queue; /* NULL while nothing waits */
+	size_t qhead, qlen, qcap;
 	struct svc_event_in in; /* the event being handled */
 
 	struct deed *deeds;
@@ -150,19 +165,8 @@ struct service {
 	size_t nacks, acks_cap;
 
 	/* Readiness and health (health.c). */
-	struct svc_aux aux[2];              /* by enum probe_use */
-	uint64_t probe_id;                  /* newest given out */
-	uint64_t ready_id[SVC_PROBES_MAX];  /* in flight, 0: none */
-	uint64_t health_id[SVC_PROBES_MAX]; /* in flight, 0: none */
-	unsigned ready_tries;
-	bool round_open, round_ok;
-	unsigned round_left;
-	unsigned round_next_exec;
-	bool health_known, health_ok;
-	uint32_t health_failures, health_successes;
-	uint64_t health_at_us;
-	char health_text[SVC_WHY_MAX];
-	char round_text[SVC_WHY_MAX];
+	struct svc_aux aux[2];     /* by enum probe_use */
+	struct svc_probes *probes; /* NULL: it has none */
 
 	/* Kept descriptors, as init has them. */
 	uint32_t *stored_ids;
@@ -210,6 +214,7 @@ void svc_deed_watch_empty(struct service *s);
 /* The result of a process that ended. */
 enum svc_result svc_exit_result(
     const struct service *s, const struct msg_exit *x, bool is_main);
+uint64_t svc_memory_sum(const struct service *s);
 extern svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS];
 
 /* ---- service_act.c ----------------------------------------------------------- */
@@ -268,6 +273,8 @@ void svc_restart_settle(struct service *s);
 
 /* ---- health.c ---------------------------------------------------------------- */
 bool svc_ready_probes_hold(const struct service *s);
+/* A start begins: nothing is known. */
+void svc_probes_reset(struct service *s);
 void svc_ready_begin(struct service *s);
 void svc_ready_end(struct service *s);
 void svc_health_begin(struct service *s);
