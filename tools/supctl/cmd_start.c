@@ -19,7 +19,7 @@
 
 enum {
 	OPT_NO_BLOCK = OPT_LONG,
-	TRIES_MAX = 10,
+	TRIES_MAX = 3, /* what kills one manager may kill the next */
 };
 #define RECONNECT_US (15 * USEC_PER_SEC)
 
