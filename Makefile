@@ -32,10 +32,7 @@ LDFLAGS  += $(if $(filter static,$(VARIANT)),-static-pie,-pie) -Wl,-z,relro,-z,n
 LIBS     := -lev -lyajl -lbsd -lz -lm
 
 LAYERS   := lib proto init logger unit journal manager boot
-# Written, and linked as soon as the services, jobs and methods below them are.
-PENDING  := $(filter-out %/settings.c %/paths.c,$(wildcard supervisor/manager/*.c)) \
-	$(filter-out %/varlink.c %/varlink_text.c %/idl.c %/access.c,$(wildcard supervisor/manager/control/*.c))
-SRC      := $(filter-out $(PENDING),$(foreach l,$(LAYERS),$(shell find supervisor/$(l) -name '*.c' 2>/dev/null)))
+SRC      := $(foreach l,$(LAYERS),$(shell find supervisor/$(l) -name '*.c' 2>/dev/null))
 OBJ      := $(SRC:%.c=$(O)/%.o)
 SUPCTL_SRC := $(wildcard tools/supctl/*.c)
 SUPCTL_OBJ := $(SUPCTL_SRC:%.c=$(O)/%.o)

@@ -8,9 +8,6 @@
 #include "logger/logger.h"
 #include "manager/manager.h"
 
-/* Not there while PENDING in the makefile names it. */
-#pragma weak manager_main
-
 /* True for "supd: ROLE" and "supd: ROLE INSTANCE". */
 static int
 is_role(const char *title, const char *role)
@@ -34,7 +31,7 @@ main(int argc, char **argv)
 	if (is_role(title, "check"))
 		return init_check();
 	if (is_role(title, "manager"))
-		return manager_main == NULL ? 1 : manager_main();
+		return manager_main();
 	if (is_role(title, "logger"))
 		return logger_main();
 	return boot_main(argc, argv);

@@ -219,6 +219,17 @@ role_fds(enum role r, int chan_fd, int *fds)
 	return n;
 }
 
+/* What a terminal or a person sends to the whole group is for init to decide. */
+static void
+ignore_signals(void)
+{
+	static const int list[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+		SIGPWR, SIGTTOU, SIGPIPE };
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		(void)signal(list[i], SIG_IGN);
+}
+
 static _Noreturn void
 become_role(enum role r, int chan_fd, pid_t parent)
 {
@@ -228,6 +239,7 @@ become_role(enum role r, int chan_fd, pid_t parent)
 	int fds[ROLE_FDS], n, exe, null;
 
 	child_detach();
+	ignore_signals();
 	/* A role without init would only be in the way of the next supd. */
 	if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0, 0, 0) == -1 ||
 	    getppid() != parent)

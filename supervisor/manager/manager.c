@@ -37,7 +37,7 @@
 #include "manager/start.h"
 #include "manager/status.h"
 #include "manager/units.h"
-#include "manager/watch.h"
+#include "manager/unitwatch.h"
 #include "proto/ring.h"
 #include "unit/conf.h"
 #include "unit/diag.h"
@@ -267,7 +267,7 @@ manager_on_replay_end(struct manager *m)
 			  "nothing is loaded or started; `supctl reexec' ends it");
 	else
 		start_units(m);
-	m->watch = watch_new(m);
+	m->watch = unitwatch_new(m);
 	notify_up(m, "READY=1\nSTATUS=Running %zu units", units_count(m));
 }
 

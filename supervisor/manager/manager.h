@@ -32,7 +32,7 @@ struct store;
 struct supd_conf;
 struct svc_world;
 struct unit_paths;
-struct watch;
+struct unitwatch;
 
 enum manager_phase {
 	MANAGER_RESTORING, /* until REPLAY_END: init tells what it remembers */
@@ -80,7 +80,7 @@ struct manager {
 	struct store *store;
 	struct control *control;
 	struct link *link;
-	struct watch *watch;
+	struct unitwatch *watch;
 	struct status *status;
 	struct shutdown *shutdown; /* NULL: not ending */
 	bool tty;                  /* stderr is a terminal: say what happens */

@@ -154,7 +154,7 @@ start_reload_units(struct manager *m, const char *who)
 	}
 	event_int(m->events, "errors", r.errors);
 	event_end(m->events);
-	manager_say(m, MARK_NOTE, "files read again: %zu new, %zu gone, %zu changes",
+	manager_say(m, MARK_NOTE, "files read again: %u new, %u gone, %u changes",
 	    r.added.n, r.removed.n, r.changed.n);
 	strv_free(&r.before);
 	strv_free(&r.added);

@@ -258,17 +258,17 @@ static void
 say_state(struct unit *u, const struct svc_note *note, const struct svc_memory *mem)
 {
 	struct manager *m = u->manager;
-	enum svc_active a = svc_state_active(mem->state);
+	enum svc_active a = svc_state_active(note->state);
 	const char *stem = u->conf->stem;
 
 	if (a == SVC_ACTIVE_ACTIVE && svc_state_active(note->old) != SVC_ACTIVE_ACTIVE &&
 	    svc_state_active(note->old) != SVC_ACTIVE_RELOADING)
 		manager_say(m, MARK_START, "%s started", stem);
-	else if (mem->state == SVC_FAILED || mem->state == SVC_LIMIT_WAIT)
+	else if (note->state == SVC_FAILED || note->state == SVC_LIMIT_WAIT)
 		manager_say(m, MARK_FAIL, "%s failed: %s", stem, mem->why);
-	else if (mem->state == SVC_AUTO_RESTART)
+	else if (note->state == SVC_AUTO_RESTART)
 		manager_say(m, MARK_FAIL, "%s: %s", stem, mem->why);
-	else if (mem->state == SVC_DEAD && note->old != SVC_DEAD)
+	else if (note->state == SVC_DEAD && note->old != SVC_DEAD)
 		manager_say(m, MARK_STOP, "%s stopped", stem);
 }
 
@@ -285,27 +285,29 @@ put_memory(struct emitter *ev, const struct svc_memory *mem)
 }
 
 static void
-tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory *mem)
+tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory *mem,
+    bool carries)
 {
 	struct manager *m = u->manager;
 	struct emitter *ev = m->events;
 
 	event_begin(ev, EVENT_UNIT_STATE, u->name, mem->invocation);
 	event_str(ev, "from", svc_state_name(note->old));
-	event_str(ev, "state", svc_active_name(svc_state_active(mem->state)));
-	event_str(ev, "substate", svc_state_name(mem->state));
+	event_str(ev, "state", svc_active_name(svc_state_active(note->state)));
+	event_str(ev, "substate", svc_state_name(note->state));
 	event_str(ev, "result", svc_result_name(mem->result));
 	event_str(ev, "why", mem->why);
-	put_memory(ev, mem);
+	if (carries)
+		put_memory(ev, mem);
 	event_end(ev);
 	tell_result(u, mem);
-	if (mem->state == SVC_FAILED)
+	if (note->state == SVC_FAILED)
 		tell_failed(u, mem);
-	if (mem->state == SVC_FAILED || mem->state == SVC_DEAD)
+	if (note->state == SVC_FAILED || note->state == SVC_DEAD)
 		history_result(m->history, u->name, svc_result_name(mem->result));
 	say_state(u, note, mem);
 	jobs_unit_changed(u->job_unit);
-	if (mem->state == SVC_FAILED || mem->state == SVC_DEAD) {
+	if (note->state == SVC_FAILED || note->state == SVC_DEAD) {
 		end_on_unit_down(u, mem);
 		if (u->transient)
 			unit_transient_ended(u);
@@ -403,12 +405,14 @@ tell_text(struct unit *u, const struct svc_note *note, const struct svc_memory *
 }
 
 void
-tell_note(struct unit *u, const struct svc_note *note, const struct svc_memory *mem)
+tell_note(struct unit *u, const struct svc_note *note, const struct svc_memory *carried)
 {
+	const struct svc_memory *mem = svc_memory(u->svc);
+
 	unit_render_drop(u);
 	switch (note->what) {
 	case SVC_EMIT_STATE:
-		tell_state(u, note, mem);
+		tell_state(u, note, mem, carried != NULL);
 		break;
 	case SVC_EMIT_MEMORY:
 		tell_memory(u, mem);

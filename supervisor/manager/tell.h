@@ -14,7 +14,9 @@ struct svc_memory;
 struct svc_note;
 struct unit;
 
-void tell_note(struct unit *u, const struct svc_note *note, const struct svc_memory *mem);
+/* carried: the memory, when this note is the one to keep it; else NULL. */
+void tell_note(
+    struct unit *u, const struct svc_note *note, const struct svc_memory *carried);
 void tell_adopted(struct manager *m, struct unit *u);
 void tell_stored(struct unit *u, const char *fdname);
 void tell_match(struct unit *u, const struct msg_match *x, const char *text);

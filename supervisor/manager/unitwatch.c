@@ -1,4 +1,4 @@
-#include "manager/watch.h"
+#include "manager/unitwatch.h"
 
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -37,7 +37,7 @@ struct folder {
 	char *unit; /* of NAME.d: the unit; NULL: a folder of units */
 };
 
-struct watch {
+struct unitwatch {
 	struct manager *m;
 	int fd;
 	struct loop_io *io;
@@ -48,7 +48,7 @@ struct watch {
 	bool all;
 };
 
-static void add_folder(struct watch *w, const char *path, const char *unit);
+static void add_folder(struct unitwatch *w, const char *path, const char *unit);
 
 /* "NAME.service.d" and NAME.service.wants belong to NAME.service. */
 static char *
@@ -67,7 +67,7 @@ unit_of_folder(const char *name)
 }
 
 static void
-add_sub_folder(struct watch *w, const char *dir, const char *name)
+add_sub_folder(struct unitwatch *w, const char *dir, const char *name)
 {
 	char *unit = unit_of_folder(name), *path;
 	struct stat st;
@@ -82,7 +82,7 @@ add_sub_folder(struct watch *w, const char *dir, const char *name)
 }
 
 static void
-add_sub_folders(struct watch *w, const char *dir)
+add_sub_folders(struct unitwatch *w, const char *dir)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
@@ -97,7 +97,7 @@ add_sub_folders(struct watch *w, const char *dir)
 }
 
 static void
-add_folder(struct watch *w, const char *path, const char *unit)
+add_folder(struct unitwatch *w, const char *path, const char *unit)
 {
 	int wd;
 
@@ -122,7 +122,7 @@ add_folder(struct watch *w, const char *path, const char *unit)
 }
 
 static void
-note(struct watch *w, const char *name)
+note(struct unitwatch *w, const char *name)
 {
 	if (name == NULL || w->names.n >= NAMES_MAX)
 		w->all = true;
@@ -132,7 +132,7 @@ note(struct watch *w, const char *name)
 }
 
 static struct folder *
-folder_of(struct watch *w, int wd)
+folder_of(struct unitwatch *w, int wd)
 {
 	for (size_t i = 0; i < w->n; i++) {
 		if (w->v[i].wd == wd)
@@ -142,7 +142,7 @@ folder_of(struct watch *w, int wd)
 }
 
 static void
-drop_folder(struct watch *w, struct folder *f)
+drop_folder(struct unitwatch *w, struct folder *f)
 {
 	free(f->path);
 	free(f->unit);
@@ -150,7 +150,7 @@ drop_folder(struct watch *w, struct folder *f)
 }
 
 static void
-handle(struct watch *w, const struct inotify_event *e)
+handle(struct unitwatch *w, const struct inotify_event *e)
 {
 	struct folder *f;
 	char *unit, *dir;
@@ -192,7 +192,7 @@ static void
 on_event(struct loop_io *io, int events, void *arg)
 {
 	_Alignas(struct inotify_event) char buf[16384];
-	struct watch *w = arg;
+	struct unitwatch *w = arg;
 	ssize_t n;
 
 	(void)io;
@@ -209,7 +209,7 @@ on_event(struct loop_io *io, int events, void *arg)
 static void
 on_settled(struct loop_timer *t, void *arg)
 {
-	struct watch *w = arg;
+	struct unitwatch *w = arg;
 	struct strv names = w->names;
 	bool all = w->all;
 
@@ -223,10 +223,10 @@ on_settled(struct loop_timer *t, void *arg)
 	strv_free(&names);
 }
 
-struct watch *
-watch_new(struct manager *m)
+struct unitwatch *
+unitwatch_new(struct manager *m)
 {
-	struct watch *w = xcalloc(1, sizeof(*w));
+	struct unitwatch *w = xcalloc(1, sizeof(*w));
 
 	w->m = m;
 	w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -243,7 +243,7 @@ watch_new(struct manager *m)
 }
 
 void
-watch_free(struct watch *w)
+unitwatch_free(struct unitwatch *w)
 {
 	if (w == NULL)
 		return;
