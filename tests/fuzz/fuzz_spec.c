@@ -59,7 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < sizeof(struct spec_head))
 		return 0;
-	copy = aligned_alloc(8, size);
+	copy = malloc(size); /* aligned for anything */
 	if (copy == NULL)
 		return 0;
 	memcpy(copy, data, size);
