@@ -417,17 +417,19 @@ unit_make_transient(
 	return u;
 }
 
-static void
-forget_transient(struct manager *m, const char *name)
+void
+unit_forget_transient(struct manager *m, const char *name)
 {
 	struct unit *u = unit_find(m, name);
 
 	if (u == NULL || !u->transient || unit_is_running(u) ||
 	    job_unit_job(u->job_unit) != NULL)
 		return;
+	(void)strv_remove(&m->transient_ended, name);
 	remove_transient(m, u->name);
 	unit_reload(u);
 	u->wish = WISH_NONE;
+	history_forget(m->history, name);
 	(void)unit_forget(u);
 }
 
@@ -443,7 +445,7 @@ unit_transient_ended(struct unit *u)
 
 		strv_remove_at(ended, 0);
 		if (strcmp(oldest, u->name) != 0)
-			forget_transient(u->manager, oldest);
+			unit_forget_transient(u->manager, oldest);
 		free(oldest);
 	}
 }

@@ -106,6 +106,8 @@ void unit_release_conf(struct unit *u, const struct unit_conf *conf);
 void unit_render_drop(struct unit *u);
 /* A transient unit has ended: it can be looked at until many others have. */
 void unit_transient_ended(struct unit *u);
+/* Forget the transient unit of that name, if it is one and does not run. */
+void unit_forget_transient(struct manager *m, const char *name);
 
 /* Load all of the folders.  Returns how many units are known. */
 size_t units_load_all(struct manager *m);

@@ -21,6 +21,8 @@
 #include "proto/table.h"
 #include "unit/conf.h"
 
+enum { TAILS_SPARE = 64 };
+
 static const struct varlink_method methods[] = {
 #define METHOD(nm, function, cls, flg) \
 	{ .name = nm, .fn = function, .class = ACCESS_##cls, .flags = flg },
@@ -194,6 +196,25 @@ check_waits(void *arg)
 		w->check(w);
 }
 
+/* ---- transient units ---- */
+
+static void
+forget_ended(void *arg)
+{
+	struct control *c = arg;
+
+	for (size_t i = 0; i < c->ended.n; i++)
+		unit_forget_transient(c->m, c->ended.v[i]);
+	strv_clear(&c->ended);
+}
+
+void
+control_forget_later(struct control *c, const char *unit)
+{
+	strv_add(&c->ended, unit);
+	loop_post(c->m->loop, forget_ended, c);
+}
+
 /* ---- events ---- */
 
 static void
@@ -202,6 +223,9 @@ keep_tail(struct control *c, const struct event_view *v)
 	struct jv *jv = jv_parse(v->line, v->len, NULL);
 	const char *tail = jv_str(jv_get(jv, "stderr_tail"), "");
 
+	/* Units that are gone leave theirs behind. */
+	if (c->tails.n > units_count(c->m) + TAILS_SPARE)
+		map_clear(&c->tails, free);
 	free(map_set(&c->tails, v->unit, xstrdup(tail)));
 	jv_free(jv);
 }
@@ -274,6 +298,8 @@ control_free(struct control *c)
 	varlink_flush(c->varlink);
 	emitter_remove_sink(c->m->events, on_event, c);
 	loop_post_cancel(c->m->loop, check_waits, c);
+	loop_post_cancel(c->m->loop, forget_ended, c);
+	strv_clear(&c->ended);
 	varlink_free(c->varlink);
 	requests_free(c);
 	subscribe_sweep(c);

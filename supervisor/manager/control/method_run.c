@@ -371,6 +371,8 @@ run_check(struct wait *w)
 		return;
 	write_run(call_begin(call), r, u, ended);
 	call_set_data(call, NULL, NULL);
+	if (ended && r->wait_end)
+		control_forget_later(r->c, r->unit);
 	run_free(r);
 	call_reply(call);
 }

@@ -231,6 +231,9 @@ on_timer(struct loop_timer *t, void *arg)
 static uint64_t
 make_wish(const struct request *r, struct unit *u, const struct wish_who *who)
 {
+	/* What goes away with its end is not started with the instance in any case. */
+	if (u->transient)
+		return 0;
 	switch (r->type) {
 	case JOB_START:
 		return unit_set_wish(u, WISH_STARTED, who);
