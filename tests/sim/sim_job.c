@@ -446,7 +446,7 @@ test_parallel(void **state)
 
 	(void)state;
 	for (int i = 0; i < 5; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof(name), "u%d", i);
 		add(n, name);

@@ -607,7 +607,8 @@ op_emit(void *arg, const struct svc_note *note, const struct svc_memory *m)
 
 	if (!w_op(w))
 		return;
-	if (m != NULL) {
+	assert_non_null(m);
+	if (note->keep) {
 		memcpy(&w->mem, m, sizeof(w->mem));
 		w->has_mem = true;
 	}

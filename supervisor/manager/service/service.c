@@ -728,6 +728,7 @@ emit_notes(struct service *s)
 {
 	size_t carrier = SIZE_MAX;
 	uint64_t sum = svc_memory_sum(s);
+	struct svc_memory passed;
 
 	/* One of the notes carries the memory: the last change of the state, else one of
 	 * its own.  Those before it were passed within one decision. */
@@ -741,7 +742,16 @@ emit_notes(struct service *s)
 		    NULL);
 	}
 	for (size_t i = 0; i < s->nnotes; i++) {
-		s->ops->emit(s->arg, &s->notes[i].note, i == carrier ? &s->m : NULL);
+		struct svc_note *n = &s->notes[i].note;
+
+		n->keep = i == carrier;
+		if (n->what == SVC_EMIT_STATE && !n->keep) {
+			memcpy(&passed, &s->m, sizeof(passed));
+			passed.state = n->state;
+			s->ops->emit(s->arg, n, &passed);
+		} else {
+			s->ops->emit(s->arg, n, &s->m);
+		}
 		free(s->notes[i].text);
 	}
 	if (carrier != SIZE_MAX)

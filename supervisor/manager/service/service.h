@@ -109,6 +109,7 @@ struct svc_note {
 	uint64_t cpu_us;
 	uint64_t maxrss_kib;
 	bool ok;
+	bool keep;        /* the memory that comes with it must be recorded */
 	const char *text; /* NULL: none */
 };
 
@@ -198,8 +199,8 @@ struct svc_ops {
 	/* Remove RuntimeDirectory= and PIDFile= after the stop. */
 	void (*cleanup)(void *arg, const struct unit_conf *conf, bool restarts);
 
-	/* m is the memory to keep, NULL when this note does not change it (a state that
-	 * was passed within one decision). */
+	/* m is the memory as of this note; it is to be kept when note->keep says so (the
+	 * others are states that were passed within one decision, and mere news). */
 	void (*emit)(void *arg, const struct svc_note *note, const struct svc_memory *m);
 	/* A request of svc_want_* is answered. */
 	void (*done)(
