@@ -51,8 +51,8 @@ ops_state(void *arg, struct job_unit *ju)
 
 	if (u == NULL || u->svc == NULL)
 		return u != NULL && u->conf->builtin ? JOB_UNIT_UP : JOB_UNIT_DOWN;
-	if (svc_state(u->svc) == SVC_AUTO_RESTART)
-		return JOB_UNIT_DOWN;
+	if (svc_next_restart_us(u->svc) != 0)
+		return JOB_UNIT_WAITING;
 	switch (svc_active(u->svc)) {
 	case SVC_ACTIVE_ACTIVATING:
 		return JOB_UNIT_STARTING;
