@@ -25,6 +25,7 @@
 enum {
 	UNIT_NAME_MAX = 255,     /* bytes of a unit name, suffix included */
 	UNIT_ROWS_MAX = 640,     /* more than directives.def has rows */
+	UNIT_LIST_MAX = 4096,    /* members of one list: look-ups in it are linear */
 	UNIT_LINE_MAX = 1 << 20, /* bytes of a line, also of one joined by continuation */
 };
 

@@ -15,7 +15,10 @@
 #include "lib/xalloc.h"
 #include "unit/quote.h"
 
-enum { ENV_FILE_MAX = 4 * 1024 * 1024 };
+enum {
+	ENV_FILE_MAX = 4 * 1024 * 1024,
+	ENV_MAX = 8192, /* look-ups are linear */
+};
 
 static bool
 is_name_start(char c)
@@ -254,6 +257,11 @@ store(struct env_reader *r, uint32_t line, const struct buf *key, const struct b
 	    memchr(buf_str(value), '\0', value->len) != NULL) {
 		diag_add(r->diags, DIAG_WARNING, r->file, line, 0, NULL,
 		    "the value of %s is not valid UTF-8, line ignored", buf_str(key));
+		return;
+	}
+	if (env->n >= ENV_MAX) {
+		diag_add(r->diags, DIAG_WARNING, r->file, line, 0, NULL,
+		    "more than %d variables, line ignored", ENV_MAX);
 		return;
 	}
 	assignment = xasprintf("%s=%s", buf_str(key), buf_str(value));

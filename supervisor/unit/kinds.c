@@ -532,9 +532,9 @@ static int
 add_word(struct parse *p, const struct directive *d, const char *word, const char *at,
     struct strv *list)
 {
-	(void)p;
 	(void)d;
-	(void)at;
+	if (!parse_has_room(p, at, list->n))
+		return -1;
 	strv_add_unique(list, word);
 	return 0;
 }
@@ -569,6 +569,8 @@ add_unit(struct parse *p, const struct directive *d, const char *word, const cha
 	char *hint = NULL;
 	char *full;
 
+	if (!parse_has_room(p, at, list->n))
+		return -1;
 	if (unit_name_is_valid(word)) {
 		strv_add_unique(list, word);
 		return 0;
@@ -665,6 +667,10 @@ set_condition(struct parse *p, const struct directive *d, void *field, const cha
 	if (wants_path(name) && *buf_str(&b) != '/') {
 		parse_error(p, value, NULL, "%s= needs an absolute path, not \"%s\"",
 		    d->key, buf_str(&b));
+		buf_free(&b);
+		return -1;
+	}
+	if (!parse_has_room(p, NULL, conf->n_conditions)) {
 		buf_free(&b);
 		return -1;
 	}

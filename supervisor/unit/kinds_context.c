@@ -110,6 +110,8 @@ add_group(struct parse *p, const struct directive *d, const char *word, const ch
 		    "\"%s\" is not a valid name or number for %s=", word, d->key);
 		return -1;
 	}
+	if (!parse_has_room(p, at, ((struct strv *)field)->n))
+		return -1;
 	strv_add_unique(field, word);
 	return 0;
 }
@@ -229,6 +231,8 @@ add_assignment(struct parse *p, const struct directive *d, const char *word,
 		    "\"%s\" is not an assignment, in %s=", word, d->key);
 		return -1;
 	}
+	if (!parse_has_room(p, at, ((struct strv *)field)->n))
+		return -1;
 	strv_env_set(field, word);
 	return 0;
 }
@@ -255,6 +259,8 @@ add_env_name(struct parse *p, const struct directive *d, const char *word, const
 		    "\"%s\" is not the name of a variable, in %s=", word, d->key);
 		return -1;
 	}
+	if (!parse_has_room(p, at, ((struct strv *)field)->n))
+		return -1;
 	strv_add_unique(field, word);
 	return 0;
 }
@@ -278,6 +284,8 @@ add_unset(struct parse *p, const struct directive *d, const char *word, const ch
 		    p, at, NULL, "\"%s\" is not a variable, in %s=", word, d->key);
 		return -1;
 	}
+	if (!parse_has_room(p, at, ((struct strv *)field)->n))
+		return -1;
 	strv_add_unique(field, word);
 	return 0;
 }
@@ -307,6 +315,8 @@ set_env_file(struct parse *p, const struct directive *d, void *field, const char
 		x->n_environment_files = 0;
 		return 0;
 	}
+	if (!parse_has_room(p, NULL, x->n_environment_files))
+		return -1;
 	if (parse_expand(p, value + f.optional, value + f.optional, &b) == -1) {
 		buf_free(&b);
 		return -1;
@@ -346,6 +356,8 @@ set_search_path(
 	int r = parse_expand(p, value, value, &b);
 
 	strv_split(&added, buf_str(&b), ":");
+	if (r == 0 && !parse_has_room(p, NULL, list->n + added.n))
+		r = -1;
 	for (size_t i = 0; r == 0 && i < added.n; i++) {
 		if (added.v[i][0] != '/') {
 			parse_error(p, NULL, NULL, "%s= needs absolute paths, not \"%s\"",
@@ -665,6 +677,10 @@ add_dir(struct parse *p, const struct directive *d, const char *word, const char
 	}
 	if (word[strcspn(word, ":")] == ':')
 		parse_warn(p, at, NULL, "the link after `:' is not made, in %s=", d->key);
+	if (!parse_has_room(p, at, ((struct strv *)field)->n)) {
+		free(name);
+		return -1;
+	}
 	strv_add_unique(field, name);
 	free(name);
 	return 0;

@@ -234,6 +234,8 @@ set_exec(struct parse *p, const struct directive *d, void *field, const char *va
 		}
 		if (*q == '\0')
 			break;
+		if (!parse_has_room(p, q, list->n))
+			return -1;
 
 		r = take_command(p, &q, &c);
 		if (r == -1) {
@@ -309,11 +311,16 @@ clear_probe(struct probe_conf *c)
 	exec_cmd_clear(&c->cmd);
 }
 
-static void
-add_probe(struct probe_list *list, const struct probe_conf *c)
+static int
+add_probe(struct parse *p, struct probe_list *list, struct probe_conf *c)
 {
+	if (!parse_has_room(p, NULL, list->n)) {
+		clear_probe(c);
+		return -1;
+	}
 	list->v = xreallocarray(list->v, list->n + 1, sizeof(*list->v));
 	list->v[list->n++] = *c;
+	return 0;
 }
 
 /* Takes back what the same key gave so far. */
@@ -421,8 +428,7 @@ set_probe_tcp(struct parse *p, const struct directive *d, void *field, const cha
 		return -1;
 	if (parse_address(c.text, "127.0.0.1", 0, &c) == -1)
 		return refuse_probe(p, d, &c);
-	add_probe(field, &c);
-	return 0;
+	return add_probe(p, field, &c);
 }
 
 int
@@ -455,8 +461,7 @@ set_probe_http(struct parse *p, const struct directive *d, void *field, const ch
 	if (r == -1)
 		return refuse_probe(p, d, &c);
 	c.path = xasprintf("%s%s", *rest == '/' ? "" : "/", rest);
-	add_probe(field, &c);
-	return 0;
+	return add_probe(p, field, &c);
 }
 
 int
@@ -476,8 +481,7 @@ set_probe_pattern(
 		clear_probe(&c);
 		return -1;
 	}
-	add_probe(field, &c);
-	return 0;
+	return add_probe(p, field, &c);
 }
 
 int
@@ -491,8 +495,7 @@ set_probe_file(struct parse *p, const struct directive *d, void *field, const ch
 		return -1;
 	if (c.text[0] != '/')
 		return refuse_probe(p, d, &c);
-	add_probe(field, &c);
-	return 0;
+	return add_probe(p, field, &c);
 }
 
 int
@@ -514,8 +517,7 @@ set_probe_exec(struct parse *p, const struct directive *d, void *field, const ch
 		return -1;
 	}
 	c.text = xstrdup(value);
-	add_probe(field, &c);
-	return 0;
+	return add_probe(p, field, &c);
 }
 
 void

@@ -50,6 +50,15 @@ parse_warn(struct parse *p, const char *at, const char *hint, const char *fmt, .
 	va_end(ap);
 }
 
+bool
+parse_has_room(struct parse *p, const char *at, size_t n)
+{
+	if (n < UNIT_LIST_MAX)
+		return true;
+	parse_error(p, at, NULL, "more than %d values", UNIT_LIST_MAX);
+	return false;
+}
+
 int
 parse_expand(struct parse *p, const char *text, const char *at, struct buf *out)
 {

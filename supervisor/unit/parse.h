@@ -46,6 +46,9 @@ void parse_error(struct parse *, const char *at, const char *hint, const char *f
 void parse_warn(struct parse *, const char *at, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Whether a list of N members may get one more; else tells parse_error. */
+bool parse_has_room(struct parse *, const char *at, size_t n);
+
 /*
  * TEXT with its specifiers replaced into OUT (cleared first).  AT is where it stands in
  * the current value.  -1 after telling parse_error.
