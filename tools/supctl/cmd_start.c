@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "ctl.h"
+#include "tail.h"
 
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -19,6 +20,9 @@
 
 enum {
 	OPT_NO_BLOCK = OPT_LONG,
+	TAIL_LINES = 5,
+	TAIL_TRIES = 4,
+	TAIL_WAIT_MS = 50,
 	TRIES_MAX = 3, /* what kills one manager may kill the next */
 };
 #define RECONNECT_US (15 * USEC_PER_SEC)
@@ -61,17 +65,31 @@ past_of(const char *type)
 	return "done:";
 }
 
+/*
+ * What the program said last: as the server has it, else from the log, which the logger
+ * may be writing just now.
+ */
 static void
-put_tail(struct ctl *ctl, const char *tail)
+put_tail(struct ctl *ctl, const char *tail, const char *log)
 {
 	struct strv lines = { 0 };
+	int tries;
 	size_t i;
 
-	if (tail == NULL)
-		return;
-	strv_split(&lines, tail, "\n");
-	for (i = 0; i < lines.n; i++)
-		ctl_note(ctl, "  | ", lines.v[i]);
+	if (tail != NULL) {
+		strv_split(&lines, tail, "\n");
+		for (i = 0; i < lines.n; i++)
+			ctl_note(ctl, "  | ", lines.v[i]);
+	} else if (log != NULL) {
+		for (tries = 0; tries < TAIL_TRIES && lines.n == 0; tries++) {
+			if (tries > 0)
+				poll(NULL, 0, TAIL_WAIT_MS);
+			if (tail_read(ctl, log, TAIL_LINES, &lines) == -1)
+				break;
+		}
+		for (i = lines.n; i > 0; i--)
+			ctl_note(ctl, "  | ", lines.v[i - 1]);
+	}
 	strv_free(&lines);
 }
 
@@ -86,7 +104,7 @@ tell_failure(struct ctl *ctl, struct request *q, const struct jv *r)
 
 	ctl_warn(ctl, "%s: %s: %s", unit, jv_str(jv_get(r, "type"), q->verb),
 	    message == NULL ? result : message);
-	put_tail(ctl, jv_str(jv_get(r, "stderr_tail"), NULL));
+	put_tail(ctl, jv_str(jv_get(r, "stderr_tail"), NULL), log);
 	if (log != NULL)
 		ctl_note(ctl, "  log: ", log);
 	if (next != NULL)

@@ -36,7 +36,7 @@ text_of(const struct jv *o, const char *key)
 static void
 label(struct ctl *ctl, const char *name)
 {
-	ctl_printf(ctl, "%*s: ", LABEL_WIDTH, name);
+	ctl_printf(ctl, "%*s%s ", LABEL_WIDTH, name, *name == '\0' ? " " : ":");
 }
 
 static void
@@ -152,7 +152,7 @@ put_process(struct ctl *ctl, const struct jv *p, const char *name, enum style st
 
 	buf_addf(&b, "%lld %s", (long long)jv_i64(jv_get(p, "pid"), 0),
 	    jv_str(jv_get(p, "command"), "?"));
-	if (text_of(p, "kind") != NULL)
+	if (text_of(p, "kind") != NULL && strcmp(text_of(p, "kind"), "other") != 0)
 		buf_addf(&b, " (%s)", text_of(p, "kind"));
 	if (text_of(p, "wchan") != NULL)
 		buf_addf(&b, ", waits in %s", text_of(p, "wchan"));

@@ -514,6 +514,8 @@ ctl_error_status(const char *error)
 		{ "io.supd.Unit.WaitTimeout", CTL_TIMEOUT },
 		{ "io.supd.Manager.PermissionDenied", CTL_DENIED },
 		{ "org.varlink.service.PermissionDenied", CTL_DENIED },
+		{ "org.varlink.service.InvalidParameter", CTL_USAGE },
+		{ "org.varlink.service.ExpectedMore", CTL_USAGE },
 	};
 	size_t i;
 
@@ -544,8 +546,9 @@ protocol_error(struct ctl *ctl, const struct reply *r, const char *name)
 	    strcmp(name, "MethodNotImplemented") == 0 ||
 	    strcmp(name, "InterfaceNotFound") == 0)
 		return ctl_fail(ctl, CTL_FAILED, r->error,
-		    "it is of another version: `supctl version' shows both, `supctl "
-		    "reexec' lets it take over the program on the disk",
+		    "supctl call org.varlink.service.GetInfo lists what it knows; if it "
+		    "is "
+		    "older than supctl (supctl version), supctl reexec replaces it",
 		    "the running supd does not know %s",
 		    jv_str(jv_get(r->params, "method"),
 			jv_str(jv_get(r->params, "interface"), "this call")));
@@ -580,7 +583,7 @@ ctl_error_reply(struct ctl *ctl, const struct reply *r)
 	code = ctl_fail(ctl, ctl_error_status(r->error), r->error, next, "%s",
 	    message == NULL ? r->error : message);
 	put_list(jv_get(r->params, "diagnostics"), "");
-	put_list(jv_get(r->params, "pending"), "still going on: ");
+	put_list(jv_get(r->params, "pending"), "not yet: ");
 	free(hint);
 	return code;
 }

@@ -35,27 +35,34 @@ put_line(struct ctl *ctl, const char *s)
 	buf_free(&text);
 }
 
-void
-tail_put(struct ctl *ctl, const char *path, size_t n)
+int
+tail_read(const struct ctl *ctl, const char *path, size_t n, struct strv *out)
 {
-	struct strv found = { 0 };
 	struct lines *f = NULL;
 	char *full = ctl_path(ctl, path);
 	const char *s;
 	size_t len;
-	int r = 1;
+	int r = 0;
 	int fd = open_at(AT_FDCWD, full, O_RDONLY | O_NONBLOCK, 0);
 
-	if (fd != -1)
-		f = lines_new_take_fd(fd, false);
-	if (f == NULL) {
-		if (errno != ENOENT)
-			ctl_printf(
-			    ctl, "  (the log cannot be read: %s)\n", strerror(errno));
-		goto out;
-	}
-	while (found.n < n && (r = lines_prev(f, &s, &len)) == 1)
-		strv_addn(&found, s, len);
+	free(full);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	f = lines_new_take_fd(fd, false);
+	if (f == NULL)
+		return -1;
+	while (n-- > 0 && (r = lines_prev(f, &s, &len)) == 1)
+		strv_addn(out, s, len);
+	lines_free(f);
+	return r == -1 ? -1 : 0;
+}
+
+void
+tail_put(struct ctl *ctl, const char *path, size_t n)
+{
+	struct strv found = { 0 };
+	int r = tail_read(ctl, path, n, &found);
+
 	if (found.n > 0)
 		ctl_printf(ctl, "\n");
 	while (found.n > 0) {
@@ -64,8 +71,5 @@ tail_put(struct ctl *ctl, const char *path, size_t n)
 	}
 	if (r == -1)
 		ctl_printf(ctl, "  (the log cannot be read: %s)\n", strerror(errno));
-out:
-	lines_free(f);
 	strv_free(&found);
-	free(full);
 }

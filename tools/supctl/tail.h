@@ -10,6 +10,13 @@
 #include <stddef.h>
 
 struct ctl;
+struct strv;
+
+/*
+ * The last n lines, as they are, appended to out, the newest first.  0, or -1 with errno;
+ * a log that is not there has no lines.
+ */
+int tail_read(const struct ctl *ctl, const char *path, size_t n, struct strv *out);
 
 /* Appends the last n lines of the log (relative to the instance folder, or absolute) to
  * the output, escaped; a file that cannot be read is said so in a line. */
