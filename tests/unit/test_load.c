@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/buf.h"
 #include "lib/fdio.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
@@ -483,6 +484,32 @@ what_follows_from_other_lines(void **state)
 	unit_conf_free(c);
 }
 
+static void
+lists_have_a_bound(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = { 0 };
+	struct unit_conf *c;
+
+	buf_adds(&text, "[Service]\nExecStart=/bin/a\nEnvironment=");
+	for (int i = 0; i < 2 * UNIT_LIST_MAX; i++)
+		buf_addf(&text, "A%d=1 ", i);
+	buf_adds(&text, "\nExecStartPre=/bin/b");
+	for (int i = 0; i < 2 * UNIT_LIST_MAX; i++)
+		buf_adds(&text, " ; /bin/b");
+	buf_adds(&text, "\n[Unit]\nAfter=");
+	for (int i = 0; i < 2 * UNIT_LIST_MAX; i++)
+		buf_addf(&text, "a%d.service ", i);
+	c = load_text(f, NULL, buf_str(&text));
+	assert_int_equal(c->load_state, UNIT_BAD_SETTING);
+	assert_int_equal(c->service.context.environment.n, UNIT_LIST_MAX);
+	assert_int_equal(c->service.exec[EXEC_START_PRE].n, UNIT_LIST_MAX);
+	assert_int_equal(c->deps[DEP_AFTER].n, UNIT_LIST_MAX);
+	assert_int_equal(f->d.n, DIAGS_MAX);
+	unit_conf_free(c);
+	buf_free(&text);
+}
+
 int
 main(void)
 {
@@ -503,6 +530,7 @@ main(void)
 		TEST(differences_are_named_key_by_key),
 		TEST(defaults_come_from_supd_conf),
 		TEST(what_follows_from_other_lines),
+		TEST(lists_have_a_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
