@@ -170,10 +170,47 @@ take_names(struct logslot *ls)
 	ls->ts->log.day[sizeof(ls->ts->log.day) - 1] = '\0';
 }
 
+/* At most one list for each slot. */
+static void
+patterns_drop(struct logger *lg, struct early_patterns *e)
+{
+	TAILQ_REMOVE(&lg->early, e, link);
+	fd_close(&e->fd);
+	free(e);
+}
+
+static struct early_patterns *
+patterns_find(struct logger *lg, uint32_t slot)
+{
+	struct early_patterns *e;
+
+	TAILQ_FOREACH (e, &lg->early, link)
+		if (e->slot == slot)
+			return e;
+	return NULL;
+}
+
+static void
+patterns_keep(struct logger *lg, struct msg *m)
+{
+	struct early_patterns *e = patterns_find(lg, m->u.PATTERNS.slot);
+
+	if (m->u.PATTERNS.slot >= lg->t->nslots)
+		return;
+	if (e != NULL)
+		patterns_drop(lg, e);
+	e = xcalloc(1, sizeof(*e));
+	e->slot = m->u.PATTERNS.slot;
+	e->fd = m->fds[0];
+	m->fds[0] = -1;
+	TAILQ_INSERT_TAIL(&lg->early, e, link);
+}
+
 static void
 slot_open(struct logger *lg, struct msg *m)
 {
 	uint32_t n = m->u.LOG_OPEN.slot;
+	struct early_patterns *early;
 	struct logslot *ls;
 
 	if (n >= lg->t->nslots) {
@@ -193,6 +230,10 @@ slot_open(struct logger *lg, struct msg *m)
 		    (struct stream){ .slot = ls, .which = i, .fd = m->fds[i] };
 		m->fds[i] = -1;
 		watch_pipe(lg, &ls->stream[i]);
+	}
+	if ((early = patterns_find(lg, n)) != NULL) {
+		match_set(lg, ls, early->fd);
+		patterns_drop(lg, early);
 	}
 	/* Nothing goes to the log of a unit whose output goes elsewhere; what comes all
 	 * the same is logged, and makes the file. */
@@ -621,6 +662,8 @@ on_manager_message(struct logger *lg, struct msg *m)
 		ls = slot_get(lg, m->u.PATTERNS.slot);
 		if (ls != NULL)
 			match_set(lg, ls, m->fds[0]);
+		else
+			patterns_keep(lg, m);
 		break;
 	case MSG_BARRIER:
 		barrier(lg, &m->u.BARRIER);
@@ -912,6 +955,7 @@ logger_main(void)
 	set_signals();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
 		fatal("prctl");
+	TAILQ_INIT(&lg->early);
 	TAILQ_INIT(&lg->ready);
 	TAILQ_INIT(&lg->parked);
 	TAILQ_INIT(&lg->due);

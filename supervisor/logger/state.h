@@ -94,6 +94,13 @@ struct daydir {
 	uint64_t dev, ino, used_us;
 };
 
+/* The manager is quicker than init now and then. */
+struct early_patterns {
+	TAILQ_ENTRY(early_patterns) link;
+	uint32_t slot;
+	int fd;
+};
+
 struct logger {
 	struct table *t;
 	struct ring *ring;
@@ -111,6 +118,8 @@ struct logger {
 	unsigned hot; /* turns in quick succession that found little */
 	uint64_t ran_us, ran_bytes;
 	struct loop_timer *retry_timer, *due_timer, *sync_timer;
+	/* patterns of slots whose LOG_OPEN is still on its way */
+	TAILQ_HEAD(, early_patterns) early;
 	bool done_waits, pong_waits;
 	bool reports_hold; /* a slot is done, but for its last reports */
 	uint64_t pong_seq;

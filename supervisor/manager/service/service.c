@@ -717,6 +717,7 @@ svc_memory_sum(const struct service *s)
 
 	memcpy(&m, &s->m, sizeof(m));
 	m.seq = 0;
+	m.main_execed = false; /* init says it again */
 	memset(m.status, 0, sizeof(m.status));
 	for (int i = SVC_TIMER_WATCHDOG; i < SVC_NTIMERS; i++)
 		m.deadline_us[i] = 0;
