@@ -33,7 +33,7 @@
 enum { SLOTS = 4 };
 
 struct world {
-	char root[64];
+	char root[256];
 	struct table *t;
 	size_t bytes;
 	pid_t child[2];
@@ -74,7 +74,7 @@ start_ticks(pid_t pid)
 static void
 make_table(struct world *w)
 {
-	char path[128];
+	char path[320];
 	char *boot = file_text("/proc/sys/kernel/random/boot_id");
 	int fd;
 
@@ -143,11 +143,11 @@ setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	const char *tmp = getenv("TMPDIR");
-	char path[128];
+	char path[320];
 	int fd;
 
 	snprintf(
-	    w->root, sizeof(w->root), "%.40s/supctl.XXXXXX", tmp == NULL ? "/tmp" : tmp);
+	    w->root, sizeof(w->root), "%s/supctl.XXXXXX", tmp == NULL ? "/tmp" : tmp);
 	if (mkdtemp(w->root) == NULL)
 		return -1;
 	snprintf(path, sizeof(path), "%s/run", w->root);
@@ -308,7 +308,7 @@ test_not_while_supd_runs(void **state)
 {
 	struct world *w = *state;
 	pid_t pid = make_child(w, 0, false);
-	char path[128];
+	char path[320];
 	int fd;
 
 	record(w, 0, "deacon.service", pid, start_ticks(pid));
@@ -326,7 +326,7 @@ test_damaged_table(void **state)
 	struct world *w = *state;
 	struct survivors s;
 	struct buf why = { 0 };
-	char path[128];
+	char path[320];
 
 	w->t->magic = 1;
 	assert_int_equal(survivors_find(&w->ctl, &s, &why), -1);
