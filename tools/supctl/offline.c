@@ -219,6 +219,7 @@ offline_list(struct ctl *ctl, int n, char **patterns)
 		briefs_json(ctl, &list);
 	} else if (!ctl->quiet) {
 		put_down(ctl, &r);
+		ctl_printf(ctl, "\n");
 		if (list.n > 0)
 			briefs_table(ctl, &list);
 		put_next(ctl, &r);
