@@ -105,7 +105,9 @@ take_text(char *dst, size_t size, const char *v, size_t n)
 {
 	n = utf8_head(v, n, size - 1);
 	memset(dst, 0, size);
-	memcpy(dst, v, n);
+	/* Control characters would only grow sixfold in the journal. */
+	for (size_t i = 0; i < n; i++)
+		dst[i] = (unsigned char)v[i] < ' ' || v[i] == 0x7f ? ' ' : v[i];
 }
 
 static bool
@@ -398,9 +400,10 @@ static void
 store_fds(struct service *s, const struct notify_fields *f, const struct svc_notify *nt)
 {
 	const char *name = f->has_fdname ? f->fdname : "stored";
+	size_t kept = s->nstored + s->fds_on_the_way;
 	size_t room = svc_sc(s)->fd_store_max;
 
-	room = room > s->nstored ? room - s->nstored : 0;
+	room = room > kept ? room - kept : 0;
 	for (size_t i = 0; i < nt->nfds; i++) {
 		if (nt->fds[i] < 0)
 			continue;
@@ -412,6 +415,7 @@ store_fds(struct service *s, const struct notify_fields *f, const struct svc_not
 		}
 		s->ops->fd_store(s->arg, name, nt->fds[i], f->fdpoll);
 		nt->fds[i] = -1;
+		s->fds_on_the_way++;
 		room--;
 	}
 }

@@ -1185,6 +1185,8 @@ svc_on_stored(struct service *s, uint32_t id, const char *fdname)
 	for (size_t i = 0; i < s->nstored; i++)
 		if (s->stored_ids[i] == id)
 			return;
+	if (s->fds_on_the_way > 0)
+		s->fds_on_the_way--;
 	s->stored_ids =
 	    xreallocarray(s->stored_ids, s->nstored + 1, sizeof(*s->stored_ids));
 	s->stored_names =

@@ -526,6 +526,7 @@ svc_begin_start(struct service *s, bool automatic)
 	memset(m->status, 0, sizeof(m->status));
 	m->started_wall_us = clock_wall_us();
 	s->refused = 0;
+	s->fds_on_the_way = 0; /* what init refused is not counted for ever */
 	s->empty = s->watching = s->watch_stale = s->stop_signalled = false;
 	svc_probes_reset(s);
 

@@ -172,6 +172,7 @@ struct service {
 	uint32_t *stored_ids;
 	char **stored_names;
 	size_t nstored;
+	size_t fds_on_the_way; /* given to init, and not yet told by it */
 
 	/* A new manager (adopt.c). */
 	bool restoring, remembered;
