@@ -18,7 +18,7 @@ run_version(struct ctl *ctl, int argc, char **argv)
 
 	if (code != 0)
 		return code;
-	/* Whether supd runs or not, this succeeds: a version is known in any case. */
+	/* Our own version is known in any case; the status says whether supd answers. */
 	if (instance_find(&ctl->in, ctl->dir, true, &why) == 0) {
 		ctl->have_instance = true;
 		asked = ctl_call_quietly(ctl, "io.supd.Manager.Version", NULL, false,
@@ -45,9 +45,18 @@ run_version(struct ctl *ctl, int argc, char **argv)
 			ctl_printf(ctl, "\n");
 		}
 	}
+	if (!asked && !ctl->quiet)
+		ctl_warn(ctl, "%s",
+		    why.len > 0 ? buf_str(&why) : "supd did not tell its version");
 	reply_clear(&r);
 	buf_free(&why);
-	return CTL_OK;
+	return asked ? CTL_OK : CTL_DOWN;
+}
+
+void
+ctl_own_version(struct ctl *ctl)
+{
+	ctl_printf(ctl, "supctl %s\n", SUPD_VERSION);
 }
 
 const struct command cmd_version = {

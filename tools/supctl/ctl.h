@@ -114,6 +114,8 @@ int ctl_no_opts(struct ctl *ctl, int argc, char **argv);
 int ctl_words(struct ctl *ctl, int argc);
 /* What `supctl help COMMAND' says, into ctl->out (cmd_help.c). */
 void ctl_help(struct ctl *ctl, const struct command *cmd);
+/* What `supctl --version' says, without asking anybody (cmd_version.c). */
+void ctl_own_version(struct ctl *ctl);
 /* "usage: …" and why, on stderr; returns CTL_USAGE. */
 int ctl_usage(struct ctl *ctl, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

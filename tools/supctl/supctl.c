@@ -37,8 +37,8 @@ run_command(struct ctl *ctl, int argc, char **argv)
 	ctl->cmd = &no_command;
 	opterr = 0;
 	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-		ctl->cmd = &cmd_version;
-		return cmd_version.run(ctl, 1, argv);
+		ctl_own_version(ctl);
+		return CTL_OK;
 	}
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
 		ctl->cmd = &cmd_help;
