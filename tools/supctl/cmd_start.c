@@ -20,6 +20,7 @@
 
 enum {
 	OPT_NO_BLOCK = OPT_LONG,
+	QUIET_MS = 2000,
 	TAIL_LINES = 5,
 	TAIL_TRIES = 4,
 	TAIL_WAIT_MS = 50,
@@ -38,6 +39,7 @@ struct request {
 	bool no_block;
 	uint64_t deadline_us; /* of the whole request */
 	bool lost;            /* the connection broke once */
+	bool told_waiting;
 	struct strv units;
 	struct jw *json; /* the array of results, with --json */
 	int code;
@@ -167,6 +169,22 @@ request_params(struct request *q)
 	return buf_take(&text);
 }
 
+/* A person who sits before a silent terminal is told once what it waits for. */
+static void
+tell_waiting(struct ctl *ctl, struct request *q)
+{
+	struct pollfd p = { .fd = client_fd(ctl->client), .events = POLLIN };
+	char *names;
+
+	if (!ctl->err_tty || ctl->quiet || q->told_waiting || poll(&p, 1, QUIET_MS) != 0)
+		return;
+	names = strv_join(&q->units, " ");
+	ctl_warn(ctl, "waiting for the %s of %s; it goes on if this is interrupted",
+	    q->verb, names);
+	free(names);
+	q->told_waiting = true;
+}
+
 /* One call and its replies; CLIENT_OK when the last one came. */
 static enum client_result
 ask(struct ctl *ctl, struct request *q, struct buf *why)
@@ -178,8 +196,14 @@ ask(struct ctl *ctl, struct request *q, struct buf *why)
 	enum client_result r;
 	bool last = false;
 
-	r = ctl_call_quietly(ctl, q->method, params, true, deadline, &reply, why);
+	r = ctl_try_connect(ctl, why);
+	if (r == CLIENT_OK)
+		r = client_send(ctl->client, q->method, params, true, deadline, why);
 	free(params);
+	if (r == CLIENT_OK) {
+		tell_waiting(ctl, q);
+		r = client_receive(ctl->client, &reply, deadline, why);
+	}
 	while (r == CLIENT_OK && !last) {
 		last = !reply.continues;
 		if (reply.error != NULL)
