@@ -321,6 +321,24 @@ test_not_while_supd_runs(void **state)
 }
 
 static void
+test_table_of_a_user_names_only_his_own(void **state)
+{
+	struct world *w = *state;
+	pid_t pid = make_child(w, 0, false);
+	char path[320];
+
+	if (geteuid() != 0)
+		skip();
+	record(w, 0, "deacon.service", pid, start_ticks(pid));
+	assert_int_equal(count(w), 1);
+	/* The same, but written by somebody else: the child is root's. */
+	snprintf(path, sizeof(path), "%s/run/table", w->root);
+	assert_int_equal(chown(path, 65534, 65534), 0);
+	w->ctl.in.owner = 65534;
+	assert_int_equal(count(w), 0);
+}
+
+static void
 test_damaged_table(void **state)
 {
 	struct world *w = *state;
@@ -354,6 +372,7 @@ main(void)
 		TEST(test_ends_survivors_and_nobody_else),
 		TEST(test_kills_what_ignores_term),
 		TEST(test_not_while_supd_runs),
+		TEST(test_table_of_a_user_names_only_his_own),
 		TEST(test_damaged_table),
 	};
 

@@ -38,6 +38,7 @@ struct recorded {
 struct record {
 	struct recorded *v;
 	size_t n;
+	uid_t owner; /* of the table */
 };
 
 /* Start time of a process in ticks since boot, 0 when there is none or it has ended and
@@ -145,6 +146,7 @@ read_table(const struct ctl *ctl, struct record *rec, struct buf *why)
 		buf_addf(why, "%s cannot be used: %s", path, invalid);
 		goto out;
 	}
+	rec->owner = st.st_uid;
 	r = is_same_boot(t) ? 1 : 0;
 	for (i = 0; r == 1 && i < t->nslots; i++)
 		take_slot(rec, table_slot(t, i));
@@ -156,6 +158,22 @@ out:
 	fd_close(&fd);
 	free(path);
 	return r;
+}
+
+/*
+ * Who wrote the table chose what is in it.  An ordinary user's supd had only processes of
+ * that user: nobody can make root end another's by a table of his own.
+ */
+static bool
+may_be_of(const struct record *rec, pid_t pid)
+{
+	struct stat st;
+	char path[64];
+
+	if (rec->owner == 0)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return stat(path, &st) == 0 && st.st_uid == rec->owner;
 }
 
 static char *
@@ -226,7 +244,7 @@ look_at(const struct record *rec, pid_t pid, struct survivors *out)
 	bool main = r != NULL;
 	struct survivor *s;
 
-	if (ticks == 0)
+	if (ticks == 0 || !may_be_of(rec, pid))
 		return;
 	if (r == NULL)
 		r = by_environment(rec, pid);
