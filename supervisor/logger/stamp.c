@@ -116,7 +116,7 @@ stamp_lines(struct buf *out, const struct stamp *s, const char *data, size_t len
 	*full = false;
 	make_prefix(&whole, s, LINE_WHOLE);
 	while (at < len && stamp_next(data, len, at, s->line_max, &p)) {
-		if (out->len > s->out_max) {
+		if (out->len > s->out_max && at >= s->least) {
 			*full = true;
 			return at;
 		}

@@ -43,7 +43,8 @@ struct stamp {
 	const char *name;
 	enum line_stream stream;
 	size_t line_max;
-	size_t out_max; /* stop after this many bytes of output */
+	size_t out_max; /* stop after this many bytes of output, … */
+	size_t least;   /* … but not before this many bytes of data are used */
 	bool final;     /* what is left unfinished is a marked line, too */
 };
 /*

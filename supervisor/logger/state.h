@@ -78,6 +78,7 @@ struct logslot {
 	uint32_t report[3]; /* bits 1 << enum stream_what; 0 stdout, 1 stderr, 2 file */
 	int report_err[3];
 	uint64_t unreported_lines[2], unreported_bytes[2]; /* dropped */
+	uint64_t told_dropped_us;                          /* monotonic */
 	TAILQ_ENTRY(logslot) parked_link, due_link, report_link;
 };
 

@@ -26,6 +26,7 @@
 enum {
 	FLOOD_TURNS = 4,
 	FLOOD_PIPE = 256 * 1024,
+	DROPPED_REPORT_US = 10 * 1000 * 1000,
 };
 
 uint64_t
@@ -39,6 +40,22 @@ stream_waiting(const struct stream *s)
 }
 
 /* ---- parked slots ---- */
+
+/* Not for each batch: a flood of lines must not become a flood of events. */
+static void
+report_dropped(struct logger *lg, struct logslot *ls, bool now)
+{
+	uint64_t mono = clock_mono_us();
+
+	if (!now && ls->told_dropped_us != 0 &&
+	    mono - ls->told_dropped_us < DROPPED_REPORT_US)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		if (ls->unreported_bytes[i] > 0 || ls->unreported_lines[i] > 0) {
+			ls->told_dropped_us = mono;
+			logger_report(lg, ls, i, STREAM_DROPPED, ls->parked_err);
+		}
+}
 
 void
 stream_park(struct logger *lg, struct logslot *ls, int err)
@@ -60,6 +77,7 @@ stream_unpark(struct logger *lg, struct logslot *ls)
 {
 	if (!ls->parked)
 		return;
+	report_dropped(lg, ls, true);
 	ls->parked = false;
 	ls->parked_err = 0;
 	ls->try_again = false;
@@ -175,6 +193,10 @@ build(struct logger *lg, struct stream *s, size_t carry, size_t len, bool final,
 	if (!limited)
 		note_dropped(lg, s, &st);
 	before = lg->out.len;
+	st.least = carry;
+	/* The bound is kept to the line. */
+	if (!limited && max != 0 && max - ls->ts->log.bytes < st.out_max)
+		st.out_max = (size_t)(max - ls->ts->log.bytes);
 	memset(b, 0, sizeof(*b));
 	used = stamp_lines(&lg->out, &st, lg->in, len, &b->lines, &full);
 	if (lg->out.len == before)
@@ -247,8 +269,7 @@ commit_dropped(struct logger *lg, struct stream *s, struct batch *b)
 		return -1;
 	s->slot->unreported_lines[s->which] += lines;
 	s->slot->unreported_bytes[s->which] += b->n;
-	if (lines > 0 || b->n > 0)
-		logger_report(lg, s->slot, s->which, STREAM_DROPPED, s->slot->parked_err);
+	report_dropped(lg, s->slot, false);
 	return 0;
 }
 
@@ -352,6 +373,7 @@ stream_finish(struct logger *lg, struct stream *s)
 	size_t carry = carry_load(lg, s);
 	bool wrote;
 
+	report_dropped(lg, s->slot, true);
 	if (carry == 0)
 		return 0;
 	if (s->slot->parked && s->slot->ts->conf.drop == 0 && !s->slot->try_again)
