@@ -462,6 +462,113 @@ test_random_walks(void **state)
 	assert_int_equal(svc_bugs(), 0);
 }
 
+/* Memory of another disk, or of this one after a bad day. */
+static void
+spoil(struct svc_memory *m)
+{
+	switch (below(16)) {
+	case 0:
+		m->state = (enum svc_state)below(SVC_NSTATES);
+		break;
+	case 1:
+		m->slot = one_in(2) ? SLOT_NONE : below(W_SLOTS);
+		break;
+	case 2:
+		m->main_running = !m->main_running;
+		break;
+	case 3:
+		m->control_running = !m->control_running;
+		break;
+	case 4:
+		m->main_pid = (int32_t)below(3000);
+		break;
+	case 5:
+		m->main_alien = !m->main_alien;
+		break;
+	case 6:
+		m->cmd = below(7);
+		break;
+	case 7:
+		m->cmd_index = below(5);
+		break;
+	case 8:
+		m->main_seq = below(8);
+		break;
+	case 9:
+		m->control_seq = below(8);
+		break;
+	case 10:
+		m->deadline_us[SVC_TIMER_PHASE] = one_in(2) ? 0 : UINT64_MAX;
+		break;
+	case 11:
+		m->result = (enum svc_result)below(SVC_NRESULTS);
+		break;
+	case 12:
+		m->leftover = below(2);
+		m->restart_deferred = one_in(2);
+		break;
+	case 13:
+		m->then_start = !m->then_start;
+		break;
+	case 14:
+		m->stop_after = m->reloading = m->stopping = one_in(2);
+		break;
+	default:
+		m->invocation[0] ^= 1;
+		break;
+	}
+}
+
+static void
+spoiled(uint64_t seed)
+{
+	struct buf text = { 0 };
+	struct world *w;
+
+	rng = seed;
+	random_conf(&text);
+	w = w_new(buf_str(&text));
+	w->quiet = true;
+	w->seed = seed;
+	w->spoilt = true;
+	for (unsigned i = 0; i < 30; i++) {
+		random_step(w);
+		if (w->dead)
+			w_revive(w);
+	}
+	if (w->has_mem)
+		for (unsigned i = 1 + below(4); i > 0; i--)
+			spoil(&w->mem);
+	w_revive(w);
+	/* Whatever it believed: it can be stopped, and then nothing is left. */
+	w->crash_at = 0;
+	w->deaf = w->exec_fails = false;
+	w->auto_exit_control = true;
+	w->fail_slots = w->fail_spawn = w->fail_fill = 0;
+	w_advance(w, SEC);
+	w_down(w);
+	w_advance(w, 400 * SEC);
+	w_down(w);
+	w_advance(w, 400 * SEC);
+	if (svc_has_slot(w->s))
+		fail_msg("a slot is left: %s (seed %llu)",
+		    svc_state_name(svc_state(w->s)), (unsigned long long)seed);
+	for (uint32_t i = 0; i < W_SLOTS; i++)
+		if (w->slot[i].used)
+			fail_msg("slot %u was forgotten (seed %llu)", i,
+			    (unsigned long long)seed);
+	w_free(w);
+	buf_free(&text);
+}
+
+static void
+test_spoiled_memory(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < walks; i++)
+		spoiled(base_seed + i);
+}
+
 /* Starts, stops and restarts as fast as they can be asked for leave one instance. */
 static void
 test_storm(void **state)
@@ -503,6 +610,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_manager_dies_at_every_deed),
 		cmocka_unit_test(test_storm),
 		cmocka_unit_test(test_random_walks),
+		cmocka_unit_test(test_spoiled_memory),
 	};
 
 	base_seed =

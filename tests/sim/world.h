@@ -120,7 +120,8 @@ struct world {
 	uint64_t probe_id[64];
 	unsigned nprobes;
 	unsigned fds_stored;
-	bool quiet; /* no log of deeds: walks */
+	bool spoilt; /* the memory lies: init refuses what cannot be */
+	bool quiet;  /* no log of deeds: walks */
 	uint64_t seed;
 };
 
@@ -287,6 +288,11 @@ op_slot_open(void *arg, const struct msg_slot_open *open)
 	if (!w_op(w))
 		return 0;
 	assert_true(w->has_mem && w->mem.slot == open->slot);
+	if (w->spoilt && sl->used) {
+		w_post(w, W_SLOT)->slot.slot = open->slot;
+		w->queue[w->nqueue - 1].slot.err = EEXIST;
+		return 0;
+	}
 	assert_false(sl->used);
 	if (w->fail_slots > 0) {
 		struct msg_slot *m = &w_post(w, W_SLOT)->slot;
@@ -311,10 +317,13 @@ op_slot_close(void *arg, uint32_t slot)
 
 	if (!w_op(w))
 		return;
+	if (w->spoilt && !w->slot[slot].used)
+		return;
 	assert_true(w->slot[slot].used);
 	for (int k = 0; k < PROC_N; k++)
 		if (w->slot[slot].proc[k].running)
-			assert_true(w->conf->service.kill.mode == KILL_NONE ||
+			assert_true(w->spoilt ||
+				    w->conf->service.kill.mode == KILL_NONE ||
 				    w->conf->service.kill.mode == KILL_PROCESS ||
 				    !w->conf->service.kill.send_sigkill);
 	memset(&w->slot[slot], 0, sizeof(w->slot[slot]));
@@ -355,9 +364,20 @@ op_spawn(void *arg, const struct svc_spawn *sp, char *why, size_t size)
 		assert_true(w->mem.main_running && w->mem.main_seq == sp->seq);
 		for (uint32_t i = 0; i < W_SLOTS; i++)
 			alive += w->slot[i].used && w->slot[i].proc[PROC_MAIN].running;
-		assert_int_equal(alive, 0);
+		if (!w->spoilt)
+			assert_int_equal(alive, 0);
 	} else if (sp->kind == PROC_CONTROL) {
 		assert_true(w->mem.control_running && w->mem.control_seq == sp->seq);
+	}
+	if ((p->running || p->has_exit) && w->spoilt) {
+		struct msg_exit *x = &w_post(w, W_EXIT)->exit;
+
+		*x = (struct msg_exit){ .slot = sp->slot,
+			.kind = sp->kind,
+			.how = EXIT_NOT_STARTED,
+			.err = EEXIST,
+			.seq = sp->seq };
+		return 0;
 	}
 	if (p->running || p->has_exit) {
 		/* Started twice: init refuses, and the test fails. */
@@ -416,7 +436,16 @@ op_proc_set(void *arg, uint32_t slot, enum proc_kind kind, int32_t pid, uint64_t
 	(void)ticks;
 	if (!w_op(w))
 		return;
-	assert_true(w->mem.main_pid == pid && w->mem.main_alien);
+	assert_true(w->spoilt || (w->mem.main_pid == pid && w->mem.main_alien));
+	if (w->spoilt && pid < W_PID0) {
+		/* No such process. */
+		struct msg_exit *x = &w_post(w, W_EXIT)->exit;
+
+		*x = (struct msg_exit){
+			.slot = slot, .kind = kind, .pid = pid, .how = EXIT_UNKNOWN
+		};
+		return;
+	}
 	if (p->running && p->pid != pid)
 		w->slot[slot].extra++; /* the old one is nobody's now */
 	if (w->slot[slot].extra > 0)
@@ -637,6 +666,8 @@ op_emit(void *arg, const struct svc_note *note, const struct svc_memory *m)
 		w->leftover_told++;
 		break;
 	case SVC_EMIT_BUG:
+		if (w->spoilt)
+			break;
 		fail_msg("bug: %s (seed %llu)", note->text, (unsigned long long)w->seed);
 		break;
 	default:

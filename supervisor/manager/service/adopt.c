@@ -18,6 +18,90 @@ svc_restore_begin(struct service *s)
 	s->restoring = true;
 }
 
+/* The list that runs in a state, EXEC_NKINDS: none. */
+static enum service_exec
+list_of(enum svc_state st)
+{
+	switch (st) {
+	case SVC_CONDITION:
+		return EXEC_CONDITION;
+	case SVC_START_PRE:
+		return EXEC_START_PRE;
+	case SVC_START:
+		return EXEC_START;
+	case SVC_START_POST:
+		return EXEC_START_POST;
+	case SVC_RELOAD:
+		return EXEC_RELOAD;
+	case SVC_STOP:
+		return EXEC_STOP;
+	case SVC_STOP_POST:
+		return EXEC_STOP_POST;
+	default:
+		return EXEC_NKINDS;
+	}
+}
+
+/*
+ * Memory comes from a disk: whatever it says, the rules of the machine hold afterwards.
+ * What is dropped here is found again among init's slots, and ended.
+ */
+static void
+normalise(struct svc_memory *m)
+{
+	enum service_exec list = list_of(m->state);
+	bool no_main = false, no_slot = false;
+
+	switch (m->state) {
+	case SVC_DEAD:
+	case SVC_AUTO_RESTART:
+	case SVC_LIMIT_WAIT:
+		no_slot = true;
+		break;
+	case SVC_FAILED:
+		no_slot = m->leftover == 0;
+		break;
+	case SVC_CONDITION:
+	case SVC_START_PRE:
+	case SVC_EXITED:
+		no_main = true;
+		break;
+	default:
+		break;
+	}
+	if (no_slot) {
+		m->slot = SLOT_NONE;
+		m->leftover = 0;
+		m->restart_deferred = false;
+		m->control_running = false;
+	}
+	if (no_main || no_slot)
+		m->main_running = false;
+	switch (m->state) {
+	case SVC_RUNNING:
+	case SVC_EXITED:
+	case SVC_RELOAD_NOTIFY:
+		m->control_running = false;
+		break;
+	default:
+		break;
+	}
+	if (list != EXEC_NKINDS && m->cmd != (uint32_t)list) {
+		m->cmd = (uint32_t)list;
+		m->cmd_index = 0;
+	}
+	if (!m->main_running) {
+		m->main_pid = 0;
+		m->main_alien = false;
+	}
+	if (m->main_pid <= 1)
+		m->main_pid = 0;
+	if (m->main_pid == 0)
+		m->main_alien = false;
+	if (!m->control_running || m->control_pid <= 1)
+		m->control_pid = 0;
+}
+
 void
 svc_restore(struct service *s, const struct svc_memory *m, bool same_boot)
 {
@@ -25,6 +109,7 @@ svc_restore(struct service *s, const struct svc_memory *m, bool same_boot)
 
 	memcpy(mine, m, sizeof(*mine));
 	s->remembered = true;
+	normalise(mine);
 	if (same_boot)
 		return;
 	/* Nothing of it runs any more, and monotonic times mean nothing. */
@@ -189,11 +274,65 @@ adopt_control(struct service *s, const struct svc_slot_seen *seen)
 		raise_lost(s, PROC_CONTROL, m->control_pid);
 }
 
+/* Nothing that runs can end this state: the memory is not whole. */
+static bool
+is_stuck(const struct service *s)
+{
+	const struct svc_memory *m = &s->m;
+	const struct service_conf *c = svc_sc(s);
+
+	switch (m->state) {
+	case SVC_CONDITION:
+	case SVC_START_PRE:
+	case SVC_START_POST:
+	case SVC_RELOAD:
+	case SVC_STOP:
+	case SVC_STOP_POST:
+		return !m->control_running;
+	case SVC_START:
+		if (m->main_running || m->control_running)
+			return false;
+		return !(c->type == SERVICE_FORKING ||
+			 (c->type == SERVICE_NOTIFY && c->remain_after_exit));
+	default:
+		return false;
+	}
+}
+
+/* No state that ends by its time limit is left without one. */
+static void
+resume_limit(struct service *s)
+{
+	if (s->m.deadline_us[SVC_TIMER_PHASE] != UINT64_MAX)
+		return;
+	switch (svc_state_active(s->m.state)) {
+	case SVC_ACTIVE_ACTIVATING:
+	case SVC_ACTIVE_RELOADING:
+		svc_phase_timer(s, svc_sc(s)->timeout_start_us);
+		break;
+	case SVC_ACTIVE_DEACTIVATING:
+		svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
+		break;
+	default:
+		break;
+	}
+}
+
 /* What the state waits for beside its processes. */
 static void
 resume_state(struct service *s)
 {
 	struct svc_memory *m = &s->m;
+
+	resume_limit(s);
+
+	if (is_stuck(s)) {
+		svc_fail(s, SVC_RESULT_RESOURCES,
+		    "what was remembered of it does not fit its state %s",
+		    svc_state_name(m->state));
+		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+		return;
+	}
 
 	switch (m->state) {
 	case SVC_START:
@@ -267,6 +406,11 @@ slot_is_missing(struct service *s)
 		if (m->control_running)
 			svc_respawn(s, PROC_CONTROL);
 		resume_state(s);
+		return;
+	case SVC_EXITED:
+		/* Nothing of it runs; a place for its ExecStop= is all that it needs. */
+		m->slot = SLOT_NONE;
+		svc_open_slot(s);
 		return;
 	case SVC_DEAD:
 	case SVC_FAILED:
@@ -346,8 +490,12 @@ svc_adopt(struct service *s)
 		if (ours != NULL)
 			adopt_by_tag(s, ours);
 	}
-	if (m->slot != SLOT_NONE || m->state == SVC_AUTO_RESTART)
+	if (m->slot != SLOT_NONE || (m->state != SVC_DEAD && m->state != SVC_FAILED))
 		s->run_conf = s->conf;
+
+	/* Only a starter runs beside nothing in start. */
+	if (m->state == SVC_START && svc_sc(s)->type != SERVICE_FORKING)
+		m->control_running = false;
 
 	/* Exits are acknowledged whatever they mean: what they mean is in the memory. */
 	for (size_t i = 0; i < s->nseen; i++) {
@@ -374,8 +522,7 @@ svc_adopt(struct service *s)
 		resume_state(s);
 	} else if (m->slot != SLOT_NONE ||
 		   (m->state != SVC_DEAD && m->state != SVC_FAILED &&
-		       m->state != SVC_AUTO_RESTART && m->state != SVC_LIMIT_WAIT &&
-		       m->state != SVC_EXITED)) {
+		       m->state != SVC_AUTO_RESTART && m->state != SVC_LIMIT_WAIT)) {
 		slot_is_missing(s);
 	} else if ((m->state == SVC_AUTO_RESTART || m->state == SVC_LIMIT_WAIT) &&
 		   m->deadline_us[SVC_TIMER_PHASE] == UINT64_MAX) {

@@ -803,7 +803,9 @@ do_deed(struct service *s, const struct deed *d)
 		break;
 	case DEED_SPAWN:
 		why[0] = '\0';
-		if (o->spawn(s->arg, &d->u.spawn, why, sizeof(why)) == -1)
+		errno = EBADF;
+		if (d->u.spawn.slot == SLOT_NONE ||
+		    o->spawn(s->arg, &d->u.spawn, why, sizeof(why)) == -1)
 			spawn_failed(s, &d->u.spawn, errno != 0 ? errno : EIO, why);
 		break;
 	case DEED_PROC_SET:

@@ -3,7 +3,6 @@
  * change the struct and queue deeds; nothing here touches the world except by asking a
  * question of svc_ops.
  */
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -218,7 +217,8 @@ svc_spawn_main(struct service *s, unsigned index)
 {
 	struct svc_memory *m = &s->m;
 
-	assert(!m->main_running && m->slot != SLOT_NONE);
+	if (m->main_running)
+		svc_bug(s, "main is wanted twice");
 	m->main_index = index;
 	m->main_seq = ++m->seq;
 	m->main_running = true;
@@ -235,7 +235,8 @@ svc_spawn_control(struct service *s, enum service_exec kind, unsigned index)
 {
 	struct svc_memory *m = &s->m;
 
-	assert(!m->control_running && m->slot != SLOT_NONE);
+	if (m->control_running)
+		svc_bug(s, "a control process is wanted twice");
 	m->cmd = kind;
 	m->cmd_index = index;
 	m->control_seq = ++m->seq;
