@@ -116,6 +116,19 @@ take_number(const char **p)
 	return n;
 }
 
+bool
+proc_is_ours(void)
+{
+	char text[24];
+	const char *p = text;
+	ssize_t n = readlink("/proc/self", text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return take_number(&p) == (uint64_t)getpid() && *p == '\0';
+}
+
 uint64_t
 proc_start_ticks(const char *pid, int32_t *ppid)
 {
@@ -124,6 +137,8 @@ proc_start_ticks(const char *pid, int32_t *ppid)
 	ssize_t n;
 	int fd;
 
+	if (strcmp(pid, "self") != 0 && !proc_is_ours())
+		return 0;
 	put_text(&w, path + sizeof(path), "/proc/");
 	put_text(&w, path + sizeof(path), pid);
 	put_text(&w, path + sizeof(path), "/stat");

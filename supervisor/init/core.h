@@ -43,8 +43,13 @@ void watch_close(int *fd);
  * in the table, so that none is ever lost. */
 void keep_over_exec(int fd);
 
+/* Does /proc speak of our own pid namespace?  A container may have been given that of
+ * another one, whose numbers mean other processes. */
+bool proc_is_ours(void);
+
 /* Field 22 of the stat file of a process below /proc ("self" or a number), and its
- * parent's pid; 0 when /proc does not say. */
+ * parent's pid; 0 when /proc does not say, or
+ * speaks of another namespace. */
 uint64_t proc_start_ticks(const char *pid, int32_t *ppid);
 
 /* Text helpers without stdio: append to *p, before end, always NUL-terminated. */

@@ -43,7 +43,8 @@ signal_children(int signo)
 	pid_t pid = 0;
 	ssize_t got;
 
-	fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	fd = proc_is_ours() ? open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC)
+			    : -1;
 	if (fd == -1)
 		return -1;
 	while ((got = read(fd, text, sizeof(text))) > 0) {
