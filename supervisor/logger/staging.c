@@ -179,6 +179,7 @@ fill_intent(struct logger *lg, struct stream *s, const struct batch *b)
 	it->before = b->size;
 	it->after = b->size + b->out_len;
 	it->sum = staging_sum(b->out, b->out_len);
+	it->raw_sum = staging_sum(b->data + b->carry, b->n);
 	it->lines = sl->lines + b->lines;
 	it->bytes = sl->bytes + b->n;
 	it->dropped_lines = b->dropped_lines;
@@ -293,6 +294,32 @@ disturbed:
 	return false;
 }
 
+/*
+ * Whether the pipe still begins with the bytes of the batch.  When all of supd died,
+ * staging died with it, and with it the proof of how many were taken.
+ */
+static bool
+is_untouched(struct logger *lg, int fd, size_t n)
+{
+	size_t got = 0;
+	ssize_t r;
+
+	if (n > TURN_BYTES ||
+	    (n > 0 && tee(fd, lg->scratch_w, n, SPLICE_F_NONBLOCK) != (ssize_t)n)) {
+		empty_pipe(lg->scratch_r);
+		return false;
+	}
+	while (got < n) {
+		r = read(lg->scratch_r, lg->in + got, n - got);
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			break;
+		got += (size_t)r;
+	}
+	return got == n && staging_sum(lg->in, n) == lg->t->intent.raw_sum;
+}
+
 /* The bytes that the dead logger took are the newest of stderr, if it was that. */
 static void
 tail_from_staging(struct logger *lg, struct logslot *ls)
@@ -330,7 +357,7 @@ staging_recover(struct logger *lg)
 			return;
 		}
 		LOGGER_STEP(80);
-		if (staged < it->n)
+		if (staged > 0 || is_untouched(lg, ls->stream[it->stream].fd, it->n))
 			take(lg, ls->stream[it->stream].fd, it->n - staged);
 		set_phase(it, PHASE_TAKEN);
 		if (it->stream == 1)

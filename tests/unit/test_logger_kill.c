@@ -344,11 +344,42 @@ test_disturbed_file_is_left_alone(void **state)
 	fake_free(f);
 }
 
+/* All of supd dies with a batch taken, and staging with it: what came after it stays. */
+static void
+test_staging_is_lost(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	struct buf b;
+
+	(void)state;
+	fake_open(f, 0, "a", "1");
+	assert_int_equal(full_write(f->slot[0].w[0], "one\n", 4), 0);
+	fake_kill_step = 40; /* written and taken, not yet noted */
+	fake_kill_passes = 1;
+	fake_start(f);
+	while (fake_poll(f, 50))
+		;
+	fake_kill_step = -1;
+	close(f->pipes[2]);
+	close(f->pipes[3]);
+	assert_int_equal(pipe2(f->pipes + 2, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(full_write(f->slot[0].w[0], "two\n", 4), 0);
+	fake_start(f);
+	fake_close(f, 0);
+	b = fake_read(f, "journal/health/a.log");
+	assert_int_equal(b.len, 2 * strlen("2026-11-21T10:30:45 [a:stdout] one\n"));
+	assert_non_null(strstr(buf_str(&b), "] one\n"));
+	assert_non_null(strstr(buf_str(&b), "] two\n"));
+	buf_free(&b);
+	fake_free(f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_step),
+		cmocka_unit_test(test_staging_is_lost),
 		cmocka_unit_test(test_disturbed_file_is_left_alone),
 		cmocka_unit_test(test_every_line_once),
 	};
