@@ -298,7 +298,6 @@ fill_fds(struct boot *b, struct table *t, int cgroup_fd)
 	}
 	for (int i = 0; i < FD_N; i++)
 		keep_one(&t->fd[i]);
-	revive_each_fd(t, keep_one);
 	return 0;
 }
 
@@ -314,7 +313,7 @@ fill_table(struct boot *b)
 	if (cgroup_fd == -1)
 		log_info("containment is best effort: %s", why);
 	if (b->memory.revived)
-		revive_slots(t, b->run_fd, b->run_path, cgroup_fd);
+		revive_table(t);
 	snprintf(t->cgroup, sizeof(t->cgroup), "%s", cgroup == NULL ? "" : cgroup);
 	snprintf(t->root, sizeof(t->root), "%s", b->in.root);
 	snprintf(t->run, sizeof(t->run), "%s", b->run_path);
@@ -402,15 +401,16 @@ boot_main(int argc, char **argv)
 	b.exe_fd = open_exe(argc > 0 ? argv[0] : "");
 	if (b.exe_fd == -1)
 		return BOOT_EXIT_FAILURE;
+	r = BOOT_EXIT_FAILURE;
 	if (instance_find(&b.in, b.dir, false, &why) == -1) {
 		log_warnx("%s", buf_str(&why));
-		buf_free(&why);
-		return BOOT_EXIT_FAILURE;
+	} else if (read_conf(&b) == 0) {
+		umask(022);
+		r = b.check ? check_files(&b) : start(&b);
 	}
-	if (read_conf(&b) == -1)
-		return BOOT_EXIT_FAILURE;
-	if (b.check)
-		return check_files(&b);
-	umask(022);
-	return start(&b);
+	buf_free(&why);
+	supd_conf_free(b.conf);
+	instance_clear(&b.in);
+	free(b.run_path);
+	return r;
 }
