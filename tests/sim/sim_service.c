@@ -1303,7 +1303,8 @@ test_resources(void **state)
 	w->fail_fill = 1;
 	w_up(w);
 	assert_state(w, SVC_FAILED);
-	assert_result(w, SVC_RESULT_RESOURCES);
+	/* As a child that finds out: status 217. */
+	assert_result(w, SVC_RESULT_EXIT_CODE);
 	assert_non_null(strstr(svc_why(w->s), "no such user"));
 	assert_non_null(strstr(svc_why(w->s), "217"));
 	assert_int_equal(w->done_last[SVC_DONE_START], SVC_DONE_FAILED);

@@ -406,10 +406,16 @@ svc_open_slot(struct service *s)
 	/* A wrong User= is the unit's failure, before anything is made. */
 	if (s->ops->slot_fill(s->arg, svc_conf(s), o, &status, why, sizeof(why)) == -1) {
 		free(o);
-		if (status != 0)
+		if (status != 0) {
+			/* As if a child had been made and had found out. */
+			m->result = SVC_RESULT_EXIT_CODE;
+			m->main_exit = (struct svc_exit){ .how = EXIT_EXITED,
+				.status = status,
+				.phase = (uint32_t)status };
 			svc_set_why(s, "%s (status=%d)", why, status);
-		else
+		} else {
 			svc_set_why(s, "%s", why);
+		}
 		svc_raise(s, SVC_EV_SLOT_FAILED);
 		return;
 	}
@@ -931,8 +937,8 @@ enter_running(struct service *s)
 		svc_set_why(s, "done, and stays active (RemainAfterExit=)");
 		svc_done(s, SVC_DONE_START, SVC_DONE_OK, "done");
 	} else {
+		/* The start is complete when the commands after it are: see the end. */
 		became_active(s);
-		svc_done(s, SVC_DONE_START, SVC_DONE_OK, "done");
 		enter_stop(s);
 	}
 }
@@ -1702,6 +1708,8 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 		svc_done(s, SVC_DONE_START, SVC_DONE_SKIPPED, m->why);
 	else if (m->result == SVC_RESULT_TIMEOUT)
 		svc_done(s, SVC_DONE_START, SVC_DONE_TIMEOUT, m->why);
+	else if (m->result == SVC_RESULT_SUCCESS)
+		svc_done(s, SVC_DONE_START, SVC_DONE_OK, "done");
 	else
 		svc_done(s, SVC_DONE_START, SVC_DONE_FAILED, m->why);
 	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, m->why);
