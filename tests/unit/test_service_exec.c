@@ -374,7 +374,8 @@ test_notify_and_watchdog(void **state)
 	assert_int_equal(spec_count(&f->spec, SPEC_FD), 2);
 	fd = nth(f, SPEC_FD, 1);
 	assert_non_null(fd);
-	memcpy(&id, fd, sizeof(id));
+	if (fd != NULL)
+		memcpy(&id, fd, sizeof(id));
 	assert_int_equal(id, 12);
 	assert_string_equal(nth(f, SPEC_ENV_PID, 0), "SYSTEMD_EXEC_PID");
 	assert_string_equal(nth(f, SPEC_ENV_PID, 1), "WATCHDOG_PID");
