@@ -673,16 +673,14 @@ act_pre_exit(struct service *s)
 
 /* The pid file: 1 main is known, 0 not there yet, -1 it will never be. */
 static int
-load_pidfile(struct service *s)
+load_pidfile(struct service *s, char *why, size_t size)
 {
 	const struct service_conf *c = svc_sc(s);
-	char why[SVC_WHY_MAX] = "";
 	bool trusted = false;
 	uint64_t ticks = 0;
 	int32_t pid = 0;
 
-	switch (
-	    s->ops->pidfile_read(s->arg, c->pid_file, &pid, &trusted, why, sizeof(why))) {
+	switch (s->ops->pidfile_read(s->arg, c->pid_file, &pid, &trusted, why, size)) {
 	case SVC_PIDFILE_OK:
 		break;
 	case SVC_PIDFILE_MISSING:
@@ -697,15 +695,15 @@ load_pidfile(struct service *s)
 	case SVC_PID_FOREIGN:
 		if (trusted)
 			break;
-		svc_note_refused(s, 1,
-		    "PIDFile=%s names process %" PRId32
-		    ", which is not of this unit; only a file of root may do that",
-		    c->pid_file, pid);
+		snprintf(why, size,
+		    "process %" PRId32
+		    " is not of this unit; only a file of root may name it",
+		    pid);
+		svc_note_refused(s, 1, "PIDFile=%s: %s", c->pid_file, why);
 		return -1;
 	case SVC_PID_SUPD:
-		svc_note_refused(s, 1,
-		    "PIDFile=%s names process %" PRId32 ", which is supd or init",
-		    c->pid_file, pid);
+		snprintf(why, size, "process %" PRId32 " is supd or init", pid);
+		svc_note_refused(s, 1, "PIDFile=%s: %s", c->pid_file, why);
 		return -1;
 	case SVC_PID_GONE:
 		/* Perhaps a stale file that is about to be replaced. */
@@ -746,7 +744,7 @@ act_forked(struct service *s)
 		return;
 	}
 	if (c->pid_file != NULL) {
-		switch (load_pidfile(s)) {
+		switch (load_pidfile(s, text, sizeof(text))) {
 		case 1:
 			break;
 		case 0:
@@ -758,8 +756,8 @@ act_forked(struct service *s)
 			svc_deed_watch_empty(s);
 			return;
 		default:
-			svc_fail(s, SVC_RESULT_PROTOCOL, "PIDFile=%s is not usable",
-			    c->pid_file);
+			svc_fail(
+			    s, SVC_RESULT_PROTOCOL, "PIDFile=%s: %s", c->pid_file, text);
 			svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 			return;
 		}
@@ -775,7 +773,9 @@ act_forked(struct service *s)
 static void
 poll_pidfile(struct service *s)
 {
-	switch (load_pidfile(s)) {
+	char text[SVC_WHY_MAX];
+
+	switch (load_pidfile(s, text, sizeof(text))) {
 	case 1:
 		forked_ready(s);
 		break;
@@ -784,8 +784,8 @@ poll_pidfile(struct service *s)
 		    clock_add_us(now_us(), PIDFILE_POLL_MS * USEC_PER_MSEC));
 		break;
 	default:
-		svc_fail(s, SVC_RESULT_PROTOCOL, "PIDFile=%s is not usable",
-		    svc_sc(s)->pid_file);
+		svc_fail(
+		    s, SVC_RESULT_PROTOCOL, "PIDFile=%s: %s", svc_sc(s)->pid_file, text);
 		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 		break;
 	}
@@ -901,6 +901,7 @@ static void
 enter_running(struct service *s)
 {
 	struct svc_memory *m = &s->m;
+	char text[SVC_WHY_MAX];
 	const struct service_conf *c = svc_sc(s);
 	bool unknown;
 
@@ -911,7 +912,7 @@ enter_running(struct service *s)
 	}
 	if (c->type == SERVICE_FORKING && c->pid_file != NULL && !m->main_running &&
 	    m->main_exit.how == 0)
-		load_pidfile(s);
+		load_pidfile(s, text, sizeof(text));
 	unknown = main_is_unknown(s);
 	if (m->main_running || unknown) {
 		became_active(s);
@@ -974,10 +975,12 @@ void
 act_main_exit_running(struct service *s)
 {
 	const struct service_conf *c = svc_sc(s);
+	char text[SVC_WHY_MAX];
 
 	/* A forking service may go on as another process that its pid file names. */
 	if (c->type == SERVICE_FORKING && c->pid_file != NULL &&
-	    s->in.exit.how != EXIT_NOT_STARTED && load_pidfile(s) == 1) {
+	    s->in.exit.how != EXIT_NOT_STARTED &&
+	    load_pidfile(s, text, sizeof(text)) == 1) {
 		s->m.result = SVC_RESULT_SUCCESS;
 		svc_set_why(s, "running, with a new main process");
 		return;
