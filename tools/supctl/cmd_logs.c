@@ -23,6 +23,7 @@
 #include "lib/json.h"
 #include "lib/strv.h"
 #include "lib/utf8.h"
+#include "lib/xalloc.h"
 
 enum {
 	OPT_SINCE = OPT_LONG,
@@ -124,6 +125,47 @@ add_name(struct strv *names, const char *word)
 	strv_addn(names, word, n);
 }
 
+/*
+ * A program that was run once may log under another name than its unit's: supd knows.
+ * Writes the log's name over the unit's when there is no log of the unit's own name.
+ */
+static void
+ask_name(struct ctl *ctl, int root, const char *word, char **name)
+{
+	struct layout_file file;
+	struct buf params = { 0 };
+	struct buf why = { 0 };
+	struct reply r = { 0 };
+	char path[LAYOUT_PATH_MAX];
+	const char *log, *base;
+	struct jw *w;
+
+	if (strpbrk(word, "*?[") != NULL ||
+	    reader_newest_path(root, *name, path, sizeof(path)))
+		return;
+	w = ctl_params();
+	jw_kv_arr(w, "units");
+	jw_str(w, word);
+	jw_end(w);
+	jw_end(w);
+	jw_take(w, &params);
+	jw_free(w);
+	if (ctl_call_quietly(ctl, "io.supd.Unit.Status", buf_str(&params), false,
+		ctl_deadline(ctl, false), &r, &why) == CLIENT_OK &&
+	    r.error == NULL) {
+		log = jv_str(jv_get(jv_at(jv_get(r.params, "units"), 0), "log"), "");
+		base = strrchr(log, '/');
+		if (base != NULL && layout_parse_file(base + 1, &file)) {
+			free(*name);
+			*name = xstrdup(file.name);
+		}
+	}
+	ctl_disconnect(ctl);
+	reply_clear(&r);
+	buf_free(&params);
+	buf_free(&why);
+}
+
 static void
 put_json(struct ctl *ctl, const struct reader_entry *e)
 {
@@ -215,16 +257,21 @@ follow(struct ctl *ctl, struct reader *r)
 }
 
 static int
-show(struct ctl *ctl, struct reader_query *q, const struct strv *names)
+show(struct ctl *ctl, struct reader_query *q, struct strv *names, char **words)
 {
 	char err[READER_ERR_MAX];
 	struct reader *r;
+	size_t i;
 	int code = CTL_OK;
 	int root = open(ctl->in.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (root == -1)
 		return ctl_fail(ctl, CTL_FAILED, "no-journal", NULL, "%s: %s",
 		    ctl->in.root, strerror(errno));
+	for (i = 0; i < names->n; i++)
+		ask_name(ctl, root, words[i], &names->v[i]);
+	if (names->n > 0)
+		q->names = (const char *const *)strv_argv(names);
 	r = reader_open(root, q, err);
 	if (r == NULL) {
 		code = ctl_fail(ctl, CTL_FAILED, "no-journal", NULL, "%s", err);
@@ -258,11 +305,9 @@ run_logs(struct ctl *ctl, int argc, char **argv)
 		return code;
 	for (i = optind; i < argc; i++)
 		add_name(&names, argv[i]);
-	if (names.n > 0)
-		q.names = (const char *const *)strv_argv(&names);
 	if (q.follow && q.n == -1 && q.since_us == 0)
 		q.n = FOLLOW_LINES;
-	code = show(ctl, &q, &names);
+	code = show(ctl, &q, &names, argv + optind);
 	strv_free(&names);
 	return code;
 }
