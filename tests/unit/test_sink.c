@@ -421,6 +421,81 @@ test_snapshot(void **state)
 	fake_free(f);
 }
 
+static void
+test_settings_format_and_rotation(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	char day[CLOCK_DAY_MAX], from[100], to[100];
+	struct line_parser p = { 0 };
+	struct line l;
+	struct msg m;
+	struct buf b;
+
+	(void)state;
+	day_now(day);
+	fake_start(f);
+	msg_init(&m, MSG_LOG_SETTINGS);
+	m.u.LOG_SETTINGS.precision = 6;
+	m.u.LOG_SETTINGS.utc = 1;
+	m.u.LOG_SETTINGS.file_mode = 0600;
+	fake_send(&f->manager, &m);
+	fake_open(f, 0, "j", "1")->conf.format = LINE_JSON;
+	table_slot(f->t, 0)->conf.sync = 2;
+	fake_tell_open(f, 0);
+	fake_open(f, 1, "r", "2")->conf.format = LINE_RAW;
+	fake_tell_open(f, 1);
+	put(f, 0, 1, "a \"quoted\" \xff line\n");
+	put(f, 1, 0, "as it is\nand unfinished");
+	fake_barrier(f, 0);
+	fake_barrier(f, 1);
+	b = fake_read(f, "journal/health/j.log");
+	assert_true(b.len > 1);
+	line_parse(&p, b.data, b.len - 1, &l);
+	assert_true(l.wall_us != 0);
+	assert_int_equal(l.stream, LINE_STDERR);
+	assert_int_equal(l.text_len, strlen("a \"quoted\" \xff line"));
+	assert_memory_equal(l.text, "a \"quoted\" \xff line", l.text_len);
+	buf_free(&b);
+	line_parser_clear(&p);
+	/* Somebody renames the file and says so: the next line makes a new one. */
+	snprintf(from, sizeof(from), "journal/%s/health/1_j.log", day);
+	snprintf(to, sizeof(to), "journal/%s/health/saved", day);
+	assert_int_equal(renameat(f->root_fd, from, f->root_fd, to), 0);
+	fake_tell(&f->manager, MSG_ROTATE, SLOT_NONE);
+	put(f, 0, 0, "after\n");
+	fake_barrier(f, 0);
+	b = fake_read(f, "journal/health/j.log");
+	assert_non_null(strstr(buf_str(&b), "\"line\":\"after\""));
+	assert_null(strstr(buf_str(&b), "quoted"));
+	buf_free(&b);
+	fake_close(f, 1);
+	b = fake_read(f, "journal/health/r.log");
+	assert_string_equal(buf_str(&b), "as it is\nand unfinished");
+	buf_free(&b);
+	fake_free(f);
+}
+
+static void
+test_slot_is_used_again(void **state)
+{
+	struct fake *f = fake_new(NULL);
+
+	(void)state;
+	fake_start(f);
+	for (int i = 0; i < 20; i++) {
+		char ref[16], line[32], want[64];
+
+		snprintf(ref, sizeof(ref), "%d", 100 + i);
+		snprintf(line, sizeof(line), "run %d", i);
+		fake_open_told(f, 3, "again", ref);
+		put(f, 3, 0, line);
+		fake_close(f, 3);
+		snprintf(want, sizeof(want), "[again:stdout~] run %d\n", i);
+		assert_log(f, "journal/health/again.log", want);
+	}
+	fake_free(f);
+}
+
 int
 main(void)
 {
@@ -437,6 +512,8 @@ main(void)
 		cmocka_unit_test(test_stderr_tail),
 		cmocka_unit_test(test_events_and_wishes),
 		cmocka_unit_test(test_snapshot),
+		cmocka_unit_test(test_settings_format_and_rotation),
+		cmocka_unit_test(test_slot_is_used_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
