@@ -204,14 +204,17 @@ tell_failed(struct unit *u, const struct svc_memory *mem)
 	f->unit = xstrdup(u->name);
 	memcpy(f->invocation, mem->invocation, sizeof(f->invocation));
 	f->exit = mem->main_exit;
-	f->slot = mem->slot;
+	/* The failed one gave its slot up with this very step; it is closed only after we
+	 * have told, so that the logger can still be asked for it. */
+	f->slot = mem->slot != SLOT_NONE ? mem->slot : u->told_slot;
 	strlcpy(f->ref, mem->ref, sizeof(f->ref));
 	f->result = svc_result_name(mem->result);
 	strlcpy(f->why, mem->why, sizeof(f->why));
-	if (mem->slot == SLOT_NONE)
+	u->told_slot = SLOT_NONE;
+	if (f->slot == SLOT_NONE)
 		on_tail(f, NULL);
 	else
-		link_barrier(u->manager->link, mem->slot, TAIL_WAIT_US, on_tail, f);
+		link_barrier(u->manager->link, f->slot, TAIL_WAIT_US, on_tail, f);
 }
 
 static bool
@@ -411,6 +414,8 @@ tell_note(struct unit *u, const struct svc_note *note, const struct svc_memory *
 	const struct svc_memory *mem = svc_memory(u->svc);
 
 	unit_render_drop(u);
+	if (mem->slot != SLOT_NONE)
+		u->told_slot = mem->slot;
 	switch (note->what) {
 	case SVC_EMIT_STATE:
 		tell_state(u, note, mem, carried != NULL);

@@ -196,23 +196,10 @@ check_waits(void *arg)
 		w->check(w);
 }
 
-/* ---- transient units ---- */
-
-static void
-forget_ended(void *arg)
-{
-	struct control *c = arg;
-
-	for (size_t i = 0; i < c->ended.n; i++)
-		unit_forget_transient(c->m, c->ended.v[i]);
-	strv_clear(&c->ended);
-}
-
 void
-control_forget_later(struct control *c, const char *unit)
+control_check_later(struct control *c)
 {
-	strv_add(&c->ended, unit);
-	loop_post(c->m->loop, forget_ended, c);
+	loop_post(c->m->loop, check_waits, c);
 }
 
 /* ---- events ---- */
@@ -298,8 +285,6 @@ control_free(struct control *c)
 	varlink_flush(c->varlink);
 	emitter_remove_sink(c->m->events, on_event, c);
 	loop_post_cancel(c->m->loop, check_waits, c);
-	loop_post_cancel(c->m->loop, forget_ended, c);
-	strv_clear(&c->ended);
 	varlink_free(c->varlink);
 	requests_free(c);
 	subscribe_sweep(c);

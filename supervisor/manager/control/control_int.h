@@ -12,7 +12,6 @@
 #include <stdint.h>
 
 #include "lib/map.h"
-#include "lib/strv.h"
 #include "manager/control/control.h"
 #include "manager/control/varlink.h"
 #include "manager/manager.h"
@@ -42,7 +41,6 @@ struct control {
 	TAILQ_HEAD(request_head, request) requests;
 	TAILQ_HEAD(subscription_head, subscription) subscriptions;
 	unsigned delivering; /* depth of event deliveries; nothing is freed meanwhile */
-	struct strv ended;   /* transient units whose end was told */
 	struct map tails;    /* unit to the stderr tail of its last failure */
 };
 
@@ -77,9 +75,8 @@ const char *control_origin(const struct call *call, char *dst, size_t size);
 /* ---- waiting (control.c) ---- */
 void control_wait(struct control *c, struct wait *w, wait_fn *check);
 void control_wait_end(struct control *c, struct wait *w);
-
-/* A transient unit whose end was told to who asked for it: it may go. */
-void control_forget_later(struct control *c, const char *unit);
+/* Look at all waits soon, with nothing of a unit or job on the stack. */
+void control_check_later(struct control *c);
 
 /* ---- rendering (render.c) ---- */
 

@@ -371,8 +371,10 @@ run_check(struct wait *w)
 		return;
 	write_run(call_begin(call), r, u, ended);
 	call_set_data(call, NULL, NULL);
+	/* Its failure is known where it matters.  (Before the reply, so that the caller's
+	 * next question finds it gone.) */
 	if (ended && r->wait_end)
-		control_forget_later(r->c, r->unit);
+		unit_forget_transient(r->c->m, r->unit);
 	run_free(r);
 	call_reply(call);
 }
@@ -387,7 +389,7 @@ on_started(void *arg, uint32_t id, enum job_result result, const char *message)
 	r->failed = result != JOB_DONE;
 	if (r->failed && message != NULL)
 		r->message = xstrdup(message);
-	run_check(&r->wait);
+	control_check_later(r->c);
 }
 
 static void
