@@ -300,8 +300,7 @@ tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory 
 	event_str(ev, "substate", svc_state_name(note->state));
 	event_str(ev, "result", svc_result_name(mem->result));
 	event_str(ev, "why", mem->why);
-	if (carries)
-		if (note->keep)
+	if (carries && note->keep)
 		put_memory(ev, mem);
 	event_end(ev);
 	tell_result(u, mem);

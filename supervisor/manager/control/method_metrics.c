@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/version.h"
+#include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"
@@ -15,38 +16,39 @@
 #include "manager/service/service.h"
 #include "unit/conf.h"
 
+/* The units that count, gathered once. */
 struct gather {
-	struct buf *out;
-	const char *name;
-	double (*value)(const struct unit *u);
+	const struct unit **v;
+	size_t n, cap;
 	size_t by_state[SVC_NACTIVES];
 };
-
-static bool
-counts(const struct unit *u)
-{
-	return u->svc != NULL &&
-	       (u->conf->load_state != UNIT_NOT_FOUND || svc_has_slot(u->svc));
-}
 
 static void
 add_unit(struct unit *u, void *arg)
 {
 	struct gather *g = arg;
-	const char *labels[] = { "unit", u->name, NULL };
 
-	if (counts(u))
-		metrics_text_sample(g->out, g->name, labels, g->value(u));
+	if (u->svc == NULL ||
+	    (u->conf->load_state == UNIT_NOT_FOUND && !svc_has_slot(u->svc)))
+		return;
+	if (g->n == g->cap) {
+		g->cap = g->cap == 0 ? 64 : 2 * g->cap;
+		g->v = xreallocarray(g->v, g->cap, sizeof(*g->v));
+	}
+	g->v[g->n++] = u;
+	g->by_state[svc_active(u->svc)]++;
 }
 
 static void
-per_unit(struct manager *m, struct buf *out, const char *name, const char *type,
-    const char *help, double (*value)(const struct unit *u))
+per_unit(const struct gather *g, struct buf *out, const char *name, const char *help,
+    double (*value)(const struct unit *u))
 {
-	struct gather g = { .out = out, .name = name, .value = value };
+	metrics_text_head(out, name, "gauge", help);
+	for (size_t i = 0; i < g->n; i++) {
+		const char *labels[] = { "unit", g->v[i]->name, NULL };
 
-	metrics_text_head(out, name, type, help);
-	units_foreach(m, add_unit, &g);
+		metrics_text_sample(out, name, labels, value(g->v[i]));
+	}
 }
 
 static double
@@ -76,26 +78,14 @@ value_since(const struct unit *u)
 }
 
 static void
-count_state(struct unit *u, void *arg)
+add_states(const struct gather *g, struct buf *out)
 {
-	struct gather *g = arg;
-
-	if (counts(u))
-		g->by_state[svc_active(u->svc)]++;
-}
-
-static void
-add_states(struct manager *m, struct buf *out)
-{
-	struct gather g = { 0 };
-
-	units_foreach(m, count_state, &g);
 	metrics_text_head(out, "supd_units", "gauge", "Units by state.");
 	for (int a = 0; a < SVC_NACTIVES; a++) {
 		const char *labels[] = { "state", svc_active_name((enum svc_active)a),
 			NULL };
 
-		metrics_text_sample(out, "supd_units", labels, (double)g.by_state[a]);
+		metrics_text_sample(out, "supd_units", labels, (double)g->by_state[a]);
 	}
 }
 
@@ -149,19 +139,20 @@ method_metrics_read(struct call *call, void *arg)
 {
 	struct control *c = arg;
 	struct buf out = { 0 };
+	struct gather g = { 0 };
 	struct jw *w = call_begin(call);
 
 	add_instance(c, &out);
 	add_roles(c->m, &out);
-	add_states(c->m, &out);
-	per_unit(c->m, &out, "supd_unit_active", "gauge", "1 while a unit is active.",
-	    value_active);
-	per_unit(c->m, &out, "supd_unit_failed", "gauge", "1 while a unit is failed.",
-	    value_failed);
-	per_unit(c->m, &out, "supd_unit_restarts", "gauge",
+	units_foreach(c->m, add_unit, &g);
+	add_states(&g, &out);
+	per_unit(&g, &out, "supd_unit_active", "1 while a unit is active.", value_active);
+	per_unit(&g, &out, "supd_unit_failed", "1 while a unit is failed.", value_failed);
+	per_unit(&g, &out, "supd_unit_restarts",
 	    "Automatic restarts since a person started the unit.", value_restarts);
-	per_unit(c->m, &out, "supd_unit_state_change_timestamp_seconds", "gauge",
+	per_unit(&g, &out, "supd_unit_state_change_timestamp_seconds",
 	    "When a unit came into its state, since the epoch.", value_since);
+	free(g.v);
 	metrics_write_text(c->m->metrics, &out);
 	jw_kv_str(w, "content_type", "text/plain; version=0.0.4; charset=utf-8");
 	jw_kv_strn(w, "text", buf_str(&out), out.len);

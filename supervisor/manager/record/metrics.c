@@ -115,12 +115,20 @@ metrics_samples(const struct metrics *m, enum histogram_id id)
 
 /* ---- text ---- */
 
+#define PLAIN \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,:;@()/=_-+"
+
 /* Help texts escape backslash and newline, label values the quote too. */
 static void
 add_escaped(struct buf *out, const char *s, bool quote)
 {
 	struct buf clean = { 0 };
 
+	/* Most names need nothing of it. */
+	if (strspn(s, PLAIN) == strlen(s)) {
+		buf_adds(out, s);
+		return;
+	}
 	utf8_clean(&clean, s, strlen(s));
 	for (const char *p = buf_str(&clean); *p != '\0'; p++) {
 		if (*p == '\n') {
