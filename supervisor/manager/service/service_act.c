@@ -121,8 +121,12 @@ svc_exit_result(const struct service *s, const struct msg_exit *x, bool is_main)
 
 	if (x->how == EXIT_NOT_STARTED)
 		return SVC_RESULT_RESOURCES;
+	/* A process of an adopted service that ends by the stop that was asked for: how,
+	 * no parent saw, but it is what was wanted. */
 	if (x->how == EXIT_UNKNOWN)
-		return SVC_RESULT_UNKNOWN;
+		return s->m.forbid_restart && s->m.state == SVC_STOP_SIGTERM
+			   ? SVC_RESULT_SUCCESS
+			   : SVC_RESULT_UNKNOWN;
 	if (cmd != NULL && (cmd->flags & EXEC_IGNORE_FAILURE))
 		return SVC_RESULT_SUCCESS;
 	switch (x->how) {
