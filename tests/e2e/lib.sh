@@ -93,7 +93,7 @@ sup() { timeout 60 "$SUPCTL" -C "$D" "$@"; }
 sup_start() { # [OPTION…]
 	"$SUPD" -C "$D" "$@" </dev/null >>"$LOG" 2>&1 &
 	SUP_PID=$!
-	wait_for sup version || {
+	wait_for sup status || {
 		note "$(cat "$LOG")"
 		echo "Bail out! supd does not come up"
 		exit 1
