@@ -392,7 +392,7 @@ test_wrong_user(void **state)
 	(void)state;
 	start(f);
 	assert_int_equal(svc_state(f->s), SVC_FAILED);
-	assert_int_equal(svc_memory(f->s)->result, SVC_RESULT_RESOURCES);
+	assert_int_equal(svc_memory(f->s)->result, SVC_RESULT_EXIT_CODE);
 	assert_non_null(strstr(svc_why(f->s), "no such user: nobody-of-that-name"));
 	assert_non_null(strstr(svc_why(f->s), "217"));
 	fixture_free(f);
