@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -146,7 +147,7 @@ is_exit_unit(const struct manager *m, const char *unit)
 	if (m->conf->exit_unit == NULL)
 		return false;
 	full = unit_name_add_suffix(m->conf->exit_unit);
-	yes = full != NULL && strcmp(full, unit) == 0;
+	yes = strcmp(full == NULL ? m->conf->exit_unit : full, unit) == 0;
 	free(full);
 	return yes;
 }
@@ -175,8 +176,8 @@ end_on_unit_down(struct unit *u, const struct svc_memory *mem)
 	if (!is_exit_unit(m, u->name))
 		return;
 	if (m->shutdown != NULL) {
-		/* It was stopped with the rest: a normal end stays one. */
-		if (m->shutdown->status == 0 && mem->result != SVC_RESULT_SUCCESS)
+		/* It was stopped with the rest; how it ended is how the container did. */
+		if (m->shutdown->status == 0)
 			m->shutdown->status = status_of(mem);
 		return;
 	}
@@ -201,6 +202,31 @@ end_on_start_failed(struct manager *m, const char *unit, const char *message)
 	    message == NULL ? "" : message);
 	e.reason = reason;
 	manager_end(m, &e);
+}
+
+void
+end_start_exit_unit(struct manager *m)
+{
+	struct job_request r = {
+		.type = JOB_START, .mode = JOB_AUTOMATIC, .origin = "ExitUnit="
+	};
+	struct buf why = { 0 };
+	struct unit *u;
+
+	if (m->conf->exit_unit == NULL || m->shutdown != NULL)
+		return;
+	u = unit_get(m, m->conf->exit_unit);
+	if (u == NULL) {
+		end_on_start_failed(m, m->conf->exit_unit, "not a name of a unit");
+		return;
+	}
+	if (unit_is_running(u) || job_unit_job(u->job_unit) != NULL ||
+	    u->wish == WISH_STOPPED ||
+	    (u->svc != NULL && svc_memory(u->svc)->started_wall_us >= m->boot_wall_us))
+		return;
+	if (job_request(m->jobs, u->job_unit, &r, NULL, NULL, &why) == 0)
+		end_on_start_failed(m, u->name, buf_str(&why));
+	buf_free(&why);
 }
 
 void

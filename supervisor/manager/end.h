@@ -19,6 +19,9 @@ void end_by_unit(struct unit *u, enum unit_action action, int status, const char
 void end_on_unit_down(struct unit *u, const struct svc_memory *mem);
 /* A start did not work: the same question. */
 void end_on_start_failed(struct manager *m, const char *unit, const char *message);
+/* Start the unit of ExitUnit= even when nothing else does; without it there is nothing to
+ * live for. */
+void end_start_exit_unit(struct manager *m);
 /* The stop of a unit was begun: while the end is bounded, it gets a share of the time. */
 void end_on_stop_begun(struct unit *u);
 

@@ -5,6 +5,7 @@
 #include "lib/log.h"
 #include "lib/map.h"
 #include "lib/strv.h"
+#include "manager/end.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
@@ -56,6 +57,7 @@ start_units(struct manager *m)
 {
 	units_load_all(m);
 	units_foreach(m, start_one, m);
+	end_start_exit_unit(m);
 }
 
 /* ---- reload -------------------------------------------------------------------------
