@@ -16,15 +16,20 @@ wait_for_next(struct ctl *ctl)
 {
 	uint64_t deadline =
 	    clock_mono_us() + (ctl->timeout_us == 0 ? COME_BACK_US : ctl->timeout_us);
-	struct reply old = { 0 };
 	struct reply r = { 0 };
 	struct buf why = { 0 };
 	enum client_result res;
 	int code = CTL_OK;
 
-	/* The old manager closes the connection when it goes. */
-	res = client_receive(ctl->client, &old, deadline, &why);
-	reply_clear(&old);
+	/* The old manager closes the connection when it goes, or says why it does not. */
+	res = client_receive(ctl->client, &r, deadline, &why);
+	if (res == CLIENT_OK && r.error != NULL) {
+		code = ctl_error_reply(ctl, &r);
+		reply_clear(&r);
+		buf_free(&why);
+		return code;
+	}
+	reply_clear(&r);
 	ctl_disconnect(ctl);
 	while (res != CLIENT_TIMEOUT) {
 		buf_clear(&why);
@@ -48,12 +53,26 @@ static int
 run_reexec(struct ctl *ctl, int argc, char **argv)
 {
 	struct reply r = { 0 };
+	struct buf why = { 0 };
+	enum client_result res;
 	int code = ctl_no_opts(ctl, argc, argv);
 
 	if (code == 0)
-		code = ctl_call(ctl, "io.supd.Manager.Reexec", NULL, &r);
+		code = ctl_instance(ctl);
+	if (code != 0)
+		return code;
+	/* With more: the connection stays, and tells how it went. */
+	res = ctl_call_quietly(ctl, "io.supd.Manager.Reexec", NULL, true,
+	    ctl_deadline(ctl, false), &r, &why);
+	if (res != CLIENT_OK)
+		code = ctl_client_failed(ctl, res, buf_str(&why));
+	else if (r.error != NULL)
+		code = ctl_error_reply(ctl, &r);
+	else
+		code = wait_for_next(ctl);
 	reply_clear(&r);
-	return code == 0 ? wait_for_next(ctl) : code;
+	buf_free(&why);
+	return code;
 }
 
 const struct command cmd_reexec = {

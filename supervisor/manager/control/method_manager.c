@@ -320,15 +320,28 @@ method_manager_reload(struct call *call, void *arg)
 static void
 on_reexec_failed(void *arg, int err)
 {
-	/* The caller has its reply; the event and supd's own message say it. */
-	(void)arg;
-	(void)err;
+	struct call *call = arg;
+
+	/* NULL: the caller had its reply; the event and supd's own message say it. */
+	if (call != NULL)
+		call_fail(call, "io.supd.Manager.Failed",
+		    "everything goes on as it was; `supctl events' has more",
+		    "the program on the disk could not take over: %s", strerror(err));
+}
+
+static void
+on_reexec_caller_gone(struct call *call, void *arg)
+{
+	struct control *c = arg;
+
+	manager_reexec_cancel(c->m, call);
 }
 
 void
 method_manager_reexec(struct call *call, void *arg)
 {
 	struct control *c = arg;
+	bool stays = call_wants_more(call);
 	char who[160];
 
 	if (c->m->phase == MANAGER_STOPPING) {
@@ -338,9 +351,15 @@ method_manager_reexec(struct call *call, void *arg)
 	}
 	control_origin(call, who, sizeof(who));
 	call_begin(call);
-	call_reply(call);
+	if (stays) {
+		call_set_data(call, call, on_reexec_caller_gone);
+		if (!call_reply_more(call))
+			return;
+	} else {
+		call_reply(call);
+	}
 	varlink_flush(c->varlink);
-	manager_reexec(c->m, who, on_reexec_failed, c);
+	manager_reexec(c->m, who, on_reexec_failed, stays ? call : NULL);
 }
 
 /* A caller that watches the end. */
