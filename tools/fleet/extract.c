@@ -6,8 +6,9 @@
  * A transcript is a file of JSON lines as agent programs write them: one message a line,
  * with `usage' (tokens), `tool_use' (name and input) and `tool_result' (is_error) inside
  * `message.content'.  Prints one line for each transcript and, with -o, writes
- * DIR/NAME.json, replaced atomically.  A line that is no JSON, torn or too long is
- *counted and never stops the rest: transcripts are written by programs that get killed.
+ * DIR/NAME.json, replaced atomically.  A line that is no JSON, torn or too long counts as
+ * unreadable and never stops the rest: transcripts are written by programs that get
+ *killed.
  *
  * Exit status: 0 all summarised, 1 a file could not be read or written, 2 usage.
  */
@@ -86,7 +87,10 @@ add_usage(struct summary *s, const struct jv *usage)
 static void
 add_tool(struct summary *s, const struct jv *use)
 {
-	static const char *const path_keys[] = { "file_path", "path", "notebook_path" };
+	static const char *const path_keys[] = { "file_path", "notebook_path", "path" };
+	/* These look for something below a path: they touch no file of that name. */
+	static const char *const searches[] = { "Grep", "Glob", "LS" };
+	size_t npath_keys = sizeof(path_keys) / sizeof(path_keys[0]);
 	const char *name = jv_str(jv_get(use, "name"), "?");
 	const struct jv *input = jv_get(use, "input");
 	uint64_t *calls = map_get(&s->tools, name);
@@ -97,7 +101,10 @@ add_tool(struct summary *s, const struct jv *use)
 	}
 	(*calls)++;
 	s->tool_calls++;
-	for (size_t i = 0; i < sizeof(path_keys) / sizeof(path_keys[0]); i++) {
+	for (size_t i = 0; i < sizeof(searches) / sizeof(searches[0]); i++)
+		if (strcmp(name, searches[i]) == 0)
+			npath_keys = 0;
+	for (size_t i = 0; i < npath_keys; i++) {
 		const char *path = jv_str(jv_get(input, path_keys[i]), NULL);
 
 		if (path != NULL && *path != '\0' && strlen(path) < PATH_BYTES_MAX)
@@ -146,7 +153,7 @@ add_line(struct summary *s, const char *line, size_t len)
 	if (strcmp(jv_str(jv_get(v, "type"), ""), "error") == 0)
 		s->errors++;
 	message = jv_get(v, "message");
-	if (message != NULL) {
+	if (jv_type(message) == JV_OBJECT) {
 		s->messages++;
 		set_once(&s->model, jv_get(message, "model"));
 		add_usage(s, jv_get(message, "usage"));
@@ -227,7 +234,6 @@ store_summary(const struct summary *s, int out, const char *name)
 	write_summary(s, w, name);
 	jw_take(w, &text);
 	jw_free(w);
-	buf_addc(&text, '\n');
 	file = xasprintf("%s.json", name);
 	rc = file_write_atomic(out, file, text.data, text.len, 0640, true);
 	if (rc == -1)
@@ -299,6 +305,23 @@ extract_folder(const char *path, int out)
 	return rc;
 }
 
+/* The folder for the summaries, with those above it; any path that a person may give. */
+static int
+open_out(char *path)
+{
+	for (char *at = path + 1; *path != '\0' && *at != '\0'; at++) {
+		if (*at != '/')
+			continue;
+		*at = '\0';
+		if (mkdir(path, 0750) == -1 && errno != EEXIST)
+			return -1;
+		*at = '/';
+	}
+	if (mkdir(path, 0750) == -1 && errno != EEXIST)
+		return -1;
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 static void
 usage(void)
 {
@@ -309,7 +332,7 @@ usage(void)
 int
 main(int argc, char **argv)
 {
-	const char *out_path = NULL;
+	char *out_path = NULL;
 	int c, out = -1, rc = 0;
 
 	while ((c = getopt(argc, argv, "o:")) != -1) {
@@ -319,11 +342,8 @@ main(int argc, char **argv)
 	}
 	if (optind == argc)
 		usage();
-	if (out_path != NULL) {
-		if (mkdir_p_at(AT_FDCWD, out_path, 0750) == -1 ||
-		    (out = open(out_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
-			err(1, "%s", out_path);
-	}
+	if (out_path != NULL && (out = open_out(out_path)) == -1)
+		err(1, "%s", out_path);
 	for (int i = optind; i < argc; i++) {
 		struct stat st;
 
