@@ -8,7 +8,7 @@
 bool
 revive_has_slots(struct table *t)
 {
-	for (uint32_t i = 0; i < t->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(t); i++) {
 		if (table_slot(t, i)->state != SLOT_FREE)
 			return true;
 	}
@@ -29,7 +29,7 @@ forget_slot_fds(struct table_slot *s)
 void
 revive_table(struct table *t)
 {
-	for (uint32_t i = 0; i < t->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(t); i++) {
 		if (table_slot(t, i)->state != SLOT_FREE)
 			forget_slot_fds(table_slot(t, i));
 	}

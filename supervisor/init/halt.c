@@ -74,7 +74,7 @@ signal_children(int signo)
 static void
 signal_everything(int signo)
 {
-	for (uint32_t i = 0; i < tab->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(tab); i++) {
 		const struct table_slot *s = table_slot(tab, i);
 
 		if (s->state != SLOT_OPEN && s->state != SLOT_CLOSING)
@@ -91,7 +91,7 @@ signal_everything(int signo)
 static bool
 all_gone(void)
 {
-	for (uint32_t i = 0; i < tab->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(tab); i++) {
 		const struct table_slot *s = table_slot(tab, i);
 
 		if (s->state != SLOT_FREE && slot_is_alive(s))
@@ -118,14 +118,14 @@ static void
 begin_logs(void)
 {
 	go_to(STEP_LOGS, LOGS_US);
-	for (uint32_t i = 0; i < tab->nslots; i++)
+	for (uint32_t i = 0; i < table_used(tab); i++)
 		slot_close(i);
 }
 
 static bool
 logs_are_done(void)
 {
-	for (uint32_t i = 0; i < tab->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(tab); i++) {
 		const struct table_slot *s = table_slot(tab, i);
 
 		if (s->state != SLOT_FREE && !s->log_done)

@@ -351,6 +351,8 @@ slot_on_open(const struct msg *m)
 		init_complain("a slot cannot be opened like this", NULL, EINVAL);
 		return;
 	}
+	if (q->slot >= tab->slots_high)
+		tab->slots_high = q->slot + 1;
 	s = table_slot(tab, q->slot);
 	if (s->state != SLOT_FREE) {
 		if (memcmp(s->invocation, q->invocation, sizeof(s->invocation)) != 0)
@@ -801,7 +803,7 @@ slot_tell_logger(void)
 void
 slot_forget_manager(void)
 {
-	for (uint32_t i = 0; i < tab->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(tab); i++) {
 		struct table_slot *s = table_slot(tab, i);
 
 		/* It never knew of a slot that is free by now. */
@@ -820,7 +822,7 @@ slot_forget_manager(void)
 void
 slot_forget_logger(void)
 {
-	for (uint32_t i = 0; i < tab->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(tab); i++) {
 		struct table_slot *s = table_slot(tab, i);
 
 		if (s->state == SLOT_FREE)
@@ -935,7 +937,7 @@ recover_slot(struct table_slot *s, uint32_t slot)
 void
 slot_recover(void)
 {
-	for (uint32_t i = 0; i < tab->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(tab); i++) {
 		struct table_slot *s = table_slot(tab, i);
 
 		if (s->state == SLOT_FREE)

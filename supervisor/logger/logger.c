@@ -411,7 +411,7 @@ on_sync(struct loop_timer *t, void *arg)
 	struct logger *lg = arg;
 
 	(void)t;
-	for (uint32_t i = 0; i < lg->t->nslots; i++)
+	for (uint32_t i = 0; i < table_used(lg->t); i++)
 		if (lg->slots[i] != NULL)
 			sink_sync(lg, lg->slots[i]);
 }
@@ -549,7 +549,7 @@ flush_init(struct logger *lg)
 	lg->reports_hold = false;
 	if (!lg->done_waits)
 		return true;
-	for (uint32_t i = 0; i < lg->t->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(lg->t); i++) {
 		struct logslot *ls = lg->slots[i];
 
 		if (ls == NULL || !ls->done)
@@ -641,7 +641,7 @@ rotate(struct logger *lg, uint32_t slot)
 {
 	sink_forget_dirs(lg);
 	journal_close(lg);
-	for (uint32_t i = 0; i < lg->t->nslots; i++)
+	for (uint32_t i = 0; i < table_used(lg->t); i++)
 		if (lg->slots[i] != NULL && (slot == SLOT_NONE || slot == i)) {
 			sink_sync(lg, lg->slots[i]);
 			sink_close(&lg->slots[i]->sink);
@@ -724,7 +724,7 @@ manager_open(struct logger *lg, int fd)
 	lg->manager_io = loop_io_new(lg->loop, "manager", fd, LOOP_READ, on_manager, lg);
 	/* A new manager learns what is stored, and what cannot be written. */
 	lg->ack_waits = true;
-	for (uint32_t i = 0; i < lg->t->nslots; i++)
+	for (uint32_t i = 0; i < table_used(lg->t); i++)
 		if (lg->slots[i] != NULL && lg->slots[i]->parked)
 			logger_report(
 			    lg, lg->slots[i], 2, STREAM_PARKED, lg->slots[i]->parked_err);

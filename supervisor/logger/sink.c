@@ -236,7 +236,7 @@ order_of_link(struct logger *lg, const struct logslot *ls, const char *file)
 
 	if (!layout_file_is_of(file, ls->name, &lf))
 		return 0;
-	for (uint32_t i = 0; i < lg->t->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(lg->t); i++) {
 		const struct logslot *o = lg->slots[i];
 
 		if (o != NULL && strcmp(o->ref, lf.ref) == 0 &&

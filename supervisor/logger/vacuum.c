@@ -70,7 +70,7 @@ struct pass {
 static bool
 is_open(struct logger *lg, uint64_t dev, uint64_t ino)
 {
-	for (uint32_t i = 0; i < lg->t->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(lg->t); i++) {
 		const struct logslot *ls = lg->slots[i];
 
 		if (ls != NULL && ls->sink.fd != -1 && ls->sink.dev == dev &&
@@ -84,7 +84,7 @@ is_open(struct logger *lg, uint64_t dev, uint64_t ino)
 static bool
 is_of_slot(struct logger *lg, const char *day, const struct layout_file *lf)
 {
-	for (uint32_t i = 0; i < lg->t->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(lg->t); i++) {
 		const struct logslot *ls = lg->slots[i];
 
 		size_t n = ls != NULL ? strlen(ls->ref) : 0;

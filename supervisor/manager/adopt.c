@@ -107,7 +107,8 @@ adopt_take_slot(struct manager *m, struct unit *u)
 	for (uint32_t i = m->slots == NULL ? 0 : m->slots->lowest; i < m->nslots; i++) {
 		struct slot *s = slot_of(m, i);
 
-		if (s->used || table_slot(m->table, i)->state != SLOT_FREE)
+		if (s->used || (i < table_used(m->table) &&
+				   table_slot(m->table, i)->state != SLOT_FREE))
 			continue;
 		slot_use(s, u);
 		m->slots->lowest = i + 1;

@@ -127,8 +127,8 @@ void manager_on_logger(struct manager *m);
 void manager_on_event_ack(struct manager *m, const struct msg_event_ack *ack);
 void manager_on_snapshot_done(struct manager *m, const struct msg_snapshot_done *done);
 
-/* A text for people on supd's terminal: "started deacon"; nothing when it is not one. */
-enum manager_mark { MARK_START, MARK_STOP, MARK_FAIL, MARK_NOTE };
+/* A text for people on supd's terminal; where that is none, failures alone are logged. */
+enum manager_mark { MARK_START, MARK_STOP, MARK_RESTART, MARK_FAIL, MARK_NOTE };
 void manager_say(struct manager *m, enum manager_mark mark, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -26,12 +26,14 @@ manager_say(struct manager *m, enum manager_mark mark, const char *fmt, ...)
 	static const char *const colours[] = {
 		[MARK_START] = "\033[32m",
 		[MARK_STOP] = "\033[2m",
+		[MARK_RESTART] = "\033[33m",
 		[MARK_FAIL] = "\033[31m",
 		[MARK_NOTE] = "\033[1m",
 	};
 	static const char *const marks[] = {
 		[MARK_START] = "+",
 		[MARK_STOP] = "-",
+		[MARK_RESTART] = "!",
 		[MARK_FAIL] = "!",
 		[MARK_NOTE] = "*",
 	};

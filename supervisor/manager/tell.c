@@ -270,7 +270,7 @@ say_state(struct unit *u, const struct svc_note *note, const struct svc_memory *
 	else if (note->state == SVC_FAILED || note->state == SVC_LIMIT_WAIT)
 		manager_say(m, MARK_FAIL, "%s failed: %s", stem, mem->why);
 	else if (note->state == SVC_AUTO_RESTART)
-		manager_say(m, MARK_FAIL, "%s: %s", stem, mem->why);
+		manager_say(m, MARK_RESTART, "%s: %s", stem, mem->why);
 	else if (note->state == SVC_DEAD && note->old != SVC_DEAD)
 		manager_say(m, MARK_STOP, "%s stopped", stem);
 }

@@ -28,14 +28,6 @@ table_bytes(uint32_t nslots)
 	return carries_at(nslots) + (uint64_t)nslots * 4 * CARRY_BYTES;
 }
 
-static void
-slot_init(struct table_slot *s)
-{
-	s->fd_out = s->fd_err = s->fd_notify = s->fd_cgroup = s->fd_events = -1;
-	for (int k = 0; k < PROC_N; k++)
-		s->proc[k].pidfd = s->proc[k].report_fd = -1;
-}
-
 void
 table_init(struct table *t, uint32_t nslots)
 {
@@ -52,8 +44,6 @@ table_init(struct table *t, uint32_t nslots)
 		t->stored[i].fd = -1;
 	for (int i = 0; i < ROLE_N; i++)
 		t->role[i].chan_fd = -1;
-	for (uint32_t i = 0; i < nslots; i++)
-		slot_init(table_slot(t, i));
 	/* Last, so that a table half made is none. */
 	t->magic = TABLE_MAGIC;
 }
@@ -86,6 +76,12 @@ table_slot(struct table *t, uint32_t i)
 	char *base = (char *)t + t->slots_at;
 
 	return (struct table_slot *)(void *)base + i;
+}
+
+uint32_t
+table_used(const struct table *t)
+{
+	return t->slots_high < t->nslots ? t->slots_high : t->nslots;
 }
 
 char *

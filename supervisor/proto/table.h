@@ -169,6 +169,10 @@ struct table_intent {
 struct table {
 	uint32_t magic, version;
 	uint32_t proto_version, nslots;
+	/* One beyond the highest slot that was ever opened.  Those from there on are as
+	 * the file was made, all zero, and nobody looks at them: they cost no memory. */
+	uint32_t slots_high;
+	uint32_t pad_high;
 	uint64_t total_bytes, slot_size, slots_at, carries_at;
 	char boot_id[40];
 	char root[TABLE_PATH_MAX]; /* path of the instance folder */
@@ -204,6 +208,8 @@ void table_init(struct table *t, uint32_t nslots);
 /* Why this build cannot use the mapped file of total_bytes, or NULL when it can. */
 const char *table_invalid(const struct table *t, uint64_t total_bytes);
 struct table_slot *table_slot(struct table *t, uint32_t i);
+/* How many slots there are to look at. */
+uint32_t table_used(const struct table *t);
 /* Name of the slot's cgroup folder below FD_CGROUP, into buf of NAME_MAX + 1 bytes. */
 void table_cgroup_name(const struct table_slot *s, uint32_t slot, char *buf);
 /* A forked child is resolved by exactly one of these two, however init dies meanwhile and

@@ -150,6 +150,7 @@ fake_new(const char *dir)
 	    mmap(NULL, FAKE_RING, PROT_READ | PROT_WRITE, MAP_SHARED, f->ring_fd, 0);
 	FAKE_CHECK(f->t != MAP_FAILED && f->ring != MAP_FAILED);
 	table_init(f->t, FAKE_SLOTS);
+	f->t->slots_high = FAKE_SLOTS;
 	f->t->log_settings.retry_us = 50000;
 	ring_init(f->ring, FAKE_RING);
 	f->logger = (struct chan){ -1, ROLE_INIT, ROLE_LOGGER };

@@ -86,6 +86,7 @@ make_table(struct world *w)
 	assert_true(w->t != MAP_FAILED);
 	close(fd);
 	table_init(w->t, SLOTS);
+	w->t->slots_high = SLOTS;
 	boot[strcspn(boot, "\n")] = '\0';
 	snprintf(w->t->boot_id, sizeof(w->t->boot_id), "%s", boot);
 	free(boot);

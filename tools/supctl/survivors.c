@@ -148,7 +148,7 @@ read_table(const struct ctl *ctl, struct record *rec, struct buf *why)
 	}
 	rec->owner = st.st_uid;
 	r = is_same_boot(t) ? 1 : 0;
-	for (i = 0; r == 1 && i < t->nslots; i++)
+	for (i = 0; r == 1 && i < table_used(t); i++)
 		take_slot(rec, table_slot(t, i));
 out:
 	if (r == -1 && why->len == 0)
