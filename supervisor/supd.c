@@ -24,6 +24,7 @@ is_role(const char *title, const char *role)
 int
 main(int argc, char **argv)
 {
+	static const char explain[] = "--explain=";
 	const char *title = argc > 0 ? argv[0] : "";
 
 	if (is_role(title, "init"))
@@ -34,5 +35,7 @@ main(int argc, char **argv)
 		return manager_main();
 	if (is_role(title, "logger"))
 		return logger_main();
+	if (argc == 2 && strncmp(argv[1], explain, sizeof(explain) - 1) == 0)
+		return manager_explain(argv[1] + sizeof(explain) - 1);
 	return boot_main(argc, argv);
 }

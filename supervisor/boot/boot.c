@@ -64,6 +64,7 @@ static const char usage_text[] =
     "                           has units/, else the user's or the system's\n"
     "  -d, --detach             return when the instance is ready\n"
     "      --check              read supd.conf and all unit files, say what is wrong\n"
+    "      --explain=states     print what a service does in which state\n"
     "      --version            print the version\n"
     "  -h, --help               print this\n";
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/json.h"
@@ -201,6 +202,22 @@ tie_to_init(const struct manager *m)
 		log_warn("PR_SET_PDEATHSIG");
 	if (getppid() != m->table->init_pid)
 		fatalx("init is gone");
+}
+
+int
+manager_explain(const char *what)
+{
+	struct buf out = { 0 };
+
+	if (strcmp(what, "states") != 0) {
+		fprintf(
+		    stderr, "supd: --explain=%s: there is only --explain=states\n", what);
+		return 2;
+	}
+	svc_explain(&out);
+	fwrite(out.data, 1, out.len, stdout);
+	buf_free(&out);
+	return fflush(stdout) == 0 ? 0 : 1;
 }
 
 int

@@ -91,6 +91,8 @@ struct manager {
 
 /* The role's main.  Returns only when there is nothing to serve any more. */
 int manager_main(void);
+/* supd --explain=WHAT: prints the table of the states of a service.  Exit status. */
+int manager_explain(const char *what);
 
 /* Why the instance ends, and with what status. */
 struct manager_end {

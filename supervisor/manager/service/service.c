@@ -1271,6 +1271,26 @@ svc_stored(const struct service *s, const uint32_t **ids, char *const **names)
 	return s->nstored;
 }
 
+/* The name of an action as the source has it, in words. */
+static void
+put_action(struct buf *out, svc_action *act)
+{
+	static const struct {
+		svc_action *act;
+		const char *name;
+	} names[] = {
+#define SVC_ACTION(name) { act_##name, #name },
+#include "manager/service/service.def"
+	};
+	const char *name = NULL;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].act == act)
+			name = names[i].name;
+	for (name = name == NULL ? "undecided" : name; *name != '\0'; name++)
+		buf_addc(out, *name == '_' ? ' ' : *name);
+}
+
 void
 svc_explain(struct buf *out)
 {
@@ -1280,8 +1300,9 @@ svc_explain(struct buf *out)
 		for (int ev = 0; ev < SVC_NEVENTS; ev++) {
 			if (svc_table[st][ev] == svc_ignore)
 				continue;
-			buf_addf(out, "\t%s%s\n", event_texts[ev],
-			    svc_table[st][ev] == NULL ? ": undecided" : "");
+			buf_addf(out, "\t%s: ", event_texts[ev]);
+			put_action(out, svc_table[st][ev]);
+			buf_addc(out, '\n');
 		}
 	}
 }

@@ -331,7 +331,8 @@ struct svc_health {
 };
 void svc_health(const struct service *s, struct svc_health *out);
 
-/* Prints the table [state][event] (supd --explain=states). */
+/* The table [state][event] as text: a line a state, below it an event and the action for
+ * it, a line each; what is not there is ignored on purpose (supd --explain=states). */
 void svc_explain(struct buf *out);
 /* Cells of the table that nobody decided: 0. */
 unsigned svc_undecided(void);

@@ -220,23 +220,8 @@ extern svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS];
 
 /* ---- service_act.c ----------------------------------------------------------- */
 svc_action svc_ignore;
-svc_action act_start, act_start_waiting, act_join_start, act_already_up, act_up_refused;
-svc_action act_stop_starting, act_stop_reloading, act_stop, act_join_stop,
-    act_already_down, act_cancel_restart, act_force_down;
-svc_action act_reload, act_join_reload, act_reload_refused;
-svc_action act_execed, act_ready, act_reload_ready, act_reload_notify,
-    act_stopping_notify;
-svc_action act_main_exit_start, act_main_exit_wait, act_main_exit_running,
-    act_main_exit_stopping, act_exit_final, act_exit_failed;
-svc_action act_condition_exit, act_pre_exit, act_forked, act_post_exit, act_reload_exit,
-    act_stop_exit, act_stop_post_exit;
-svc_action act_empty_start, act_empty_running, act_empty_stopping, act_empty_final,
-    act_empty_failed;
-svc_action act_slot_failed;
-svc_action act_timeout_start, act_timeout_reload, act_timeout_stop, act_timeout_watchdog,
-    act_timeout_sigterm, act_timeout_sigkill, act_timeout_stop_post,
-    act_timeout_final_term, act_timeout_final_kill, act_restart_now;
-svc_action act_runtime_max, act_watchdog, act_reset, act_reset_failed;
+#define SVC_ACTION(name) svc_action act_##name;
+#include "manager/service/service.def"
 
 void svc_spawn_main(struct service *s, unsigned index);
 void svc_spawn_control(struct service *s, enum service_exec kind, unsigned index);
