@@ -6,6 +6,7 @@
 
 #include "lib/buf.h"
 #include "lib/clock.h"
+#include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
@@ -123,6 +124,7 @@ manager_end(struct manager *m, const struct manager_end *why)
 	event_begin(m->events, EVENT_SUPD_STOPPING, NULL, NULL);
 	event_str(m->events, "who", sd->reason);
 	event_str(m->events, "how", sd->leave ? "leave" : how_name(sd->how));
+	event_int(m->events, "status", sd->status);
 	event_end(m->events);
 	notify_up(m, "STOPPING=1\nSTATUS=Stopping: %s", sd->reason);
 	manager_say(m, MARK_NOTE, "stopping: %s", sd->reason);
@@ -133,6 +135,60 @@ manager_end(struct manager *m, const struct manager_end *why)
 	jobs_shutdown(m->jobs, sd->deadline_us, !why->force, sd->reason, on_stopped, sd);
 	if (why->force)
 		hurry(m);
+}
+
+/* ---- an end that the last manager had begun ------------------------------------------
+ */
+
+struct begun {
+	bool yes;
+	uint32_t how;
+	int status;
+	char reason[160];
+};
+
+static void
+look_for_end(void *arg, const struct event_view *v)
+{
+	struct begun *b = arg;
+	struct jv *jv;
+
+	if (v->id != EVENT_SUPD_STARTED && v->id != EVENT_SUPD_STOPPING)
+		return;
+	jv = jv_parse(v->line, v->len, NULL);
+	if (v->id == EVENT_SUPD_STOPPING) {
+		const char *how = jv_str(jv_get(jv, "how"), "");
+
+		b->yes = true;
+		b->status = (int)jv_i64(jv_get(jv, "status"), 0);
+		b->how = HALT_EXIT;
+		for (uint32_t i = HALT_EXIT; i <= HALT_LEAVE; i++) {
+			if (strcmp(how, how_name(i)) == 0)
+				b->how = i;
+		}
+		strlcpy(b->reason, jv_str(jv_get(jv, "who"), "?"), sizeof(b->reason));
+	} else if (jv_i64(jv_get(jv, "generation"), 0) == 0) {
+		/* Another supd: what ended before it is over. */
+		b->yes = false;
+	}
+	jv_free(jv);
+}
+
+bool
+end_resume(struct manager *m)
+{
+	struct begun b = { .yes = false };
+	struct manager_end e;
+
+	emitter_replay(m->events, 0, look_for_end, &b);
+	if (!b.yes || m->generation == 0)
+		return false;
+	e = (struct manager_end){ .reason = b.reason,
+		.how = b.how == HALT_LEAVE ? (uint32_t)HALT_EXIT : b.how,
+		.status = b.status,
+		.leave = b.how == HALT_LEAVE };
+	manager_end(m, &e);
+	return true;
 }
 
 /* ---- by units -----------------------------------------------------------------------

@@ -7,12 +7,17 @@
 #ifndef SUPD_MANAGER_END_H
 #define SUPD_MANAGER_END_H
 
+#include <stdbool.h>
+
 #include "unit/conf.h"
 
 struct manager;
 struct svc_memory;
 struct unit;
 
+/* A manager that died while the instance ended: its successor goes on with it.  True when
+ * there was one. */
+bool end_resume(struct manager *m);
 /* FailureAction= and its like. */
 void end_by_unit(struct unit *u, enum unit_action action, int status, const char *why);
 /* A unit is dead or failed: is it the one that the instance lives for? */

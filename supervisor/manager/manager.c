@@ -22,6 +22,7 @@
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
 #include "manager/control/control.h"
+#include "manager/end.h"
 #include "manager/joblink.h"
 #include "manager/link.h"
 #include "manager/notify_up.h"
@@ -279,6 +280,8 @@ manager_on_replay_end(struct manager *m)
 	m->control = control_new(m);
 	m->status = status_new(m);
 	store_enable(m->store);
+	if (end_resume(m))
+		return;
 	if (m->safe_mode)
 		log_warnx("safe mode after several quick deaths: what runs is kept, "
 			  "nothing is loaded or started; `supctl reexec' ends it");
