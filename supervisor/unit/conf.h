@@ -116,6 +116,12 @@ enum service_type {
 	SERVICE_ONESHOT,
 	SERVICE_NOTIFY,
 	SERVICE_IDLE, /* started as simple */
+	SERVICE_NOTIFY_RELOAD,
+};
+
+enum service_exit {
+	SERVICE_EXIT_MAIN,
+	SERVICE_EXIT_CGROUP, /* the end of the last process is the end of the service */
 };
 
 enum service_restart {
@@ -360,6 +366,8 @@ struct kill_conf {
 
 struct service_conf {
 	enum service_type type;
+	enum service_exit exit_type;
+	int reload_signal; /* of Type=notify-reload */
 	struct exec_list exec[EXEC_NKINDS];
 
 	enum service_restart restart;

@@ -16,7 +16,8 @@
 #include "unit/span.h"
 
 const char *const service_type_words[] = { "simple", "exec", "forking", "oneshot",
-	"notify", "idle", NULL };
+	"notify", "idle", "notify-reload", NULL };
+const char *const service_exit_words[] = { "main", "cgroup", NULL };
 const char *const restart_words[] = { "no", "always", "on-success", "on-failure",
 	"on-abnormal", "on-abort", "on-watchdog", NULL };
 const char *const notify_access_words[] = { "none", "main", "exec", "all", NULL };
@@ -63,15 +64,10 @@ nearest_word(const char *const *words, const char *value)
 
 /* Values of newer systemd that run here as something near to them. */
 static const char *
-old_or_new_word(struct parse *p, const struct directive *d, const char *value)
+old_or_new_word(const char *value)
 {
 	bool b;
 
-	if (d->kind == &kinds[KIND_SERVICE_TYPE] && strcmp(value, "notify-reload") == 0) {
-		parse_warn(p, NULL, "set ExecReload=",
-		    "Type=notify-reload is taken as notify: no signal is sent on reload");
-		return "notify";
-	}
 	/* Words that are also booleans: Restart=, RuntimeDirectoryPreserve=, LogMirror=.
 	 */
 	if (bool_parse(value, &b) == 0)
@@ -90,7 +86,7 @@ set_enum(struct parse *p, const struct directive *d, void *field, const char *va
 
 	if (parse_expand(p, value, value, &b) == -1)
 		goto out;
-	value = old_or_new_word(p, d, buf_str(&b));
+	value = old_or_new_word(buf_str(&b));
 	for (int i = 0; words[i] != NULL && found == -1; i++)
 		if (strcmp(value, words[i]) == 0)
 			found = i;

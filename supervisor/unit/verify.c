@@ -20,7 +20,8 @@ complete_service(struct unit_conf *conf)
 	if (!unit_conf_is_set(conf, "TimeoutAbortSec"))
 		s->timeout_abort_us = s->timeout_stop_us;
 	if (s->notify_access == NOTIFY_ACCESS_NONE &&
-	    (s->type == SERVICE_NOTIFY || s->watchdog_us > 0 || s->fd_store_max > 0))
+	    (s->type == SERVICE_NOTIFY || s->type == SERVICE_NOTIFY_RELOAD ||
+		s->watchdog_us > 0 || s->fd_store_max > 0))
 		s->notify_access = NOTIFY_ACCESS_MAIN;
 	for (int k = 0; k < EXEC_NKINDS; k++) {
 		struct exec_list *list = &s->exec[k];
@@ -89,6 +90,9 @@ verify_restart(const struct unit_conf *conf, struct diags *d)
 	if (s->type == SERVICE_ONESHOT && forces)
 		diag_add(d, DIAG_ERROR, place(conf), 0, 0, NULL,
 		    "Type=oneshot cannot have RestartForceExitStatus=");
+	if (s->type == SERVICE_ONESHOT && s->exit_type == SERVICE_EXIT_CGROUP)
+		diag_add(d, DIAG_ERROR, place(conf), 0, 0, NULL,
+		    "Type=oneshot cannot have ExitType=cgroup");
 	if (s->restart_steps > 0 && s->restart_max_us == UNIT_INFINITY)
 		diag_add(d, DIAG_WARNING, place(conf), 0, 0, "add RestartMaxDelaySec=",
 		    "RestartSteps= has no effect without RestartMaxDelaySec=");

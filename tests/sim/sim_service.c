@@ -1,6 +1,8 @@
 /*
  * One service, line by line: every type, every end, every time limit, by script.
  */
+#include <inttypes.h>
+
 #include "world.h"
 
 #define U(lines) "[Service]\n" lines "\n"
@@ -658,6 +660,48 @@ test_kill_modes(void **state)
 	w_advance(w, 10 * SEC);
 	assert_state(w, SVC_FAILED);
 	assert_null(strstr(w->log, "KILL"));
+	w_free(w);
+}
+
+static void
+test_notify_reload(void **state)
+{
+	struct world *w = w_new(
+	    U("Type=notify-reload\nReloadSignal=SIGUSR1\nTimeoutStartSec=9\n" SIMPLE));
+	char text[80];
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w->deaf = true; /* its handler does not end it */
+	w_notify(w, "READY=1");
+	assert_state(w, SVC_RUNNING);
+	svc_want_reload(w->s, "test");
+	w_run(w);
+	assert_state(w, SVC_RELOAD_SIGNAL);
+	assert_non_null(strstr(w->log, "USR1"));
+	/* Of an earlier one, or it cannot be told. */
+	w_notify(w, "RELOADING=1\nMONOTONIC_USEC=1");
+	w_notify(w, "RELOADING=1");
+	w_notify(w, "READY=1");
+	assert_state(w, SVC_RELOAD_SIGNAL);
+	snprintf(
+	    text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_mono_us());
+	w_notify(w, text);
+	assert_state(w, SVC_RELOAD_NOTIFY);
+	w_notify(w, "READY=1");
+	assert_state(w, SVC_RUNNING);
+	assert_int_equal(w->done_last[SVC_DONE_RELOAD], SVC_DONE_OK);
+	svc_want_reload(w->s, "test");
+	w_run(w);
+	w_advance(w, 10 * SEC);
+	assert_state(w, SVC_RUNNING);
+	assert_int_equal(w->done_last[SVC_DONE_RELOAD], SVC_DONE_TIMEOUT);
+	svc_want_reload(w->s, "test");
+	w_run(w);
+	w_main_ends(w, EXIT_EXITED, 0);
+	assert_state(w, SVC_DEAD);
+	assert_int_equal(w->done_last[SVC_DONE_RELOAD], SVC_DONE_FAILED);
 	w_free(w);
 }
 
@@ -1463,6 +1507,7 @@ main(void)
 		cmocka_unit_test(test_start_limit),
 		cmocka_unit_test(test_start_limit_retry),
 		cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_notify_reload),
 		cmocka_unit_test(test_resources),
 		cmocka_unit_test(test_late_messages),
 		cmocka_unit_test(test_conf_replaced),

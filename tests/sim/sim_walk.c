@@ -227,6 +227,10 @@ random_conf(struct buf *b)
 	addf(b, 5, "TimeoutStopFailureMode=kill\n");
 	addf(b, 6, "SendSIGHUP=yes\n");
 	addf(b, 6, "RestartKillSignal=SIGUSR1\n");
+	if (type == 2 && one_in(3))
+		buf_adds(b, "Type=notify-reload\n");
+	if (type != 4)
+		addf(b, 5, "ExitType=cgroup\n");
 	if (type == 2 && one_in(2))
 		buf_adds(b, "WatchdogSec=6\n");
 	if (type == 3 && one_in(2))

@@ -81,6 +81,7 @@ normalise(struct svc_memory *m)
 	case SVC_RUNNING:
 	case SVC_EXITED:
 	case SVC_RELOAD_NOTIFY:
+	case SVC_RELOAD_SIGNAL:
 		m->control_running = false;
 		break;
 	default:
@@ -293,7 +294,7 @@ is_stuck(const struct service *s)
 		if (m->main_running || m->control_running)
 			return false;
 		return !(c->type == SERVICE_FORKING ||
-			 (c->type == SERVICE_NOTIFY && c->remain_after_exit));
+			 (svc_is_notify(c) && c->remain_after_exit));
 	default:
 		return false;
 	}
@@ -352,6 +353,7 @@ resume_state(struct service *s)
 	case SVC_RUNNING:
 	case SVC_RELOAD:
 	case SVC_RELOAD_NOTIFY:
+	case SVC_RELOAD_SIGNAL:
 		svc_watchdog_arm(s);
 		svc_health_begin(s);
 		if (m->state == SVC_RUNNING && !m->main_running)

@@ -233,6 +233,7 @@ health_applies(const struct service *s)
 	case SVC_RUNNING:
 	case SVC_RELOAD:
 	case SVC_RELOAD_NOTIFY:
+	case SVC_RELOAD_SIGNAL:
 		return health_count(s) > 0;
 	default:
 		return false;

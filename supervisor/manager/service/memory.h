@@ -121,6 +121,7 @@ struct svc_memory {
 	uint32_t access; /* NOTIFYACCESS=: enum notify_access + 1, 0: as in the file */
 	char status[SVC_STATUS_MAX];
 	uint64_t ready_mask; /* which Ready*= lines held already */
+	uint64_t reload_us;  /* ReloadSignal= was sent; monotonic */
 	uint64_t hard_us;    /* the limit of the state as the file has it */
 	uint64_t runtime_us; /* RuntimeMaxSec= as the file has it */
 

@@ -293,6 +293,7 @@ svc_watchdog_arm(struct service *s)
 	case SVC_RUNNING:
 	case SVC_RELOAD:
 	case SVC_RELOAD_NOTIFY:
+	case SVC_RELOAD_SIGNAL:
 		break;
 	default:
 		return;
@@ -352,6 +353,7 @@ change_main(struct service *s, const struct svc_notify *nt, int32_t pid)
 	case SVC_RUNNING:
 	case SVC_RELOAD:
 	case SVC_RELOAD_NOTIFY:
+	case SVC_RELOAD_SIGNAL:
 		break;
 	default:
 		return;
@@ -420,6 +422,14 @@ store_fds(struct service *s, const struct notify_fields *f, const struct svc_not
 	}
 }
 
+/* Of a reload that began before the one that was asked for. */
+static bool
+is_old_reload(const struct service *s, const struct notify_fields *f)
+{
+	return s->m.state == SVC_RELOAD_SIGNAL &&
+	       (!f->has_monotonic || f->monotonic_us < s->m.reload_us);
+}
+
 static void
 apply(struct service *s, const struct notify_fields *f, const struct svc_notify *nt)
 {
@@ -443,7 +453,8 @@ apply(struct service *s, const struct notify_fields *f, const struct svc_notify 
 	if (f->watchdog && m->state != SVC_START)
 		svc_watchdog_arm(s);
 	if (f->watchdog_trigger)
-		svc_raise(s, SVC_EV_WATCHDOG);
+		svc_dispatch(s,
+		    &(struct svc_event_in){ .ev = SVC_EV_WATCHDOG, .triggered = true });
 	if (f->has_extend)
 		extend(s, f->extend_us);
 	if (f->restart_reset)
@@ -455,11 +466,11 @@ apply(struct service *s, const struct notify_fields *f, const struct svc_notify 
 		store_fds(s, f, nt);
 	}
 	/* READY=1 together with RELOADING=1 ends what it begins. */
-	if (f->reloading) {
+	if (f->reloading && !is_old_reload(s, f)) {
 		m->reloading = true;
 		svc_raise(s, SVC_EV_RELOADING);
 	}
-	if (f->ready && svc_sc(s)->type == SERVICE_NOTIFY) {
+	if (f->ready && svc_is_notify(svc_sc(s))) {
 		m->reloading = false;
 		if (m->state == SVC_START)
 			m->ready = true;

@@ -183,6 +183,24 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_WATCHDOG] = act_watchdog,
 		[SVC_EV_RESET] = act_reset,
 	},
+	[SVC_RELOAD_SIGNAL] = {
+		[SVC_EV_WANT_UP] = act_already_up,
+		[SVC_EV_WANT_DOWN] = act_stop_reloading,
+		[SVC_EV_WANT_RELOAD] = act_join_reload,
+		[SVC_EV_FORCE_DOWN] = act_force_down,
+		[SVC_EV_EXECED] = act_execed,
+		[SVC_EV_MAIN_EXIT] = act_main_exit_wait,
+		[SVC_EV_CONTROL_EXIT] = svc_ignore,
+		[SVC_EV_READY] = svc_ignore,
+		[SVC_EV_RELOADING] = act_reload_notify,
+		[SVC_EV_STOPPING] = act_stopping_notify,
+		[SVC_EV_EMPTY] = act_empty_running,
+		[SVC_EV_SLOT_FAILED] = act_slot_failed,
+		[SVC_EV_TIMEOUT] = act_timeout_reload,
+		[SVC_EV_RUNTIME_MAX] = act_runtime_max,
+		[SVC_EV_WATCHDOG] = act_watchdog,
+		[SVC_EV_RESET] = act_reset,
+	},
 	[SVC_STOP] = {
 		[SVC_EV_WANT_UP] = act_up_refused,
 		[SVC_EV_WANT_DOWN] = act_join_stop,
@@ -957,7 +975,10 @@ svc_reload_refusal(const struct service *s)
 	default:
 		return "it is not running";
 	}
-	return svc_sc(s)->exec[EXEC_RELOAD].n == 0 ? "it has no ExecReload=" : NULL;
+	if (svc_sc(s)->exec[EXEC_RELOAD].n > 0 ||
+	    (svc_sc(s)->type == SERVICE_NOTIFY_RELOAD && s->m.main_running))
+		return NULL;
+	return "it has no ExecReload=";
 }
 
 void

@@ -330,6 +330,8 @@ struct svc_health {
 	const char *evidence;
 };
 void svc_health(const struct service *s, struct svc_health *out);
+/* Type=notify or notify-reload. */
+bool svc_is_notify(const struct service_conf *c);
 
 /* The table [state][event] as text: a line a state, below it an event and the action for
  * it, a line each; what is not there is ignored on purpose (supd --explain=states). */

@@ -33,6 +33,12 @@ now_us(void)
 	return clock_mono_us();
 }
 
+bool
+svc_is_notify(const struct service_conf *c)
+{
+	return c->type == SERVICE_NOTIFY || c->type == SERVICE_NOTIFY_RELOAD;
+}
+
 void
 svc_phase_timer(struct service *s, uint64_t timeout_us)
 {
@@ -80,6 +86,7 @@ svc_waits_for_empty(const struct service *s)
 		return s->m.slot != SLOT_NONE;
 	case SVC_RUNNING:
 	case SVC_RELOAD_NOTIFY:
+	case SVC_RELOAD_SIGNAL:
 	case SVC_START:
 		return !s->m.main_running;
 	default:
@@ -332,6 +339,7 @@ svc_check_ready(struct service *s)
 	case SERVICE_ONESHOT:
 		return; /* its end is what start waits for */
 	case SERVICE_NOTIFY:
+	case SERVICE_NOTIFY_RELOAD:
 	case SERVICE_FORKING:
 		if (!m->ready)
 			return;
@@ -851,7 +859,7 @@ act_main_exit_start(struct service *s)
 		enter_start_post(s, 0);
 		return;
 	}
-	if (c->type == SERVICE_NOTIFY && c->remain_after_exit &&
+	if (svc_is_notify(c) && c->remain_after_exit &&
 	    c->notify_access != NOTIFY_ACCESS_MAIN) {
 		/* Somebody else of the unit may still say it. */
 		svc_deed_watch_empty(s);
@@ -878,9 +886,9 @@ became_active(struct service *s)
 	if (m->active_wall_us > m->started_wall_us)
 		note.duration_us = m->active_wall_us - m->started_wall_us;
 	svc_note(s, &note,
-	    c->type == SERVICE_NOTIFY || c->notify_fd >= 0 ? "the service said so"
-	    : c->ready.n > 0                               ? "its Ready...= lines hold"
-							   : "it was started");
+	    svc_is_notify(c) || c->notify_fd >= 0 ? "the service said so"
+	    : c->ready.n > 0                      ? "its Ready...= lines hold"
+						  : "it was started");
 	if (c->runtime_max_us != UNIT_INFINITY) {
 		max = clock_add_us(m->active_us, c->runtime_max_us);
 		if (c->runtime_randomized_extra_us > 0 &&
@@ -893,12 +901,15 @@ became_active(struct service *s)
 	}
 }
 
-/* Nobody knows which process is the main one: the last to end ends it. */
+/* Nobody knows which process is the main one, or it does not matter: the last to end
+ * ends it. */
 static bool
 main_is_unknown(const struct service *s)
 {
-	return svc_sc(s)->type == SERVICE_FORKING && !s->m.main_running &&
-	       s->m.main_exit.how == 0 && !s->empty;
+	if (s->m.main_running || s->empty)
+		return false;
+	return (svc_sc(s)->type == SERVICE_FORKING && s->m.main_exit.how == 0) ||
+	       svc_sc(s)->exit_type == SERVICE_EXIT_CGROUP;
 }
 
 static void
@@ -989,6 +1000,11 @@ act_main_exit_running(struct service *s)
 		svc_set_why(s, "running, with a new main process");
 		return;
 	}
+	if (s->m.result == SVC_RESULT_SUCCESS && main_is_unknown(s)) {
+		svc_set_why(s, "running, its main process ended (ExitType=cgroup)");
+		svc_deed_watch_empty(s);
+		return;
+	}
 	if (s->m.result == SVC_RESULT_SUCCESS && c->remain_after_exit) {
 		svc_health_end(s);
 		svc_timer(s, SVC_TIMER_WATCHDOG, UINT64_MAX);
@@ -1045,8 +1061,11 @@ act_watchdog(struct service *s)
 		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 		return;
 	}
-	svc_fail(s, SVC_RESULT_WATCHDOG, "no WATCHDOG=1 within %s",
-	    clock_format_duration(dur, sizeof(dur), svc_watchdog_period_us(s)));
+	if (s->in.triggered)
+		svc_fail(s, SVC_RESULT_WATCHDOG, "it said WATCHDOG=trigger");
+	else
+		svc_fail(s, SVC_RESULT_WATCHDOG, "no WATCHDOG=1 within %s",
+		    clock_format_duration(dur, sizeof(dur), svc_watchdog_period_us(s)));
 	svc_enter_signal(s, SVC_STOP_WATCHDOG, SVC_RESULT_SUCCESS);
 }
 
@@ -1057,7 +1076,9 @@ act_reload(struct service *s)
 {
 	const struct service_conf *c = svc_sc(s);
 
-	if (c->exec[EXEC_RELOAD].n == 0) {
+	bool by_signal = c->type == SERVICE_NOTIFY_RELOAD && s->m.main_running;
+
+	if (c->exec[EXEC_RELOAD].n == 0 && !by_signal) {
 		svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, "it has no ExecReload=");
 		return;
 	}
@@ -1067,11 +1088,17 @@ act_reload(struct service *s)
 		return;
 	}
 	s->m.reload_result = SVC_RESULT_SUCCESS;
-	svc_set_state(s, SVC_RELOAD);
+	if (by_signal) {
+		/* What it says of an earlier reload does not count. */
+		s->m.reload_us = now_us();
+		svc_deed_signal(s, PROC_MAIN, SIGNAL_PROC, c->reload_signal);
+	}
+	svc_set_state(s, c->exec[EXEC_RELOAD].n > 0 ? SVC_RELOAD : SVC_RELOAD_SIGNAL);
 	svc_set_why(
 	    s, "reloading%s%s", s->m.who[0] != '\0' ? ", asked by " : "", s->m.who);
 	svc_phase_timer(s, c->timeout_start_us);
-	svc_spawn_control(s, EXEC_RELOAD, 0);
+	if (c->exec[EXEC_RELOAD].n > 0)
+		svc_spawn_control(s, EXEC_RELOAD, 0);
 }
 
 void
@@ -1239,9 +1266,11 @@ act_already_down(struct service *s)
 		svc_done(s, SVC_DONE_STOP, SVC_DONE_OK, "it does not run");
 		return;
 	}
-	/* What outlived KILL gets another one. */
+	/* What outlived the signals gets them again. */
 	m->leftover = 0;
-	svc_enter_signal(s, SVC_FINAL_SIGKILL, SVC_RESULT_SUCCESS);
+	svc_enter_signal(s,
+	    svc_sc(s)->kill.send_sigkill ? SVC_FINAL_SIGKILL : SVC_FINAL_SIGTERM,
+	    SVC_RESULT_SUCCESS);
 }
 
 void
@@ -1498,6 +1527,8 @@ act_empty_final(struct service *s)
 
 /* ---- time limits ------------------------------------------------------------- */
 
+static void give_up(struct service *s);
+
 static enum svc_state
 state_of_mode(enum timeout_mode mode)
 {
@@ -1573,7 +1604,11 @@ void
 act_timeout_sigkill(struct service *s)
 {
 	svc_fail(s, SVC_RESULT_TIMEOUT, "processes outlived the final signal");
-	enter_stop_post(s, SVC_RESULT_SUCCESS);
+	/* Nothing will be run that could change it: asking once more is in vain. */
+	if (svc_sc(s)->exec[EXEC_STOP_POST].n == 0 || s->m.control_running)
+		give_up(s);
+	else
+		enter_stop_post(s, SVC_RESULT_SUCCESS);
 }
 
 void
@@ -1752,6 +1787,7 @@ leftover_gone(struct service *s)
 		return;
 	}
 	m->leftover = 0;
+	svc_set_why(s, "processes outlived the stop, and are gone now");
 	close_slot(s);
 	if (m->restart_deferred)
 		svc_enter_auto_restart(s);

@@ -304,7 +304,7 @@ err_is_log(const struct exec_conf *x)
 static bool
 wants_notify(const struct service_conf *c)
 {
-	return c->type == SERVICE_NOTIFY || c->notify_access != NOTIFY_ACCESS_NONE ||
+	return svc_is_notify(c) || c->notify_access != NOTIFY_ACCESS_NONE ||
 	       c->notify_fd >= 0 || c->fd_store_max > 0 || c->watchdog_us > 0;
 }
 

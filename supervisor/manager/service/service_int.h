@@ -100,6 +100,7 @@ struct svc_event_in {
 	struct msg_exit exit;
 	enum svc_result result; /* of an exit */
 	bool from_health;       /* WATCHDOG: by health, not by the watchdog */
+	bool triggered;         /* WATCHDOG: the service asked for it */
 };
 
 /* What is known of Ready...= and Health...= lines. */
