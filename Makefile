@@ -31,7 +31,7 @@ CFLAGS   += -std=c17 $(WARN) $(HARDEN) $(OPT_$(VARIANT))
 LDFLAGS  += $(if $(filter static,$(VARIANT)),-static-pie,-pie) -Wl,-z,relro,-z,now $(filter -fsanitize% --coverage,$(OPT_$(VARIANT)))
 LIBS     := -lev -lyajl -lbsd -lz -lm
 
-LAYERS   := lib proto init logger unit journal manager boot
+LAYERS   := lib proto init logger unit journal instance manager boot
 SRC      := $(foreach l,$(LAYERS),$(shell find supervisor/$(l) -name '*.c' 2>/dev/null))
 OBJ      := $(SRC:%.c=$(O)/%.o)
 SUPCTL_SRC := $(wildcard tools/supctl/*.c)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "instance/settings.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -19,7 +20,6 @@
 #include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/service/service.h"
-#include "manager/settings.h"
 #include "manager/units.h"
 #include "unit/load.h"
 #include "unit/name.h"

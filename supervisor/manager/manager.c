@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "instance/paths.h"
+#include "instance/settings.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
@@ -27,7 +29,6 @@
 #include "manager/link.h"
 #include "manager/notify_up.h"
 #include "manager/ops.h"
-#include "manager/paths.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/record/metrics.h"
@@ -35,7 +36,6 @@
 #include "manager/service/memory.h"
 #include "manager/service/service.h"
 #include "manager/service/service_exec.h"
-#include "manager/settings.h"
 #include "manager/start.h"
 #include "manager/status.h"
 #include "manager/units.h"

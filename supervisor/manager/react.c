@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "instance/settings.h"
 #include "lib/log.h"
 #include "lib/version.h"
 #include "manager/control/control.h"
@@ -17,7 +18,6 @@
 #include "manager/record/store.h"
 #include "manager/service/memory.h"
 #include "manager/service/service_exec.h"
-#include "manager/settings.h"
 #include "manager/start.h"
 #include "unit/conf.h"
 #include "unit/load.h"

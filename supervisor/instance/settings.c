@@ -1,4 +1,4 @@
-#include "manager/settings.h"
+#include "instance/settings.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "manager/paths.h"
+#include "instance/paths.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

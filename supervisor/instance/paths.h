@@ -1,8 +1,8 @@
 /*
  * paths: where an instance has its supd.conf and its unit files, by its folder.
  */
-#ifndef SUPD_MANAGER_PATHS_H
-#define SUPD_MANAGER_PATHS_H
+#ifndef SUPD_INSTANCE_PATHS_H
+#define SUPD_INSTANCE_PATHS_H
 
 struct unit_paths;
 

@@ -1,8 +1,8 @@
 /*
  * settings: what supd.conf means for init and the logger.  Pure.
  */
-#ifndef SUPD_MANAGER_SETTINGS_H
-#define SUPD_MANAGER_SETTINGS_H
+#ifndef SUPD_INSTANCE_SETTINGS_H
+#define SUPD_INSTANCE_SETTINGS_H
 
 #include <stdbool.h>
 
