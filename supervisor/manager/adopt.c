@@ -170,11 +170,19 @@ restore_unit(struct unit *u)
 	if (v == NULL)
 		return;
 	svc_memory_init(&mem);
-	if (svc_memory_read(v, &mem, &err) == 0)
+	if (svc_memory_read(v, &mem, &err) == 0) {
+		/* Starts are limited against loops within one life of supd.  An instance
+		 * that was ended in good order begins afresh. */
+		if (!u->manager->revived &&
+		    mem.started_wall_us < u->manager->boot_wall_us) {
+			mem.limit_begin_us = 0;
+			mem.limit_count = mem.backoff = 0;
+		}
 		svc_restore(u->svc, &mem, same_boot);
-	else
+	} else {
 		log_warnx(
 		    "%s: what was remembered of it is damaged: %s", u->name, err.text);
+	}
 	jv_free(v);
 }
 
