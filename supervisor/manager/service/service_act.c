@@ -1746,6 +1746,8 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 
 	if (!failed && m->forbid_restart && m->result == SVC_RESULT_SUCCESS)
 		svc_set_why(s, "stopped%s%s", m->who[0] != '\0' ? " by " : "", m->who);
+	else if (m->result == SVC_RESULT_SUCCESS && svc_sc(s)->type == SERVICE_ONESHOT)
+		svc_set_why(s, "done");
 	if (m->result == SVC_RESULT_EXEC_CONDITION)
 		svc_done(s, SVC_DONE_START, SVC_DONE_SKIPPED, m->why);
 	else if (m->result == SVC_RESULT_TIMEOUT)
