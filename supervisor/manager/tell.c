@@ -177,6 +177,7 @@ on_tail(void *arg, const struct msg_barrier_done *done)
 {
 	struct failure *f = arg;
 	struct emitter *ev = f->m->events;
+	struct unit *u;
 	const char *tail = "";
 	size_t n = 0;
 
@@ -190,6 +191,9 @@ on_tail(void *arg, const struct msg_barrier_done *done)
 	event_str(ev, "why", f->why);
 	put_exit(ev, &f->exit);
 	event_strn(ev, "stderr_tail", tail, n < PROTO_TAIL_MAX ? n : PROTO_TAIL_MAX);
+	u = unit_find(f->m, f->unit);
+	if (u != NULL && u->untold_failures > 0)
+		u->untold_failures--;
 	event_end(ev);
 	free(f->unit);
 	free(f);
@@ -211,6 +215,7 @@ tell_failed(struct unit *u, const struct svc_memory *mem)
 	f->result = svc_result_name(mem->result);
 	strlcpy(f->why, mem->why, sizeof(f->why));
 	u->told_slot = SLOT_NONE;
+	u->untold_failures++;
 	if (f->slot == SLOT_NONE)
 		on_tail(f, NULL);
 	else

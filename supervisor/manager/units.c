@@ -222,6 +222,8 @@ unit_new(struct manager *m, struct unit_conf *conf, struct diags *diags)
 static void
 unit_free(struct unit *u)
 {
+	struct jobs *js = u->manager->jobs;
+
 	job_unit_set_deps(u->job_unit, NULL);
 	job_unit_set_data(u->job_unit, NULL);
 	if (u->svc != NULL)
@@ -230,6 +232,7 @@ unit_free(struct unit *u)
 	diags_clear(&u->diags);
 	if (u->share != NULL)
 		loop_timer_free(u->share);
+	jobs_unit_release(js, u->name);
 	free(u->rendered);
 	free(u->name);
 	free(u);

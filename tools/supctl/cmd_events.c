@@ -108,6 +108,13 @@ is_head(const char *key)
 	       strcmp(key, "invocation") == 0;
 }
 
+/* What supd notes for its own successor: of no use to a person. */
+static bool
+is_memory(const char *key)
+{
+	return strcmp(key, "memory") == 0;
+}
+
 static void
 put_value(struct ctl *ctl, const char *key, const struct jv *v)
 {
@@ -156,7 +163,7 @@ put_event(struct ctl *ctl, const struct jv *tree)
 		ctl_put(ctl, jv_str(jv_get(tree, "unit"), ""));
 	}
 	for (i = 0; i < jv_count(tree); i++)
-		if (!is_head(jv_key_at(tree, i)))
+		if (!is_head(jv_key_at(tree, i)) && !is_memory(jv_key_at(tree, i)))
 			put_value(ctl, jv_key_at(tree, i), jv_at(tree, i));
 	ctl_printf(ctl, "\n");
 }

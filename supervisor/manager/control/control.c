@@ -205,6 +205,12 @@ control_check_later(struct control *c)
 /* ---- events ---- */
 
 static void
+flush_requests(void *arg)
+{
+	requests_on_ack(arg);
+}
+
+static void
 keep_tail(struct control *c, const struct event_view *v)
 {
 	struct jv *jv = jv_parse(v->line, v->len, NULL);
@@ -225,8 +231,10 @@ on_event(void *arg, const struct event_view *v)
 
 	if (v->unit != NULL && (u = unit_find(c->m, v->unit)) != NULL)
 		render_forget(u);
-	if (v->id == EVENT_FAILED && v->unit != NULL)
+	if (v->id == EVENT_FAILED && v->unit != NULL) {
 		keep_tail(c, v);
+		loop_post(c->m->loop, flush_requests, c);
+	}
 	if ((v->id == EVENT_UNIT_STATE || v->id == EVENT_JOB_DONE ||
 		v->id == EVENT_SUPD_STOPPED) &&
 	    !TAILQ_EMPTY(&c->waits))
@@ -285,6 +293,7 @@ control_free(struct control *c)
 	varlink_flush(c->varlink);
 	emitter_remove_sink(c->m->events, on_event, c);
 	loop_post_cancel(c->m->loop, check_waits, c);
+	loop_post_cancel(c->m->loop, flush_requests, c);
 	varlink_free(c->varlink);
 	requests_free(c);
 	subscribe_sweep(c);

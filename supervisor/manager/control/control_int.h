@@ -50,6 +50,7 @@ enum select_flag {
 	SELECT_START = 1 << 0,  /* they must be fit to be started */
 	SELECT_LOADED = 1 << 1, /* without a file it must at least run */
 	SELECT_FILES = 1 << 2,  /* templates, too */
+	SELECT_UNITS = 1 << 3,  /* templates only by their whole name, not by a glob */
 };
 
 /* Units chosen by a call; names, because units come and go. */
@@ -68,6 +69,8 @@ int select_units(
 struct unit *select_unit(
     struct control *c, struct call *call, const char *parameter, unsigned flags);
 void selection_clear(struct selection *s);
+/* A name that is no unit, and of which nothing is known, is not kept. */
+void select_forget(struct control *c, struct unit *u);
 void control_who(const struct call *call, struct wish_who *who);
 /* "uid root (supctl)" into dst, which is returned. */
 const char *control_origin(const struct call *call, char *dst, size_t size);

@@ -373,7 +373,7 @@ run_check(struct wait *w)
 	call_set_data(call, NULL, NULL);
 	/* Its failure is known where it matters.  (Before the reply, so that the caller's
 	 * next question finds it gone.) */
-	if (ended && r->wait_end)
+	if (ended && (r->wait_end || r->failed))
 		unit_forget_transient(r->c->m, r->unit);
 	run_free(r);
 	call_reply(call);

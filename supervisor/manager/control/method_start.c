@@ -117,11 +117,24 @@ write_item(struct jw *w, const struct item *it)
 	free(log);
 }
 
+/* The end of what it wrote to stderr belongs to a failure; it comes within a second. */
+static bool
+waits_for_tail(const struct item *it)
+{
+	const struct unit *u;
+
+	if (it->queued || it->result != JOB_FAILED)
+		return false;
+	u = unit_find(it->r->c->m, it->unit);
+	return u != NULL && u->untold_failures > 0;
+}
+
 static bool
 is_ready(const struct item *it)
 {
-	return it->done && (it->r->wish_late ||
-			       it->wish_seq <= emitter_wish_stored(it->r->c->m->events));
+	return it->done && !waits_for_tail(it) &&
+	       (it->r->wish_late ||
+		   it->wish_seq <= emitter_wish_stored(it->r->c->m->events));
 }
 
 /* Sends what is ready; ends the request with the last one. */

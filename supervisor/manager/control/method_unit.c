@@ -31,7 +31,8 @@ method_unit_status(struct call *call, void *arg)
 	struct selection s;
 	struct jw *w;
 
-	if (select_units(c, call, SELECT_LOADED | SELECT_FILES, &s) == -1) {
+	if (select_units(c, call, SELECT_LOADED | SELECT_FILES | SELECT_UNITS, &s) ==
+	    -1) {
 		selection_clear(&s);
 		return;
 	}
@@ -209,6 +210,7 @@ method_unit_history(struct call *call, void *arg)
 	     i++)
 		write_history(w, u, run);
 	jw_end(w);
+	select_forget(c, u);
 	call_reply(call);
 }
 

@@ -10,6 +10,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/record/history.h"
 #include "manager/service/service.h"
 #include "unit/load.h"
 #include "unit/name.h"
@@ -152,6 +153,13 @@ refresh(struct unit *u)
 		render_forget(u);
 }
 
+void
+select_forget(struct control *c, struct unit *u)
+{
+	if (history_run(c->m->history, u->name, 0) == NULL)
+		(void)unit_forget(u);
+}
+
 /* A name as typed to a unit that is fit; NULL: the call was answered. */
 static struct unit *
 named_unit(struct control *c, struct call *call, const char *typed, unsigned flags)
@@ -166,7 +174,12 @@ named_unit(struct control *c, struct call *call, const char *typed, unsigned fla
 		return NULL;
 	}
 	refresh(u);
-	return check_named(c, call, u, flags) == -1 ? NULL : u;
+	if (check_named(c, call, u, flags) == -1) {
+		/* Whoever asks for names that are none must not fill the memory. */
+		select_forget(c, u);
+		return NULL;
+	}
+	return u;
 }
 
 static bool
@@ -182,15 +195,26 @@ add_unit(struct selection *s, struct map *seen, struct unit *u)
 	return true;
 }
 
+static void
+drop_templates(struct strv *names)
+{
+	for (size_t i = names->n; i-- > 0;)
+		if (unit_name_is_template(names->v[i]))
+			strv_remove_at(names, i);
+}
+
 /* All that a glob matches; -1: the call was answered. */
 static int
-add_glob(struct control *c, struct call *call, const char *pattern, struct map *seen,
-    struct selection *out)
+add_glob(struct control *c, struct call *call, const char *pattern, unsigned flags,
+    struct map *seen, struct selection *out)
 {
 	struct strv names = { 0 };
 	int rc = 0;
 
-	if (units_match(c->m, pattern, &names) == -1 || names.n == 0) {
+	(void)units_match(c->m, pattern, &names);
+	if ((flags & SELECT_FILES) == 0 || (flags & SELECT_UNITS) != 0)
+		drop_templates(&names);
+	if (names.n == 0) {
 		jw_kv_str(call_begin(call), "unit", pattern);
 		jw_kv_arr(call_begin(call), "nearest");
 		jw_end(call_begin(call));
@@ -252,7 +276,7 @@ select_units(struct control *c, struct call *call, unsigned flags, struct select
 		struct unit *u;
 
 		if (is_glob(name)) {
-			if (add_glob(c, call, name, &seen, out) == -1)
+			if (add_glob(c, call, name, flags, &seen, out) == -1)
 				goto out;
 			continue;
 		}

@@ -60,6 +60,20 @@ jobs_unit(struct jobs *js, const char *name)
 	return u;
 }
 
+void
+jobs_unit_release(struct jobs *js, const char *name)
+{
+	struct job_unit *u = map_get(&js->units, name);
+
+	if (u == NULL || u->data != NULL || u->job != NULL || u->next != NULL)
+		return;
+	for (int k = 0; k < DEP_NKINDS; k++)
+		if (u->dep[k].n > 0 || u->inverse[k].n > 0)
+			return;
+	map_del(&js->units, name);
+	job_unit_free(u);
+}
+
 const char *
 job_unit_name(const struct job_unit *ju)
 {

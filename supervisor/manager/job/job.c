@@ -118,8 +118,8 @@ job_free(struct job *j)
 	free(j);
 }
 
-static void
-unit_free(void *p)
+void
+job_unit_free(void *p)
 {
 	struct job_unit *u = p;
 
@@ -166,7 +166,7 @@ jobs_free(struct jobs *js)
 		free(a->message);
 		free(a);
 	}
-	map_clear(&js->units, unit_free);
+	map_clear(&js->units, job_unit_free);
 	free(js->shutdown_failed);
 	free(js);
 }

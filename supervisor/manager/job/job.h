@@ -121,8 +121,10 @@ struct jobs *jobs_new(const struct job_ops *ops, void *arg);
 void jobs_free(struct jobs *js);
 
 /* ---- units ------------------------------------------------------------------- */
-/* Made on first use; there until jobs_free. */
+/* Made on first use; there until jobs_free, or until it is given back. */
 struct job_unit *jobs_unit(struct jobs *js, const char *name);
+/* Forgets it when it has no data, no job and no edge. */
+void jobs_unit_release(struct jobs *js, const char *name);
 /* NULL when there is none. */
 struct job_unit *jobs_unit_find(struct jobs *js, const char *name);
 const char *job_unit_name(const struct job_unit *ju);

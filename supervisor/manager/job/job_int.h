@@ -120,6 +120,7 @@ struct plan {
 };
 
 /* ---- graph.c ----------------------------------------------------------------- */
+void job_unit_free(void *ju);
 void unit_vec_add(struct unit_vec *v, struct job_unit *u);
 void unit_vec_del(struct unit_vec *v, struct job_unit *u);
 /* Calls fn for each unit that is ordered before u (starts earlier). */
