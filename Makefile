@@ -46,7 +46,7 @@ SUPCTL_LAYERS := $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/% $(O)/super
 	$(O)/supervisor/journal/% $(O)/supervisor/proto/table.o,$(OBJ)))
 
 .PHONY: all run demo check unit e2e sim fuzz bench fmt lint man install uninstall static clean \
-	tests-build deps-build deps-check
+	tests-build fuzz-build deps-build deps-check
 ifeq ($(VARIANT),release)
 all: build/supd build/supctl build/extract
 else
@@ -114,9 +114,20 @@ $(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $(O)/libsupd.a $(TEST_SUPCTL)
 	$(CC) $(LDFLAGS) -o $@ $< $(if $(filter supctl_% columns,$*),$(TEST_SUPCTL)) $(O)/libsupd.a -lcmocka $(LIBS)
 $(O)/tests/sim/sim_%: $(O)/tests/sim/sim_%.o $(O)/libsupd.a
 	$(CC) $(LDFLAGS) -o $@ $< $(O)/libsupd.a -lcmocka $(LIBS)
+ifeq ($(VARIANT),fuzz)
+FUZZ_MAIN := -fsanitize=fuzzer
+else
+FUZZ_MAIN := $(O)/tests/fuzz/standalone.o
+endif
 $(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/fuzz/standalone.o $(O)/libsupd.a
-	$(CC) $(LDFLAGS) -o $@ $< $(O)/tests/fuzz/standalone.o $(O)/libsupd.a $(LIBS)
+	$(CC) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(O)/libsupd.a $(LIBS)
 .PRECIOUS: $(O)/%.o
+
+# The fuzzers for real, each for FUZZ_SECONDS; FUZZ=unit for one of them.
+fuzz: deps-check
+	$(MAKE) -s fuzz-build VARIANT=fuzz CC=clang WERROR=$(WERROR)
+	tests/fuzz/run $(FUZZ)
+fuzz-build: $(FUZZ_BIN)
 
 BENCH_BIN := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libsupd.a

@@ -367,19 +367,18 @@ set_oom(struct child *c)
 static void
 set_limit(struct child *c, uint32_t resource, rlim_t soft, rlim_t hard)
 {
-	int res = (int)resource;
 	struct rlimit want = { soft, hard }, have;
 
-	if (setrlimit(res, &want) == 0)
+	if (setrlimit(resource, &want) == 0)
 		return;
-	if (errno != EPERM || getrlimit(res, &have) == -1)
+	if (errno != EPERM || getrlimit(resource, &have) == -1)
 		fail(c, PHASE_LIMITS, errno);
 	/* Not ours to raise: as near as it goes, as systemd does. */
 	if (want.rlim_max > have.rlim_max)
 		want.rlim_max = have.rlim_max;
 	if (want.rlim_cur > want.rlim_max)
 		want.rlim_cur = want.rlim_max;
-	if (setrlimit(res, &want) == -1)
+	if (setrlimit(resource, &want) == -1)
 		fail(c, PHASE_LIMITS, errno);
 }
 

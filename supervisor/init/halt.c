@@ -23,13 +23,14 @@ enum {
 	EXIT_UNCLEAN = 1,
 };
 
-static enum {
+enum step {
 	STEP_NONE,
 	STEP_TERM,   /* everything was told to end */
 	STEP_KILL,   /* it did not */
 	STEP_LOGS,   /* the logger drains the pipes */
 	STEP_LOGGER, /* and ends */
-} step;
+};
+static enum step step;
 static uint64_t deadline = NEVER;
 static bool unclean;
 
@@ -101,7 +102,7 @@ all_gone(void)
 }
 
 static void
-go_to(int to, uint64_t time_us)
+go_to(enum step to, uint64_t time_us)
 {
 	step = to;
 	deadline = now_us() + time_us;

@@ -148,7 +148,8 @@ lines_next(struct lines *f, bool final, const char **s, size_t *n)
 
 	for (;;) {
 		size_t left = f->data.len - f->at;
-		char *from = f->data.data + f->at;
+		/* Nothing read yet: there is no block that an offset could be in. */
+		char *from = left > 0 ? f->data.data + f->at : NULL;
 		char *end = left > seen ? memchr(from + seen, '\n', left - seen) : NULL;
 		int r;
 

@@ -321,7 +321,7 @@ may_notify(struct service *s, const struct svc_notify *nt)
 	case NOTIFY_ACCESS_EXEC:
 		if (is_control)
 			return true;
-		/* FALLTHROUGH */
+		__attribute__((fallthrough));
 	case NOTIFY_ACCESS_MAIN:
 		if (is_main)
 			return true;
