@@ -355,6 +355,16 @@ ops_pid_check(void *arg, uint32_t slot, int32_t pid, uint64_t *start_ticks)
 	return r;
 }
 
+static uid_t
+ops_slot_uid(void *arg, uint32_t slot)
+{
+	struct unit *u = arg;
+	const struct manager *m = u->manager;
+	int32_t uid = slot < m->nslots ? table_slot(m->table, slot)->uid : -1;
+
+	return uid >= 0 ? (uid_t)uid : geteuid();
+}
+
 static enum svc_pidfile
 ops_pidfile_read(
     void *arg, const char *path, int32_t *pid, bool *trusted, char *why, size_t size)
@@ -482,6 +492,7 @@ const struct svc_ops svc_ops_real = {
 	.fd_store = ops_fd_store,
 	.fd_drop = ops_fd_drop,
 	.pid_check = ops_pid_check,
+	.slot_uid = ops_slot_uid,
 	.pidfile_read = ops_pidfile_read,
 	.guess_main = ops_guess_main,
 	.survivors = ops_survivors,

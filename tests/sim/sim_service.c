@@ -292,6 +292,29 @@ test_notify_hostile(void **state)
 	w_free(w);
 }
 
+/* The socket takes messages of everybody; only those of the unit are heard. */
+static void
+test_notify_strangers(void **state)
+{
+	struct world *w = w_new(U("Type=notify\nNotifyAccess=all\nNotifyFD=5\n" SIMPLE));
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w_notify_as(w, W_FOREIGN_PID, 1000, "READY=1\nSTATUS=forged");
+	w_notify_as(w, W_FOREIGN_PID, 65534, "\n");
+	w_notify_as(w, 0, 1000, "READY=1\nSTATUS=forged"); /* another pid namespace */
+	w_notify_as(w, 500, 65534, "STATUS=forged");       /* gone, of another user */
+	assert_state(w, SVC_START);
+	assert_string_equal(svc_memory(w->s)->status, "");
+	assert_int_equal(w->refused_told, 1);
+	w_notify_as(w, 500, 1000, "STATUS=last word"); /* gone, of the unit's user */
+	assert_string_equal(svc_memory(w->s)->status, "last word");
+	w_notify_as(w, w->last_pid + 50, 1000, "\n"); /* a child of the unit */
+	assert_state(w, SVC_RUNNING);
+	w_free(w);
+}
+
 static void
 test_mainpid_rules(void **state)
 {
@@ -384,7 +407,7 @@ test_notify_fd(void **state)
 	w_up(w);
 	w_run(w);
 	assert_state(w, SVC_START);
-	w_notify_as(w, 0, 1000, "\n");
+	w_notify(w, "\n");
 	assert_state(w, SVC_RUNNING);
 	w_free(w);
 }
@@ -1473,6 +1496,7 @@ main(void)
 		cmocka_unit_test(test_oneshot_without_remain),
 		cmocka_unit_test(test_notify),
 		cmocka_unit_test(test_notify_hostile),
+		cmocka_unit_test(test_notify_strangers),
 		cmocka_unit_test(test_mainpid_rules),
 		cmocka_unit_test(test_fdstore_and_barrier),
 		cmocka_unit_test(test_notify_fd),

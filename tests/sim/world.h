@@ -586,6 +586,14 @@ op_pid_check(void *arg, uint32_t slot, int32_t pid, uint64_t *ticks)
 	return pid >= W_PID0 && pid <= w->last_pid + 100 ? SVC_PID_OURS : SVC_PID_GONE;
 }
 
+static uid_t
+op_slot_uid(void *arg, uint32_t slot)
+{
+	(void)arg;
+	(void)slot;
+	return 1000;
+}
+
 static enum svc_pidfile
 op_pidfile_read(
     void *arg, const char *path, int32_t *pid, bool *trusted, char *why, size_t size)
@@ -726,6 +734,7 @@ static const struct svc_ops w_ops = {
 	.fd_store = op_fd_store,
 	.fd_drop = op_fd_drop,
 	.pid_check = op_pid_check,
+	.slot_uid = op_slot_uid,
 	.pidfile_read = op_pidfile_read,
 	.guess_main = op_guess_main,
 	.survivors = op_survivors,

@@ -304,6 +304,31 @@ svc_watchdog_arm(struct service *s)
 		: clock_add_us(clock_mono_us(), period));
 }
 
+/*
+ * Everybody can reach the socket: it is the sender that makes a message the unit's own.
+ * Who has ended since is told by its user alone, which is what User= keeps apart.
+ */
+static bool
+is_of_unit(struct service *s, const struct svc_notify *nt)
+{
+	uint64_t ticks;
+
+	if (nt->pid <= 0 || s->m.slot == SLOT_NONE)
+		return false;
+	if (nt->pid == s->m.main_pid || nt->pid == s->m.control_pid)
+		return true;
+	switch (s->ops->pid_check(s->arg, s->m.slot, nt->pid, &ticks)) {
+	case SVC_PID_OURS:
+		return true;
+	case SVC_PID_GONE:
+		return nt->uid == 0 || nt->uid == s->ops->slot_uid(s->arg, s->m.slot);
+	case SVC_PID_FOREIGN:
+	case SVC_PID_SUPD:
+		break;
+	}
+	return false;
+}
+
 static bool
 may_notify(struct service *s, const struct svc_notify *nt)
 {
@@ -317,7 +342,7 @@ may_notify(struct service *s, const struct svc_notify *nt)
 	case NOTIFY_ACCESS_NONE:
 		return false;
 	case NOTIFY_ACCESS_ALL:
-		return true;
+		return is_of_unit(s, nt);
 	case NOTIFY_ACCESS_EXEC:
 		if (is_control)
 			return true;
@@ -334,6 +359,14 @@ may_notify(struct service *s, const struct svc_notify *nt)
 			   SVC_PID_OURS;
 	}
 	return false;
+}
+
+static void
+refuse_sender(struct service *s, const struct svc_notify *nt)
+{
+	svc_note_refused(s, 7,
+	    "a message of process %" PRId32 " was not heard (NotifyAccess=)",
+	    (int32_t)nt->pid);
 }
 
 static void
@@ -492,20 +525,21 @@ svc_on_notify_take_fds(struct service *s, uint32_t slot, const struct svc_notify
 	} else {
 		notify_parse(nt->text, nt->len, &f);
 		if (f.newline_ready) {
-			/* Who holds NotifyFD= may say it. */
-			if (svc_sc(s)->notify_fd >= 0 && s->m.state == SVC_START) {
+			/* Any process of the unit may hold NotifyFD=. */
+			if (svc_sc(s)->notify_fd < 0 || s->m.state != SVC_START) {
+				/* Nobody waits for it. */
+			} else if (is_of_unit(s, nt)) {
 				s->m.ready = true;
 				svc_raise(s, SVC_EV_READY);
+			} else {
+				refuse_sender(s, nt);
 			}
 		} else if (f.barrier) {
 			/* All before it was handled: closing the descriptor says so. */
 		} else if (may_notify(s, nt)) {
 			apply(s, &f, nt);
 		} else if (nt->len > 0) {
-			svc_note_refused(s, 7,
-			    "a message of process %" PRId32
-			    " was not heard (NotifyAccess=)",
-			    (int32_t)nt->pid);
+			refuse_sender(s, nt);
 		}
 	}
 	for (size_t i = 0; i < nt->nfds; i++)

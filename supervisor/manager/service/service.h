@@ -188,6 +188,8 @@ struct svc_ops {
 	/* Questions, answered at once. */
 	enum svc_pid (*pid_check)(
 	    void *arg, uint32_t slot, int32_t pid, uint64_t *start_ticks);
+	/* Who the processes of the slot are started as; (uid_t)-1: not known. */
+	uid_t (*slot_uid)(void *arg, uint32_t slot);
 	/* PIDFile=: trusted says that it is root's and was reached without a link. */
 	enum svc_pidfile (*pidfile_read)(void *arg, const char *path, int32_t *pid,
 	    bool *trusted, char *why, size_t size);
