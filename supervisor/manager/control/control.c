@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -21,7 +22,8 @@
 #include "proto/table.h"
 #include "unit/conf.h"
 
-enum { TAILS_SPARE = 64 };
+enum { TAILS_SPARE = 64, RATION = 20 };
+#define RATION_SPAN_US (10 * USEC_PER_SEC)
 
 static const struct varlink_method methods[] = {
 #define METHOD(nm, function, cls, flg) \
@@ -143,12 +145,43 @@ on_call(void *arg, const char *method, const struct access_peer *peer)
 	event_end(c->m->events);
 }
 
+/* Whether this one is told.  Otherwise everybody who can connect could fill the journal,
+ * and push what matters out of it. */
+static bool
+ration_take(struct control *c, struct ration *r, unsigned *left_out)
+{
+	uint64_t now_us = loop_now_us(c->m->loop);
+
+	if (now_us >= r->until_us) {
+		r->until_us = now_us + RATION_SPAN_US;
+		r->told = 0;
+	}
+	if (r->told == RATION) {
+		r->left_out++;
+		return false;
+	}
+	r->told++;
+	*left_out = r->left_out;
+	r->left_out = 0;
+	return true;
+}
+
+static void
+put_left_out(struct emitter *ev, unsigned n)
+{
+	if (n > 0)
+		event_int(ev, "left_out", n);
+}
+
 static void
 on_denied(void *arg, const struct varlink_method *method, const struct access_peer *peer)
 {
 	struct control *c = arg;
 	struct emitter *ev = c->m->events;
+	unsigned left_out;
 
+	if (!ration_take(c, &c->denied[peer->class == ACCESS_NONE], &left_out))
+		return;
 	event_begin(
 	    ev, EVENT_ACCESS_DENIED, peer->unit[0] == '\0' ? NULL : peer->unit, NULL);
 	event_str(ev, "method", method->name);
@@ -156,6 +189,7 @@ on_denied(void *arg, const struct varlink_method *method, const struct access_pe
 	event_int(ev, "uid", (int64_t)peer->uid);
 	event_str(ev, "class", access_class_name(peer->class));
 	event_str(ev, "reason", peer->reason == NULL ? "" : peer->reason);
+	put_left_out(ev, left_out);
 	event_end(ev);
 }
 
@@ -163,11 +197,15 @@ static void
 on_cut(void *arg, const struct access_peer *peer, const char *why)
 {
 	struct control *c = arg;
+	unsigned left_out;
 
+	if (!ration_take(c, &c->cut[peer->class == ACCESS_NONE], &left_out))
+		return;
 	event_begin(c->m->events, EVENT_CLIENT_CUT, NULL, NULL);
 	event_int(c->m->events, "pid", peer->pid);
 	event_int(c->m->events, "uid", (int64_t)peer->uid);
 	event_str(c->m->events, "reason", why);
+	put_left_out(c->m->events, left_out);
 	event_end(c->m->events);
 }
 

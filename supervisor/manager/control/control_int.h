@@ -32,6 +32,13 @@ struct wait {
 	wait_fn *check; /* may end and free the wait, no other one */
 };
 
+/* News whose number a caller chooses: some in each span are told, the others counted. */
+struct ration {
+	uint64_t until_us;
+	unsigned told;
+	unsigned left_out;
+};
+
 struct control {
 	struct manager *m;
 	struct varlink *varlink;
@@ -42,6 +49,8 @@ struct control {
 	TAILQ_HEAD(subscription_head, subscription) subscriptions;
 	unsigned delivering; /* depth of event deliveries; nothing is freed meanwhile */
 	struct map tails;    /* unit to the stderr tail of its last failure */
+	/* Of strangers (1), who must not hide what others do, and of everybody else. */
+	struct ration denied[2], cut[2];
 };
 
 /* ---- choosing units (select.c) ---- */

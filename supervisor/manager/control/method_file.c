@@ -89,6 +89,33 @@ is_secret(const char *name, size_t len)
 	return false;
 }
 
+/* The value of a variable as it may be shown: without the password of an address such as
+ * postgres://user:password@host/, too. */
+static void
+add_masked(struct buf *out, const char *name, size_t len, const char *value)
+{
+	const char *rest = value, *host, *at, *colon;
+
+	if (is_secret(name, len)) {
+		buf_adds(out, "***");
+		return;
+	}
+	while ((host = strstr(rest, "://")) != NULL) {
+		size_t n = strcspn(host += 3, "/?# \t\n");
+
+		at = memrchr(host, '@', n);
+		colon = at == NULL ? NULL : memchr(host, ':', (size_t)(at - host));
+		if (colon != NULL) {
+			buf_addf(out, "%.*s***", (int)(colon + 1 - rest), rest);
+			rest = at;
+		} else {
+			buf_addf(out, "%.*s", (int)(host - rest), rest);
+			rest = host;
+		}
+	}
+	buf_adds(out, rest);
+}
+
 struct show {
 	struct jw *w;
 	const struct jv *properties; /* NULL: all that are set */
@@ -131,10 +158,9 @@ masked_environment(const struct strv *env)
 
 		if (out.len > 0)
 			buf_addc(&out, ' ');
-		if (is_secret(s, n))
-			buf_addf(&out, "%.*s=***", (int)n, s);
-		else
-			buf_adds(&out, s);
+		buf_addf(&out, "%.*s=", (int)n, s);
+		if (s[n] != '\0')
+			add_masked(&out, s, n, s + n + 1);
 	}
 	return buf_take(&out);
 }
@@ -203,7 +229,7 @@ show_environment(struct show *s)
 	};
 	struct strv env = { 0 };
 	char why[256] = "";
-	struct buf key = { 0 };
+	struct buf key = { 0 }, value = { 0 };
 
 	if (start->n > 0)
 		sp.cmd = &start->v[0];
@@ -218,13 +244,14 @@ show_environment(struct show *s)
 		size_t n = strcspn(env.v[i], "=");
 
 		buf_clear(&key);
+		buf_clear(&value);
 		buf_addf(&key, "Environment.%.*s", (int)n, env.v[i]);
-		show_one(s, buf_str(&key),
-		    is_secret(env.v[i], n) ? "***"
-		    : env.v[i][n] == '\0'  ? ""
-					   : env.v[i] + n + 1);
+		if (env.v[i][n] != '\0')
+			add_masked(&value, env.v[i], n, env.v[i] + n + 1);
+		show_one(s, buf_str(&key), buf_str(&value));
 	}
 	buf_free(&key);
+	buf_free(&value);
 	strv_free(&env);
 }
 

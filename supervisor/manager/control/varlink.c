@@ -776,15 +776,26 @@ on_client(struct loop_io *io, int events, void *arg)
 
 /* ---- accepting ---- */
 
-/* Room for one more: the one that was silent for longest and waits for nothing goes. */
+/* Who goes rather: who may less, else who was silent for longer. */
 static bool
-make_room(struct varlink *v)
+goes_before(const struct client *a, const struct client *b)
+{
+	if (a->peer.class != b->peer.class)
+		return a->peer.class < b->peer.class;
+	return a->used_us < b->used_us;
+}
+
+/* Room for one more of that class, from among those that wait for nothing and may not
+ * more than it: strangers push out strangers only. */
+static bool
+make_room(struct varlink *v, enum access_class class)
 {
 	struct client *cl, *oldest = NULL;
 
 	TAILQ_FOREACH (cl, &v->clients, link)
 		if (cl->call == NULL && client_pending(cl) == 0 && !cl->in_turn &&
-		    (oldest == NULL || cl->used_us < oldest->used_us))
+		    cl->peer.class <= class &&
+		    (oldest == NULL || goes_before(cl, oldest)))
 			oldest = cl;
 	if (oldest == NULL)
 		return false;
@@ -802,7 +813,7 @@ varlink_add_take_fd(struct varlink *v, int fd)
 	v->ops.accept(v->ops.arg, fd, &peer);
 	if (peer.class < ACCESS_ADMINISTER || peer.supervised)
 		max = max > RESERVED_CLIENTS ? max - RESERVED_CLIENTS : 1;
-	if (v->nclients >= max && !make_room(v)) {
+	if (v->nclients >= max && !make_room(v, peer.class)) {
 		fd_close(&fd);
 		if (v->ops.on_cut != NULL)
 			v->ops.on_cut(v->ops.arg, &peer, "there are too many clients");
@@ -847,7 +858,7 @@ on_listen(struct loop_io *io, int events, void *arg)
 			   errno == ENOBUFS) {
 			/* Asking again at once would be a busy loop. */
 			log_warn("the control socket pauses");
-			make_room(v);
+			make_room(v, ACCESS_ADMINISTER);
 			loop_io_set(v->listen_io, 0);
 			loop_timer_in(v->pause, accept_pause_us);
 			return;
