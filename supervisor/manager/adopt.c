@@ -29,7 +29,9 @@ struct slot {
 	int notify_fd;
 	int cgroup_fd;
 	uint32_t number;
-	bool used; /* from slot_take until SLOT_DONE */
+	bool used;     /* from slot_take until SLOT_DONE */
+	bool answered; /* init has spoken of it */
+	bool has_cgroup;
 };
 
 struct slots {
@@ -74,6 +76,7 @@ slot_clear(struct slot *s)
 	s->notify_io = NULL;
 	fd_close(&s->notify_fd);
 	fd_close(&s->cgroup_fd);
+	s->answered = s->has_cgroup = false;
 	s->unit = NULL;
 }
 
@@ -142,6 +145,16 @@ adopt_slot_cgroup(struct manager *m, uint32_t slot)
 	struct slot *s = slot_of(m, slot);
 
 	return s == NULL ? -1 : s->cgroup_fd;
+}
+
+bool
+adopt_slot_is_contained(struct manager *m, uint32_t slot)
+{
+	struct slot *s = slot_of(m, slot);
+
+	if (s == NULL || !s->answered)
+		return m->cgroup_fd != -1;
+	return s->has_cgroup;
 }
 
 size_t
@@ -218,6 +231,8 @@ adopt_on_slot(struct manager *m, const struct msg_slot *msg)
 		log_warnx("init speaks of slot %u of %u", msg->slot, m->nslots);
 		return;
 	}
+	s->answered = true;
+	s->has_cgroup = msg->has_cgroup != 0;
 	if (m->phase == MANAGER_RESTORING && !s->used) {
 		replay_slot(m, s, msg);
 		return;
@@ -320,10 +335,10 @@ adopt_on_empty(struct manager *m, uint32_t slot)
 	if (u == NULL || u->svc == NULL)
 		return;
 	/* Without a cgroup init knows of its own children only. */
-	if (adopt_slot_cgroup(m, slot) == -1)
-		scan_watch(u, slot);
-	else
+	if (adopt_slot_is_contained(m, slot))
 		svc_on_empty(u->svc, slot);
+	else
+		scan_watch(u, slot);
 }
 
 void

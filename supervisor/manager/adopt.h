@@ -35,6 +35,9 @@ void adopt_close_slot(struct manager *m, uint32_t slot);
 struct unit *adopt_slot_unit(struct manager *m, uint32_t slot);
 /* The descriptor of its cgroup folder, -1: none. */
 int adopt_slot_cgroup(struct manager *m, uint32_t slot);
+/* init can end all of it by a cgroup.  Of a slot that init has not spoken of yet that is
+ * so where cgroups can be made: what is sent to init comes behind its making. */
+bool adopt_slot_is_contained(struct manager *m, uint32_t slot);
 size_t adopt_slots_used(const struct manager *m);
 
 #endif

@@ -26,6 +26,7 @@ struct loop_timer;
 struct metrics;
 struct ring;
 struct shutdown;
+struct scanner;
 struct slots;
 struct status;
 struct store;
@@ -71,6 +72,7 @@ struct manager {
 	struct map units;            /* name or alias -> struct unit */
 	struct strv transient_ended; /* oldest first */
 	struct slots *slots;         /* adopt.c */
+	struct scanner *scanner;     /* scan.c */
 	struct svc_world *world;
 	struct loop_timer *jobs_timer;
 	struct jobs *jobs;

@@ -150,7 +150,7 @@ ops_signal(
 
 	link_signal(m->link, slot, kind, scope, signo);
 	if ((scope == SIGNAL_SLOT || scope == SIGNAL_SLOT_KILL) &&
-	    adopt_slot_cgroup(m, slot) == -1)
+	    !adopt_slot_is_contained(m, slot))
 		scan_signal(m, slot, scope == SIGNAL_SLOT_KILL ? SIGKILL : signo);
 }
 

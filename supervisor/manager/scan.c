@@ -1,5 +1,6 @@
 #include "manager/scan.h"
 
+#include <sys/queue.h>
 #include <sys/resource.h>
 
 #include <dirent.h>
@@ -26,15 +27,60 @@
 enum {
 	ENVIRON_MAX = 256 * 1024,
 	ROUNDS_MAX = 16, /* a fork bomb must not keep the manager for ever */
-	COOKIE_LEN = 14 + 32,
+	COOKIE_LEN = 32,
+	COOKIES_MAX = 4, /* of one process: a nested supd's comes after ours */
 };
 
 /* What a process of the slot is known by. */
 struct mark {
 	uint64_t tag;
 	int32_t session[PROC_N];
-	char cookie[COOKIE_LEN + 1]; /* "INVOCATION_ID=hex" */
+	char cookie[COOKIE_LEN + 1]; /* INVOCATION_ID */
 };
+
+/* A process as a pass meets it; its environment is read when that is asked for. */
+struct met {
+	int32_t pid, session;
+	uint64_t tag;
+	struct buf environ;
+	bool environ_read;
+	const char *cookies[COOKIES_MAX];
+	size_t ncookies;
+};
+
+/* A signal for all processes of a slot. */
+struct hunt {
+	TAILQ_ENTRY(hunt) next;
+	struct mark mark;
+	int signo;
+	int32_t *done; /* those that were signalled */
+	size_t ndone;
+};
+
+/* Waiting for the last process of a slot. */
+struct scan_watch {
+	TAILQ_ENTRY(scan_watch) next; /* while it is due */
+	struct unit *unit;
+	struct mark mark;
+	uint32_t slot;
+	bool due;     /* in the list of those that a pass has to look for */
+	bool empty;   /* still there, but the passes are over: nothing was found */
+	int32_t left; /* one that the pass has found, 0: none */
+	int pidfd;    /* of one that is left */
+	struct loop_io *io;
+};
+
+/* What is asked in one turn of the loop is answered by the same passes over /proc: the
+ * end of a thousand services costs as many as the end of one. */
+struct scanner {
+	struct manager *m;
+	bool asked; /* on_asked is posted */
+	TAILQ_HEAD(, hunt) hunts;
+	TAILQ_HEAD(, scan_watch) due;
+};
+
+/* ---- one process --------------------------------------------------------------------
+ */
 
 static void
 mark_of(struct manager *m, uint32_t slot, struct mark *k)
@@ -46,48 +92,62 @@ mark_of(struct manager *m, uint32_t slot, struct mark *k)
 	k->tag = svc_tag(s->invocation);
 	for (int i = 0; i < PROC_N; i++)
 		k->session[i] = s->proc[i].pid;
-	p += snprintf(p, sizeof(k->cookie), "INVOCATION_ID=");
 	for (size_t i = 0; i < sizeof(s->invocation); i++)
 		p += snprintf(p, 3, "%02x", s->invocation[i]);
 }
 
+/* False: it is none that could be found. */
 static bool
-has_cookie(int32_t pid, const char *cookie)
-{
-	struct buf b = { 0 };
-	char path[64];
-	bool yes = false;
-
-	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
-	if (file_read_at(AT_FDCWD, path, ENVIRON_MAX, &b) == 0) {
-		for (size_t at = 0; !yes && at < b.len; at += strlen(b.data + at) + 1)
-			yes = strcmp(b.data + at, cookie) == 0;
-	}
-	buf_free(&b);
-	return yes;
-}
-
-static bool
-has_session(const struct mark *k, const struct procfs_stat *st)
-{
-	for (int i = 0; i < PROC_N; i++) {
-		if (k->session[i] > 1 && st->session == k->session[i])
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_marked(int32_t pid, const struct mark *k)
+meet(int32_t pid, struct met *p)
 {
 	struct procfs_stat st;
 	struct rlimit r;
 
 	if (procfs_stat(pid, &st) == -1 || st.state == 'Z' || st.state == 'X')
 		return false;
-	if (prlimit(pid, RLIMIT_RTTIME, NULL, &r) == 0 && r.rlim_max == k->tag)
+	memset(p, 0, sizeof(*p));
+	p->pid = pid;
+	p->session = st.session;
+	if (prlimit(pid, RLIMIT_RTTIME, NULL, &r) == 0)
+		p->tag = r.rlim_max;
+	return true;
+}
+
+static void
+read_cookies(struct met *p)
+{
+	static const char name[] = "INVOCATION_ID=";
+	const char *text;
+	char path[64];
+
+	p->environ_read = true;
+	snprintf(path, sizeof(path), "/proc/%d/environ", p->pid);
+	if (file_read_at(AT_FDCWD, path, ENVIRON_MAX, &p->environ) == -1)
+		return;
+	text = buf_str(&p->environ);
+	for (size_t at = 0; at < p->environ.len && p->ncookies < COOKIES_MAX;
+	     at += strlen(text + at) + 1) {
+		if (strncmp(text + at, name, strlen(name)) == 0)
+			p->cookies[p->ncookies++] = text + at + strlen(name);
+	}
+}
+
+static bool
+is_marked(struct met *p, const struct mark *k)
+{
+	if (p->tag == k->tag)
 		return true;
-	return has_session(k, &st) || has_cookie(pid, k->cookie);
+	for (int i = 0; i < PROC_N; i++) {
+		if (k->session[i] > 1 && p->session == k->session[i])
+			return true;
+	}
+	if (!p->environ_read)
+		read_cookies(p);
+	for (size_t i = 0; i < p->ncookies; i++) {
+		if (strcmp(p->cookies[i], k->cookie) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -102,92 +162,200 @@ is_ours(const struct manager *m, int32_t pid)
 	return false;
 }
 
-size_t
-scan_find(struct manager *m, uint32_t slot, int32_t *pids, size_t max)
+/* ---- a pass over all ----------------------------------------------------------------
+ */
+
+/* False ends the pass. */
+typedef bool met_fn(void *arg, struct met *p);
+
+static void
+for_each_process(const struct manager *m, met_fn *fn, void *arg)
 {
 	DIR *d = opendir("/proc");
 	struct dirent *e;
-	struct mark k;
-	size_t n = 0;
+	bool more = true;
 
 	if (d == NULL) {
 		log_warn("/proc cannot be scanned");
-		return 0;
+		return;
 	}
-	mark_of(m, slot, &k);
-	while (n < max && (e = readdir(d)) != NULL) {
+	while (more && (e = readdir(d)) != NULL) {
 		char *end;
 		long pid = strtol(e->d_name, &end, 10);
+		struct met p;
 
-		if (pid <= 0 || *end != '\0' || is_ours(m, (int32_t)pid))
+		if (pid <= 0 || *end != '\0' || is_ours(m, (int32_t)pid) ||
+		    !meet((int32_t)pid, &p))
 			continue;
-		if (is_marked((int32_t)pid, &k))
-			pids[n++] = (int32_t)pid;
+		more = fn(arg, &p);
+		buf_free(&p.environ);
 	}
 	closedir(d);
-	return n;
+}
+
+struct finding {
+	struct mark mark;
+	int32_t *pids;
+	size_t n, max;
+};
+
+static bool
+find_met(void *arg, struct met *p)
+{
+	struct finding *f = arg;
+
+	if (is_marked(p, &f->mark))
+		f->pids[f->n++] = p->pid;
+	return f->n < f->max;
+}
+
+size_t
+scan_find(struct manager *m, uint32_t slot, int32_t *pids, size_t max)
+{
+	struct finding f = { .pids = pids, .max = max };
+
+	mark_of(m, slot, &f.mark);
+	if (max > 0)
+		for_each_process(m, find_met, &f);
+	return f.n;
+}
+
+/* ---- signals for all of a slot ------------------------------------------------------
+ */
+
+static void on_asked(void *arg);
+
+static struct scanner *
+scanner_of(struct manager *m)
+{
+	struct scanner *sc = m->scanner;
+
+	if (sc != NULL)
+		return sc;
+	sc = m->scanner = xcalloc(1, sizeof(*sc));
+	sc->m = m;
+	TAILQ_INIT(&sc->hunts);
+	TAILQ_INIT(&sc->due);
+	return sc;
+}
+
+static void
+ask(struct scanner *sc)
+{
+	if (!sc->asked)
+		loop_post(sc->m->loop, on_asked, sc);
+	sc->asked = true;
 }
 
 static bool
-contains(const int32_t *pids, size_t n, int32_t pid)
+was_signalled(const struct hunt *h, int32_t pid)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (pids[i] == pid)
+	for (size_t i = 0; i < h->ndone; i++) {
+		if (h->done[i] == pid)
 			return true;
 	}
 	return false;
 }
 
+static void
+hunt_signal(struct manager *m, struct hunt *h, int32_t pid)
+{
+	int fd = pidfd_open_(pid);
+	struct met again;
+	bool same;
+
+	/* Looked at again while it is held: it may be another one. */
+	if (fd == -1 || !meet(pid, &again))
+		same = false;
+	else {
+		same = is_marked(&again, &h->mark);
+		buf_free(&again.environ);
+	}
+	if (!same) {
+		fd_close(&fd);
+		return;
+	}
+	link_signal_take_pidfd(m->link, fd, h->signo);
+	h->done = xreallocarray(h->done, h->ndone + 1, sizeof(*h->done));
+	h->done[h->ndone++] = pid;
+}
+
+struct hunting {
+	struct scanner *sc;
+	size_t fresh;
+};
+
+static bool
+hunt_met(void *arg, struct met *p)
+{
+	struct hunting *g = arg;
+	struct hunt *h;
+
+	TAILQ_FOREACH (h, &g->sc->hunts, next) {
+		size_t before = h->ndone;
+
+		if (!is_marked(p, &h->mark) || was_signalled(h, p->pid))
+			continue;
+		hunt_signal(g->sc->m, h, p->pid);
+		g->fresh += h->ndone - before;
+	}
+	return true;
+}
+
+static void
+hunt_all(struct scanner *sc)
+{
+	struct hunt *h;
+
+	for (int quiet = 0, round = 0;
+	     !TAILQ_EMPTY(&sc->hunts) && quiet < 2 && round < ROUNDS_MAX; round++) {
+		struct hunting g = { .sc = sc };
+
+		for_each_process(sc->m, hunt_met, &g);
+		quiet = g.fresh == 0 ? quiet + 1 : 0;
+	}
+	while ((h = TAILQ_FIRST(&sc->hunts)) != NULL) {
+		TAILQ_REMOVE(&sc->hunts, h, next);
+		free(h->done);
+		free(h);
+	}
+}
+
 void
 scan_signal(struct manager *m, uint32_t slot, int signo)
 {
-	int32_t *done = xcalloc(SCAN_MAX, sizeof(*done));
-	int32_t *found = xcalloc(SCAN_MAX, sizeof(*found));
-	size_t ndone = 0, n, fresh;
-	struct mark k;
-	int quiet = 0;
+	struct scanner *sc = scanner_of(m);
+	struct hunt *h = xcalloc(1, sizeof(*h));
 
-	mark_of(m, slot, &k);
-	for (int round = 0; quiet < 2 && round < ROUNDS_MAX; round++) {
-		n = scan_find(m, slot, found, SCAN_MAX);
-		fresh = 0;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			if (contains(done, ndone, found[i]))
-				continue;
-			fd = pidfd_open_(found[i]);
-			/* Looked at again while it is held: it may be another one. */
-			if (fd == -1 || !is_marked(found[i], &k)) {
-				fd_close(&fd);
-				continue;
-			}
-			link_signal_take_pidfd(m->link, fd, signo);
-			fresh++;
-			if (ndone < SCAN_MAX)
-				done[ndone++] = found[i];
-		}
-		quiet = fresh == 0 ? quiet + 1 : 0;
-	}
-	free(done);
-	free(found);
+	/* Now: the slot may be another's when the pass runs. */
+	mark_of(m, slot, &h->mark);
+	h->signo = signo;
+	ask(sc);
+	TAILQ_INSERT_TAIL(&sc->hunts, h, next);
 }
 
 /* ---- waiting for the last one -------------------------------------------------------
  */
 
-struct scan_watch {
-	struct unit *unit;
-	uint32_t slot;
-	int pidfd; /* of one that is left */
-	struct loop_io *io;
-};
+static void
+watch_due(struct scan_watch *w)
+{
+	struct scanner *sc = scanner_of(w->unit->manager);
 
-static void watch_next(void *arg);
+	if (w->due)
+		return;
+	ask(sc);
+	w->due = true;
+	TAILQ_INSERT_TAIL(&sc->due, w, next);
+}
 
 static void
 watch_stop(struct scan_watch *w)
 {
+	if (w->due)
+		TAILQ_REMOVE(&scanner_of(w->unit->manager)->due, w, next);
+	w->due = w->empty = false;
+	w->left = 0;
 	if (w->io != NULL)
 		loop_io_free(w->io);
 	w->io = NULL;
@@ -202,34 +370,93 @@ on_gone(struct loop_io *io, int events, void *arg)
 	(void)io;
 	(void)events;
 	watch_stop(w);
-	loop_post(w->unit->manager->loop, watch_next, w);
+	watch_due(w);
 }
 
-/* Watches any of those that are left; when it ends the next one, until none is. */
-static void
-watch_next(void *arg)
+static bool
+watch_met(void *arg, struct met *p)
 {
-	struct scan_watch *w = arg;
-	struct unit *u = w->unit;
-	struct manager *m = u->manager;
-	uint32_t slot = w->slot;
-	int32_t pid;
+	struct scanner *sc = arg;
+	struct scan_watch *w;
 
-	for (int quiet = 0; quiet < 2;) {
-		if (scan_find(m, slot, &pid, 1) == 0) {
-			quiet++;
-			continue;
+	TAILQ_FOREACH (w, &sc->due, next) {
+		if (w->left == 0 && is_marked(p, &w->mark))
+			w->left = p->pid;
+	}
+	return true;
+}
+
+/* Somebody to wait for: it is not due any more. */
+static void
+watch_left(struct scan_watch *w)
+{
+	struct manager *m = w->unit->manager;
+
+	w->pidfd = pidfd_open_(w->left);
+	w->left = 0;
+	if (w->pidfd == -1)
+		return; /* it ended meanwhile: the next pass knows more */
+	TAILQ_REMOVE(&scanner_of(m)->due, w, next);
+	w->due = false;
+	w->io = loop_io_new(m->loop, "left", w->pidfd, LOOP_READ, on_gone, w);
+}
+
+/* False: too many come and go; the others have their turn first. */
+static bool
+watch_passes(struct scanner *sc)
+{
+	struct scan_watch *w, *tmp;
+	int quiet = 0;
+
+	/* Two in a row that find nothing, of any: one that forks away from the first is
+	 * met by the second. */
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		bool found = false;
+
+		if (TAILQ_EMPTY(&sc->due) || quiet == 2)
+			return true;
+		for_each_process(sc->m, watch_met, sc);
+		TAILQ_FOREACH_SAFE (w, &sc->due, next, tmp) {
+			if (w->left != 0) {
+				found = true;
+				watch_left(w);
+			}
 		}
-		quiet = 0;
-		w->pidfd = pidfd_open_(pid);
-		if (w->pidfd == -1)
-			continue;
-		w->io = loop_io_new(m->loop, "left", w->pidfd, LOOP_READ, on_gone, w);
+		quiet = found ? 0 : quiet + 1;
+	}
+	return quiet == 2;
+}
+
+static void
+watch_all(struct scanner *sc)
+{
+	struct scan_watch *w;
+
+	if (!watch_passes(sc)) {
+		ask(sc);
 		return;
 	}
-	scan_unwatch(u);
-	if (u->svc != NULL)
-		svc_on_empty(u->svc, slot);
+	TAILQ_FOREACH (w, &sc->due, next)
+		w->empty = true;
+	/* What a service does about it may ask again, behind these. */
+	while ((w = TAILQ_FIRST(&sc->due)) != NULL && w->empty) {
+		struct unit *u = w->unit;
+		uint32_t slot = w->slot;
+
+		scan_unwatch(u);
+		if (u->svc != NULL)
+			svc_on_empty(u->svc, slot);
+	}
+}
+
+static void
+on_asked(void *arg)
+{
+	struct scanner *sc = arg;
+
+	sc->asked = false;
+	hunt_all(sc);
+	watch_all(sc);
 }
 
 void
@@ -244,7 +471,8 @@ scan_watch(struct unit *u, uint32_t slot)
 	}
 	watch_stop(o->scan);
 	o->scan->slot = slot;
-	loop_post(u->manager->loop, watch_next, o->scan);
+	mark_of(u->manager, slot, &o->scan->mark);
+	watch_due(o->scan);
 }
 
 void
@@ -254,7 +482,6 @@ scan_unwatch(struct unit *u)
 
 	if (o->scan == NULL)
 		return;
-	loop_post_cancel(u->manager->loop, watch_next, o->scan);
 	watch_stop(o->scan);
 	free(o->scan);
 	o->scan = NULL;

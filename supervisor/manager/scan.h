@@ -4,7 +4,8 @@
  * else by INVOCATION_ID in their environment.  Best effort: who changes all three is not
  * found, and `status' says that containment is.
  *
- * Nothing here polls: what is left is watched by pidfds.
+ * Nothing here polls: what is left is watched by pidfds.  One pass over /proc serves all
+ * slots that ask in the same turn of the loop.
  */
 #ifndef SUPD_MANAGER_SCAN_H
 #define SUPD_MANAGER_SCAN_H
@@ -16,12 +17,10 @@
 struct manager;
 struct unit;
 
-enum { SCAN_MAX = 4096 };
-
 /* Pids of the slot's processes, at most max; how many were found. */
 size_t scan_find(struct manager *m, uint32_t slot, int32_t *pids, size_t max);
-/* Signal all of them, again and again until two scans agree; init sends by pidfds that
- * were checked after they were opened. */
+/* Signal all of them before this turn of the loop ends, again and again until two scans
+ * agree; init sends by pidfds that were checked after they were opened. */
 void scan_signal(struct manager *m, uint32_t slot, int signo);
 /* Tell the unit's service (svc_on_empty) when none is left; at once if so already. */
 void scan_watch(struct unit *u, uint32_t slot);
