@@ -64,11 +64,16 @@ void
 jobs_unit_release(struct jobs *js, const char *name)
 {
 	struct job_unit *u = map_get(&js->units, name);
+	const struct job *j;
 
 	if (u == NULL || u->data != NULL || u->job != NULL || u->next != NULL)
 		return;
 	for (int k = 0; k < DEP_NKINDS; k++)
 		if (u->dep[k].n > 0 || u->inverse[k].n > 0)
+			return;
+	/* One that ended and was not told yet. */
+	TAILQ_FOREACH (j, &js->all, link)
+		if (j->unit == u)
 			return;
 	map_del(&js->units, name);
 	job_unit_free(u);

@@ -726,6 +726,7 @@ settle_ended(struct jobs *js)
 
 	while ((j = TAILQ_FIRST(&js->ended)) != NULL) {
 		struct unit_vec freed = { 0 };
+		struct job_unit *unit;
 
 		dequeue(j);
 		/* The unit may have a new job already: what required this one fails only
@@ -749,7 +750,10 @@ settle_ended(struct jobs *js)
 		free(freed.v);
 		js->ops->ended(js->arg, j, j->result, j->message);
 		call_waiters(j, j->result, j->message);
+		unit = j->unit;
 		job_free(j);
+		if (unit->data == NULL)
+			jobs_unit_release(js, unit->name);
 	}
 }
 
