@@ -20,6 +20,7 @@
 #include "boot/cgroup.h"
 #include "boot/detach.h"
 #include "boot/folders.h"
+#include "boot/foreign.h"
 #include "boot/limits.h"
 #include "boot/memory.h"
 #include "boot/revive.h"
@@ -360,6 +361,8 @@ start(struct boot *b)
 	b->root_fd = folders_open_root(b->in.root, b->in.kind != INSTANCE_FOLDER);
 	if (b->root_fd == -1)
 		return BOOT_EXIT_FAILURE;
+	if (foreign_is_in_use(b->root_fd, b->in.root))
+		return BOOT_EXIT_RUNNING;
 	folders_make(b->root_fd, b->in.root);
 	b->run_fd = folders_open_run(b->root_fd, b->in.root, &b->run_path);
 	if (b->run_fd == -1)

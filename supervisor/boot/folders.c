@@ -94,6 +94,20 @@ is_private(int fd)
 	       (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
+/* Whoever owns a folder can put another in the place of one in it; a sticky one is root's
+ * and keeps everybody to his own. */
+static bool
+is_safe_parent(const char *dir)
+{
+	struct stat st;
+
+	if (stat(dir, &st) == -1 || !S_ISDIR(st.st_mode))
+		return false;
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return false;
+	return (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (st.st_mode & S_ISVTX) != 0;
+}
+
 /* Opens dir, which must be private and on a tmpfs; made with mode when it is missing. */
 static int
 open_memory_folder(const char *dir, mode_t mode)
@@ -125,7 +139,7 @@ make_memory_folder(const char *root, char **path)
 
 	if (geteuid() == 0)
 		strv_add(&parents, "/run/supd");
-	if (xdg != NULL && *xdg == '/' && strlen(xdg) < 40)
+	if (xdg != NULL && *xdg == '/' && strlen(xdg) < 40 && is_safe_parent(xdg))
 		strv_addf(&parents, "%s/supd", xdg);
 	strv_addf(&parents, "/dev/shm/supd-%u", (unsigned)geteuid());
 	for (size_t i = 0; fd == -1 && i < parents.n; i++) {
@@ -233,14 +247,17 @@ int
 folders_open_run(int root_fd, const char *root, char **path)
 {
 	static const char *const sub[] = { "fifo", "n" };
-	int fd;
+	int fd, lock;
 
 	/* Two that start at the same time must agree on the folder before either holds
-	 * the lock in it. */
-	if (flock(root_fd, LOCK_EX) == -1)
-		log_debug("%s: flock: %s", root, strerror(errno));
+	 * the lock in it.  state/ is ours alone: a lock on the instance folder itself
+	 * could be held by whoever can read it.  Where there is none, nothing can be
+	 * linked either. */
+	lock = openat(root_fd, "state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock != -1 && is_private(lock) && flock(lock, LOCK_EX) == -1)
+		log_debug("%s/state: flock: %s", root, strerror(errno));
 	fd = open_run_locked(root_fd, root, path);
-	(void)flock(root_fd, LOCK_UN);
+	fd_close(&lock);
 	if (fd == -1)
 		return -1;
 	if (fchmod(fd, RUN_MODE) == -1)

@@ -27,9 +27,8 @@ map_file(int fd, uint64_t bytes)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* The identity of this boot: after another one, no recorded process can be alive. */
-static void
-read_boot_id(char *dst, size_t size)
+void
+memory_boot_id(char *dst, size_t size)
 {
 	struct buf b = { 0 };
 
@@ -76,7 +75,7 @@ table_make(struct memory *m, int run_fd, uint32_t nslots)
 	}
 	table_init(m->table, nslots);
 	m->table->start_wall_us = clock_wall_us();
-	read_boot_id(m->table->boot_id, sizeof(m->table->boot_id));
+	memory_boot_id(m->table->boot_id, sizeof(m->table->boot_id));
 	if (renameat(run_fd, "table.new", run_fd, "table") == -1) {
 		log_warn("run/table");
 		return -1;
@@ -95,7 +94,7 @@ table_take(struct memory *m, int run_fd)
 
 	if (fd == -1)
 		return 0;
-	read_boot_id(boot_id, sizeof(boot_id));
+	memory_boot_id(boot_id, sizeof(boot_id));
 	if (fstat(fd, &st) == -1 || (uint64_t)st.st_size < sizeof(struct table)) {
 		close(fd);
 		return 0;

@@ -7,6 +7,7 @@
 #define SUPD_BOOT_MEMORY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct ring;
@@ -26,5 +27,8 @@ struct memory {
  * not be forgotten.
  */
 int memory_open(struct memory *m, int run_fd, uint32_t nslots, uint64_t ring_bytes);
+
+/* The identity of this boot: after another one, no recorded process can be alive. */
+void memory_boot_id(char *dst, size_t size);
 
 #endif
