@@ -273,6 +273,9 @@ on_event(void *arg, const struct event_view *v)
 		keep_tail(c, v);
 		loop_post(c->m->loop, flush_requests, c);
 	}
+	if ((v->id == EVENT_EXEC || v->id == EVENT_UNIT_STATE) &&
+	    !TAILQ_EMPTY(&c->requests))
+		loop_post(c->m->loop, flush_requests, c);
 	if ((v->id == EVENT_UNIT_STATE || v->id == EVENT_JOB_DONE ||
 		v->id == EVENT_SUPD_STOPPED) &&
 	    !TAILQ_EMPTY(&c->waits))

@@ -129,10 +129,27 @@ waits_for_tail(const struct item *it)
 	return u != NULL && u->untold_failures > 0;
 }
 
+/* Who asked for a start may ask for the process next: it is forked, and known.  It comes
+ * without being asked for, or the start fails. */
+static bool
+waits_for_process(const struct item *it)
+{
+	const struct svc_memory *mem;
+	const struct unit *u;
+
+	if (it->queued || it->result != JOB_DONE || it->r->type == JOB_STOP)
+		return false;
+	u = unit_find(it->r->c->m, it->unit);
+	if (u == NULL || u->svc == NULL)
+		return false;
+	mem = svc_memory(u->svc);
+	return mem->main_running && mem->main_pid == 0;
+}
+
 static bool
 is_ready(const struct item *it)
 {
-	return it->done && !waits_for_tail(it) &&
+	return it->done && !waits_for_tail(it) && !waits_for_process(it) &&
 	       (it->r->wish_late ||
 		   it->wish_seq <= emitter_wish_stored(it->r->c->m->events));
 }
