@@ -129,6 +129,20 @@ utf8_head(const char *s, size_t n, size_t max)
 	return i;
 }
 
+/* Characters that turn what is around them about, or break the line: U+061C, U+200E,
+ * U+200F, U+2028 to U+202E, U+2066 to U+2069. */
+static bool
+is_turning(const unsigned char *s, size_t seq)
+{
+	if (seq == 2)
+		return s[0] == 0xd8 && s[1] == 0x9c;
+	if (seq != 3 || s[0] != 0xe2)
+		return false;
+	if (s[1] == 0x80)
+		return s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae);
+	return s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
+}
+
 /*
  * Puts one character, shown safely, into out (at least 8 bytes, not terminated).  Returns
  * how many bytes of s it took; *len is what was written.
@@ -141,6 +155,19 @@ escape_one(char out[static 8], size_t *len, const char *s, size_t n)
 	size_t seq = utf8_seq(s, n);
 	char letter = 0;
 
+	if (is_turning((const unsigned char *)s, seq)) {
+		unsigned u = seq == 2 ? (c & 0x1fU) << 6 | ((unsigned char)s[1] & 0x3fU)
+				      : (c & 0x0fU) << 12 |
+					    ((unsigned char)s[1] & 0x3fU) << 6 |
+					    ((unsigned char)s[2] & 0x3fU);
+
+		out[0] = '\\';
+		out[1] = 'u';
+		for (int i = 0; i < 4; i++)
+			out[2 + i] = hex[u >> (12 - 4 * i) & 15];
+		*len = 6;
+		return seq;
+	}
 	/* U+0080 to U+009F are valid UTF-8, yet terminals obey them. */
 	if (seq > 1 && !(seq == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0)) {
 		memcpy(out, s, seq);

@@ -62,6 +62,7 @@ struct logslot {
 	struct table_slot *ts;
 	char name[LAYOUT_NAME_MAX + 1];
 	char ref[LAYOUT_REF_MAX + 1];
+	int32_t pid; /* of the newest main process that was seen; 0: none */
 	struct stream stream[2];
 	struct sink sink;
 	struct match *match;    /* owned; NULL: no patterns */

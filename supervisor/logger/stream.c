@@ -348,6 +348,8 @@ stream_read(struct logger *lg, struct stream *s)
 
 	if (s->fd == -1)
 		return STREAM_EMPTY;
+	if (ls->ts->proc[PROC_MAIN].pid > 0)
+		ls->pid = ls->ts->proc[PROC_MAIN].pid;
 	if (ls->parked && ls->ts->conf.drop == 0 && !ls->try_again)
 		return STREAM_STUCK;
 	carry = carry_load(lg, s);

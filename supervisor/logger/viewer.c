@@ -209,7 +209,7 @@ viewer_line(struct logger *lg, const struct stream *s, const char *text, size_t 
 		if (v->dead || !v->follow || !matches(v, ls->ts->unit, ls->name) ||
 		    (v->streams & 1U << s->which) == 0)
 			continue;
-		reply(v, ls->ref, ls->name, ls->ts->proc[PROC_MAIN].pid,
+		reply(v, ls->ref, ls->name, ls->pid,
 		    line_stream_name((enum line_stream)s->which), text, n, lg->clock.text,
 		    true);
 		drain(v);

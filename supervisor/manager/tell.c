@@ -1,5 +1,6 @@
 #include "manager/tell.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -485,6 +486,20 @@ tell_match(struct unit *u, const struct msg_match *x, const char *text)
 	event_end(ev);
 }
 
+static const char *
+disturbance(int err)
+{
+	switch (err) {
+	case ENOENT:
+		return "the file was renamed or deleted; a new one is written";
+	case ESTALE:
+	case ENODATA:
+		return "the file or the pipe was changed while it was written";
+	default:
+		return "its name is taken by what is no log";
+	}
+}
+
 void
 tell_stream(struct manager *m, const char *unit, const uint8_t *invocation,
     const char *ref, const struct msg_stream_state *s)
@@ -501,7 +516,9 @@ tell_stream(struct manager *m, const char *unit, const uint8_t *invocation,
 
 	if (s->what < STREAM_PARKED || s->what > STREAM_ROLLED)
 		return;
-	event_begin(ev, ids[s->what], unit, invocation);
+	/* A slot that was closed meanwhile has no name any more. */
+	event_begin(ev, ids[s->what], *unit == '\0' ? NULL : unit,
+	    *unit == '\0' ? NULL : invocation);
 	event_str(ev, "ref", ref);
 	if (s->what != STREAM_LIMIT)
 		event_str(ev, "stream",
@@ -510,6 +527,8 @@ tell_stream(struct manager *m, const char *unit, const uint8_t *invocation,
 				     : "file");
 	if (s->what == STREAM_PARKED)
 		event_str(ev, "error", strerror(s->err));
+	if (s->what == STREAM_DISTURBED)
+		event_str(ev, "error", disturbance(s->err));
 	if (s->what == STREAM_DROPPED)
 		event_int(ev, "lines", (int64_t)s->lines);
 	if (s->what == STREAM_DROPPED || s->what == STREAM_LIMIT)

@@ -97,6 +97,18 @@ test_escape(void **state)
 	assert_string_equal(small, "");
 }
 
+static void
+test_escape_of_what_turns_text_about(void **state)
+{
+	const char s[] =
+	    "\xe2\x80\xae\xe2\x81\xa6\xd8\x9c\xe2\x80\x8f\xe2\x80\xa8|\xe2\x80\xa6";
+	char out[64];
+
+	(void)state;
+	utf8_escape(out, sizeof(out), s, sizeof(s) - 1);
+	assert_string_equal(out, "\\u202e\\u2066\\u061c\\u200f\\u2028|\xe2\x80\xa6");
+}
+
 struct sunk {
 	int lines;
 	enum log_level level;
@@ -175,6 +187,7 @@ main(void)
 		cmocka_unit_test(test_clean),
 		cmocka_unit_test(test_cut_between_characters),
 		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_escape_of_what_turns_text_about),
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_log_line),
 	};

@@ -51,8 +51,17 @@ tail_read(const struct ctl *ctl, const char *path, size_t n, struct strv *out)
 	f = lines_new_take_fd(fd, false);
 	if (f == NULL)
 		return -1;
-	while (n-- > 0 && (r = lines_prev(f, &s, &len)) == 1)
-		strv_addn(out, s, len);
+	while (n-- > 0 && (r = lines_prev(f, &s, &len)) == 1) {
+		struct buf text = { 0 };
+
+		/* Here, as a string cannot hold NUL; escaping again changes nothing. */
+		if (ctl->raw)
+			buf_append(&text, s, len);
+		else
+			utf8_escape_buf(&text, s, len);
+		strv_add(out, buf_str(&text));
+		buf_free(&text);
+	}
 	lines_free(f);
 	return r == -1 ? -1 : 0;
 }
