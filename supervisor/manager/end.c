@@ -20,6 +20,7 @@
 #include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/service/service.h"
+#include "manager/status.h"
 #include "manager/units.h"
 #include "unit/load.h"
 #include "unit/name.h"
@@ -62,6 +63,9 @@ halt(struct shutdown *sd)
 	event_int(m->events, "left", sd->leave ? (int64_t)left : 0);
 	event_end(m->events);
 	(void)store_snapshot_now(m->store);
+	m->ended = sd->leave ? "left" : "stopped";
+	if (m->status != NULL)
+		status_now(m->status);
 	if (sd->leave)
 		manager_say(m, MARK_NOTE, "supd ends; the services go on");
 	else

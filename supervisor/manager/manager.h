@@ -61,6 +61,7 @@ struct manager {
 	int cgroup_fd; /* -1: containment is best effort */
 	uint32_t nslots;
 	uint32_t generation; /* how often a manager was started */
+	const char *ended;   /* "stopped" or "left": all is done; NULL before */
 	bool safe_mode;      /* adopt, answer, load nothing */
 	bool is_pid1;
 	bool revived;

@@ -114,7 +114,8 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u)
 	columns_cell(t, STYLE_NONE, field(u, "unit"));
 	columns_cell(t, style, state);
 	columns_cell(t, STYLE_NONE,
-	    *load == '\0' || strcmp(load, "loaded") == 0 ? field(u, "substate") : load);
+	    *load == '\0' || strcmp(load, "loaded") == 0 || pid > 0 ? field(u, "substate")
+								    : load);
 	if (since != NULL)
 		clock_format_duration(text, sizeof(text), ctl_age_us(since));
 	columns_cell(t, STYLE_NONE, text);

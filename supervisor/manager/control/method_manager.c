@@ -70,6 +70,8 @@ count_one(struct unit *u, void *arg)
 static const char *
 state_of(const struct manager *m, const struct counts *n)
 {
+	if (m->ended != NULL)
+		return m->ended;
 	switch (m->phase) {
 	case MANAGER_RESTORING:
 		return "starting";
