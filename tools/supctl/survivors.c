@@ -1,7 +1,6 @@
 /* survivors: see the header. */
 #include "survivors.h"
 
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -111,15 +110,37 @@ take_slot(struct record *rec, const struct table_slot *s)
 		}
 }
 
-/* Copies what is needed and lets go of the map.  1: read, 0: nothing there, -1: why. */
+/* Slot by slot; most were never used, and of those the state is enough. */
+static int
+read_slots(struct record *rec, int fd, const struct table *t)
+{
+	struct table_slot *s = xcalloc(1, sizeof(*s));
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < t->nslots; i++) {
+		off_t at = (off_t)(t->slots_at + (uint64_t)i * sizeof(*s));
+
+		if (pread(fd, &s->state, sizeof(s->state), at) != sizeof(s->state))
+			r = -1;
+		else if (s->state != SLOT_FREE &&
+			 pread(fd, s, sizeof(*s), at) != (ssize_t)sizeof(*s))
+			r = -1;
+		else
+			take_slot(rec, s);
+	}
+	free(s);
+	return r;
+}
+
+/* Read and not mapped: its owner may be somebody else, and cut or change it meanwhile.
+ * 1: read, 0: nothing there, -1: why. */
 static int
 read_table(const struct ctl *ctl, struct record *rec, struct buf *why)
 {
 	char *path = ctl_path(ctl, "run/table");
+	struct table *t = xcalloc(1, sizeof(*t));
 	const char *invalid;
-	struct table *t = MAP_FAILED;
 	struct stat st;
-	uint32_t i;
 	int r = -1;
 	int fd = open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
 
@@ -134,13 +155,10 @@ read_table(const struct ctl *ctl, struct record *rec, struct buf *why)
 		    (unsigned long)st.st_uid);
 		goto out;
 	}
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < sizeof(*t)) {
+	if (!S_ISREG(st.st_mode) || pread(fd, t, sizeof(*t), 0) != (ssize_t)sizeof(*t)) {
 		buf_addf(why, "%s is damaged: too short", path);
 		goto out;
 	}
-	t = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	if (t == MAP_FAILED)
-		goto out;
 	invalid = table_invalid(t, (uint64_t)st.st_size);
 	if (invalid != NULL) {
 		buf_addf(why, "%s cannot be used: %s", path, invalid);
@@ -148,14 +166,15 @@ read_table(const struct ctl *ctl, struct record *rec, struct buf *why)
 	}
 	rec->owner = st.st_uid;
 	r = is_same_boot(t) ? 1 : 0;
-	for (i = 0; r == 1 && i < table_used(t); i++)
-		take_slot(rec, table_slot(t, i));
+	if (r == 1 && read_slots(rec, fd, t) == -1) {
+		buf_addf(why, "%s is damaged: too short", path);
+		r = -1;
+	}
 out:
 	if (r == -1 && why->len == 0)
 		buf_addf(why, "%s: %s", path, strerror(errno));
-	if (t != MAP_FAILED)
-		munmap(t, (size_t)st.st_size);
 	fd_close(&fd);
+	free(t);
 	free(path);
 	return r;
 }
