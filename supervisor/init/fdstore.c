@@ -7,8 +7,13 @@
 #include "init/core.h"
 #include "init/role.h"
 
+/* table_stored.told */
+enum { TOLD_NOT, TOLD_STORED, OWED_UNSTORED };
+
 /* Entries from here on may be untold. */
 static uint32_t untold_from;
+/* Who stores chooses how often it is refused; it is said once until there is room. */
+static int full_said;
 
 void
 fdstore_recover(void)
@@ -32,14 +37,17 @@ fdstore_on_put(struct msg *m)
 	for (uint32_t i = 0; i < STORED_MAX; i++) {
 		struct table_stored *s = &tab->stored[i];
 
-		if (s->used)
+		/* A number gets a new meaning when the manager knows that the old is
+		 * over.
+		 */
+		if (s->used || s->told == OWED_UNSTORED)
 			continue;
 		memcpy(s->unit, q->unit, sizeof(s->unit));
 		memcpy(s->fdname, q->fdname, sizeof(s->fdname));
 		s->unit[sizeof(s->unit) - 1] = s->fdname[sizeof(s->fdname) - 1] = '\0';
 		s->poll = q->poll;
 		s->fd = m->fds[0];
-		s->told = 0;
+		s->told = TOLD_NOT;
 		s->used = 1;
 		m->fds[0] = -1;
 		keep_over_exec(s->fd);
@@ -47,6 +55,8 @@ fdstore_on_put(struct msg *m)
 			untold_from = i;
 		return;
 	}
+	if (full_said++ > 0)
+		return;
 	init_complain("no room to keep another descriptor for", q->unit, 0);
 }
 
@@ -55,8 +65,11 @@ is_meant(const struct table_stored *s, uint32_t id, const struct msg_stored *q)
 {
 	if (!s->used || strncmp(s->unit, q->unit, sizeof(s->unit)) != 0)
 		return false;
-	return q->id != 0 ? q->id == id
-			  : strncmp(s->fdname, q->fdname, sizeof(s->fdname)) == 0;
+	if (q->id != 0)
+		return q->id == id;
+	/* Without number and name: all of the unit. */
+	return q->fdname[0] == '\0' ||
+	       strncmp(s->fdname, q->fdname, sizeof(s->fdname)) == 0;
 }
 
 void
@@ -70,7 +83,36 @@ fdstore_on_drop(const struct msg *m)
 		s->used = 0;
 		close(s->fd);
 		s->fd = -1;
+		full_said = 0;
+		if (s->told == TOLD_STORED) {
+			s->told = OWED_UNSTORED;
+			if (i < untold_from)
+				untold_from = i;
+		}
 	}
+}
+
+/* 1: sent. */
+static int
+tell_one(struct table_stored *s, uint32_t id)
+{
+	bool is_kept = s->told == TOLD_NOT;
+	struct msg m;
+
+	msg_init(&m, is_kept ? MSG_STORED : MSG_UNSTORED);
+	/* Both have the same payload. */
+	m.u.STORED.id = id;
+	m.u.STORED.poll = s->poll;
+	memcpy(m.u.STORED.unit, s->unit, sizeof(s->unit));
+	memcpy(m.u.STORED.fdname, s->fdname, sizeof(s->fdname));
+	if (is_kept) {
+		m.fds[0] = s->fd;
+		m.nfds = 1;
+	}
+	if (role_send(ROLE_MANAGER, &m) != 1)
+		return 0;
+	s->told = is_kept ? TOLD_STORED : TOLD_NOT;
+	return 1;
 }
 
 int
@@ -78,20 +120,10 @@ fdstore_tell(void)
 {
 	for (; untold_from < STORED_MAX; untold_from++) {
 		struct table_stored *s = &tab->stored[untold_from];
-		struct msg m;
 
-		if (!s->used || s->told)
-			continue;
-		msg_init(&m, MSG_STORED);
-		m.u.STORED.id = untold_from + 1;
-		m.u.STORED.poll = s->poll;
-		memcpy(m.u.STORED.unit, s->unit, sizeof(s->unit));
-		memcpy(m.u.STORED.fdname, s->fdname, sizeof(s->fdname));
-		m.fds[0] = s->fd;
-		m.nfds = 1;
-		if (role_send(ROLE_MANAGER, &m) != 1)
+		if ((s->used ? s->told == TOLD_NOT : s->told == OWED_UNSTORED) &&
+		    tell_one(s, untold_from + 1) != 1)
 			return 0;
-		s->told = 1;
 	}
 	return 1;
 }
@@ -100,6 +132,6 @@ void
 fdstore_forget_manager(void)
 {
 	for (uint32_t i = 0; i < STORED_MAX; i++)
-		tab->stored[i].told = 0;
+		tab->stored[i].told = TOLD_NOT;
 	untold_from = 0;
 }

@@ -306,6 +306,15 @@ adopt_on_stored_take_fd(struct manager *m, const struct msg_stored *msg, int fd)
 }
 
 void
+adopt_on_unstored(struct manager *m, const struct msg_stored *msg)
+{
+	struct unit *u = unit_find(m, msg->unit);
+
+	if (u != NULL && u->svc != NULL)
+		svc_on_unstored(u->svc, msg->id);
+}
+
+void
 adopt_on_started(struct manager *m, const struct msg_started *msg)
 {
 	struct unit *u = adopt_slot_unit(m, msg->slot);

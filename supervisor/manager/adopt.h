@@ -18,6 +18,7 @@ void adopt_on_slot(struct manager *m, const struct msg_slot *s);
 void adopt_on_notify_take_fd(struct manager *m, uint32_t slot, int fd);
 void adopt_on_cgroup_take_fd(struct manager *m, uint32_t slot, int fd);
 void adopt_on_stored_take_fd(struct manager *m, const struct msg_stored *s, int fd);
+void adopt_on_unstored(struct manager *m, const struct msg_stored *s);
 void adopt_on_started(struct manager *m, const struct msg_started *s);
 void adopt_on_exit(struct manager *m, const struct msg_exit *x);
 void adopt_on_empty(struct manager *m, uint32_t slot);

@@ -285,6 +285,9 @@ dispatch_slot(struct manager *m, struct msg *msg)
 	case MSG_STORED:
 		adopt_on_stored_take_fd(m, &msg->u.STORED, take_fd(msg, 0));
 		return true;
+	case MSG_UNSTORED:
+		adopt_on_unstored(m, &msg->u.UNSTORED);
+		return true;
 	case MSG_STARTED:
 		adopt_on_started(m, &msg->u.STARTED);
 		return true;

@@ -385,6 +385,7 @@ test_fdstore_and_barrier(void **state)
 	assert_int_equal(svc_stored(w->s, NULL, NULL), 1);
 	w_notify(w, "FDSTOREREMOVE=1\nFDNAME=window");
 	assert_non_null(strstr(w->log, "fddrop:window"));
+	assert_int_equal(svc_stored(w->s, NULL, NULL), 0);
 	/* A barrier is answered by closing its descriptor. */
 	svc_on_notify_take_fds(w->s, w_slot(w),
 	    &(struct svc_notify){ .text = "BARRIER=1",

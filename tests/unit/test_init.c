@@ -829,6 +829,43 @@ store_pipe(struct rig *g)
 	return p[1];
 }
 
+static void
+drop(struct rig *g, uint32_t id, const char *name)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_FD_DROP);
+	m.u.FD_DROP.id = id;
+	snprintf(m.u.FD_DROP.unit, PROTO_UNIT_MAX, "unit2.service");
+	snprintf(m.u.FD_DROP.fdname, PROTO_FDNAME_MAX, "%s", name);
+	send_to(&g->manager, &m);
+}
+
+static void
+test_dropped_descriptors_are_closed_and_told(void **state)
+{
+	struct rig g;
+	struct msg m;
+	int w;
+
+	(void)state;
+	rig_start(&g);
+	/* By name, by number, and all of the unit; the number is free again each time. */
+	for (int i = 0; i < 3; i++) {
+		w = store_pipe(&g);
+		drop(&g, 0, "other");
+		drop(&g, i == 1, i == 0 ? "in" : "");
+		want(&g, MSG_UNSTORED, &m);
+		assert_int_equal(m.u.UNSTORED.id, 1);
+		assert_string_equal(m.u.UNSTORED.unit, "unit2.service");
+		/* Nobody reads any more: init has closed it. */
+		assert_int_equal(write(w, "x", 1), -1);
+		assert_int_equal(errno, EPIPE);
+		close(w);
+	}
+	rig_stop(&g);
+}
+
 /* how: 0 by request, else the signal of a crash. */
 static void
 run_reexec(int how)
@@ -1547,6 +1584,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_duplicates_and_wrong_requests_are_refused),
 		cmocka_unit_test(test_descriptor_limit_fails_only_who_asks),
 		cmocka_unit_test(test_orphans_are_reaped),
+		cmocka_unit_test(test_dropped_descriptors_are_closed_and_told),
 		cmocka_unit_test(test_reexec_keeps_everything),
 		cmocka_unit_test(test_crash_starts_again_from_the_table),
 		cmocka_unit_test(test_reexec_into_what_cannot_take_over_is_refused),

@@ -494,7 +494,7 @@ apply(struct service *s, const struct notify_fields *f, const struct svc_notify 
 		m->restarts = m->backoff = 0;
 	if (f->fdstore_remove) {
 		if (f->has_fdname)
-			s->ops->fd_drop(s->arg, f->fdname);
+			svc_drop_stored(s, f->fdname);
 	} else if (f->fdstore) {
 		store_fds(s, f, nt);
 	}

@@ -848,7 +848,7 @@ do_deed(struct service *s, const struct deed *d)
 		o->patterns(s->arg, d->u.patterns.slot, d->u.patterns.list);
 		break;
 	case DEED_FD_DROP:
-		o->fd_drop(s->arg, d->u.name);
+		svc_drop_stored(s, d->u.name);
 		break;
 	case DEED_CLEANUP:
 		o->cleanup(s->arg, d->u.cleanup.conf, d->u.cleanup.restarts);
@@ -1232,6 +1232,15 @@ svc_on_unstored(struct service *s, uint32_t id)
 		    (s->nstored - i) * sizeof(*s->stored_names));
 		return;
 	}
+}
+
+void
+svc_drop_stored(struct service *s, const char *name)
+{
+	for (size_t i = s->nstored; i > 0; i--)
+		if (name == NULL || strcmp(s->stored_names[i - 1], name) == 0)
+			svc_on_unstored(s, s->stored_ids[i - 1]);
+	s->ops->fd_drop(s->arg, name);
 }
 
 /* ---- questions --------------------------------------------------------------- */
