@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 
 #include <errno.h>
@@ -93,11 +94,14 @@ check_fds(void)
 static int
 set_up_signals(void)
 {
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	/* The kernel's own call and an all-zero action, which is the default: libc's
+	 * keeps its hands off the two signals of its threads, and a parent such as make
+	 * leaves them ignored, in every service too. */
+	static const unsigned long dfl[8];
 	sigset_t set;
 
-	for (int s = 1; s <= SIGRTMAX; s++)
-		(void)sigaction(s, &dfl, NULL);
+	for (long s = 1; s < NSIG; s++)
+		(void)syscall(SYS_rt_sigaction, s, dfl, NULL, 8L);
 	reexec_setup();
 	sigfillset(&set);
 	sigdelset(&set, SIGSEGV);
