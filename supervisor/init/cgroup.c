@@ -147,21 +147,25 @@ signal_batch(int dirfd, const pid_t *pids, const int *pidfds, int n, int signo)
 	}
 }
 
-static void
+static bool
 signal_folder(int dirfd, int signo)
 {
 	pid_t pids[BATCH], pid;
 	int pidfds[BATCH], n = 0;
+	bool all = true;
 	struct procs s;
 
 	if (!procs_open(&s, dirfd))
-		return;
+		return false;
 	do {
 		pid = procs_next(&s);
 		if (pid > 0) {
 			pidfds[n] = (int)syscall(SYS_pidfd_open, pid, 0);
 			pids[n] = pid;
-			n += pidfds[n] != -1;
+			if (pidfds[n] != -1)
+				n++;
+			else if (errno != ESRCH)
+				all = false;
 		}
 		if (n == BATCH || (pid <= 0 && n > 0)) {
 			signal_batch(dirfd, pids, pidfds, n, signo);
@@ -170,6 +174,7 @@ signal_folder(int dirfd, int signo)
 		}
 	} while (pid > 0);
 	close(s.fd);
+	return all;
 }
 
 static void
@@ -179,17 +184,19 @@ signal_below(int parentfd, const char *name, int levels, int signo)
 
 	if (fd == -1)
 		return;
-	signal_folder(fd, signo);
+	(void)signal_folder(fd, signo);
 	if (levels > 0)
 		for_each_folder(fd, signal_below, levels - 1, signo);
 	close(fd);
 }
 
-void
+bool
 cgroup_signal(int dirfd, int signo)
 {
-	signal_folder(dirfd, signo);
+	bool all = signal_folder(dirfd, signo);
+
 	for_each_folder(dirfd, signal_below, LEVELS, signo);
+	return all;
 }
 
 static void
@@ -223,7 +230,7 @@ cgroup_kill(int dirfd)
 	 */
 	for (int i = 0; i < KILL_ROUNDS && cgroup_is_populated(dirfd); i++) {
 		(void)write_file(dirfd, "cgroup.freeze", "1");
-		cgroup_signal(dirfd, SIGKILL);
+		(void)cgroup_signal(dirfd, SIGKILL);
 		(void)write_file(dirfd, "cgroup.freeze", "0");
 	}
 }

@@ -506,15 +506,18 @@ void
 slot_signal_all(uint32_t slot, int signo, bool kill_all)
 {
 	struct table_slot *s = table_slot(tab, slot);
+	bool reached = s->has_cgroup;
 
 	if (s->has_cgroup && kill_all)
 		cgroup_kill(s->fd_cgroup);
 	else if (s->has_cgroup)
-		cgroup_signal(s->fd_cgroup, signo);
+		reached = cgroup_signal(s->fd_cgroup, signo);
 	/* A child may be on its way into the cgroup; one without a cgroup is all there
-	 * is.  With one, a second TERM of the same kind would be seen twice. */
+	 * is.  With one, a second TERM of the same kind would be seen twice; twice is
+	 * still better than not at all, when the cgroup could not be walked for want of
+	 * descriptors. */
 	for (int k = 0; k < PROC_N; k++) {
-		if (!s->has_cgroup || kill_all || !s->proc[k].execed)
+		if (!reached || kill_all || !s->proc[k].execed)
 			signal_group(&s->proc[k], kill_all ? SIGKILL : signo);
 	}
 }
