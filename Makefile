@@ -5,7 +5,7 @@
 #   make run        install what is missing, build, run supd on this folder
 #   make check      install what the tests need, run them all
 #
-# Variants: release (default), debug, asan, fuzz, cov:  make VARIANT=asan
+# Variants: release (default), debug, asan, fuzz, cov, tomorrow:  make VARIANT=asan
 
 VARIANT ?= release
 CC      ?= cc
@@ -26,6 +26,8 @@ OPT_asan    := -O1 -g3 -fsanitize=address,undefined -fno-omit-frame-pointer
 OPT_fuzz    := -O1 -g3 -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
 OPT_cov     := -O0 -g3 --coverage
 OPT_static  := $(OPT_release)
+# The build after this one (proto/version.h); a test upgrades to it and back.
+OPT_tomorrow := -O1 -DSUPD_AHEAD=1
 CPPFLAGS += -D_GNU_SOURCE -Isupervisor -I$(O)/gen
 CFLAGS   += -std=c17 $(WARN) $(HARDEN) $(OPT_$(VARIANT))
 LDFLAGS  += $(if $(filter static,$(VARIANT)),-static-pie,-pie) -Wl,-z,relro,-z,now $(filter -fsanitize% --coverage,$(OPT_$(VARIANT)))
@@ -46,7 +48,7 @@ SUPCTL_LAYERS := $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/% $(O)/super
 	$(O)/supervisor/journal/% $(O)/supervisor/proto/table.o,$(OBJ)))
 
 .PHONY: all run demo check unit e2e sim fuzz bench fmt lint man install uninstall static clean \
-	tests-build fuzz-build deps-build deps-check
+	tests-build fuzz-build deps-build deps-check tomorrow
 ifeq ($(VARIANT),release)
 all: build/supd build/supctl build/extract
 else
@@ -107,7 +109,10 @@ E2E_BIN := $(patsubst %.c,$(O)/%,$(wildcard tests/e2e/*.c))
 $(O)/tests/e2e/%: $(O)/tests/e2e/%.o
 	$(CC) $(LDFLAGS) -o $@ $<
 
-tests-build: all $(TEST_BIN) $(FUZZ_BIN) $(E2E_BIN)
+tests-build: all $(TEST_BIN) $(FUZZ_BIN) $(E2E_BIN) $(if $(filter release,$(VARIANT)),tomorrow)
+# For the test that upgrades to it and back.
+tomorrow:
+	@$(MAKE) -s build/tomorrow/supd VARIANT=tomorrow WERROR=$(WERROR)
 $(O)/libsupd.a: $(OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 $(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $(O)/libsupd.a $(TEST_SUPCTL)

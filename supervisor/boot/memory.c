@@ -113,7 +113,8 @@ table_take(struct memory *m, int run_fd)
 		return 1;
 	}
 	if (bad != NULL && m->table->magic == TABLE_MAGIC &&
-	    m->table->version > TABLE_VERSION) {
+	    m->table->version > TABLE_VERSION &&
+	    strncmp(boot_id, m->table->boot_id, sizeof(boot_id)) == 0) {
 		log_warnx("run/table is of a newer supd, whose services may be running; "
 			  "start that one, or end them with `supctl shutdown --offline'");
 		close(fd);
@@ -146,9 +147,17 @@ ring_open(struct memory *m, int run_fd, uint64_t bytes)
 			munmap(r, (uint64_t)st.st_size);
 			return 0;
 		}
+		if (r != NULL && r->magic == RING_MAGIC && r->version > RING_VERSION) {
+			log_warnx("run/ring is of a newer supd and may hold events that "
+				  "are in no journal yet; start that one");
+			munmap(r, (uint64_t)st.st_size);
+			return -1;
+		}
 		if (r != NULL)
 			munmap(r, (uint64_t)st.st_size);
-		log_warnx("run/ring is damaged; a new one is made");
+		log_warnx("run/ring cannot be used; kept as run/ring.bad, and a new one "
+			  "is made");
+		(void)renameat(run_fd, "ring", run_fd, "ring.bad");
 	}
 	fd_close(&m->ring_fd);
 	r = make_file(run_fd, "ring.new", bytes, &m->ring_fd);

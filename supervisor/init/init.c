@@ -27,6 +27,7 @@
 #include "init/role.h"
 #include "init/slot.h"
 #include "init/spawn.h"
+#include "proto/ring.h"
 
 enum { EVENTS = 128 };
 
@@ -68,13 +69,30 @@ map_table(int prot, const char **why)
 	return *why == NULL ? p : NULL;
 }
 
+static bool
+ring_fits(int fd)
+{
+	struct stat st;
+	void *p;
+
+	if (fd <= 2 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
+		return true; /* none: nothing to misread */
+	if (st.st_size <= 0)
+		return false;
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	return p != MAP_FAILED && ring_valid(p, (uint64_t)st.st_size);
+}
+
 int
 init_check(void)
 {
 	const char *why;
+	const struct table *t = map_table(PROT_READ, &why);
 
-	if (map_table(PROT_READ, &why) != NULL)
+	if (t != NULL && ring_fits(t->fd[FD_RING]))
 		return INIT_CHECK_YES;
+	if (t != NULL)
+		why = "the ring of events is of another version";
 	init_complain("cannot take over", why, 0);
 	return INIT_EXIT_FAILURE;
 }
@@ -301,6 +319,7 @@ init_main(void)
 		init_complain("cannot start", why, 0);
 		return INIT_EXIT_FAILURE;
 	}
+	table_sign(tab);
 	(void)prctl(PR_SET_NAME, "supd", 0, 0, 0);
 	if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0, 0, 0) == -1)
 		init_complain("orphans will be lost: no subreaper", NULL, errno);

@@ -136,8 +136,9 @@ reexec_on_request(void)
 	}
 	if (pid == 0) {
 		child_detach();
-		/* The table must come along: the question is about it. */
+		/* These must come along: the question is about them. */
 		keep_over_exec(tab->fd[FD_TABLE]);
+		keep_over_exec(tab->fd[FD_RING]);
 		exec_fd(asked_fd, "check");
 		_exit(errno == ENOENT || errno == EACCES ? 126 : 127);
 	}

@@ -92,6 +92,7 @@ take_descriptors(struct manager *m)
 	m->ring = map_whole(ROLE_FD_RING, PROT_READ | PROT_WRITE, &m->ring_bytes);
 	if (!ring_valid(m->ring, m->ring_bytes))
 		fatalx("run/ring is damaged");
+	ring_sign(m->ring);
 	m->nslots = m->table->nslots;
 	m->root_path = m->table->root;
 	m->run_path = m->table->run;

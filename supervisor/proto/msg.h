@@ -11,8 +11,9 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "proto/version.h"
+
 enum {
-	PROTO_VERSION = 1,      /* goes up with a new row that an old peer must know */
 	PROTO_UNIT_MAX = 256,   /* unit name with suffix and NUL (SEMANTICS 2) */
 	PROTO_REF_MAX = 68,     /* ref: at most 64 bytes and NUL */
 	PROTO_NAME_MAX = 256,   /* log name and NUL */

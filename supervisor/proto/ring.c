@@ -19,7 +19,7 @@ ring_init(struct ring *r, uint64_t total_bytes)
 {
 	memset(r, 0, offsetof(struct ring, data));
 	r->size = (total_bytes - offsetof(struct ring, data)) & ~(uint64_t)7;
-	r->version = RING_VERSION;
+	ring_sign(r);
 	r->magic = RING_MAGIC;
 }
 
@@ -30,13 +30,21 @@ ring_valid(const struct ring *r, uint64_t total_bytes)
 
 	if (total_bytes < offsetof(struct ring, data) + 2 * RING_LINE_MAX)
 		return 0;
-	if (r->magic != RING_MAGIC || r->version != RING_VERSION || r->size % 8 != 0 ||
-	    r->size < 2 * RING_LINE_MAX ||
+	if (r->magic != RING_MAGIC ||
+	    !version_fits(r->version, r->readable_by, RING_VERSION, RING_READS_FROM) ||
+	    r->size % 8 != 0 || r->size < 2 * RING_LINE_MAX ||
 	    r->size > total_bytes - offsetof(struct ring, data))
 		return 0;
 	head = atomic_load_explicit(&r->head, memory_order_acquire);
 	tail = atomic_load_explicit(&r->tail, memory_order_acquire);
 	return head % 8 == 0 && tail % 8 == 0 && tail <= head && head - tail <= r->size;
+}
+
+void
+ring_sign(struct ring *r)
+{
+	r->version = RING_VERSION;
+	r->readable_by = RING_READABLE_BY;
 }
 
 int

@@ -10,12 +10,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "proto/version.h"
+
 enum {
 	RING_MAGIC = 0x52445553, /* "SUDR" */
-	RING_VERSION = 1,
-	RING_LINE_MAX = 8192, /* an event line with its newline */
-	RING_WISH = 1,        /* record flag: a person's wish, to be made durable */
-	RING_PAD = 2,         /* record flag: skip to the start of the ring */
+	RING_LINE_MAX = 8192,    /* an event line with its newline */
+	RING_WISH = 1,           /* record flag: a person's wish, to be made durable */
+	RING_PAD = 2,            /* record flag: skip to the start of the ring */
 };
 
 struct ring_record {
@@ -44,7 +45,7 @@ struct ring {
 	uint64_t intent_before, intent_after;
 	uint64_t intent_sum; /* checksum of the batch's bytes */
 	char intent_day[12];
-	char pad[4];
+	uint32_t readable_by; /* the oldest build that can use it */
 	char data[];
 };
 
@@ -52,6 +53,8 @@ struct ring {
 void ring_init(struct ring *r, uint64_t total_bytes);
 /* True when the mapped file of total_bytes holds a ring that this build can use. */
 int ring_valid(const struct ring *r, uint64_t total_bytes);
+/* This build writes it from now on. */
+void ring_sign(struct ring *r);
 /* Append one line (with newline).  0, or -1: no room, counted. */
 int ring_put(
     struct ring *r, uint64_t seq, uint32_t flags, const char *line, uint32_t len);

@@ -31,8 +31,7 @@ table_bytes(uint32_t nslots)
 void
 table_init(struct table *t, uint32_t nslots)
 {
-	t->version = TABLE_VERSION;
-	t->proto_version = PROTO_VERSION;
+	table_sign(t);
 	t->nslots = nslots;
 	t->total_bytes = table_bytes(nslots);
 	t->slot_size = sizeof(struct table_slot);
@@ -55,7 +54,7 @@ table_invalid(const struct table *t, uint64_t total_bytes)
 		return "shorter than a table";
 	if (t->magic != TABLE_MAGIC)
 		return "not a table";
-	if (t->version != TABLE_VERSION)
+	if (!version_fits(t->version, t->readable_by, TABLE_VERSION, TABLE_READS_FROM))
 		return "of another version";
 	if (t->nslots == 0 || t->nslots > NSLOTS_MAX ||
 	    t->slot_size != sizeof(struct table_slot) || t->slots_at != slots_at() ||
@@ -68,6 +67,14 @@ table_invalid(const struct table *t, uint64_t total_bytes)
 	    memchr(t->boot_id, '\0', sizeof(t->boot_id)) == NULL)
 		return "damaged";
 	return NULL;
+}
+
+void
+table_sign(struct table *t)
+{
+	t->version = TABLE_VERSION;
+	t->readable_by = TABLE_READABLE_BY;
+	t->proto_version = PROTO_VERSION;
 }
 
 struct table_slot *

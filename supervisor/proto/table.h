@@ -19,9 +19,8 @@
 
 enum {
 	TABLE_MAGIC = 0x54445553, /* "SUDT" */
-	TABLE_VERSION = 1,
-	CARRY_BYTES = 65536, /* longest unfinished line that can be kept */
-	STORED_MAX = 1024,   /* descriptors kept for services */
+	CARRY_BYTES = 65536,      /* longest unfinished line that can be kept */
+	STORED_MAX = 1024,        /* descriptors kept for services */
 	TABLE_PATH_MAX = 4096,
 	TABLE_SIGNALS = 65, /* by number */
 };
@@ -168,6 +167,7 @@ struct table_intent {
 
 struct table {
 	uint32_t magic, version;
+	uint32_t readable_by, pad; /* the oldest build that can use it */
 	uint32_t proto_version, nslots;
 	/* One beyond the highest slot that was ever opened.  Those from there on are as
 	 * the file was made, all zero, and nobody looks at them: they cost no memory. */
@@ -207,6 +207,8 @@ uint64_t table_bytes(uint32_t nslots);
 void table_init(struct table *t, uint32_t nslots);
 /* Why this build cannot use the mapped file of total_bytes, or NULL when it can. */
 const char *table_invalid(const struct table *t, uint64_t total_bytes);
+/* This build writes it from now on. */
+void table_sign(struct table *t);
 struct table_slot *table_slot(struct table *t, uint32_t i);
 /* How many slots there are to look at. */
 uint32_t table_used(const struct table *t);

@@ -116,6 +116,9 @@ test_damage_is_noticed(void **state)
 	assert_false(ring_valid(r, BYTES));
 	r->head = 0;
 	r->version++;
+	r->readable_by = RING_VERSION; /* a newer one that we can use */
+	assert_true(ring_valid(r, BYTES));
+	r->readable_by = RING_VERSION + 1; /* and one that we cannot */
 	assert_false(ring_valid(r, BYTES));
 	r->version--;
 	r->size = 12;

@@ -87,7 +87,17 @@ test_foreign_tables_are_refused(void **state)
 		assert_null(table_invalid(t, all));     \
 	} while (0)
 	REFUSED_WITH(magic, 1);
+	t->readable_by = TABLE_VERSION + 1; /* a newer one that we cannot use */
+	assert_null(table_invalid(t, all)); /* (of this version it says nothing) */
 	REFUSED_WITH(version, TABLE_VERSION + 1);
+	t->readable_by = 0; /* damaged */
+	REFUSED_WITH(version, TABLE_VERSION + 1);
+	REFUSED_WITH(version, TABLE_READS_FROM - 1);
+	t->version = TABLE_VERSION + 1;
+	t->readable_by = TABLE_VERSION; /* a newer one that we can use */
+	assert_null(table_invalid(t, all));
+	table_sign(t);
+	assert_int_equal(t->version, TABLE_VERSION);
 	REFUSED_WITH(nslots, 0);
 	REFUSED_WITH(nslots, NSLOTS + 1);
 	REFUSED_WITH(nslots, UINT32_MAX);

@@ -27,6 +27,7 @@
 #include "manager/record/history.h"
 #include "manager/record/metrics.h"
 #include "proto/ring.h"
+#include "proto/version.h"
 
 #define SNAPSHOT_FILE "state/snapshot.json"
 #define WISHES_FILE "state/wishes"
@@ -272,13 +273,18 @@ static const char *
 snapshot_refusal(const struct jv *v, bool *newer)
 {
 	int64_t version = jv_i64(jv_get(v, "version"), -1);
+	uint32_t readable_by = (uint32_t)jv_i64(jv_get(v, "readable_by"), 0);
 
 	*newer = false;
 	if (jv_type(v) != JV_OBJECT || version < 1)
 		return "no version in it";
-	if (version > STORE_VERSION) {
-		*newer = true;
-		return "written by a newer supd";
+	if (version > UINT32_MAX)
+		return "no version in it";
+	if (!version_fits(
+		(uint32_t)version, readable_by, STORE_VERSION, STORE_READS_FROM)) {
+		*newer = version > STORE_VERSION;
+		return *newer ? "written by a newer supd"
+			      : "written by a much older supd";
 	}
 	if (jv_i64(jv_get(v, "seq"), -1) < 0 ||
 	    jv_i64(jv_get(v, "seq"), -1) >= INT64_MAX / 2)
@@ -568,6 +574,7 @@ store_write_snapshot(struct store *st, struct buf *out)
 
 	jw_obj(w);
 	jw_kv_i64(w, "version", STORE_VERSION);
+	jw_kv_i64(w, "readable_by", STORE_READABLE_BY);
 	jw_kv_u64(w, "seq", emitter_seq(st->ev));
 	jw_kv_str(w, "ts", clock_format_utc(ts, sizeof(ts), clock_wall_us()));
 	jw_kv_str(w, "boot_id", st->boot_id);

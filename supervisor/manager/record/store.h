@@ -30,11 +30,6 @@ struct loop;
 struct ring;
 struct store;
 
-enum {
-	STORE_VERSION =
-	    1, /* of snapshot.json; goes up when an old build cannot read it */
-};
-
 /*
  * Writes into an open object: one member a unit, its name and its memory (an object).
  * Called while a snapshot is made.
