@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <libutil.h>
@@ -43,6 +45,8 @@ enum {
 	FD_FLOOR = 32, /* kept descriptors lie above what the roles get by number */
 	CONTROL_BACKLOG = 128,
 	PIPE_BYTES = 64 * 1024,
+	LOCK_PAUSE_NS = 20 * 1000 * 1000,
+	LOCK_TRIES = 100, /* two seconds */
 };
 
 struct boot {
@@ -194,10 +198,18 @@ read_conf(struct boot *b)
 	return 0;
 }
 
+/* False only when it is known that the one who wrote its pid is gone. */
+static bool
+supd_is_alive(pid_t pid)
+{
+	return kill(pid, 0) == 0 || errno != ESRCH;
+}
+
 /* Lives as long as any role does: they inherit the descriptor, services never do. */
 static int
 take_lock(struct boot *b)
 {
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
 	pid_t other = 0;
 
 	if (fchdir(b->run_fd) == -1) {
@@ -205,6 +217,13 @@ take_lock(struct boot *b)
 		return BOOT_EXIT_FAILURE;
 	}
 	b->lock = pidfile_open("supd.lock", 0600, &other);
+	/* The roles of a supd that was just killed hold it until they are gone. */
+	for (int i = 0; b->lock == NULL && errno == EEXIST && i < LOCK_TRIES; i++) {
+		if (other > 0 && supd_is_alive(other))
+			break;
+		nanosleep(&pause, NULL);
+		b->lock = pidfile_open("supd.lock", 0600, &other);
+	}
 	if (b->lock == NULL && errno == EEXIST) {
 		if (other > 0)
 			log_warnx(
