@@ -24,6 +24,7 @@
 #include "manager/link.h"
 #include "manager/manager.h"
 #include "manager/scan.h"
+#include "manager/service/helper.h"
 #include "manager/service/probe.h"
 #include "manager/service/procfs.h"
 #include "manager/service/service_exec.h"
@@ -31,7 +32,11 @@
 #include "manager/units.h"
 #include "unit/load.h"
 
-enum { PIDS_MAX = 1024, REMOVALS_MAX = 1000000 };
+enum {
+	PIDS_MAX = 1024,
+	REMOVALS_MAX = 1000000,
+	ENV_FILES_SEC = 30, /* that reading EnvironmentFile= may take */
+};
 
 struct unit_ops *
 unit_ops(struct unit *u)
@@ -41,6 +46,8 @@ unit_ops(struct unit *u)
 	u->ops = xcalloc(1, sizeof(*u->ops));
 	u->ops->pattern_slot = SLOT_NONE;
 	TAILQ_INIT(&u->ops->probes);
+	TAILQ_INIT(&u->ops->spawns);
+	u->ops->empty_slot = SLOT_NONE;
 	for (int i = 0; i < SVC_NTIMERS; i++) {
 		u->ops->timer[i].unit = u;
 		u->ops->timer[i].which = (enum svc_timer)i;
@@ -55,10 +62,20 @@ probe_drop(struct unit_probe *p)
 	free(p);
 }
 
+static void
+spawn_drop(struct unit_spawn *w)
+{
+	TAILQ_REMOVE(&w->unit->ops->spawns, w, next);
+	helper_free(w->helper);
+	strv_free(&w->from_files);
+	free(w);
+}
+
 void
 unit_ops_clear(struct unit *u)
 {
 	struct unit_probe *p;
+	struct unit_spawn *w;
 
 	if (u->ops == NULL)
 		return;
@@ -71,6 +88,8 @@ unit_ops_clear(struct unit *u)
 		probe_free(p->probe);
 		probe_drop(p);
 	}
+	while ((w = TAILQ_FIRST(&u->ops->spawns)) != NULL)
+		spawn_drop(w);
 	free(u->ops);
 	u->ops = NULL;
 }
@@ -107,6 +126,20 @@ ops_slot_open(void *arg, const struct msg_slot_open *open)
 	return 0;
 }
 
+/* All of them, or those of a configuration that goes. */
+static void
+spawns_forget(struct unit *u, const struct unit_conf *conf)
+{
+	struct unit_spawn *w, *tmp;
+
+	if (u->ops == NULL)
+		return;
+	TAILQ_FOREACH_SAFE (w, &u->ops->spawns, next, tmp) {
+		if (conf == NULL || w->conf == conf)
+			spawn_drop(w);
+	}
+}
+
 static void
 ops_slot_close(void *arg, uint32_t slot)
 {
@@ -114,22 +147,125 @@ ops_slot_close(void *arg, uint32_t slot)
 
 	unit_ops(u)->pattern_slot = SLOT_NONE;
 	unit_ops(u)->patterns = NULL;
+	spawns_forget(u, NULL);
+	unit_ops(u)->empty_slot = SLOT_NONE;
 	adopt_close_slot(u->manager, slot);
+}
+
+static int
+spawn_now(struct unit *u, const struct svc_spawn *sp, const struct strv *from_files,
+    char *why, size_t size)
+{
+	uint64_t spec_size;
+	int fd;
+
+	fd = svc_exec_spec(
+	    u->manager->world, u->svc, sp, from_files, &spec_size, why, size);
+	if (fd == -1)
+		return -1;
+	link_spawn_take_fd(
+	    u->manager->link, sp->slot, sp->kind, sp->invocation, sp->seq, fd, spec_size);
+	return 0;
+}
+
+/* The end of a slot is asked for behind the processes that will be started in it. */
+static void
+watch_after_spawns(struct unit *u)
+{
+	struct unit_ops *o = unit_ops(u);
+	uint32_t slot = o->empty_slot;
+
+	if (slot == SLOT_NONE || !TAILQ_EMPTY(&o->spawns))
+		return;
+	o->empty_slot = SLOT_NONE;
+	link_watch_empty(u->manager->link, slot);
+}
+
+/* Those whose files are read, up to the first that has to wait. */
+static void
+spawns_flush(struct unit *u)
+{
+	struct unit_spawn *w;
+	struct svc_spawn sp;
+	char why[SVC_WHY_MAX];
+	bool failed;
+	int err;
+
+	while (u->ops != NULL && (w = TAILQ_FIRST(&u->ops->spawns)) != NULL &&
+	       w->helper == NULL) {
+		sp = w->spawn;
+		failed = w->failed;
+		err = w->err;
+		memcpy(why, w->why, sizeof(why));
+		errno = 0;
+		if (!failed &&
+		    spawn_now(u, &sp, &w->from_files, why, sizeof(why)) == -1) {
+			failed = true;
+			err = errno != 0 ? errno : EIO;
+		}
+		spawn_drop(w);
+		if (failed)
+			svc_on_not_started(u->svc, &sp, EXIT_NOT_STARTED, 0, err, why);
+	}
+	if (u->ops != NULL)
+		watch_after_spawns(u);
+}
+
+static void
+on_files(void *arg, const struct buf *answer)
+{
+	struct unit_spawn *w = arg;
+	int err = errno;
+
+	w->helper = NULL;
+	if (svc_files_read(answer, &w->from_files, w->why, sizeof(w->why)) == -1) {
+		w->failed = true;
+		w->err = answer == NULL ? err : ENOENT;
+	}
+	spawns_flush(w->unit);
 }
 
 static int
 ops_spawn(void *arg, const struct svc_spawn *sp, char *why, size_t size)
 {
 	struct unit *u = arg;
-	uint64_t spec_size;
-	int fd;
+	const struct exec_conf *x = &svc_conf(u->svc)->service.context;
+	struct unit_ops *o = unit_ops(u);
+	struct unit_spawn *w;
 
-	fd = svc_exec_spec(u->manager->world, u->svc, sp, &spec_size, why, size);
-	if (fd == -1)
-		return -1;
-	link_spawn_take_fd(
-	    u->manager->link, sp->slot, sp->kind, sp->invocation, sp->seq, fd, spec_size);
+	if (x->n_environment_files == 0 && TAILQ_EMPTY(&o->spawns))
+		return spawn_now(u, sp, NULL, why, size);
+	w = xcalloc(1, sizeof(*w));
+	w->unit = u;
+	w->spawn = *sp;
+	w->conf = svc_conf(u->svc);
+	TAILQ_INSERT_TAIL(&o->spawns, w, next);
+	w->helper = svc_files_begin(
+	    u->manager->loop, x, ENV_FILES_SEC * USEC_PER_SEC, on_files, w);
 	return 0;
+}
+
+/* A signal for what has not begun: it does not begin, unless the signal is harmless. */
+static void
+spawns_signal(struct unit *u, uint32_t slot, enum proc_kind kind, enum signal_scope scope,
+    int signo)
+{
+	bool all = scope == SIGNAL_SLOT || scope == SIGNAL_SLOT_KILL;
+	struct unit_spawn *w, *tmp;
+	struct svc_spawn sp;
+
+	if (u->ops == NULL || TAILQ_EMPTY(&u->ops->spawns) || signo == SIGCONT ||
+	    (signo != SIGKILL && svc_active(u->svc) != SVC_ACTIVE_DEACTIVATING))
+		return;
+	TAILQ_FOREACH_SAFE (w, &u->ops->spawns, next, tmp) {
+		if (w->spawn.slot != slot || (!all && w->spawn.kind != kind))
+			continue;
+		sp = w->spawn;
+		spawn_drop(w);
+		/* The service is within a decision: this is dealt with after it. */
+		svc_on_not_started(u->svc, &sp, EXIT_KILLED, signo, 0, "");
+	}
+	watch_after_spawns(u);
 }
 
 static void
@@ -149,6 +285,7 @@ ops_signal(
 	struct manager *m = u->manager;
 
 	link_signal(m->link, slot, kind, scope, signo);
+	spawns_signal(u, slot, kind, scope, signo);
 	if ((scope == SIGNAL_SLOT || scope == SIGNAL_SLOT_KILL) &&
 	    !adopt_slot_is_contained(m, slot))
 		scan_signal(m, slot, scope == SIGNAL_SLOT_KILL ? SIGKILL : signo);
@@ -159,7 +296,8 @@ ops_watch_empty(void *arg, uint32_t slot)
 {
 	struct unit *u = arg;
 
-	link_watch_empty(u->manager->link, slot);
+	unit_ops(u)->empty_slot = slot;
+	watch_after_spawns(u);
 }
 
 static void
@@ -471,6 +609,7 @@ ops_conf_release(void *arg, const struct unit_conf *conf)
 {
 	struct unit *u = arg;
 
+	spawns_forget(u, conf);
 	/* The newest one stays ours; what is older was kept for the service alone. */
 	unit_release_conf(u, conf);
 }

@@ -7,8 +7,10 @@
 
 #include <sys/queue.h>
 
+#include "lib/strv.h"
 #include "manager/service/service.h"
 
+struct helper;
 struct loop_timer;
 struct probe;
 struct scan_watch;
@@ -28,10 +30,25 @@ struct unit_probe {
 	struct probe *probe;
 };
 
+/* A process that waits for its EnvironmentFile= lines to be read. */
+struct unit_spawn {
+	TAILQ_ENTRY(unit_spawn) next;
+	struct unit *unit;
+	struct svc_spawn spawn;
+	const struct unit_conf *conf; /* that its command is of */
+	struct helper *helper;        /* NULL: it has answered */
+	struct strv from_files;
+	bool failed;
+	int err;
+	char why[SVC_WHY_MAX];
+};
+
 /* What hangs on a unit for its service; made on first use. */
 struct unit_ops {
 	struct unit_timer timer[SVC_NTIMERS];
 	TAILQ_HEAD(, unit_probe) probes;
+	TAILQ_HEAD(, unit_spawn) spawns; /* in the order in which they are wanted */
+	uint32_t empty_slot;     /* whose end is to be watched after them, or SLOT_NONE */
 	struct scan_watch *scan; /* NULL: nothing is watched */
 	uint32_t pattern_slot;   /* whose patterns the logger has, SLOT_NONE: none */
 	const struct probe_list *patterns;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/strv.h"
 #include "manager/service/service_exec.h"
 #include "proto/spec.h"
@@ -63,10 +64,16 @@ static int
 spawn(void *arg, const struct svc_spawn *sp, char *why, size_t size)
 {
 	struct fixture *f = arg;
+	struct strv from_files = { 0 };
 
 	if (f->fd != -1)
 		close(f->fd);
-	f->fd = svc_exec_spec(&f->world, f->s, sp, &f->size, why, size);
+	f->fd = -1;
+	if (svc_files_wait(&svc_conf(f->s)->service.context, 30 * USEC_PER_SEC,
+		&from_files, why, size) == 0)
+		f->fd =
+		    svc_exec_spec(&f->world, f->s, sp, &from_files, &f->size, why, size);
+	strv_clear(&from_files);
 	snprintf(f->why, sizeof(f->why), "%s", why);
 	if (f->fd == -1)
 		return -1;

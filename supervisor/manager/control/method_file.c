@@ -26,6 +26,7 @@ enum {
 	FILE_MAX = 1024 * 1024,
 	TREE_DEPTH_MAX = 64,
 	TREE_NODES_MAX = 20000,
+	SHOW_WAIT_MS = 500, /* for EnvironmentFile= of --resolved */
 };
 
 /* ---- Cat ---- */
@@ -227,15 +228,19 @@ show_environment(struct show *s)
 	struct svc_spawn sp = {
 		.slot = SLOT_NONE, .kind = PROC_MAIN, .exec = EXEC_START
 	};
-	struct strv env = { 0 };
+	struct strv env = { 0 }, from_files = { 0 };
 	char why[256] = "";
 	struct buf key = { 0 }, value = { 0 };
 
 	if (start->n > 0)
 		sp.cmd = &start->v[0];
-	if (u->manager->world == NULL || svc_exec_environment(u->manager->world, u->conf,
-					     u->svc, &sp, &env, why, sizeof(why)) == -1) {
+	if (u->manager->world == NULL ||
+	    svc_files_wait(&u->conf->service.context, SHOW_WAIT_MS * USEC_PER_MSEC,
+		&from_files, why, sizeof(why)) == -1 ||
+	    svc_exec_environment(u->manager->world, u->conf, u->svc, &sp, &from_files,
+		&env, why, sizeof(why)) == -1) {
 		show_one(s, "EnvironmentError", why);
+		strv_free(&from_files);
 		strv_free(&env);
 		return;
 	}
@@ -252,6 +257,7 @@ show_environment(struct show *s)
 	}
 	buf_free(&key);
 	buf_free(&value);
+	strv_free(&from_files);
 	strv_free(&env);
 }
 

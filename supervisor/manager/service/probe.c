@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "lib/fdio.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
+#include "manager/service/helper.h"
 
 enum {
 	STATUS_LINE_MAX = 1024, /* bytes of an answer that are read */
@@ -28,6 +30,7 @@ struct probe {
 	void *arg;
 	struct loop_io *io;
 	struct loop_timer *timer;
+	struct helper *helper; /* looks at a file */
 	int fd;
 	uint64_t since_wall_us;
 	bool connected;
@@ -57,6 +60,7 @@ probe_free(struct probe *p)
 	if (p->io != NULL)
 		loop_io_free(p->io);
 	fd_close(&p->fd);
+	helper_free(p->helper);
 	loop_timer_free(p->timer);
 	buf_free(&p->out);
 	free(p);
@@ -271,24 +275,60 @@ start_socket(struct probe *p)
 	p->io = loop_io_new(p->loop, "probe", p->fd, LOOP_WRITE, on_io, p);
 }
 
-static void
-look_at_file(struct probe *p)
+static const char *
+file_of(const struct probe *p)
 {
-	const char *path = p->conf->path != NULL ? p->conf->path : p->conf->text;
+	return p->conf->path != NULL ? p->conf->path : p->conf->text;
+}
+
+/* In the helper: when the file was changed, or the errno. */
+static void
+work_file(const void *question, struct buf *out)
+{
 	struct stat st;
+
+	if (stat(question, &st) == -1)
+		buf_addf(out, "E%d", errno);
+	else
+		buf_addf(out, "C%" PRIu64,
+		    (uint64_t)st.st_ctim.tv_sec * 1000000 +
+			(uint64_t)st.st_ctim.tv_nsec / 1000);
+}
+
+static void
+on_file(void *arg, const struct buf *answer)
+{
+	struct probe *p = arg;
+	const char *path = file_of(p), *text;
 	uint64_t changed;
 
-	if (stat(path, &st) == -1) {
+	p->helper = NULL;
+	if (answer == NULL) {
 		decide(p, false, "%.150s: %s", path, strerror(errno));
 		return;
 	}
-	changed =
-	    (uint64_t)st.st_ctim.tv_sec * 1000000 + (uint64_t)st.st_ctim.tv_nsec / 1000;
+	text = buf_str(answer);
+	if (*text != 'C') {
+		decide(p, false, "%.150s: %s", path, strerror(atoi(text + 1)));
+		return;
+	}
+	changed = strtoull(text + 1, NULL, 10);
 	/* The kernel stamps files with a clock that ticks only every few milliseconds. */
 	if (changed + 10000 < p->since_wall_us)
 		decide(p, false, "%.150s: was there before the start", path);
 	else
 		decide(p, true, "%.150s is there", path);
+}
+
+/* A path on a dead mount must not stop the manager. */
+static void
+look_at_file(struct probe *p, uint64_t timeout_us)
+{
+	const char *path = file_of(p);
+
+	snprintf(p->where, sizeof(p->where), "%s", path);
+	p->helper = helper_new(
+	    p->loop, work_file, path, strlen(path) + 1, timeout_us, on_file, p);
 }
 
 struct probe *
@@ -311,7 +351,7 @@ probe_new(struct loop *l, const struct probe_conf *conf, uint64_t since_wall_us,
 		start_socket(p);
 		break;
 	case PROBE_FILE:
-		look_at_file(p);
+		look_at_file(p, timeout_us);
 		break;
 	default:
 		decide(p, false, "this is not asked over the network");

@@ -780,6 +780,17 @@ emit_notes(struct service *s)
 	s->nnotes = s->notes_cap = 0;
 }
 
+/* What was wrong with the context tells more than the errno that it became. */
+static void
+note_no_spawn(struct service *s, enum proc_kind kind, const char *why)
+{
+	if (why[0] == '\0')
+		return;
+	svc_note(s, &(struct svc_note){ .what = SVC_EMIT_REFUSED }, why);
+	if (kind == PROC_MAIN)
+		svc_fail(s, SVC_RESULT_RESOURCES, "%s", why);
+}
+
 static void
 spawn_failed(struct service *s, const struct svc_spawn *sp, int err, const char *why)
 {
@@ -791,8 +802,7 @@ spawn_failed(struct service *s, const struct svc_spawn *sp, int err, const char 
 		.mono_us = clock_mono_us(),
 		.wall_us = clock_wall_us() };
 
-	if (why[0] != '\0')
-		svc_note(s, &(struct svc_note){ .what = SVC_EMIT_REFUSED }, why);
+	note_no_spawn(s, sp->kind, why);
 	if (sp->kind == PROC_READY || sp->kind == PROC_HEALTH)
 		svc_on_aux_exit(
 		    s, sp->kind == PROC_READY ? PROBE_USE_READY : PROBE_USE_HEALTH, &x);
@@ -1041,6 +1051,9 @@ svc_on_started(struct service *s, const struct msg_started *st)
 			if (svc_sc(s)->exec[EXEC_START].n > m->main_index)
 				note.cmd = &svc_sc(s)->exec[EXEC_START].v[m->main_index];
 			svc_note(s, &note, NULL);
+			/* Type=simple waits for no more than this, if for anything. */
+			if (m->state == SVC_START)
+				svc_raise(s, SVC_EV_READY);
 		}
 		if (st->execed != 0 && !m->main_execed) {
 			m->main_execed = true;
@@ -1137,6 +1150,42 @@ svc_on_exit(struct service *s, const struct msg_exit *x)
 		}
 	} else {
 		svc_foreign_exit(s, x);
+	}
+	svc_settle(s);
+}
+
+void
+svc_on_not_started(struct service *s, const struct svc_spawn *sp, enum exit_how how,
+    int status, int err, const char *why)
+{
+	struct msg_exit x = { .slot = sp->slot,
+		.kind = sp->kind,
+		.how = how,
+		.status = status,
+		.err = err,
+		.seq = sp->seq,
+		.mono_us = clock_mono_us(),
+		.wall_us = clock_wall_us() };
+	const struct svc_memory *m = &s->m;
+	struct svc_event_in in = { .exit = x };
+
+	if (sp->slot != m->slot ||
+	    memcmp(sp->invocation, m->invocation, sizeof(m->invocation)) != 0)
+		return;
+	note_no_spawn(s, sp->kind, why);
+	if (sp->kind == PROC_READY || sp->kind == PROC_HEALTH) {
+		svc_on_aux_exit(
+		    s, sp->kind == PROC_READY ? PROBE_USE_READY : PROBE_USE_HEALTH, &x);
+	} else if (sp->kind == PROC_MAIN && m->main_running && !m->main_alien &&
+		   m->main_seq == sp->seq) {
+		in.ev = SVC_EV_MAIN_EXIT;
+		svc_dispatch(s, &in);
+		return;
+	} else if (sp->kind == PROC_CONTROL && m->control_running &&
+		   m->control_seq == sp->seq) {
+		in.ev = SVC_EV_CONTROL_EXIT;
+		svc_dispatch(s, &in);
+		return;
 	}
 	svc_settle(s);
 }

@@ -350,6 +350,9 @@ svc_check_ready(struct service *s)
 		break;
 	case SERVICE_SIMPLE:
 	case SERVICE_IDLE:
+		/* Files that are read before it starts may be missing or never end. */
+		if (c->context.n_environment_files > 0 && m->main_pid == 0)
+			return;
 		if (c->notify_fd >= 0 && !m->ready)
 			return;
 		break;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
@@ -12,9 +13,12 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/fdio.h"
 #include "lib/map.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "manager/service/helper.h"
 #include "manager/service/tag.h"
 #include "proto/spec.h"
 #include "unit/env.h"
@@ -23,6 +27,9 @@
 enum {
 	NAME_BUF_MAX = 1 << 20, /* of getpwnam_r: large groups, not endless ones */
 	GROUPS_MAX = 65536,
+	NSSWITCH_MAX = 65536,
+	ASK_MS = 1000, /* that a name service may make everybody wait */
+	HUNG_SEC = 30, /* so long it is not asked again then */
 };
 
 /* ---- users ------------------------------------------------------------------- */
@@ -37,6 +44,8 @@ struct svc_user {
 struct svc_users {
 	struct map by_name; /* "" is who supd is */
 	struct timespec passwd_mtime, group_mtime;
+	bool remote;            /* nsswitch.conf names more than local files */
+	uint64_t hung_until_us; /* monotonic */
 };
 
 static void
@@ -173,6 +182,157 @@ ask_groups(struct svc_user *u)
 	free(g);
 }
 
+/* Whether a look-up may ask somebody beyond this machine's files. */
+static bool
+names_are_remote(void)
+{
+	static const char *const local[] = { "files", "compat", "systemd", "db",
+		"altfiles", "extrausers" };
+	struct buf b = { 0 };
+	char *line, *word, *rest, *lines;
+	bool remote = false;
+
+	if (file_read_follow_at(AT_FDCWD, "/etc/nsswitch.conf", NSSWITCH_MAX, &b) == -1) {
+		buf_free(&b);
+		return false;
+	}
+	rest = lines = buf_take(&b);
+	while (!remote && (line = strsep(&rest, "\n")) != NULL) {
+		line[strcspn(line, "#")] = '\0';
+		word = strsep(&line, ":");
+		word += strspn(word, " \t");
+		if (line == NULL ||
+		    (strcmp(word, "passwd") != 0 && strcmp(word, "group") != 0 &&
+			strcmp(word, "initgroups") != 0))
+			continue;
+		while (!remote && (word = strsep(&line, " \t")) != NULL) {
+			/* What to do with an answer: `[NOTFOUND=return]'. */
+			bool known = *word == '\0' || *word == '[' ||
+				     word[strlen(word) - 1] == ']';
+
+			for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+				known |= strcmp(word, local[i]) == 0;
+			remote = !known;
+		}
+	}
+	free(lines);
+	return remote;
+}
+
+/* The question is u and a name, n and a number, g and the name of a group. */
+static void
+work_name(const void *question, struct buf *out)
+{
+	const char *q = question;
+	struct svc_user u = { 0 };
+	uint32_t gid;
+	int r;
+
+	if (*q == 'g') {
+		if (ask_group(q + 1, &gid) == -1)
+			buf_addf(out, "E%d", errno);
+		else
+			buf_addf(out, "G%" PRIu32, gid);
+		return;
+	}
+	r = *q == 'u' ? ask_passwd(q + 1, 0, &u)
+		      : ask_passwd(NULL, (uint32_t)strtoul(q + 1, NULL, 10), &u);
+	if (r == -1) {
+		buf_addf(out, "E%d", errno);
+		return;
+	}
+	ask_groups(&u);
+	buf_addf(out, "U%" PRIu32 " %" PRIu32, u.uid, u.gid);
+	for (size_t i = 0; i < u.ngroups; i++)
+		buf_addf(out, " %" PRIu32, u.groups[i]);
+	buf_addf(out, "\n%s\n%s\n%s", u.name, u.home, u.shell);
+}
+
+/* The answer of a helper to such a question; -1 with errno, 0 for "there is none". */
+static char *
+ask_helper(struct svc_users *users, char kind, const char *name)
+{
+	struct buf b = { 0 };
+	char *q, *text;
+	int r, err;
+
+	if (clock_mono_us() < users->hung_until_us) {
+		errno = ETIMEDOUT;
+		return NULL;
+	}
+	q = xasprintf("%c%s", kind, name);
+	r = helper_ask(work_name, q, ASK_MS * USEC_PER_MSEC, &b);
+	err = errno;
+	free(q);
+	if (r == -1) {
+		buf_free(&b);
+		if (err == ETIMEDOUT)
+			users->hung_until_us =
+			    clock_add_us(clock_mono_us(), HUNG_SEC * USEC_PER_SEC);
+		errno = err;
+		return NULL;
+	}
+	text = buf_take(&b);
+	if (*text == 'E') {
+		err = atoi(text + 1);
+		free(text);
+		errno = err;
+		return NULL;
+	}
+	return text;
+}
+
+static int
+find_passwd(struct svc_users *users, const char *name, uint32_t uid, struct svc_user *u)
+{
+	char number[16], *text, *line, *rest, *end;
+	size_t max = 0;
+
+	if (!users->remote) {
+		if (ask_passwd(name, uid, u) == -1)
+			return -1;
+		ask_groups(u);
+		return 0;
+	}
+	snprintf(number, sizeof(number), "%" PRIu32, uid);
+	text = ask_helper(users, name != NULL ? 'u' : 'n', name != NULL ? name : number);
+	if (text == NULL)
+		return -1;
+	rest = text + 1;
+	line = strsep(&rest, "\n");
+	u->uid = (uint32_t)strtoul(line, &end, 10);
+	u->gid = (uint32_t)strtoul(end, &end, 10);
+	for (const char *c = end; *c != '\0'; c++)
+		max += *c == ' ';
+	u->groups = xcalloc(max + 1, sizeof(*u->groups));
+	while (*end == ' ' && u->ngroups < max)
+		u->groups[u->ngroups++] = (uint32_t)strtoul(end, &end, 10);
+	line = strsep(&rest, "\n");
+	u->name = xstrdup(line != NULL ? line : number);
+	line = strsep(&rest, "\n");
+	u->home = xstrdup(line != NULL ? line : "/");
+	u->shell = xstrdup(rest != NULL ? rest : "/bin/sh");
+	free(text);
+	return 0;
+}
+
+static int
+find_group(struct svc_users *users, const char *name, uint32_t *gid)
+{
+	char *text;
+
+	if (is_number(name, gid))
+		return 0;
+	if (users == NULL || !users->remote)
+		return ask_group(name, gid);
+	text = ask_helper(users, 'g', name);
+	if (text == NULL)
+		return -1;
+	*gid = (uint32_t)strtoul(text + 1, NULL, 10);
+	free(text);
+	return 0;
+}
+
 /* name NULL: who supd is.  NULL: why says it. */
 static const struct svc_user *
 find_user(struct svc_world *w, const char *name, char *why, size_t size)
@@ -189,6 +349,7 @@ find_user(struct svc_world *w, const char *name, char *why, size_t size)
 		w->users = xcalloc(1, sizeof(*w->users));
 		w->users->passwd_mtime = p;
 		w->users->group_mtime = g;
+		w->users->remote = names_are_remote();
 	}
 	if ((u = map_get(&w->users->by_name, key)) != NULL)
 		return u;
@@ -196,15 +357,23 @@ find_user(struct svc_world *w, const char *name, char *why, size_t size)
 	if (name == NULL || is_number(name, &uid)) {
 		if (name == NULL)
 			uid = geteuid();
-		if (ask_passwd(NULL, uid, u) == -1) {
+		if (find_passwd(w->users, NULL, uid, u) == -1) {
+			if (errno == ETIMEDOUT && name != NULL) {
+				snprintf(why, size,
+				    "cannot look up user %s: no answer in time", name);
+				user_free(u);
+				return NULL;
+			}
 			/* A number needs no name: as in containers. */
 			u->uid = uid;
 			u->gid = name == NULL ? getegid() : uid;
 			u->name = xasprintf("%" PRIu32, uid);
 			u->home = xstrdup("/");
 			u->shell = xstrdup("/bin/sh");
+			if (!w->users->remote)
+				ask_groups(u);
 		}
-	} else if (ask_passwd(name, 0, u) == -1) {
+	} else if (find_passwd(w->users, name, 0, u) == -1) {
 		if (errno == 0)
 			snprintf(why, size, "no such user: %s", name);
 		else
@@ -213,7 +382,6 @@ find_user(struct svc_world *w, const char *name, char *why, size_t size)
 		user_free(u);
 		return NULL;
 	}
-	ask_groups(u);
 	map_set(&w->users->by_name, key, u);
 	return u;
 }
@@ -240,7 +408,7 @@ find_ids(struct svc_world *w, const struct exec_conf *x, struct ids *ids, int *s
 	ids->uid = ids->user->uid;
 	ids->gid = x->user != NULL ? ids->user->gid : getegid();
 	*status = PHASE_GROUP;
-	if (x->group != NULL && ask_group(x->group, &ids->gid) == -1) {
+	if (x->group != NULL && find_group(w->users, x->group, &ids->gid) == -1) {
 		snprintf(why, size, "no such group: %s%s%s", x->group,
 		    errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
 		return -1;
@@ -271,7 +439,7 @@ find_ids(struct svc_world *w, const struct exec_conf *x, struct ids *ids, int *s
 		for (size_t i = 0; i < ids->user->ngroups; i++)
 			ids->groups[ids->ngroups++] = ids->user->groups[i];
 	for (size_t i = 0; i < x->supplementary_groups.n; i++) {
-		if (ask_group(x->supplementary_groups.v[i], &gid) == -1) {
+		if (find_group(w->users, x->supplementary_groups.v[i], &gid) == -1) {
 			snprintf(
 			    why, size, "no such group: %s", x->supplementary_groups.v[i]);
 			free(ids->groups);
@@ -508,16 +676,80 @@ put_base(struct svc_world *w, const struct unit_conf *conf, const struct service
 		put_f(env, "WATCHDOG_USEC=%" PRIu64, c->watchdog_us);
 }
 
+/* In the helper: each assignment, ended by NUL, behind a K; or E and why not. */
+static void
+work_files(const void *question, struct buf *out)
+{
+	const struct exec_conf *x = question;
+	struct strv env = { 0 };
+	struct diags diags;
+
+	diags_init(&diags);
+	buf_addc(out, 'K');
+	for (size_t i = 0; i < x->n_environment_files; i++) {
+		if (env_file_load(&x->environment_files[i], &env, &diags) == 0)
+			continue;
+		buf_clear(out);
+		buf_addf(out, "EEnvironmentFile=%s: %s", x->environment_files[i].path,
+		    strerror(errno));
+		return;
+	}
+	for (size_t i = 0; i < env.n; i++)
+		buf_append(out, env.v[i], strlen(env.v[i]) + 1);
+}
+
+struct helper *
+svc_files_begin(struct loop *l, const struct exec_conf *x, uint64_t timeout_us,
+    void (*fn)(void *arg, const struct buf *answer), void *arg)
+{
+	/* A copy of the struct is enough: the helper has all memory as it is now. */
+	return helper_new(l, work_files, x, sizeof(*x), timeout_us, fn, arg);
+}
+
+int
+svc_files_read(const struct buf *answer, struct strv *from_files, char *why, size_t size)
+{
+	const char *p, *end;
+
+	if (answer == NULL) {
+		snprintf(
+		    why, size, "EnvironmentFile= cannot be read: %s", strerror(errno));
+		return -1;
+	}
+	p = buf_str(answer);
+	end = p + answer->len;
+	if (*p != 'K') {
+		snprintf(why, size, "%s", p + 1);
+		return -1;
+	}
+	for (p++; p < end; p += strlen(p) + 1)
+		strv_add(from_files, p);
+	return 0;
+}
+
+int
+svc_files_wait(const struct exec_conf *x, uint64_t timeout_us, struct strv *from_files,
+    char *why, size_t size)
+{
+	struct buf b = { 0 };
+	int r;
+
+	if (x->n_environment_files == 0)
+		return 0;
+	r = helper_ask(work_files, x, timeout_us, &b);
+	r = svc_files_read(r == 0 ? &b : NULL, from_files, why, size);
+	buf_free(&b);
+	return r;
+}
+
 int
 svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
-    const struct service *s, const struct svc_spawn *sp, struct strv *env, char *why,
-    size_t size)
+    const struct service *s, const struct svc_spawn *sp, const struct strv *from_files,
+    struct strv *env, char *why, size_t size)
 {
 	const struct exec_conf *x = &conf->service.context;
 	const struct svc_user *u = find_user(w, x->user, why, size);
-	struct diags diags;
 	char *names;
-	int rc = 0;
 
 	if (u == NULL)
 		return -1;
@@ -528,17 +760,8 @@ svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
 	pass_environment(env, &x->pass_environment, u->uid != geteuid());
 	for (size_t i = 0; i < x->environment.n; i++)
 		strv_env_set(env, x->environment.v[i]);
-	diags_init(&diags);
-	for (size_t i = 0; i < x->n_environment_files && rc == 0; i++) {
-		if (env_file_load(&x->environment_files[i], env, &diags) == 0)
-			continue;
-		snprintf(why, size, "EnvironmentFile=%s: %s",
-		    x->environment_files[i].path, strerror(errno));
-		rc = -1;
-	}
-	diags_clear(&diags);
-	if (rc == -1)
-		return -1;
+	for (size_t i = 0; from_files != NULL && i < from_files->n; i++)
+		strv_env_set(env, from_files->v[i]);
 	if (s != NULL && sp != NULL) {
 		const struct svc_memory *m = svc_memory(s);
 		const uint32_t *ids;
@@ -751,7 +974,7 @@ put_rights(
 
 int
 svc_exec_spec(struct svc_world *w, const struct service *s, const struct svc_spawn *sp,
-    uint64_t *spec_size, char *why, size_t size)
+    const struct strv *from_files, uint64_t *spec_size, char *why, size_t size)
 {
 	const struct unit_conf *conf = svc_conf(s);
 	const struct service_conf *c = &conf->service;
@@ -773,7 +996,7 @@ svc_exec_spec(struct svc_world *w, const struct service *s, const struct svc_spa
 		return -1;
 	}
 	spec_buf_init(&b);
-	if (svc_exec_environment(w, conf, s, sp, &env, why, size) == -1)
+	if (svc_exec_environment(w, conf, s, sp, from_files, &env, why, size) == -1)
 		goto out;
 	put_command(&b, x, sp->cmd, &env);
 	for (size_t i = 0; i < env.n; i++)

@@ -8,8 +8,9 @@
  * describes the call (MAINPID, SERVICE_RESULT, …) stands over all of it.
  *
  * Users and groups are looked up here, not in the child, so that a wrong name is a clear
- * message; answers are kept until /etc/passwd or /etc/group change.  Look-ups through
- * slow name services make the manager wait.
+ * message; answers are kept until /etc/passwd or /etc/group change.  Where nsswitch.conf
+ * names more than local files, a helper asks, and a name service that hangs is a failure
+ * of the unit after a second; it is not asked again for half a minute.
  */
 #ifndef SUPD_MANAGER_SERVICE_SERVICE_EXEC_H
 #define SUPD_MANAGER_SERVICE_SERVICE_EXEC_H
@@ -20,6 +21,9 @@
 
 #include "manager/service/service.h"
 
+struct buf;
+struct helper;
+struct loop;
 struct strv;
 struct supd_conf;
 struct svc_users;
@@ -51,13 +55,28 @@ int svc_exec_open(struct svc_world *w, const struct unit_conf *conf,
  * The sealed context of a process, CLOEXEC, and its size.  -1: why says it.
  */
 int svc_exec_spec(struct svc_world *w, const struct service *s,
-    const struct svc_spawn *sp, uint64_t *spec_size, char *why, size_t size);
+    const struct svc_spawn *sp, const struct strv *from_files, uint64_t *spec_size,
+    char *why, size_t size);
+
+/*
+ * EnvironmentFile= lines may lie where reading never ends: read by a helper.  One of
+ * svc_files_begin (the answer comes as a list for svc_exec_spec: svc_files_read gives it)
+ * and svc_files_wait, which waits for at most timeout_us.
+ */
+struct helper *svc_files_begin(struct loop *l, const struct exec_conf *x,
+    uint64_t timeout_us, void (*fn)(void *arg, const struct buf *answer), void *arg);
+/* answer NULL: errno; -1: why says what is wrong. */
+int svc_files_read(
+    const struct buf *answer, struct strv *from_files, char *why, size_t size);
+int svc_files_wait(const struct exec_conf *x, uint64_t timeout_us,
+    struct strv *from_files, char *why, size_t size);
 
 /*
  * The environment alone, for `show --resolved'; s may be NULL (nothing runs).
+ * from_files: what svc_files_read gave, NULL if there are no such lines.
  */
 int svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
-    const struct service *s, const struct svc_spawn *sp, struct strv *env, char *why,
-    size_t size);
+    const struct service *s, const struct svc_spawn *sp, const struct strv *from_files,
+    struct strv *env, char *why, size_t size);
 
 #endif
