@@ -1,6 +1,10 @@
 #include "boot/revive.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 #include "proto/table.h"
@@ -26,9 +30,59 @@ forget_slot_fds(struct table_slot *s)
 	}
 }
 
+/* Start time of a process as the kernel counts it, 0: there is none. */
+static uint64_t
+start_ticks(pid_t pid)
+{
+	char path[32], text[1024], *p;
+	uint64_t ticks = 0;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	/* The name in field 2 may hold anything: count from the last parenthesis. */
+	p = strrchr(text, ')');
+	for (int field = 2; p != NULL && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	if (p != NULL)
+		ticks = strtoull(p + 1, NULL, 10);
+	return ticks;
+}
+
+/* Something of what the dead supd ran is still there. */
+static bool
+something_lives(struct table *t)
+{
+	for (uint32_t i = 0; i < t->nslots; i++) {
+		const struct table_slot *s = table_slot(t, i);
+
+		for (int k = 0; s->state != SLOT_FREE && k < PROC_N; k++) {
+			const struct table_proc *p = &s->proc[k];
+
+			if ((p->state == TPROC_RUNNING || p->state == TPROC_FORKING) &&
+			    p->pid > 0 && p->start_ticks != 0 &&
+			    start_ticks(p->pid) == p->start_ticks)
+				return true;
+		}
+	}
+	return false;
+}
+
 void
 revive_table(struct table *t)
 {
+	/* When nothing lived on, the units start as with any start of the instance.  Else
+	 * this supd carries on: what was done is not done again. */
+	if (!something_lives(t))
+		t->start_wall_us = clock_wall_us();
 	for (uint32_t i = 0; i < table_used(t); i++) {
 		if (table_slot(t, i)->state != SLOT_FREE)
 			forget_slot_fds(table_slot(t, i));
@@ -47,6 +101,5 @@ revive_table(struct table *t)
 	t->halting = 0;
 	t->halt_status = 0;
 	t->crashes = 0;
-	t->start_wall_us = clock_wall_us();
 	t->revived = 1;
 }

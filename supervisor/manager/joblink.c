@@ -44,6 +44,14 @@ ops_startable(void *arg, struct job_unit *ju)
 	return no;
 }
 
+static bool
+ops_is_stopped_by_person(void *arg, struct job_unit *ju)
+{
+	const struct unit *u = unit_of(arg, ju);
+
+	return u != NULL && u->wish == WISH_STOPPED;
+}
+
 static enum job_unit_state
 ops_state(void *arg, struct job_unit *ju)
 {
@@ -200,6 +208,7 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 
 static const struct job_ops real = {
 	.startable = ops_startable,
+	.is_stopped_by_person = ops_is_stopped_by_person,
 	.state = ops_state,
 	.reloadable = ops_reloadable,
 	.start = ops_start,

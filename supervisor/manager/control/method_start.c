@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/loop.h"
+#include "lib/map.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
@@ -280,6 +281,48 @@ make_wish(const struct request *r, struct unit *u, const struct wish_who *who)
 	}
 }
 
+/* What a person starts takes along what it needs, now and with the instance: of those, no
+ * earlier stop counts any more.  seq: of the newest wish. */
+struct taking {
+	const struct wish_who *who;
+	struct unit **v; /* whose own needs are still to be looked at */
+	size_t n;
+	struct map seen;
+	uint64_t seq;
+};
+
+static void
+take_along(void *arg, struct job_unit *ju)
+{
+	struct taking *t = arg;
+	struct unit *u = job_unit_data(ju);
+
+	if (u == NULL || map_get(&t->seen, u->name) != NULL)
+		return;
+	map_set(&t->seen, u->name, u);
+	t->v = xreallocarray(t->v, t->n + 1, sizeof(struct unit *));
+	t->v[t->n++] = u;
+	if (u->wish == WISH_STOPPED)
+		t->seq = unit_set_wish(u, WISH_NONE, t->who);
+}
+
+static uint64_t
+forget_stops_of_needs(struct unit *of, const struct wish_who *who)
+{
+	static const enum unit_dep deps[] = { DEP_REQUIRES, DEP_BINDS_TO, DEP_WANTS,
+		DEP_UPHOLDS };
+	struct taking t = { .who = who };
+
+	map_set(&t.seen, of->name, of);
+	for (struct unit *u = of; u != NULL; u = t.n > 0 ? t.v[--t.n] : NULL) {
+		for (size_t i = 0; i < sizeof(deps) / sizeof(deps[0]); i++)
+			job_unit_each(u->job_unit, deps[i], false, take_along, &t);
+	}
+	map_clear(&t.seen, NULL);
+	free(t.v);
+	return t.seq;
+}
+
 /* NULL, or why this unit is not for this request. */
 static char *
 refusal(enum job_type type, const struct unit *u)
@@ -303,6 +346,7 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 	char origin[160];
 	struct job_request q = { .type = r->type };
 	struct wish_who who;
+	uint64_t seq;
 
 	it->message = refusal(r->type, u);
 	if (it->message != NULL) {
@@ -311,7 +355,12 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 		return;
 	}
 	control_who(r->call, &who);
-	it->wish_seq = make_wish(r, u, &who);
+	if (r->type == JOB_START || r->type == JOB_RESTART ||
+	    r->type == JOB_RELOAD_OR_RESTART)
+		it->wish_seq = forget_stops_of_needs(u, &who);
+	seq = make_wish(r, u, &who);
+	if (seq != 0)
+		it->wish_seq = seq;
 	q.origin = control_origin(r->call, origin, sizeof(origin));
 	it->queued = no_block;
 	it->done = no_block;

@@ -98,6 +98,9 @@ struct job_ops {
 	 * a target, which needs nothing); else why not (malloc'd), for a start. */
 	char *(*startable)(void *arg, struct job_unit *ju);
 	enum job_unit_state (*state)(void *arg, struct job_unit *ju);
+	/* A person stopped it: nothing but a person's request starts it, for itself or
+	 * for what needs it.  NULL: there are no persons. */
+	bool (*is_stopped_by_person)(void *arg, struct job_unit *ju);
 	/* NULL: it can be reloaded; else why not (malloc'd). */
 	char *(*reloadable)(void *arg, struct job_unit *ju);
 	/* Deeds; answered by jobs_unit_done (also from within). */

@@ -13,8 +13,9 @@ struct making {
 	struct plan *p;
 	struct buf *why;
 	struct job_unit *at;
-	bool hard;  /* what is added now is required */
-	bool chain; /* by units that are all required */
+	bool hard;      /* what is added now is required */
+	bool chain;     /* by units that are all required */
+	bool automatic; /* no person asks */
 	bool failed;
 };
 
@@ -68,6 +69,10 @@ pull_start(void *arg, struct job_unit *u)
 	if (mk->failed || (u->planned != 0 && !mk->hard))
 		return;
 	no = mk->js->ops->startable(mk->js->arg, u);
+	if (no == NULL && mk->automatic && !is_up(mk->js, u) &&
+	    mk->js->ops->is_stopped_by_person != NULL &&
+	    mk->js->ops->is_stopped_by_person(mk->js->arg, u))
+		no = xasprintf("a person stopped %s", u->name);
 	if (no != NULL) {
 		/* Wanted only: left out.  Required by what is only wanted: likewise, its
 		 * start then fails by itself. */
@@ -189,7 +194,9 @@ int
 plan_make(struct jobs *js, struct plan *p, struct job_unit *ju, enum job_type type,
     unsigned mode, struct buf *why)
 {
-	struct making mk = { .js = js, .p = p, .why = why };
+	struct making mk = {
+		.js = js, .p = p, .why = why, .automatic = (mode & JOB_AUTOMATIC) != 0
+	};
 	char *no;
 
 	if (type == JOB_START || type == JOB_RESTART) {
