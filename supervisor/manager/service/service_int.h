@@ -191,8 +191,8 @@ void svc_set_state(struct service *s, enum svc_state st);
 void svc_dispatch(struct service *s, const struct svc_event_in *in);
 /* The same without data. */
 void svc_raise(struct service *s, enum svc_event ev);
-/* Kept descriptors of that name, NULL: all.  Forgotten at once, so that no start waits for
- * what init is about to close; init's word of it comes, too, for those on the way. */
+/* Kept descriptors of that name, NULL: all.  Forgotten at once, so that no start waits
+ * for what init is about to close; init's word of it comes, too, for those on the way. */
 void svc_drop_stored(struct service *s, const char *name);
 /* Emit and do what is decided. */
 void svc_commit(struct service *s);
