@@ -1,6 +1,8 @@
 /*
  * Unit.Cat, Show, Tree: what the files say.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -29,16 +31,47 @@ enum {
 	SHOW_WAIT_MS = 500, /* for EnvironmentFile= of --resolved */
 };
 
+/* Who may only operate reads here what he can read himself: a file that is closed to
+ * others has a reason for it. */
+static bool
+may_read_file(const struct access_peer *peer, const char *path)
+{
+	struct stat st;
+
+	return peer->class >= ACCESS_ADMINISTER || stat(path, &st) == -1 ||
+	       (st.st_mode & S_IROTH) != 0 || st.st_uid == peer->uid;
+}
+
+static bool
+may_read_unit(const struct access_peer *peer, const struct unit_conf *conf)
+{
+	for (size_t i = 0; i < conf->n_sources; i++)
+		if (conf->sources[i].ino != 0 &&
+		    !may_read_file(peer, conf->sources[i].path))
+			return false;
+	if (conf->type != UNIT_SERVICE || peer->class >= ACCESS_ADMINISTER)
+		return true;
+	for (size_t i = 0; i < conf->service.context.n_environment_files; i++) {
+		const char *path = conf->service.context.environment_files[i].path;
+
+		if (strpbrk(path, "*?[") != NULL || !may_read_file(peer, path))
+			return false;
+	}
+	return true;
+}
+
 /* ---- Cat ---- */
 
 static void
-write_file(struct jw *w, const char *path)
+write_file(struct jw *w, const struct access_peer *peer, const char *path)
 {
 	struct buf text = { 0 };
 
 	jw_obj(w);
 	jw_kv_str(w, "path", path);
-	if (file_read_follow_at(AT_FDCWD, path, FILE_MAX, &text) == -1)
+	if (!may_read_file(peer, path))
+		jw_kv_str(w, "text", "# closed to you by the rights of the file\n");
+	else if (file_read_follow_at(AT_FDCWD, path, FILE_MAX, &text) == -1)
 		jw_kv_strf(w, "text", "# cannot be read: %s\n", strerror(errno));
 	else
 		jw_kv_strn(w, "text", buf_str(&text), text.len);
@@ -64,7 +97,7 @@ method_unit_cat(struct call *call, void *arg)
 
 		for (size_t j = 0; j < conf->n_sources; j++)
 			if (conf->sources[j].ino != 0)
-				write_file(w, conf->sources[j].path);
+				write_file(w, call_peer(call), conf->sources[j].path);
 	}
 	jw_end(w);
 	selection_clear(&s);
@@ -93,11 +126,11 @@ is_secret(const char *name, size_t len)
 /* The value of a variable as it may be shown: without the password of an address such as
  * postgres://user:password@host/, too. */
 static void
-add_masked(struct buf *out, const char *name, size_t len, const char *value)
+add_masked(struct buf *out, const char *name, size_t len, const char *value, bool closed)
 {
 	const char *rest = value, *host, *at, *colon;
 
-	if (is_secret(name, len)) {
+	if (closed || is_secret(name, len)) {
 		buf_adds(out, "***");
 		return;
 	}
@@ -121,6 +154,8 @@ struct show {
 	struct jw *w;
 	const struct jv *properties; /* NULL: all that are set */
 	const struct unit *u;
+	bool closed; /* the caller cannot read the files: no value of a variable is shown
+		      */
 };
 
 static bool
@@ -149,8 +184,9 @@ show_one(void *arg, const char *key, const char *value)
 
 /* NAME=VALUE words with the values of secrets masked. */
 static char *
-masked_environment(const struct strv *env)
+masked_environment(const struct show *show)
 {
+	const struct strv *env = &show->u->conf->service.context.environment;
 	struct buf out = { 0 };
 
 	for (size_t i = 0; i < env->n; i++) {
@@ -161,7 +197,7 @@ masked_environment(const struct strv *env)
 			buf_addc(&out, ' ');
 		buf_addf(&out, "%.*s=", (int)n, s);
 		if (s[n] != '\0')
-			add_masked(&out, s, n, s + n + 1);
+			add_masked(&out, s, n, s + n + 1, show->closed);
 	}
 	return buf_take(&out);
 }
@@ -172,7 +208,7 @@ show_setting(void *arg, const char *key, const char *value)
 	struct show *s = arg;
 
 	if (strcmp(key, "Environment") == 0) {
-		char *text = masked_environment(&s->u->conf->service.context.environment);
+		char *text = masked_environment(s);
 
 		show_one(s, key, text);
 		free(text);
@@ -252,7 +288,7 @@ show_environment(struct show *s)
 		buf_clear(&value);
 		buf_addf(&key, "Environment.%.*s", (int)n, env.v[i]);
 		if (env.v[i][n] != '\0')
-			add_masked(&value, env.v[i], n, env.v[i] + n + 1);
+			add_masked(&value, env.v[i], n, env.v[i] + n + 1, s->closed);
 		show_one(s, buf_str(&key), buf_str(&value));
 	}
 	buf_free(&key);
@@ -272,6 +308,7 @@ method_unit_show(struct call *call, void *arg)
 	if (u == NULL)
 		return;
 	s.u = u;
+	s.closed = !may_read_unit(call_peer(call), u->conf);
 	s.w = call_begin(call);
 	jw_kv_str(s.w, "unit", u->name);
 	jw_kv_arr(s.w, "settings");
