@@ -15,6 +15,7 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/strv.h"
+#include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "unit/signame.h"
 
@@ -394,6 +395,29 @@ call(struct ctl *ctl, struct run *q, const char *params)
 	return q->ended ? q->code : code;
 }
 
+/* The way to supd is JSON, which is text: other bytes would arrive as something else, and
+ * the program would be given the name of another file. */
+static int
+check_text(struct ctl *ctl, const struct run *q, int argc, char **argv)
+{
+	int i;
+	size_t k;
+
+	for (i = optind; i < argc; i++)
+		if (!utf8_is_valid(argv[i], strlen(argv[i])))
+			return ctl_usage(ctl,
+			    "run: word %d of the command is not UTF-8; pass it through a "
+			    "script",
+			    i - optind + 1);
+	for (k = 0; k < q->env.n; k++)
+		if (!utf8_is_valid(q->env.v[k], strlen(q->env.v[k])))
+			return ctl_usage(ctl, "--env: %.*s is not UTF-8",
+			    (int)strcspn(q->env.v[k], "="), q->env.v[k]);
+	if (q->cwd != NULL && !utf8_is_valid(q->cwd, strlen(q->cwd)))
+		return ctl_usage(ctl, "--cwd: the name of the folder is not UTF-8");
+	return 0;
+}
+
 static int
 run_run(struct ctl *ctl, int argc, char **argv)
 {
@@ -401,6 +425,8 @@ run_run(struct ctl *ctl, int argc, char **argv)
 	char *params;
 	int code = parse_opts(ctl, argc, argv, &q);
 
+	if (code == 0)
+		code = check_text(ctl, &q, argc, argv);
 	if (code == 0)
 		code = ctl_instance(ctl);
 	if (code == 0) {
