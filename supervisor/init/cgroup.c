@@ -1,5 +1,6 @@
 #include "init/cgroup.h"
 
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <dirent.h>
@@ -9,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "init/slot.h"
 
 enum {
 	BATCH = 32,      /* processes held at one time while they are signalled */
@@ -91,9 +94,14 @@ static void
 for_each_folder(int dirfd, folder_action *fn, int levels, int arg)
 {
 	_Alignas(struct entry) char buf[1024];
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
 	long n;
+	int fd;
 
+	/* Its links tell whether there are any: mostly there are none. */
+	if (fstat(dirfd, &st) == 0 && st.st_nlink == 2)
+		return;
+	fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return;
 	while ((n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
@@ -159,7 +167,10 @@ signal_folder(int dirfd, int signo)
 		return false;
 	do {
 		pid = procs_next(&s);
-		if (pid > 0) {
+		if (pid > 0 && pid_is_child(pid)) {
+			/* Nobody but us can reap it: the number is its own. */
+			(void)kill(pid, signo);
+		} else if (pid > 0) {
 			pidfds[n] = (int)syscall(SYS_pidfd_open, pid, 0);
 			pids[n] = pid;
 			if (pidfds[n] != -1)

@@ -111,6 +111,15 @@ pid_find(int32_t pid)
 	return PID_UNKNOWN;
 }
 
+bool
+pid_is_child(int32_t pid)
+{
+	uint32_t id = pid_find(pid);
+
+	return id != PID_UNKNOWN &&
+	       table_slot(tab, id / PROC_N)->proc[id % PROC_N].is_child != 0;
+}
+
 void
 pid_forget(int32_t pid)
 {
@@ -262,6 +271,15 @@ clear_slot(struct table_slot *s)
 		s->proc[k].pidfd = s->proc[k].report_fd = -1;
 }
 
+/* Those that only the sets of role_watch_busy know. */
+static void
+close_fd(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
 /* Take back all that make_slot made.  Each step may be done twice. */
 static void
 unmake_slot(struct table_slot *s, uint32_t slot)
@@ -271,9 +289,9 @@ unmake_slot(struct table_slot *s, uint32_t slot)
 	role_unwatch_busy(ROLE_LOGGER, s->fd_out);
 	role_unwatch_busy(ROLE_LOGGER, s->fd_err);
 	role_unwatch_busy(ROLE_MANAGER, s->fd_notify);
-	watch_close(&s->fd_out);
-	watch_close(&s->fd_err);
-	watch_close(&s->fd_notify);
+	close_fd(&s->fd_out);
+	close_fd(&s->fd_err);
+	close_fd(&s->fd_notify);
 	watch_close(&s->fd_events);
 	slot_path(path, sizeof(path), "fifo/", slot, ".out");
 	(void)unlinkat(tab->fd[FD_RUN], path, 0);

@@ -59,6 +59,8 @@ void slot_forget_logger(void);
 #define PID_UNKNOWN UINT32_MAX
 void pid_set(int32_t pid, uint32_t slot, uint32_t kind);
 uint32_t pid_find(int32_t pid);
+/* A process of a slot that init itself has to reap. */
+bool pid_is_child(int32_t pid);
 void pid_forget(int32_t pid);
 
 #endif
