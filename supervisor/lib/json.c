@@ -70,7 +70,7 @@ struct jv {
 };
 
 enum {
-	SORT_FROM = 12, /* members from which an object is searched by halving */
+	SORT_FROM = 24, /* members from which an object is searched by halving */
 	KEY_SHOWN = 64, /* bytes of a stranger's key that an error repeats */
 };
 
@@ -126,6 +126,13 @@ jv_count(const struct jv *v)
 	return v != NULL && is_container(v) ? v->u.kids.n : 0;
 }
 
+/* Most names that differ do so at once. */
+static bool
+is_named(const struct jv *v, const char *key)
+{
+	return v->key[0] == key[0] && strcmp(v->key, key) == 0;
+}
+
 static int
 compare_keys(const void *a, const void *b)
 {
@@ -155,7 +162,7 @@ jv_get(const struct jv *v, const char *key)
 		return found != NULL ? *found : NULL;
 	}
 	for (size_t i = 0; i < v->u.kids.n; i++) {
-		if (strcmp(v->u.kids.v[i]->key, key) == 0)
+		if (is_named(v->u.kids.v[i], key))
 			return v->u.kids.v[i];
 	}
 	return NULL;
@@ -385,18 +392,33 @@ on_number(void *ctx, const char *text, size_t len)
 	return 1;
 }
 
+/* A copy that is text.  Escapes can spell lone surrogates, which yajl passes on. */
+static char *
+take_text(const unsigned char *s, size_t *len)
+{
+	struct buf b = { 0 };
+	char *copy;
+
+	if (!utf8_is_valid((const char *)s, *len)) {
+		utf8_clean(&b, (const char *)s, *len);
+		*len = b.len;
+		return buf_take(&b);
+	}
+	copy = xmalloc(*len + 1);
+	memcpy(copy, s, *len);
+	copy[*len] = '\0';
+	return copy;
+}
+
 static int
 on_string(void *ctx, const unsigned char *s, size_t len)
 {
 	struct jv *v = add_value(ctx, JV_STRING);
-	struct buf b = { 0 };
 
 	if (v == NULL)
 		return 0;
-	/* Escapes can spell lone surrogates, which yajl passes on. */
-	utf8_clean(&b, (const char *)s, len);
-	v->u.s.n = b.len;
-	v->u.s.p = buf_take(&b);
+	v->u.s.p = take_text(s, &len);
+	v->u.s.n = len;
 	return 1;
 }
 
@@ -432,12 +454,10 @@ static int
 on_map_key(void *ctx, const unsigned char *s, size_t len)
 {
 	struct parser *p = ctx;
-	struct buf b = { 0 };
 
 	if (memchr(s, '\0', len) != NULL)
 		return complain(p, "a name holds a NUL character");
-	utf8_clean(&b, (const char *)s, len);
-	p->key = buf_take(&b);
+	p->key = take_text(s, &len);
 	if (p->open->u.kids.n < SORT_FROM && jv_get(p->open, p->key) != NULL)
 		return complain(p, "given twice");
 	return 1;

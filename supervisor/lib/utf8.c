@@ -4,6 +4,7 @@
  */
 #include "lib/utf8.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "lib/buf.h"
@@ -57,9 +58,20 @@ utf8_seq(const char *s, size_t n)
 static size_t
 valid_prefix(const char *s, size_t n)
 {
+	const uint64_t high = UINT64_C(0x8080808080808080);
 	size_t i = 0;
 
 	while (i < n) {
+		uint64_t eight;
+
+		/* Nearly all text is ASCII. */
+		if (n - i >= sizeof(eight)) {
+			memcpy(&eight, s + i, sizeof(eight));
+			if ((eight & high) == 0) {
+				i += sizeof(eight);
+				continue;
+			}
+		}
 		size_t len = utf8_seq(s + i, n - i);
 
 		if (len == 0)
@@ -141,6 +153,17 @@ is_turning(const unsigned char *s, size_t seq)
 	if (s[1] == 0x80)
 		return s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae);
 	return s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
+}
+
+/* Length of what is shown as it is: printable ASCII. */
+static size_t
+plain_prefix(const char *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && s[i] >= 0x20 && s[i] < 0x7f)
+		i++;
+	return i;
 }
 
 /*
@@ -230,9 +253,14 @@ utf8_escape_buf(struct buf *out, const char *s, size_t n)
 {
 	while (n > 0) {
 		char piece[8];
-		size_t len;
-		size_t took = escape_one(piece, &len, s, n);
+		size_t len = plain_prefix(s, n), took;
 
+		buf_append(out, s, len);
+		s += len;
+		n -= len;
+		if (n == 0)
+			return;
+		took = escape_one(piece, &len, s, n);
 		buf_append(out, piece, len);
 		s += took;
 		n -= took;
