@@ -130,7 +130,7 @@ add_instance(struct control *c, struct buf *out)
 	    (double)varlink_clients(c->varlink));
 	add_single(out, "supd_events_dropped_total", "counter",
 	    "Events that found no room in the ring.", (double)emitter_dropped(m->events));
-	add_single(out, "supd_events_seq", "counter", "Number of the newest event.",
+	add_single(out, "supd_events_seq", "gauge", "Number of the newest event.",
 	    (double)emitter_seq(m->events));
 }
 
