@@ -256,7 +256,9 @@ open_section(struct parse *p, const char *name)
 		return SECTION_NONE;
 	}
 	near = nearest_section(p, name);
-	if (near != NULL)
+	if (p->conf == NULL)
+		hint = xstrdup("supd.conf has one section, [Supd]");
+	else if (near != NULL)
 		hint = xasprintf("did you mean [%s]?", near);
 	parse_warn(p, name, hint, "unknown section [%s], its lines are ignored", name);
 	free(hint);

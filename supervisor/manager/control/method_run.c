@@ -290,7 +290,8 @@ write_end(struct jw *w, const struct run *r, const struct unit *u)
 	else
 		jw_kv_null(w, "duration_ms");
 	jw_kv_str(w, "message",
-	    r->message != NULL                  ? r->message
+	    r->timed_out                        ? "it was stopped at its time limit"
+	    : r->message != NULL                ? r->message
 	    : mem->result != SVC_RESULT_SUCCESS ? render_why(u)
 						: NULL);
 }
