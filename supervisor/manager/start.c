@@ -64,7 +64,7 @@ start_units(struct manager *m)
  */
 
 struct reload {
-	struct strv before; /* names with a file */
+	struct map before; /* names with a file; thousands are looked up in it */
 	struct strv added, removed, changed;
 	const char *unit;
 	int errors;
@@ -76,7 +76,7 @@ note_loaded(struct unit *u, void *arg)
 	struct reload *r = arg;
 
 	if (u->conf->load_state != UNIT_NOT_FOUND)
-		strv_add(&r->before, u->name);
+		map_set(&r->before, u->name, u);
 }
 
 static void
@@ -115,7 +115,7 @@ static void
 note_result(struct unit *u, void *arg)
 {
 	struct reload *r = arg;
-	bool was = strv_contains(&r->before, u->name);
+	bool was = map_has(&r->before, u->name);
 	bool is = u->conf->load_state != UNIT_NOT_FOUND;
 
 	if (is && !was)
@@ -158,7 +158,7 @@ start_reload_units(struct manager *m, const char *who)
 	event_end(m->events);
 	manager_say(m, MARK_NOTE, "files read again: %u new, %u gone, %u changes",
 	    r.added.n, r.removed.n, r.changed.n);
-	strv_free(&r.before);
+	map_clear(&r.before, NULL);
 	strv_free(&r.added);
 	strv_free(&r.removed);
 	strv_free(&r.changed);

@@ -256,8 +256,9 @@ compare_names(struct reload *r)
 	unit_list_dir(r->m->paths, &there);
 	for (size_t i = 0; i < there.n; i++) {
 		map_set(&now, there.v[i], r);
-		if (!strv_contains(&r->before, there.v[i]) &&
-		    unit_find(r->m, there.v[i]) == NULL)
+		/* Names with a unit first: there are as many as names. */
+		if (unit_find(r->m, there.v[i]) == NULL &&
+		    !strv_contains(&r->before, there.v[i]))
 			strv_add(&r->added, there.v[i]);
 	}
 	for (size_t i = 0; i < r->before.n; i++) {
