@@ -390,6 +390,8 @@ start(struct boot *b)
 	if (r != -1)
 		return r;
 	limits_raise(&b->limits, b->conf->max_slots);
+	if (!limits_suffice(&b->limits))
+		return BOOT_EXIT_FAILURE;
 	if (bind_control(b) == -1 || memory_open(&b->memory, b->run_fd,
 					 limits_slots(&b->limits, b->conf->max_slots),
 					 b->conf->event_ring_bytes) == -1)

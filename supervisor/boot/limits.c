@@ -61,6 +61,18 @@ limits_raise(struct limits *l, uint32_t max_slots)
 	l->nofile = r.rlim_cur;
 }
 
+bool
+limits_suffice(const struct limits *l)
+{
+	if (l->nofile >= LIMITS_MIN_FDS)
+		return true;
+	log_warnx(
+	    "the limit of %llu descriptors is too low: supd needs at least %d, and %d "
+	    "more for each service; raise it (ulimit -n, LimitNOFILE=)",
+	    (unsigned long long)l->nofile, LIMITS_MIN_FDS, LIMITS_SLOT_FDS);
+	return false;
+}
+
 uint32_t
 limits_slots(const struct limits *l, uint32_t max_slots)
 {

@@ -4,6 +4,7 @@
 #ifndef SUPD_BOOT_LIMITS_H
 #define SUPD_BOOT_LIMITS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct table;
@@ -11,6 +12,7 @@ struct table;
 enum {
 	LIMITS_SLOT_FDS = 6, /* descriptors that a running service costs init */
 	LIMITS_OWN_FDS = 128,
+	LIMITS_MIN_FDS = 96, /* below it not even one service can run */
 };
 
 /* What was found at the start, before anything is changed. */
@@ -22,6 +24,8 @@ struct limits {
 
 /* Raise the descriptor limit towards what max_slots need. */
 void limits_raise(struct limits *l, uint32_t max_slots);
+/* Is it enough to run at all?  False: reported, with the number. */
+bool limits_suffice(const struct limits *l);
 /* Slots that the descriptor limit allows, at most max_slots, at least 1. */
 uint32_t limits_slots(const struct limits *l, uint32_t max_slots);
 /* Make the kernel prefer others when memory runs out. */

@@ -29,6 +29,7 @@
 enum {
 	READ_END_AT = 512, /* the inherited read ends of the log pipes: not in the way of
 			    * programs that count up from 3 or use select(2) */
+	ROOM_ABOVE = 24,   /* descriptors that are lifted above them on the way */
 	CAPS_MAX = 63,
 	PID_TEXT = 96, /* NAME=pid */
 };
@@ -310,6 +311,7 @@ static void
 set_up_fds(struct child *c)
 {
 	uint64_t soft = own_nofile(c);
+	struct rlimit now;
 	int last = 2 + (int)spec_count(&c->spec, SPEC_FD), at = READ_END_AT;
 
 	if (spec_has(&c->spec, SPEC_NOTIFY_FD))
@@ -318,6 +320,10 @@ set_up_fds(struct child *c)
 	 * finds them; above everything passed on. */
 	if (soft < READ_END_AT + 2)
 		at = soft > 2 ? (int)soft - 2 : 3;
+	/* Where supd itself may have few: room for what is lifted above them. */
+	if (getrlimit(RLIMIT_NOFILE, &now) == 0 &&
+	    (uint64_t)at + ROOM_ABOVE + (uint64_t)last > now.rlim_cur)
+		at = (int)now.rlim_cur - ROOM_ABOVE - last;
 	if (at <= last)
 		at = last + 1;
 	c->floor = at + 2;

@@ -1,6 +1,7 @@
 #include "manager/ops.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,14 +107,31 @@ ops_slot_fill(void *arg, const struct unit_conf *conf, struct msg_slot_open *ope
 	return svc_exec_open(u->manager->world, conf, open, status, why, size);
 }
 
+/* Which of the two bounds it is, and with what number. */
+static void
+say_no_slot(const struct manager *m, char *why, size_t size)
+{
+	struct rlimit r;
+
+	if (m->nslots >= m->conf->max_slots || getrlimit(RLIMIT_NOFILE, &r) == -1)
+		snprintf(why, size,
+		    "all %u slots are in use: MaxSlots= of supd.conf allows no more",
+		    m->nslots);
+	else
+		snprintf(why, size,
+		    "all %u slots are in use: supd's limit of %llu descriptors allows no "
+		    "more; raise it (ulimit -n, LimitNOFILE=) and start supd again",
+		    m->nslots, (unsigned long long)r.rlim_cur);
+}
+
 static uint32_t
-ops_slot_take(void *arg)
+ops_slot_take(void *arg, char *why, size_t size)
 {
 	struct unit *u = arg;
 	uint32_t slot = adopt_take_slot(u->manager, u);
 
 	if (slot == SLOT_NONE)
-		errno = EMFILE;
+		say_no_slot(u->manager, why, size);
 	return slot;
 }
 

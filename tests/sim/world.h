@@ -266,7 +266,7 @@ op_slot_fill(void *arg, const struct unit_conf *conf, struct msg_slot_open *open
 }
 
 static uint32_t
-op_slot_take(void *arg)
+op_slot_take(void *arg, char *why, size_t size)
 {
 	struct world *w = arg;
 
@@ -275,7 +275,7 @@ op_slot_take(void *arg)
 		if (!w->slot[w->last_slot].used)
 			return w->last_slot;
 	}
-	errno = ENFILE;
+	snprintf(why, size, "all %d slots are in use", W_SLOTS);
 	return SLOT_NONE;
 }
 

@@ -46,9 +46,11 @@ slot_fill(void *arg, const struct unit_conf *conf, struct msg_slot_open *open,
 }
 
 static uint32_t
-slot_take(void *arg)
+slot_take(void *arg, char *why, size_t size)
 {
 	(void)arg;
+	(void)why;
+	(void)size;
 	return 7;
 }
 

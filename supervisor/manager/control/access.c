@@ -253,8 +253,8 @@ peer_pidfd(int fd, pid_t pid)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) == 0)
 		return pidfd;
-	/* Before Linux 6.5.  Where the kernel can tell and does not, the peer is gone, and
-	 * its number may be another's by now. */
+	/* Before Linux 6.5.  Where the kernel can tell and does not, the peer is gone,
+	 * and its number may be another's by now. */
 	return errno == ENOPROTOOPT ? pidfd_open_(pid) : -1;
 }
 

@@ -151,8 +151,9 @@ struct svc_ops {
 	 * status that a child would have had (217 …) say what is wrong with it. */
 	int (*slot_fill)(void *arg, const struct unit_conf *conf,
 	    struct msg_slot_open *open, int *status, char *why, size_t size);
-	/* A free slot, kept for this service until slot_close; SLOT_NONE with errno. */
-	uint32_t (*slot_take)(void *arg);
+	/* A free slot, kept for this service until slot_close.  SLOT_NONE: why says it.
+	 */
+	uint32_t (*slot_take)(void *arg, char *why, size_t size);
 	/* SLOT_OPEN.  -1 with errno: the slot is free again. */
 	int (*slot_open)(void *arg, const struct msg_slot_open *open);
 	void (*slot_close)(void *arg, uint32_t slot);

@@ -434,10 +434,10 @@ svc_open_slot(struct service *s)
 		svc_raise(s, SVC_EV_SLOT_FAILED);
 		return;
 	}
-	slot = s->ops->slot_take(s->arg);
+	slot = s->ops->slot_take(s->arg, why, sizeof(why));
 	if (slot == SLOT_NONE) {
 		free(o);
-		svc_set_why(s, "no slot is free: %s (see MaxSlots=)", strerror(errno));
+		svc_set_why(s, "%s", why);
 		svc_raise(s, SVC_EV_SLOT_FAILED);
 		return;
 	}
