@@ -9,10 +9,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -237,29 +235,38 @@ place_stdio(struct child *c)
 	}
 }
 
-/* A socket that sends to the notify socket of the slot. */
-static int
-open_notify(struct child *c)
+/*
+ * A FIFO for NotifyFD=, so that its end is known when it is closed without a line.  The
+ * process keeps a read end: what it says while no manager is there is not lost.
+ */
+static void
+open_notify(struct child *c, int *read_end, int *write_end)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	char *p = sa.sun_path;
-	const char *end = sa.sun_path + sizeof(sa.sun_path);
-	int fd;
+	char path[64], *p = path;
+	const char *end = path + sizeof(path);
+	int run = tab->fd[FD_RUN];
 
-	put_text(&p, end, tab->run);
-	put_text(&p, end, "/n/");
+	put_text(&p, end, "fifo/");
 	put_number(&p, end, c->slot_number);
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == -1)
+	put_text(&p, end, ".rdy");
+	(void)unlinkat(run, path, 0);
+	if (mkfifoat(run, path, 0600) == -1)
 		fail(c, PHASE_FDS, errno);
-	return fd;
+	*read_end = openat(run, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (*read_end == -1)
+		fail(c, PHASE_FDS, errno);
+	*write_end = openat(run, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (*write_end == -1)
+		fail(c, PHASE_FDS, errno);
+	*read_end = lift(c, *read_end, PHASE_FDS);
+	*write_end = lift(c, *write_end, PHASE_FDS);
 }
 
 /* 3, 4, …, then the notify descriptor, then the read ends of the own log pipes. */
 static void
 place_fds(struct child *c, int read_end_at)
 {
-	int high[SPEC_FDS_MAX], n = 0, notify = -1, ends[2];
+	int high[SPEC_FDS_MAX], n = 0, notify = -1, ends[3], nends = 2;
 	struct spec_item it;
 	size_t at = 0;
 
@@ -279,14 +286,14 @@ place_fds(struct child *c, int read_end_at)
 		high[n++] = lift(c, stored_fd(c, id, PHASE_FDS), PHASE_FDS);
 	}
 	if (spec_has(&c->spec, SPEC_NOTIFY_FD))
-		notify = lift(c, open_notify(c), PHASE_FDS);
+		open_notify(c, &ends[nends++], &notify);
 	/* From here on numbers below the floor are overwritten; c->spec is mapped and
 	 * everything still needed is lifted. */
 	for (int i = 0; i < n; i++)
 		place(c, high[i], 3 + i, PHASE_FDS);
 	if (notify != -1)
 		place(c, notify, (int)spec_u32(&c->spec, SPEC_NOTIFY_FD, 0), PHASE_FDS);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < nends; i++)
 		place(c, ends[i], read_end_at + i, PHASE_FDS);
 }
 
@@ -312,21 +319,23 @@ set_up_fds(struct child *c)
 {
 	uint64_t soft = own_nofile(c);
 	struct rlimit now;
-	int last = 2 + (int)spec_count(&c->spec, SPEC_FD), at = READ_END_AT;
+	int last = 2 + (int)spec_count(&c->spec, SPEC_FD), at = READ_END_AT, n = 2;
 
-	if (spec_has(&c->spec, SPEC_NOTIFY_FD))
+	if (spec_has(&c->spec, SPEC_NOTIFY_FD)) {
 		last = (int)spec_u32(&c->spec, SPEC_NOTIFY_FD, 0);
+		n = 3;
+	}
 	/* Below a small limit, so that a program that closes all it may have still
 	 * finds them; above everything passed on. */
-	if (soft < READ_END_AT + 2)
-		at = soft > 2 ? (int)soft - 2 : 3;
+	if (soft < READ_END_AT + (unsigned)n)
+		at = soft > (unsigned)n ? (int)soft - n : 3;
 	/* Where supd itself may have few: room for what is lifted above them. */
 	if (getrlimit(RLIMIT_NOFILE, &now) == 0 &&
 	    (uint64_t)at + ROOM_ABOVE + (uint64_t)last > now.rlim_cur)
 		at = (int)now.rlim_cur - ROOM_ABOVE - last;
 	if (at <= last)
 		at = last + 1;
-	c->floor = at + 2;
+	c->floor = at + n;
 	c->report_fd = lift(c, c->report_fd, PHASE_FDS);
 	c->root_fd = lift(c, tab->fd[FD_ROOT], PHASE_FDS);
 	place_fds(c, at);

@@ -298,6 +298,8 @@ unmake_slot(struct table_slot *s, uint32_t slot)
 	slot_path(path, sizeof(path), "fifo/", slot, ".err");
 	(void)unlinkat(tab->fd[FD_RUN], path, 0);
 	if (s->want_notify) {
+		slot_path(path, sizeof(path), "fifo/", slot, ".rdy");
+		(void)unlinkat(tab->fd[FD_RUN], path, 0);
 		slot_path(path, sizeof(path), "n/", slot, "");
 		(void)unlinkat(tab->fd[FD_RUN], path, 0);
 	}

@@ -1,8 +1,14 @@
 #include "manager/adopt.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/json.h"
 #include "lib/log.h"
@@ -20,13 +26,19 @@
 #include "manager/tell.h"
 #include "manager/units.h"
 
-enum { NOTIFY_TURN = 64 }; /* datagrams of one service before others have their turn */
+enum {
+	NOTIFY_TURN = 64, /* datagrams of one service before others have their turn */
+	READY_CLOSED_MS = 300,
+};
 
 struct slot {
 	struct manager *m;
 	struct unit *unit; /* NULL: free, or being closed */
 	struct loop_io *notify_io;
 	int notify_fd;
+	struct loop_io *ready_io; /* NotifyFD=, until it has spoken */
+	struct loop_timer *ready_timer;
+	int ready_fd;
 	int cgroup_fd;
 	uint32_t number;
 	bool used;     /* from slot_take until SLOT_DONE */
@@ -63,14 +75,27 @@ slot_of(struct manager *m, uint32_t number)
 	s = xcalloc(1, sizeof(*s));
 	s->m = m;
 	s->number = number;
-	s->notify_fd = s->cgroup_fd = -1;
+	s->notify_fd = s->ready_fd = s->cgroup_fd = -1;
 	ss->v[number] = s;
 	return s;
 }
 
 static void
+ready_end(struct slot *s)
+{
+	if (s->ready_io != NULL)
+		loop_io_free(s->ready_io);
+	s->ready_io = NULL;
+	if (s->ready_timer != NULL)
+		loop_timer_free(s->ready_timer);
+	s->ready_timer = NULL;
+	fd_close(&s->ready_fd);
+}
+
+static void
 slot_clear(struct slot *s)
 {
+	ready_end(s);
 	if (s->notify_io != NULL)
 		loop_io_free(s->notify_io);
 	s->notify_io = NULL;
@@ -314,13 +339,108 @@ adopt_on_unstored(struct manager *m, const struct msg_stored *msg)
 		svc_on_unstored(u->svc, msg->id);
 }
 
+/*
+ * 1: a line is there, 0: not yet, -1: nobody can write one any more.  A line is looked at
+ * and left where it is, for a manager that comes after this one; what is none is eaten.
+ */
+static int
+ready_peek(int fd)
+{
+	char text[4096];
+	int p[2], r = 0;
+	ssize_t n;
+
+	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) == -1)
+		return 0;
+	for (;;) {
+		n = tee(fd, p[1], sizeof(text), SPLICE_F_NONBLOCK);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			r = n == 0 ? -1 : 0;
+			break;
+		}
+		n = read(p[0], text, (size_t)n);
+		if (n > 0 && memchr(text, '\n', (size_t)n) != NULL) {
+			r = 1;
+			break;
+		}
+		if (n <= 0 || read(fd, text, (size_t)n) <= 0)
+			break;
+	}
+	close(p[0]);
+	close(p[1]);
+	return r;
+}
+
+static void
+on_ready_closed(struct loop_timer *t, void *arg)
+{
+	struct slot *s = arg;
+	struct unit *u = s->unit;
+
+	(void)t;
+	ready_end(s);
+	if (u != NULL && u->svc != NULL)
+		svc_on_ready_closed(u->svc, s->number);
+}
+
+static void
+on_ready(struct loop_io *io, int events, void *arg)
+{
+	struct slot *s = arg;
+	int r;
+
+	(void)io;
+	(void)events;
+	if (s->m->phase == MANAGER_RESTORING)
+		return; /* it is told when the service can hear it */
+	r = ready_peek(s->ready_fd);
+	if (r == 0)
+		return;
+	loop_io_free(s->ready_io);
+	s->ready_io = NULL;
+	if (r == 1) {
+		ready_end(s);
+		if (s->unit != NULL && s->unit->svc != NULL)
+			svc_on_ready_line(s->unit->svc, s->number);
+		return;
+	}
+	/* A process that ends closes it as well, and its end says more. */
+	s->ready_timer = loop_timer_new(s->m->loop, "ready", on_ready_closed, s);
+	loop_timer_in(s->ready_timer, READY_CLOSED_MS * USEC_PER_MSEC);
+}
+
+/* The child has made the FIFO before it became the program. */
+static void
+ready_watch(struct slot *s)
+{
+	char path[32];
+
+	ready_end(s);
+	snprintf(path, sizeof(path), "fifo/%" PRIu32 ".rdy", s->number);
+	s->ready_fd =
+	    openat(s->m->run_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (s->ready_fd == -1) {
+		log_warn("%s: NotifyFD=", s->unit->name);
+		return;
+	}
+	s->ready_io =
+	    loop_io_new(s->m->loop, "ready", s->ready_fd, LOOP_READ, on_ready, s);
+}
+
 void
 adopt_on_started(struct manager *m, const struct msg_started *msg)
 {
 	struct unit *u = adopt_slot_unit(m, msg->slot);
 
-	if (u != NULL && u->svc != NULL)
-		svc_on_started(u->svc, msg);
+	if (u == NULL || u->svc == NULL)
+		return;
+	svc_on_started(u->svc, msg);
+	/* The slot may be closed by now, and may be another's. */
+	if (adopt_slot_unit(m, msg->slot) == u && msg->kind == PROC_MAIN &&
+	    msg->execed != 0 && svc_conf(u->svc)->service.notify_fd >= 0)
+		ready_watch(slot_of(m, msg->slot));
 }
 
 void

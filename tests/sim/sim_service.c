@@ -310,7 +310,7 @@ test_notify_strangers(void **state)
 	assert_int_equal(w->refused_told, 1);
 	w_notify_as(w, 500, 1000, "STATUS=last word"); /* gone, of the unit's user */
 	assert_string_equal(svc_memory(w->s)->status, "last word");
-	w_notify_as(w, w->last_pid + 50, 1000, "\n"); /* a child of the unit */
+	w_notify_as(w, w->last_pid + 50, 1000, "READY=1"); /* a child of the unit */
 	assert_state(w, SVC_RUNNING);
 	w_free(w);
 }
@@ -408,8 +408,25 @@ test_notify_fd(void **state)
 	w_up(w);
 	w_run(w);
 	assert_state(w, SVC_START);
+	/* The socket is another way to speak, with other words. */
 	w_notify(w, "\n");
+	assert_state(w, SVC_START);
+	svc_on_ready_line(w->s, w_slot(w) + 1);
+	assert_state(w, SVC_START);
+	svc_on_ready_line(w->s, w_slot(w));
 	assert_state(w, SVC_RUNNING);
+	svc_on_ready_closed(w->s, w_slot(w));
+	assert_state(w, SVC_RUNNING);
+	w_free(w);
+
+	w = w_new(U("NotifyFD=3\n" SIMPLE));
+	w_up(w);
+	w_run(w);
+	svc_on_ready_closed(w->s, w_slot(w));
+	w_run(w);
+	assert_state(w, SVC_FAILED);
+	assert_result(w, SVC_RESULT_PROTOCOL);
+	assert_int_equal(w->done_last[SVC_DONE_START], SVC_DONE_FAILED);
 	w_free(w);
 }
 

@@ -1264,7 +1264,7 @@ test_links_are_not_followed_into(void **state)
 }
 
 static void
-test_notify_descriptor_reaches_the_socket(void **state)
+test_notify_descriptor_is_a_pipe(void **state)
 {
 	struct spec_buf b;
 	struct rig g;
@@ -1276,14 +1276,26 @@ test_notify_descriptor_reaches_the_socket(void **state)
 	slot_open(&g, 6, true, false);
 	want(&g, MSG_SLOT_NOTIFY, &m);
 	assert_int_equal(m.u.SLOT_NOTIFY.slot, 6);
-	sh(&b, "echo >&7; exit 0");
+	msg_close_fds(&m);
+	sh(&b, "echo >&7; exec 7>&-; exec sleep 5");
 	spec_put_u32(&b, SPEC_NOTIFY_FD, 7);
 	spawn_spec(&g, 6, PROC_MAIN, &b);
-	struct pollfd pfd = { m.fds[0], POLLIN, 0 };
+	do
+		want(&g, MSG_STARTED, &m);
+	while (m.u.STARTED.execed == 0);
+	/* The line is kept by the read end that the process has, then comes the end. */
+	int fd = openat(g.run_fd, "fifo/6.rdy", O_RDONLY | O_NONBLOCK);
+	assert_int_not_equal(fd, -1);
+	struct pollfd pfd = { fd, POLLIN, 0 };
 	assert_int_equal(poll(&pfd, 1, DEADLINE_MS), 1);
-	assert_int_equal(recv(pfd.fd, text, sizeof(text), 0), 1);
+	assert_int_equal(read(fd, text, sizeof(text)), 1);
 	assert_int_equal(text[0], '\n');
-	msg_close_fds(&m);
+	uint64_t until = now_ms() + DEADLINE_MS;
+	ssize_t n;
+	while ((n = read(fd, text, sizeof(text))) == -1 && now_ms() < until)
+		poll(&pfd, 1, 100);
+	assert_int_equal(n, 0);
+	close(fd);
 	rig_stop(&g);
 }
 
@@ -1596,7 +1608,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_slot_waits_for_the_logger),
 		cmocka_unit_test(test_child_gets_what_the_context_says),
 		cmocka_unit_test(test_links_are_not_followed_into),
-		cmocka_unit_test(test_notify_descriptor_reaches_the_socket),
+		cmocka_unit_test(test_notify_descriptor_is_a_pipe),
 		cmocka_unit_test(test_main_process_can_be_named),
 		cmocka_unit_test(test_signals_wait_for_a_manager),
 		cmocka_unit_test(test_hung_manager_is_replaced),

@@ -516,6 +516,29 @@ apply(struct service *s, const struct notify_fields *f, const struct svc_notify 
 }
 
 void
+svc_on_ready_line(struct service *s, uint32_t slot)
+{
+	if (s->restoring || slot != s->m.slot || s->m.state != SVC_START ||
+	    svc_sc(s)->notify_fd < 0)
+		return;
+	s->m.ready = true;
+	svc_raise(s, SVC_EV_READY);
+	svc_settle(s);
+}
+
+void
+svc_on_ready_closed(struct service *s, uint32_t slot)
+{
+	if (s->restoring || slot != s->m.slot || s->m.state != SVC_START ||
+	    svc_sc(s)->notify_fd < 0 || s->m.ready || !s->m.main_running)
+		return;
+	svc_fail(s, SVC_RESULT_PROTOCOL, "NotifyFD=%d was closed without a line",
+	    svc_sc(s)->notify_fd);
+	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+	svc_settle(s);
+}
+
+void
 svc_on_notify_take_fds(struct service *s, uint32_t slot, const struct svc_notify *nt)
 {
 	struct notify_fields f;
@@ -525,15 +548,7 @@ svc_on_notify_take_fds(struct service *s, uint32_t slot, const struct svc_notify
 	} else {
 		notify_parse(nt->text, nt->len, &f);
 		if (f.newline_ready) {
-			/* Any process of the unit may hold NotifyFD=. */
-			if (svc_sc(s)->notify_fd < 0 || s->m.state != SVC_START) {
-				/* Nobody waits for it. */
-			} else if (is_of_unit(s, nt)) {
-				s->m.ready = true;
-				svc_raise(s, SVC_EV_READY);
-			} else {
-				refuse_sender(s, nt);
-			}
+			/* A line is for NotifyFD=; here it says nothing. */
 		} else if (f.barrier) {
 			/* All before it was handled: closing the descriptor says so. */
 		} else if (may_notify(s, nt)) {

@@ -37,7 +37,7 @@ int notify_recv(int fd, struct notify_packet *p);
 
 struct notify_fields {
 	bool ready, reloading, stopping;
-	bool newline_ready; /* a bare line: NotifyFD= */
+	bool newline_ready; /* a bare line, as NotifyFD= has it */
 	bool watchdog, watchdog_trigger;
 	bool fdstore, fdstore_remove, barrier, restart_reset;
 	bool fdpoll; /* false: FDPOLL=0 */

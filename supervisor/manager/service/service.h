@@ -291,6 +291,9 @@ void svc_on_not_started(struct service *s, const struct svc_spawn *sp, enum exit
 /* All descriptors of nt are the service's from the call on. */
 void svc_on_notify_take_fds(
     struct service *s, uint32_t slot, const struct svc_notify *nt);
+/* A line came through NotifyFD=, or it was closed without one. */
+void svc_on_ready_line(struct service *s, uint32_t slot);
+void svc_on_ready_closed(struct service *s, uint32_t slot);
 void svc_on_timer(struct service *s, enum svc_timer which);
 void svc_on_match(struct service *s, uint32_t slot, uint32_t rule, const char *text);
 void svc_on_probe(
