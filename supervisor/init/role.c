@@ -187,6 +187,7 @@ check_alive(enum role r, uint64_t now)
 	if (now >= l->pong_by) {
 		init_complain("does not answer and is killed", role_name(r), 0);
 		l->was_hung = l->role_owed = true;
+		l->last_how = 0; /* it has not ended yet */
 		role_kill(r);
 		/* In a system call that cannot be interrupted it stays for now: its
 		 * successor is started once it is gone. */
@@ -470,7 +471,9 @@ send_role_news(enum role about)
 	m.u.ROLE.hung = l->was_hung;
 	if (role_send(ROLE_MANAGER, &m) != 1)
 		return 0;
-	l->role_owed = l->was_hung = false;
+	l->role_owed = false;
+	if (l->last_how != 0)
+		l->was_hung = false;
 	return 1;
 }
 

@@ -256,6 +256,7 @@ manager_on_hello(struct manager *m, const struct msg_hello *hello)
 	m->role[ROLE_MANAGER].restarts =
 	    hello->generation > 0 ? hello->generation - 1 : 0;
 	m->role[ROLE_LOGGER].pid = m->table->role[ROLE_LOGGER].pid;
+	m->role[ROLE_LOGGER].restarts = m->table->role[ROLE_LOGGER].restarts;
 	event_begin(m->events, EVENT_SUPD_STARTED, NULL, NULL);
 	event_str(m->events, "version", SUPD_VERSION);
 	event_str(m->events, "instance", m->root_path);
@@ -322,6 +323,14 @@ manager_on_role(struct manager *m, const struct msg_role *role)
 	name = names[role->role];
 	m->role[role->role].pid = role->pid;
 	m->role[role->role].restarts = role->restarts;
+	if (role->how == 0 && role->hung != 0) {
+		event_begin(m->events, EVENT_ROLE_HUNG, NULL, NULL);
+		event_str(m->events, "role", name);
+		event_int(m->events, "pid", role->pid);
+		event_end(m->events);
+		manager_say(m, MARK_FAIL, "supd's %s does not answer", name);
+		return;
+	}
 	if (role->how != 0) {
 		m->role[role->role].hung += role->hung != 0;
 		event_begin(m->events, EVENT_ROLE_DIED, NULL, NULL);
