@@ -201,6 +201,10 @@ method_unit_history(struct call *call, void *arg)
 	const struct history_run *run;
 	struct jw *w;
 
+	/* Of what has neither a file nor a past nothing can be said. */
+	if (u != NULL && u->conf->load_state == UNIT_NOT_FOUND &&
+	    history_run(c->m->history, u->name, 0) == NULL)
+		u = select_unit(c, call, "unit", SELECT_LOADED | SELECT_FILES);
 	if (u == NULL)
 		return;
 	w = call_begin(call);
