@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -83,6 +84,25 @@ table_make(struct memory *m, int run_fd, uint32_t nslots)
 	return 0;
 }
 
+/* The log pipes of a service stay until it has ended and its log is complete. */
+static bool
+has_pipes(int run_fd)
+{
+	int fd = open_dir_at(run_fd, "fifo");
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+	bool yes = false;
+
+	if (d == NULL) {
+		fd_close(&fd);
+		return false;
+	}
+	while (!yes && (e = readdir(d)) != NULL)
+		yes = e->d_name[0] != '.';
+	closedir(d);
+	return yes;
+}
+
 /* 1: taken over, 0: there is nothing to take over, -1: reported. */
 static int
 table_take(struct memory *m, int run_fd)
@@ -117,6 +137,18 @@ table_take(struct memory *m, int run_fd)
 	    strncmp(boot_id, m->table->boot_id, sizeof(boot_id)) == 0) {
 		log_warnx("run/table is of a newer supd, whose services may be running; "
 			  "start that one, or end them with `supctl shutdown --offline'");
+		close(fd);
+		return -1;
+	}
+	/* Thrown away, all that it knows would be started a second time.  (What comes
+	 * before boot_id never moves.) */
+	if (bad != NULL && m->table->magic == TABLE_MAGIC &&
+	    strncmp(boot_id, m->table->boot_id, sizeof(boot_id)) == 0 &&
+	    has_pipes(run_fd)) {
+		log_warnx("run/table is %s, and services that it knows may be running; "
+			  "start the supd that made it, or end them by hand and remove "
+			  "run/table",
+		    bad);
 		close(fd);
 		return -1;
 	}
