@@ -2,14 +2,18 @@
  * mirror: see the header.
  *
  * stdout is shared with whoever started supd, so it must not be made non-blocking: it is
- * opened again, and where that cannot be (a socket), sent to with MSG_DONTWAIT.
+ * opened again.  Where that cannot be (a socket, no /proc, a file of another user), it is
+ * sent to with MSG_DONTWAIT or written to in pieces for which there is room.
  */
 #include "logger/mirror.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,7 +27,8 @@ enum { PENDING_MAX = 256 * 1024 };
 
 struct mirror {
 	struct logger *lg;
-	int fd;         /* owned; -1: sockets go by send on 1 */
+	int fd; /* owned; -1: stdout itself */
+	bool is_socket;
 	bool broken;    /* nobody reads any more */
 	struct buf out; /* from a line's start, except after a partial write */
 	unsigned long long dropped;
@@ -33,9 +38,19 @@ struct mirror {
 static ssize_t
 put(struct mirror *m, const char *p, size_t n)
 {
-	if (m->fd == -1)
+	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	if (m->fd != -1)
+		return write(m->fd, p, n);
+	if (m->is_socket)
 		return send(STDOUT_FILENO, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	return write(m->fd, p, n);
+	/* A pipe or terminal that is writable takes so much without waiting, unless
+	 * somebody else writes to it in the same instant. */
+	if (poll(&pfd, 1, 0) != 1) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return write(STDOUT_FILENO, p, n < PIPE_BUF ? n : PIPE_BUF);
 }
 
 static void
@@ -104,6 +119,7 @@ void
 mirror_set(struct logger *lg)
 {
 	struct mirror *m;
+	struct stat st;
 
 	if (lg->t->log_settings.mirror == 0) {
 		mirror_free(lg);
@@ -115,6 +131,7 @@ mirror_set(struct logger *lg)
 	m->lg = lg;
 	m->fd = open(
 	    "/proc/self/fd/1", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	m->is_socket = fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
 	m->io = loop_io_new(
 	    lg->loop, "mirror", m->fd == -1 ? STDOUT_FILENO : m->fd, 0, on_writable, m);
 	lg->mirror = m;

@@ -178,6 +178,13 @@ note_dropped(struct logger *lg, const struct stream *s, const struct stamp *st)
 	    line_stream_name(st->stream));
 }
 
+/* A container with a read-only root has its log on stdout, and nothing to wait for. */
+static bool
+has_only_mirror(const struct logger *lg, const struct logslot *ls)
+{
+	return lg->mirror != NULL && ls->parked_err == EROFS;
+}
+
 /* Stamps data[0, len) into lg->out and b.  False: the log of this invocation is full. */
 static bool
 build(struct logger *lg, struct stream *s, size_t carry, size_t len, bool final,
@@ -190,7 +197,7 @@ build(struct logger *lg, struct stream *s, size_t carry, size_t len, bool final,
 	size_t used, before;
 
 	buf_clear(&lg->out);
-	if (!limited)
+	if (!limited && !has_only_mirror(lg, ls))
 		note_dropped(lg, s, &st);
 	before = lg->out.len;
 	st.least = carry;
@@ -273,18 +280,33 @@ commit_dropped(struct logger *lg, struct stream *s, struct batch *b)
 	return 0;
 }
 
+static bool
+drops(const struct logger *lg, const struct logslot *ls)
+{
+	return ls->ts->conf.drop != 0 || has_only_mirror(lg, ls);
+}
+
+static void
+show_only(struct logger *lg, const struct stream *s, const struct batch *b)
+{
+	if (has_only_mirror(lg, s->slot))
+		mirror_add(lg, b->out, b->out_len);
+}
+
 /* Writes a batch, or drops it by the unit's policy.  -1: parked. */
 static int
 commit(struct logger *lg, struct stream *s, struct batch *b, bool limited)
 {
 	struct logslot *ls = s->slot;
-	bool drop = ls->ts->conf.drop != 0;
+	bool drop = drops(lg, ls);
 	int err;
 
 	if (limited)
 		return commit_dropped(lg, s, b);
-	if (ls->parked && drop && !ls->try_again)
+	if (ls->parked && drop && !ls->try_again) {
+		show_only(lg, s, b);
 		return commit_dropped(lg, s, b);
+	}
 	ls->try_again = false;
 	if (b->out_len == 0 || sink_ready(lg, ls, &b->size) == 0) {
 		const struct stream_log *sl = &ls->ts->log.stream[s->which];
@@ -304,8 +326,10 @@ commit(struct logger *lg, struct stream *s, struct batch *b, bool limited)
 	}
 	err = errno;
 	stream_park(lg, ls, err);
-	if (drop)
+	if (drops(lg, ls)) {
+		show_only(lg, s, b);
 		return commit_dropped(lg, s, b);
+	}
 	errno = err;
 	return -1;
 }
@@ -350,7 +374,7 @@ stream_read(struct logger *lg, struct stream *s)
 		return STREAM_EMPTY;
 	if (ls->ts->proc[PROC_MAIN].pid > 0)
 		ls->pid = ls->ts->proc[PROC_MAIN].pid;
-	if (ls->parked && ls->ts->conf.drop == 0 && !ls->try_again)
+	if (ls->parked && !drops(lg, ls) && !ls->try_again)
 		return STREAM_STUCK;
 	carry = carry_load(lg, s);
 	n = peek(lg, s, lg->in + carry);
@@ -378,7 +402,7 @@ stream_finish(struct logger *lg, struct stream *s)
 	report_dropped(lg, s->slot, true);
 	if (carry == 0)
 		return 0;
-	if (s->slot->parked && s->slot->ts->conf.drop == 0 && !s->slot->try_again)
+	if (s->slot->parked && !drops(lg, s->slot) && !s->slot->try_again)
 		return -1;
 	logger_clock(lg, s->slot);
 	wrote = build(lg, s, carry, carry, true, &b);
