@@ -315,6 +315,34 @@ test_notify_strangers(void **state)
 	w_free(w);
 }
 
+/* Each reload is in the journal: a service cannot make as many as it likes. */
+static void
+test_reload_storm(void **state)
+{
+	struct world *w = w_new(U("Type=notify\n" SIMPLE));
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w_notify(w, "READY=1");
+	for (int i = 0; i < 30; i++) {
+		w_notify(w, "RELOADING=1");
+		assert_state(w, SVC_RELOAD_NOTIFY);
+		w_notify(w, "READY=1");
+		assert_state(w, SVC_RUNNING);
+	}
+	for (int i = 0; i < 1000; i++) {
+		w_notify(w, "RELOADING=1");
+		assert_state(w, SVC_RUNNING);
+		w_notify(w, "READY=1");
+	}
+	assert_int_equal(w->refused_told, 1);
+	w_advance(w, 11 * USEC_PER_SEC);
+	w_notify(w, "RELOADING=1");
+	assert_state(w, SVC_RELOAD_NOTIFY);
+	w_free(w);
+}
+
 static void
 test_mainpid_rules(void **state)
 {
@@ -1515,6 +1543,7 @@ main(void)
 		cmocka_unit_test(test_notify),
 		cmocka_unit_test(test_notify_hostile),
 		cmocka_unit_test(test_notify_strangers),
+		cmocka_unit_test(test_reload_storm),
 		cmocka_unit_test(test_mainpid_rules),
 		cmocka_unit_test(test_fdstore_and_barrier),
 		cmocka_unit_test(test_notify_fd),

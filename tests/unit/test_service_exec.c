@@ -411,6 +411,33 @@ test_wrong_user(void **state)
 	fixture_free(f);
 }
 
+/* Not root: a group that cannot be joined refuses the unit, and is not left out. */
+static void
+test_group_that_cannot_be_joined(void **state)
+{
+	struct fixture *f = fixture_new(
+	    "[Service]\nSupplementaryGroups=54321\nExecStart=/bin/prog\n", "");
+	char text[128];
+
+	(void)state;
+	f->world.is_root = false;
+	start(f);
+	assert_int_equal(svc_state(f->s), SVC_FAILED);
+	assert_non_null(strstr(svc_why(f->s), "not of group 54321"));
+	assert_non_null(strstr(svc_why(f->s), "216"));
+	fixture_free(f);
+	/* One that supd has itself needs nothing. */
+	snprintf(text, sizeof(text),
+	    "[Service]\nSupplementaryGroups=%u\nExecStart=/bin/prog\n",
+	    (unsigned)getegid());
+	f = fixture_new(text, "");
+	f->world.is_root = false;
+	start(f);
+	assert_int_not_equal(svc_state(f->s), SVC_FAILED);
+	assert_false(spec_has(&f->spec, SPEC_GROUPS));
+	fixture_free(f);
+}
+
 static void
 test_user(void **state)
 {
@@ -474,6 +501,7 @@ main(void)
 		cmocka_unit_test(test_missing_environment_file),
 		cmocka_unit_test(test_notify_and_watchdog),
 		cmocka_unit_test(test_wrong_user),
+		cmocka_unit_test(test_group_that_cannot_be_joined),
 		cmocka_unit_test(test_user),
 		cmocka_unit_test(test_result_in_stop_post),
 	};

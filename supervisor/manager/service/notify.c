@@ -13,6 +13,9 @@
 #include "lib/utf8.h"
 #include "manager/service/service_int.h"
 
+enum { RELOADS_MAX = 30 };
+#define RELOADS_SPAN_US (10 * USEC_PER_SEC)
+
 /* ---- reading ----------------------------------------------------------------- */
 
 int
@@ -463,6 +466,26 @@ is_old_reload(const struct service *s, const struct notify_fields *f)
 	       (!f->has_monotonic || f->monotonic_us < s->m.reload_us);
 }
 
+/* A service that says RELOADING=1 without end would fill the event journal, and push all
+ * else out of it. */
+static bool
+is_reload_storm(struct service *s)
+{
+	uint64_t now_us = clock_mono_us();
+
+	if (s->m.state != SVC_RUNNING)
+		return false;
+	if (s->reloads == 0 || now_us - s->reloads_from_us >= RELOADS_SPAN_US) {
+		s->reloads_from_us = now_us;
+		s->reloads = 0;
+	}
+	if (s->reloads++ < RELOADS_MAX)
+		return false;
+	svc_note_refused(s, 8, "RELOADING=1 is not heard more than %d times in %d s",
+	    RELOADS_MAX, (int)(RELOADS_SPAN_US / USEC_PER_SEC));
+	return true;
+}
+
 static void
 apply(struct service *s, const struct notify_fields *f, const struct svc_notify *nt)
 {
@@ -499,7 +522,7 @@ apply(struct service *s, const struct notify_fields *f, const struct svc_notify 
 		store_fds(s, f, nt);
 	}
 	/* READY=1 together with RELOADING=1 ends what it begins. */
-	if (f->reloading && !is_old_reload(s, f)) {
+	if (f->reloading && !is_old_reload(s, f) && !is_reload_storm(s)) {
 		m->reloading = true;
 		svc_raise(s, SVC_EV_RELOADING);
 	}

@@ -394,6 +394,37 @@ struct ids {
 	size_t ngroups;
 };
 
+/* Who is not root cannot change its groups: those that are asked for must be there. */
+static int
+check_groups_held(
+    const struct svc_world *w, const struct exec_conf *x, char *why, size_t size)
+{
+	gid_t *held = xcalloc(GROUPS_MAX, sizeof(*held));
+	int n = getgroups(GROUPS_MAX, held), r = 0;
+	uint32_t gid;
+
+	for (size_t i = 0; r == 0 && i < x->supplementary_groups.n; i++) {
+		const char *name = x->supplementary_groups.v[i];
+		bool has = false;
+
+		if (find_group(w->users, name, &gid) == -1) {
+			snprintf(why, size, "no such group: %s", name);
+			r = -1;
+			continue;
+		}
+		has = gid == getegid();
+		for (int k = 0; k < n && !has; k++)
+			has = held[k] == gid;
+		if (!has) {
+			snprintf(why, size, "supd is not of group %s and cannot join it",
+			    name);
+			r = -1;
+		}
+	}
+	free(held);
+	return r;
+}
+
 static int
 find_ids(struct svc_world *w, const struct exec_conf *x, struct ids *ids, int *status,
     char *why, size_t size)
@@ -430,7 +461,11 @@ find_ids(struct svc_world *w, const struct exec_conf *x, struct ids *ids, int *s
 			return -1;
 		}
 	}
-	if ((x->user == NULL && x->supplementary_groups.n == 0) || !w->is_root)
+	if (!w->is_root && x->supplementary_groups.n == 0)
+		return 0;
+	if (!w->is_root)
+		return check_groups_held(w, x, why, size);
+	if (x->user == NULL && x->supplementary_groups.n == 0)
 		return 0;
 	ids->set_groups = true;
 	ids->groups = xcalloc(

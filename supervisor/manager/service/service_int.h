@@ -152,6 +152,9 @@ struct service {
 	bool watch_stale;    /* something was spawned since */
 	bool stop_signalled; /* the group got the stop signal of this stop already */
 	unsigned refused;    /* kinds of refusals told in this invocation */
+	/* Reloads that it began of itself, in the span from then on. */
+	uint64_t reloads_from_us;
+	unsigned reloads;
 	int32_t starter_pid;
 
 	struct svc_event_in *queue; /* NULL while nothing waits */
