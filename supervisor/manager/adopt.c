@@ -276,12 +276,24 @@ on_notify(struct loop_io *io, int events, void *arg)
 
 	(void)events;
 	for (int i = 0; i < NOTIFY_TURN; i++) {
-		/* What it says may close the slot. */
-		if (s->notify_io != io || s->unit == NULL || s->unit->svc == NULL ||
-		    notify_recv(s->notify_fd, &ss->packet) != 1)
+		if (s->unit == NULL || s->unit->svc == NULL ||
+		    notify_peek(s->notify_fd, &ss->packet) != 1)
 			return;
+		/* It stays in the socket until what follows from it is in the ring: the
+		 * next manager reads it again when this one dies in between. */
 		svc_on_notify_take_fds(s->unit->svc, s->number, &ss->packet.nt);
+		/* What it says may have closed the slot. */
+		if (s->notify_io != io)
+			return;
+		notify_drop(s->notify_fd);
 	}
+}
+
+static void
+notify_listen(struct slot *s)
+{
+	s->notify_io =
+	    loop_io_new(s->m->loop, "notify", s->notify_fd, LOOP_READ, on_notify, s);
 }
 
 void
@@ -297,7 +309,9 @@ adopt_on_notify_take_fd(struct manager *m, uint32_t slot, int fd)
 		loop_io_free(s->notify_io);
 	fd_close(&s->notify_fd);
 	s->notify_fd = fd;
-	s->notify_io = loop_io_new(m->loop, "notify", fd, LOOP_READ, on_notify, s);
+	/* Before all is known of the unit nobody can say what a message means. */
+	if (m->phase != MANAGER_RESTORING)
+		notify_listen(s);
 }
 
 void
@@ -539,5 +553,11 @@ adopt_finish(struct manager *m)
 {
 	store_each_memory(m->store, restore_one, m);
 	units_foreach(m, adopt_one, m);
+	for (uint32_t i = 0; m->slots != NULL && i < m->slots->n; i++) {
+		struct slot *s = m->slots->v[i];
+
+		if (s != NULL && s->notify_fd != -1 && s->notify_io == NULL)
+			notify_listen(s);
+	}
 	store_forget_memories(m->store);
 }

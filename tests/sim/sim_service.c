@@ -1526,6 +1526,39 @@ test_adopt_by_tag(void **state)
 	w_free(w);
 }
 
+/* The events of the newest start are lost: what is remembered is about an earlier one. */
+static void
+test_adopt_newer_than_memory(void **state)
+{
+	(void)state;
+	for (int stopped = 0; stopped < 2; stopped++) {
+		struct world *w = w_new(U("Restart=always\nRestartSec=1\n" SIMPLE));
+		struct svc_memory old;
+		int32_t pid;
+
+		w_up(w);
+		w_run(w);
+		memcpy(&old, svc_memory(w->s), sizeof(old));
+		w_down(w);
+		w_run(w);
+		if (stopped)
+			memcpy(&old, svc_memory(w->s), sizeof(old));
+		w_up(w);
+		w_run(w);
+		pid = svc_memory(w->s)->main_pid;
+		memcpy(&w->mem, &old, sizeof(old));
+		w_revive(w);
+		w_run(w);
+		assert_state(w, SVC_RUNNING);
+		assert_int_equal(svc_memory(w->s)->main_pid, pid);
+		assert_int_equal(w->spawns[PROC_MAIN], 2);
+		w_main_ends(w, EXIT_EXITED, 1);
+		w_run(w);
+		assert_state(w, SVC_AUTO_RESTART);
+		w_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -1584,6 +1617,7 @@ main(void)
 		cmocka_unit_test(test_conf_replaced),
 		cmocka_unit_test(test_reboot_forgets),
 		cmocka_unit_test(test_adopt_by_tag),
+		cmocka_unit_test(test_adopt_newer_than_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,39 @@ test_recv(void **state)
 	assert_int_equal(p.nt.len, 1);
 }
 
+/* What is only looked at is there for the next one; dropped, its descriptors are closed.
+ */
+static void
+test_peek_and_drop(void **state)
+{
+	static struct notify_packet p;
+	unsigned before = open_fds();
+	int barrier[2];
+	char c;
+
+	(void)state;
+	assert_int_equal(pipe2(barrier, O_NONBLOCK), 0);
+	put("BARRIER=1", 9, &barrier[1], 1);
+	put("READY=1", 7, NULL, 0);
+	close(barrier[1]);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(notify_peek(pair[0], &p), 1);
+		assert_string_equal(p.nt.text, "BARRIER=1");
+		assert_int_equal(p.nt.nfds, 1);
+		close(p.nt.fds[0]);
+		assert_int_equal(read(barrier[0], &c, 1), -1);
+	}
+	notify_drop(pair[0]);
+	assert_int_equal(read(barrier[0], &c, 1), 0);
+	close(barrier[0]);
+	assert_int_equal(notify_peek(pair[0], &p), 1);
+	assert_string_equal(p.nt.text, "READY=1");
+	notify_drop(pair[0]);
+	assert_int_equal(notify_peek(pair[0], &p), 0);
+	notify_drop(pair[0]);
+	assert_int_equal(open_fds(), before);
+}
+
 static void
 test_too_long(void **state)
 {
@@ -172,6 +205,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_recv, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_peek_and_drop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
 		cmocka_unit_test(test_parse),

@@ -445,6 +445,16 @@ adopt_by_tag(struct service *s, const struct svc_slot_seen *seen)
 	const struct msg_slot *sl = &seen->slot;
 	char *end;
 
+	/* What is remembered of an earlier invocation, a stop above all, is not about
+	 * this one. */
+	m->result = SVC_RESULT_SUCCESS;
+	m->forbid_restart = m->then_start = m->restart_deferred = false;
+	m->main_alien = m->control_running = false;
+	m->control_pid = 0;
+	m->leftover = 0;
+	m->main_exit = m->control_exit = (struct svc_exit){ 0 };
+	for (int i = 0; i < SVC_NTIMERS; i++)
+		m->deadline_us[i] = UINT64_MAX;
 	m->slot = sl->slot;
 	memcpy(m->invocation, sl->invocation, sizeof(m->invocation));
 	snprintf(m->ref, sizeof(m->ref), "%s", sl->ref);
@@ -469,11 +479,22 @@ runs(const struct svc_slot_seen *seen)
 	return seen->has_started[PROC_MAIN] || seen->has_exit[PROC_MAIN];
 }
 
+/* Events were lost, with the journal or in a full ring: this invocation was begun after
+ * what is remembered.  The manager's REFs only grow, whatever the clock does. */
+static bool
+is_newer_than_memory(const struct service *s, const struct svc_slot_seen *seen)
+{
+	char *end;
+	uint64_t ref = strtoull(seen->slot.ref, &end, 10);
+
+	return s->remembered && *end == '\0' && ref > s->m.order;
+}
+
 void
 svc_adopt(struct service *s)
 {
 	struct svc_memory *m = &s->m;
-	struct svc_slot_seen *ours = NULL;
+	struct svc_slot_seen *ours = NULL, *newer = NULL;
 
 	s->restoring = false;
 	s->told = svc_memory_sum(s);
@@ -481,6 +502,16 @@ svc_adopt(struct service *s)
 		if (m->slot != SLOT_NONE && s->seen[i].slot.slot == m->slot &&
 		    same_invocation(s, &s->seen[i]))
 			ours = &s->seen[i];
+	for (size_t i = 0; i < s->nseen; i++)
+		if (runs(&s->seen[i]) && !same_invocation(s, &s->seen[i]) &&
+		    is_newer_than_memory(s, &s->seen[i]) &&
+		    (newer == NULL ||
+			s->seen[i].slot.opened_wall_us > newer->slot.opened_wall_us))
+			newer = &s->seen[i];
+	if (newer != NULL) {
+		ours = newer;
+		adopt_by_tag(s, ours);
+	}
 	if (ours == NULL && (!s->remembered || m->state == SVC_DEAD) && !m->then_start &&
 	    m->slot == SLOT_NONE) {
 		/* The newest that runs; a remembered stop of that very one stands. */

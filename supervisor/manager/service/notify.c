@@ -18,8 +18,8 @@ enum { RELOADS_MAX = 30 };
 
 /* ---- reading ----------------------------------------------------------------- */
 
-int
-notify_recv(int fd, struct notify_packet *p)
+static int
+read_one(int fd, struct notify_packet *p, int flags)
 {
 	/* Both kinds of control data in any order, at their largest. */
 	union {
@@ -42,7 +42,7 @@ notify_recv(int fd, struct notify_packet *p)
 	nt->uid = (uid_t)-1;
 	nt->gid = (gid_t)-1;
 	do
-		n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		n = recvmsg(fd, &mh, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
@@ -75,6 +75,28 @@ notify_recv(int fd, struct notify_packet *p)
 	nt->len = (size_t)n;
 	nt->fds = p->fds;
 	return 1;
+}
+
+int
+notify_recv(int fd, struct notify_packet *p)
+{
+	return read_one(fd, p, 0);
+}
+
+int
+notify_peek(int fd, struct notify_packet *p)
+{
+	return read_one(fd, p, MSG_PEEK);
+}
+
+void
+notify_drop(int fd)
+{
+	char c;
+
+	/* Without room for them its descriptors are closed: a barrier ends here. */
+	while (recv(fd, &c, sizeof(c), MSG_DONTWAIT) == -1 && errno == EINTR)
+		;
 }
 
 /* ---- the fields -------------------------------------------------------------- */

@@ -34,6 +34,10 @@ struct notify_packet {
  * descriptors (CLOEXEC) are the caller's; 0: none waits; -1 with errno.
  */
 int notify_recv(int fd, struct notify_packet *p);
+/* The same, and it stays in the socket, for whoever comes after us, until it is dropped.
+ */
+int notify_peek(int fd, struct notify_packet *p);
+void notify_drop(int fd);
 
 struct notify_fields {
 	bool ready, reloading, stopping;
