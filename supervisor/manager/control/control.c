@@ -269,6 +269,9 @@ on_event(void *arg, const struct event_view *v)
 
 	if (v->unit != NULL && (u = unit_find(c->m, v->unit)) != NULL)
 		render_forget(u);
+	/* What an earlier run wrote says nothing about this one. */
+	if (v->id == EVENT_EXEC && v->unit != NULL)
+		free(map_del(&c->tails, v->unit));
 	if (v->id == EVENT_FAILED && v->unit != NULL) {
 		keep_tail(c, v);
 		loop_post(c->m->loop, flush_requests, c);
