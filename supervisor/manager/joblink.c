@@ -202,6 +202,12 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 	if (message != NULL)
 		event_str(m->events, "message", message);
 	event_end(m->events);
+	if (r == JOB_DEPENDENCY && job_type(j) == JOB_START && message != NULL) {
+		struct unit *u = unit_of(m, job_of(j));
+
+		if (u != NULL && u->svc != NULL)
+			svc_start_given_up(u->svc, message);
+	}
 	if (r != JOB_DONE && job_type(j) == JOB_START)
 		end_on_start_failed(m, name, message);
 }

@@ -20,6 +20,7 @@
 #include "manager/service/service.h"
 #include "unit/conf.h"
 #include "unit/load.h"
+#include "unit/name.h"
 
 /* ---- Status, Version ---- */
 
@@ -58,7 +59,7 @@ count_one(struct unit *u, void *arg)
 	struct counts *n = arg;
 	enum svc_active a = u->svc == NULL ? SVC_ACTIVE_INACTIVE : svc_active(u->svc);
 
-	if (u->conf->builtin ||
+	if (u->conf->builtin || unit_name_is_template(u->conf->id) ||
 	    (u->conf->load_state == UNIT_NOT_FOUND && a == SVC_ACTIVE_INACTIVE))
 		return;
 	n->total++;

@@ -20,6 +20,7 @@
 #include "manager/service/service.h"
 #include "unit/conf.h"
 #include "unit/load.h"
+#include "unit/name.h"
 #include "unit/signame.h"
 
 enum { LIST_PART = 256 }; /* units in one reply of a list with more */
@@ -63,7 +64,8 @@ is_listed(const struct list *l, const struct unit *u)
 		     (u->svc != NULL && (svc_has_slot(u->svc) ||
 					    svc_active(u->svc) == SVC_ACTIVE_FAILED));
 
-	if (!l->all && (!there || u->conf->builtin))
+	/* A template is a file, and nothing that can be up. */
+	if (!l->all && (!there || u->conf->builtin || unit_name_is_template(u->conf->id)))
 		return false;
 	return l->states.n == 0 || strv_contains(&l->states, render_active(u)) ||
 	       strv_contains(&l->states, render_sub(u)) ||

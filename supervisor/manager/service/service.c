@@ -1001,6 +1001,16 @@ svc_reload_refusal(const struct service *s)
 }
 
 void
+svc_start_given_up(struct service *s, const char *why)
+{
+	if (s->restoring || s->m.slot != SLOT_NONE ||
+	    (s->m.state != SVC_DEAD && s->m.state != SVC_FAILED))
+		return;
+	svc_set_why(s, "not started: %s", why);
+	svc_settle(s);
+}
+
+void
 svc_reset_failed(struct service *s)
 {
 	svc_raise(s, SVC_EV_RESET);

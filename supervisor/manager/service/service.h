@@ -276,6 +276,8 @@ void svc_want_reload(struct service *s, const char *who);
 const char *svc_reload_refusal(const struct service *s);
 /* Clears failed, the counters and the start limit. */
 void svc_reset_failed(struct service *s);
+/* A start was given up before it reached the service: told as the reason of its state. */
+void svc_start_given_up(struct service *s, const char *why);
 /* -1 with ESRCH: no such process. */
 int svc_kill(struct service *s, enum svc_whom whom, int signo);
 
