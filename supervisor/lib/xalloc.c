@@ -3,6 +3,7 @@
  */
 #include "lib/xalloc.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,4 +98,13 @@ xasprintf(const char *fmt, ...)
 	s = xvasprintf(fmt, ap);
 	va_end(ap);
 	return s;
+}
+
+void
+xalloc_trim(void)
+{
+	/* musl gives back by itself. */
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
 }

@@ -13,6 +13,7 @@
 #include "lib/fdio.h"
 #include "lib/json.h"
 #include "lib/log.h"
+#include "lib/xalloc.h"
 #include "logger/state.h"
 
 enum {
@@ -118,4 +119,6 @@ snapshot_write(struct logger *lg, const struct msg_snapshot *req, int fd)
 	}
 	logger_answer(lg, &m);
 	buf_free(&text);
+	if (req->kind == SNAPSHOT_STATE)
+		xalloc_trim();
 }

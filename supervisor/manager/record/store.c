@@ -677,6 +677,8 @@ store_on_done(struct store *st, uint64_t id, int err)
 	if (id != st->id)
 		return;
 	st->writing = false;
+	/* It comes when a burst of work is over, which needed more than is needed now. */
+	xalloc_trim();
 	if (err == 0)
 		return;
 	event_begin(st->ev, EVENT_SNAPSHOT_FAILED, NULL, NULL);
