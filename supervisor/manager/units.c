@@ -234,6 +234,8 @@ unit_free(struct unit *u)
 		loop_timer_free(u->share);
 	jobs_unit_release(js, u->name);
 	free(u->rendered);
+	for (int i = 0; i < WISH_NFLAGS; i++)
+		free(u->flag_who[i]);
 	free(u->name);
 	free(u);
 }

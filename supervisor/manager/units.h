@@ -72,7 +72,7 @@ struct unit {
 	enum wish wish;
 	struct wish_who wish_who;
 	bool flag[WISH_NFLAGS];
-	struct wish_who flag_who[WISH_NFLAGS];
+	struct wish_who *flag_who[WISH_NFLAGS]; /* ours; NULL: never said */
 	void *rendered; /* control's cached JSON, freed by units with free() */
 	size_t rendered_len;
 };

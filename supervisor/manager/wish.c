@@ -83,7 +83,8 @@ apply(struct unit *u, int i, const struct wish_who *who)
 		u->wish_who = *who;
 	} else {
 		u->flag[words[i].flag] = words[i].on;
-		u->flag_who[words[i].flag] = *who;
+		free(u->flag_who[words[i].flag]);
+		u->flag_who[words[i].flag] = xmemdup(who, sizeof(*who));
 	}
 	unit_render_drop(u);
 }
@@ -199,10 +200,10 @@ unit_refusal(const struct unit *u)
 {
 	if (u->flag[WISH_FLAG_MASKED])
 		return xasprintf("%s is masked by %s; `supctl unmask %s' allows it again",
-		    u->name, u->flag_who[WISH_FLAG_MASKED].name, u->name);
+		    u->name, u->flag_who[WISH_FLAG_MASKED]->name, u->name);
 	if (u->flag[WISH_FLAG_HELD])
 		return xasprintf("%s is held by %s; `supctl release %s' lets it run",
-		    u->name, u->flag_who[WISH_FLAG_HELD].name, u->name);
+		    u->name, u->flag_who[WISH_FLAG_HELD]->name, u->name);
 	switch (u->conf->load_state) {
 	case UNIT_NOT_FOUND:
 		return xasprintf("%s has no unit file", u->name);

@@ -292,14 +292,14 @@ write_wish(struct jw *w, const struct unit *u)
 		if (!u->flag[flags[i].flag])
 			continue;
 		write_one_wish(w, u, wish_flag_name(flags[i].flag), flags[i].undo,
-		    &u->flag_who[flags[i].flag]);
+		    u->flag_who[flags[i].flag]);
 		return;
 	}
 	if (u->wish == WISH_STARTED)
 		write_one_wish(w, u, wish_name(u->wish), "stop", &u->wish_who);
 	else if (u->flag[WISH_FLAG_ENABLED])
 		write_one_wish(w, u, wish_flag_name(WISH_FLAG_ENABLED), "disable",
-		    &u->flag_who[WISH_FLAG_ENABLED]);
+		    u->flag_who[WISH_FLAG_ENABLED]);
 	else
 		jw_kv_null(w, "wish");
 }

@@ -6,6 +6,8 @@
 
 #include <sys/queue.h>
 
+#include <stdint.h>
+
 #include "lib/map.h"
 #include "manager/job/job.h"
 
@@ -57,7 +59,7 @@ TAILQ_HEAD(job_list, job);
 
 struct unit_vec {
 	struct job_unit **v;
-	size_t n, cap;
+	uint32_t n, cap;
 };
 
 struct job_unit {
