@@ -46,16 +46,32 @@ is_roots_alone(const struct stat *st)
 	return st->st_uid == 0 && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-/* 1: the current folder is the instance, 0: it is none, -1: refused. */
+/* An ordinary user's folder may be writable by a group of his; not by everybody. */
+static bool
+is_ones_own(const struct stat *st)
+{
+	return (st->st_uid == geteuid() || st->st_uid == 0) &&
+	       (st->st_mode & S_IWOTH) == 0;
+}
+
+/* 1: the current folder is the instance, 0: it is none, -1: refused.  What is run here
+ * is run as us: runs says that this is meant to happen. */
 static int
-try_current(struct buf *why)
+try_current(bool runs, struct buf *why)
 {
 	struct stat here, units;
 
 	if (stat("units", &units) == -1 || !S_ISDIR(units.st_mode))
 		return 0;
-	if (geteuid() != 0)
-		return 1;
+	if (geteuid() != 0) {
+		if (!runs ||
+		    (stat(".", &here) == 0 && is_ones_own(&here) && is_ones_own(&units)))
+			return 1;
+		buf_adds(why, "the current folder has units/, but it is another user's, "
+			      "or everybody can write there; name it with -C . if that "
+			      "is meant");
+		return -1;
+	}
 	if (stat(".", &here) == 0 && is_roots_alone(&here) && is_roots_alone(&units))
 		return 1;
 	buf_adds(why, "the current folder has units/, but others than root can write "
@@ -92,7 +108,7 @@ instance_find(struct instance *in, const char *dir, bool use_env, struct buf *wh
 	}
 	if (dir != NULL)
 		return take(in, dir, INSTANCE_FOLDER, false, why);
-	r = try_current(why);
+	r = try_current(!use_env, why);
 	if (r == -1)
 		return -1;
 	if (r == 1)

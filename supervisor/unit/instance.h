@@ -5,7 +5,8 @@
  * folder that was named; for supctl $SUPD_ROOT; the current folder if it has units/;
  * else the user's folder below XDG_STATE_HOME, and for root the system's.  As root, a
  * current folder that was not named is taken only if nobody but root could have written
- * it.  Looks and tells; creates nothing, logs nothing.
+ * it; as an ordinary user supd runs none that is another user's.  Looks and tells;
+ * creates nothing, logs nothing.
  */
 #ifndef SUPD_UNIT_INSTANCE_H
 #define SUPD_UNIT_INSTANCE_H

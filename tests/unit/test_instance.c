@@ -148,6 +148,44 @@ test_root_takes_only_its_own(void **state)
 }
 
 static void
+test_user_runs_nothing_of_strangers(void **state)
+{
+	struct instance in = { 0 };
+	struct buf why = { 0 };
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mkdir("units", 0755), 0);
+	assert_int_equal(chown("units", 65533, 65533), 0);
+	pid = fork();
+	if (pid == 0) {
+		int bad = setuid(65534) == -1;
+
+		/* To look at it is no harm. */
+		bad |= 2 * (instance_find(&in, NULL, true, &why) == -1);
+		bad |= 4 * (instance_find(&in, NULL, false, &why) == 0);
+		bad |= 8 * (instance_find(&in, ".", false, &why) == -1);
+		_exit(bad);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	/* Root's own is fine, and a folder that everybody can write is not. */
+	assert_int_equal(chown("units", 0, 0), 0);
+	for (int open = 0; open < 2; open++) {
+		assert_int_equal(chmod("units", open ? 0777 : 0755), 0);
+		pid = fork();
+		if (pid == 0)
+			_exit(setuid(65534) == -1 || (instance_find(&in, NULL, false,
+							  &why) == 0) == (open != 0));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
+static void
 test_nothing_here(void **state)
 {
 	struct world *w = *state;
@@ -192,6 +230,7 @@ main(void)
 		TEST(test_environment_is_for_supctl_only),
 		TEST(test_current_folder_with_units),
 		TEST(test_root_takes_only_its_own),
+		TEST(test_user_runs_nothing_of_strangers),
 		TEST(test_nothing_here),
 	};
 
