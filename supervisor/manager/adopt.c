@@ -216,6 +216,11 @@ restore_unit(struct unit *u)
 			mem.limit_begin_us = 0;
 			mem.limit_count = mem.backoff = 0;
 		}
+		/* run/table is of this boot: what is remembered of a time since then,
+		 * too. */
+		if (store_boot_is_unknown(u->manager->store, u->name) &&
+		    mem.changed_wall_us >= u->manager->boot_wall_us)
+			same_boot = true;
 		svc_restore(u->svc, &mem, same_boot);
 	} else {
 		log_warnx(

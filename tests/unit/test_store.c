@@ -226,6 +226,7 @@ events_in_the_ring_are_enough(void **state)
 	/* No supd-started says which boot it was: then it may be an older one. */
 	check_memory(f, "a", "second", false);
 	check_memory(f, "b", "only", false);
+	assert_true(store_boot_is_unknown(f->st, "a"));
 	check_wishes(f, "a:started a:stopped b:masked ");
 	assert_int_equal(store_report(f->st)->n_events, 6);
 	assert_int_equal(store_report(f->st)->seq, seq);

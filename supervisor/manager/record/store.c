@@ -47,6 +47,7 @@ static const uint64_t gather_us = 10 * USEC_PER_SEC;
 struct memory {
 	uint64_t seq;
 	bool same_boot;
+	bool boot_known;
 	char *text; /* the JSON object */
 };
 
@@ -62,9 +63,10 @@ struct store {
 	struct history *history;
 	struct store_ops ops;
 	char boot_id[BOOT_ID_MAX];
-	struct map memories; /* unit to struct memory; only until adopted */
-	struct map wishes;   /* "UNIT WHAT" to struct wish */
-	bool past_same_boot; /* the events being read are of this boot */
+	struct map memories;  /* unit to struct memory; only until adopted */
+	struct map wishes;    /* "UNIT WHAT" to struct wish */
+	bool past_same_boot;  /* the events being read are of this boot */
+	bool past_boot_known; /* something has said of which they are */
 	bool restoring;
 	uint64_t read_seq; /* the newest event read; older ones are known */
 	struct store_report report;
@@ -119,6 +121,7 @@ take_memory(struct store *st, const char *unit, uint64_t seq, const struct jv *m
 	m->text = buf_take(&text);
 	m->seq = seq;
 	m->same_boot = st->past_same_boot;
+	m->boot_known = st->past_boot_known;
 }
 
 static void
@@ -178,9 +181,11 @@ apply_event(
 		return; /* a newer build's */
 	metrics_count_past(emitter_metrics(st->ev), def->id, v);
 	history_event(st->history, v);
-	if (def->id == EVENT_SUPD_STARTED)
+	if (def->id == EVENT_SUPD_STARTED) {
 		st->past_same_boot =
 		    strcmp(jv_str(jv_get(v, "boot_id"), "?"), st->boot_id) == 0;
+		st->past_boot_known = true;
+	}
 	if (unit != NULL && jv_type(memory) == JV_OBJECT)
 		take_memory(st, unit, seq, memory);
 	if (unit != NULL && def->id == EVENT_WISH)
@@ -317,6 +322,7 @@ store_read_snapshot(
 	st->read_seq = (uint64_t)jv_i64(jv_get(v, "seq"), 0);
 	st->report.snapshot_seq = st->read_seq;
 	st->past_same_boot = strcmp(jv_str(jv_get(v, "boot_id"), "?"), st->boot_id) == 0;
+	st->past_boot_known = true;
 	units = jv_get(v, "units");
 	for (size_t i = 0; i < jv_count(units); i++)
 		if (jv_type(jv_at(units, i)) == JV_OBJECT)
@@ -510,6 +516,14 @@ store_memory(const struct store *st, const char *unit, bool *same_boot)
 		return NULL;
 	*same_boot = m->same_boot;
 	return jv_parse(m->text, strlen(m->text), NULL);
+}
+
+bool
+store_boot_is_unknown(const struct store *st, const char *unit)
+{
+	const struct memory *m = map_get(&st->memories, unit);
+
+	return m != NULL && !m->boot_known;
 }
 
 void

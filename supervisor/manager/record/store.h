@@ -80,6 +80,9 @@ const struct store_report *store_report(const struct store *st);
  * false when its monotonic times and pids are of an earlier boot.
  */
 struct jv *store_memory(const struct store *st, const char *unit, bool *same_boot);
+/* same_boot is false only because nothing that is left says of which boot it is: the
+ * journal was deleted, and there is no snapshot. */
+bool store_boot_is_unknown(const struct store *st, const char *unit);
 /* The name of each unit that has a memory. */
 typedef void store_unit_fn(void *arg, const char *unit);
 void store_each_memory(const struct store *st, store_unit_fn *fn, void *arg);
