@@ -44,7 +44,11 @@ start_one(struct unit *u, void *arg)
 		request(u, JOB_STOP, "the wish of a person");
 		return;
 	}
-	if (!unit_is_wanted(u, &why) || unit_is_running(u))
+	if (!unit_is_wanted(u, &why))
+		return;
+	/* What has ended while no supd was there is on its way down now, and comes up
+	 * again from there. */
+	if (unit_is_running(u) && svc_active(u->svc) != SVC_ACTIVE_DEACTIVATING)
 		return;
 	if (mem->started_wall_us >= m->boot_wall_us &&
 	    !(u->wish == WISH_STARTED && u->wish_who.wall_us > mem->started_wall_us))
