@@ -4,8 +4,8 @@
 # shellcheck shell=bash disable=SC2034
 set -u
 
-SUPD=${SUPD_BUILD:?run me through tests/run}/supd
-SUPCTL=$SUPD_BUILD/supctl
+SUPD=${SUPD_BIN:-${SUPD_BUILD:?run me through tests/run}}/supd
+SUPCTL=${SUPD_BIN:-$SUPD_BUILD}/supctl
 T=$(mktemp -d "${TMPDIR:-/tmp}/e2e.XXXXXX") || exit 2
 chmod 755 "$T"
 D=$T/i
