@@ -32,6 +32,8 @@
 #define SNAPSHOT_FILE "state/snapshot.json"
 #define WISHES_FILE "state/wishes"
 
+enum { SET_ASIDE_TRIES = 1000 };
+
 enum {
 	SNAPSHOT_BYTES_MAX = 256 * 1024 * 1024,
 	SNAPSHOT_NODES_MAX = 16 * 1024 * 1024,
@@ -349,12 +351,19 @@ set_aside(struct store *st, int root_fd, const char *why)
 	strlcpy(st->report.damaged, why, sizeof(st->report.damaged));
 	if (st->report.newer)
 		return;
-	snprintf(name, sizeof(name), SNAPSHOT_FILE ".damaged-%llu",
-	    (unsigned long long)(clock_wall_us() / USEC_PER_SEC));
-	if (renameat(root_fd, SNAPSHOT_FILE, root_fd, name) == 0)
-		strlcpy(st->report.set_aside, name, sizeof(st->report.set_aside));
-	else
-		log_warn("%s cannot be set aside", SNAPSHOT_FILE);
+	/* Never over an earlier one: two in a second are two. */
+	for (unsigned n = 0; n < SET_ASIDE_TRIES; n++) {
+		snprintf(name, sizeof(name), SNAPSHOT_FILE ".damaged-%llu.%u",
+		    (unsigned long long)(clock_wall_us() / USEC_PER_SEC), n);
+		if (renameat2(root_fd, SNAPSHOT_FILE, root_fd, name, RENAME_NOREPLACE) ==
+		    0) {
+			strlcpy(st->report.set_aside, name, sizeof(st->report.set_aside));
+			return;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	log_warn("%s cannot be set aside", SNAPSHOT_FILE);
 }
 
 static void
