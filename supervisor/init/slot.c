@@ -303,7 +303,8 @@ unmake_slot(struct table_slot *s, uint32_t slot)
 		slot_path(path, sizeof(path), "n/", slot, "");
 		(void)unlinkat(tab->fd[FD_RUN], path, 0);
 	}
-	if (s->has_cgroup) {
+	/* Also one that was made and not yet noted when init died. */
+	if (s->want_cgroup && tab->fd[FD_CGROUP] != -1) {
 		watch_close(&s->fd_cgroup);
 		table_cgroup_name(s, slot, name);
 		/* Busy when something survived KILL: the next one takes another name. */
