@@ -1559,6 +1559,29 @@ test_adopt_newer_than_memory(void **state)
 	}
 }
 
+/* The manager dies in the stop of a restart: the next one starts it. */
+static void
+test_restart_outlives_manager(void **state)
+{
+	struct world *w = w_new(U("ExecStop=/bin/true\n" SIMPLE));
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w->asked[SVC_DONE_STOP]++;
+	svc_want_down(w->s, SVC_DOWN_RESTART, "a person");
+	w_run(w);
+	assert_state(w, SVC_STOP);
+	w_revive(w);
+	w_run(w);
+	w_exit(w, PROC_CONTROL, EXIT_EXITED, 0);
+	w_run(w);
+	w_advance(w, 100 * SEC);
+	assert_state(w, SVC_RUNNING);
+	assert_int_equal(w->spawns[PROC_MAIN], 2);
+	w_free(w);
+}
+
 int
 main(void)
 {
@@ -1618,6 +1641,7 @@ main(void)
 		cmocka_unit_test(test_reboot_forgets),
 		cmocka_unit_test(test_adopt_by_tag),
 		cmocka_unit_test(test_adopt_newer_than_memory),
+		cmocka_unit_test(test_restart_outlives_manager),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -565,6 +565,8 @@ svc_adopt(struct service *s)
 		if (m->then_start)
 			svc_raise(s, SVC_EV_WANT_UP);
 	}
+	s->restart_is_ours =
+	    m->then_start && svc_state_active(m->state) == SVC_ACTIVE_DEACTIVATING;
 	free(s->seen);
 	s->seen = NULL;
 	s->nseen = 0;
