@@ -118,7 +118,7 @@ gone() { # PID: no such process, or only a zombie is left
 }
 
 field() { # field UNIT KEY: from status --json
-	sup status "$1" --json 2>/dev/null | python3 -c '
+	sup status "$1" --json --timeout=30s 2>/dev/null | python3 -c '
 import json, sys
 v = json.load(sys.stdin)
 if isinstance(v, list):
@@ -128,13 +128,14 @@ for k in sys.argv[1].split("."):
 print("" if v is None else v if not isinstance(v, bool) else str(v).lower())' "$2"
 }
 
-# These are asked all the time, by tests that wait: no interpreter for each.
+# These are asked all the time, by tests that wait: no interpreter for each.  With a time
+# of its own status does not turn to the files when a loaded machine lets it wait.
 first_of() { grep -oE "\"$1\":\"?[^,\"}]*" | head -n 1 | sed 's/^[^:]*:"\{0,1\}//; s/^null$//'; }
-state() { sup status "$1" --json 2>/dev/null | first_of state; }
+state() { sup status "$1" --json --timeout=30s 2>/dev/null | first_of state; }
 is_state() { [ "$(state "$1")" = "$2" ]; }
-pid_of() { sup status "$1" --json 2>/dev/null | first_of pid; }
+pid_of() { sup status "$1" --json --timeout=30s 2>/dev/null | first_of pid; }
 role_pid() { # role_pid manager
-	sup status --json 2>/dev/null | grep -oE "\"name\":\"$1\",\"pid\":[0-9]+" | sed 's/.*://'
+	sup status --json --timeout=30s 2>/dev/null | grep -oE "\"name\":\"$1\",\"pid\":[0-9]+" | sed 's/.*://'
 }
 
 e2e_end() {

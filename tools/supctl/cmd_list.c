@@ -18,12 +18,27 @@ static const struct opt opts[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
+/* Takes the reply. */
+static void
+show(struct ctl *ctl, struct reply *r, struct briefs *list)
+{
+	briefs_take(list, r->root, jv_get(r->params, "units"));
+	memset(r, 0, sizeof(*r));
+	if (ctl->json)
+		briefs_json(ctl, list);
+	else
+		briefs_table(ctl, list);
+}
+
 static int
 run_list(struct ctl *ctl, int argc, char **argv)
 {
 	struct strv states = { 0 };
 	struct briefs list = { 0 };
+	struct buf params = { 0 };
 	struct buf why = { 0 };
+	struct reply r = { 0 };
+	enum client_result res;
 	struct jw *w;
 	bool all = false;
 	int id, i;
@@ -40,10 +55,6 @@ run_list(struct ctl *ctl, int argc, char **argv)
 	code = ctl_instance(ctl);
 	if (code != 0)
 		goto out;
-	if (ctl_try_connect(ctl, &why) == CLIENT_DOWN) {
-		code = offline_list(ctl, argc - optind, argv + optind);
-		goto out;
-	}
 	w = ctl_params();
 	if (optind < argc) {
 		jw_kv_arr(w, "patterns");
@@ -55,12 +66,23 @@ run_list(struct ctl *ctl, int argc, char **argv)
 		jw_kv_strv(w, "states", &states);
 	if (all)
 		jw_kv_bool(w, "all", true);
-	code = briefs_get(ctl, "io.supd.Unit.List", w, &list);
-	if (code == 0 && ctl->json)
-		briefs_json(ctl, &list);
-	else if (code == 0)
-		briefs_table(ctl, &list);
+	jw_end(w);
+	jw_take(w, &params);
+	jw_free(w);
+	ctl->question_us = OFFLINE_AFTER_US;
+	res = ctl_call_quietly(ctl, "io.supd.Unit.List", buf_str(&params), false,
+	    ctl_deadline(ctl, false), &r, &why);
+	if (offline_helps(res))
+		code = offline_list(ctl, res, argc - optind, argv + optind);
+	else if (res != CLIENT_OK)
+		code = ctl_client_failed(ctl, res, buf_str(&why));
+	else if (r.error != NULL)
+		code = ctl_error_reply(ctl, &r);
+	else
+		show(ctl, &r, &list);
 out:
+	reply_clear(&r);
+	buf_free(&params);
 	buf_free(&why);
 	briefs_clear(&list);
 	strv_free(&states);

@@ -371,8 +371,8 @@ status_of_units(struct ctl *ctl, int argc, char **argv, size_t lines)
 	jw_free(w);
 	res = ctl_call_quietly(ctl, "io.supd.Unit.Status", buf_str(&params), false,
 	    ctl_deadline(ctl, false), &r, &why);
-	if (res == CLIENT_DOWN) {
-		code = offline_status(ctl, argc - optind, argv + optind, lines);
+	if (offline_helps(res)) {
+		code = offline_status(ctl, res, argc - optind, argv + optind, lines);
 	} else if (res != CLIENT_OK) {
 		code = ctl_client_failed(ctl, res, buf_str(&why));
 	} else if (r.error != NULL) {
@@ -488,8 +488,8 @@ status_of_all(struct ctl *ctl)
 
 	res = ctl_call_quietly(ctl, "io.supd.Manager.Status", NULL, false,
 	    ctl_deadline(ctl, false), &r, &why);
-	if (res == CLIENT_DOWN)
-		code = offline_overview(ctl);
+	if (offline_helps(res))
+		code = offline_overview(ctl, res);
 	else if (res != CLIENT_OK)
 		code = ctl_client_failed(ctl, res, buf_str(&why));
 	else if (r.error != NULL)
@@ -519,6 +519,7 @@ run_status(struct ctl *ctl, int argc, char **argv)
 	while ((id = ctl_getopt(ctl, argc, argv)) != -1)
 		if (id != 'n' || ctl_parse_number(ctl, "-n", optarg, 10000, &lines) == -1)
 			return CTL_USAGE;
+	ctl->question_us = OFFLINE_AFTER_US;
 	code = ctl_instance(ctl);
 	if (code != 0)
 		return code;

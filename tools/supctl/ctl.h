@@ -72,12 +72,13 @@ struct command {
 
 struct ctl {
 	const struct command *cmd;
-	const char *dir;     /* -C */
-	bool json;           /* --json */
-	bool quiet;          /* -q */
-	bool raw;            /* --raw: no escaping; never true on a terminal */
-	int colour;          /* -1: by the terminal */
-	uint64_t timeout_us; /* --timeout, 0: not given */
+	const char *dir;      /* -C */
+	bool json;            /* --json */
+	bool quiet;           /* -q */
+	bool raw;             /* --raw: no escaping; never true on a terminal */
+	int colour;           /* -1: by the terminal */
+	uint64_t timeout_us;  /* --timeout, 0: not given */
+	uint64_t question_us; /* how long a question waits without it, 0: as usual */
 
 	bool out_tty, err_tty;
 	bool utf8;    /* the terminal shows more than ASCII */

@@ -43,7 +43,9 @@ ctl_deadline(const struct ctl *ctl, bool waiting)
 		/* The server keeps the time; this is for when it does not. */
 		return clock_add_us(clock_mono_us(),
 		    clock_add_us(ctl->timeout_us, waiting ? 5 * USEC_PER_SEC : 0));
-	return waiting ? USEC_INFINITY : clock_mono_us() + QUESTION_US;
+	if (waiting)
+		return USEC_INFINITY;
+	return clock_mono_us() + (ctl->question_us != 0 ? ctl->question_us : QUESTION_US);
 }
 
 enum client_result

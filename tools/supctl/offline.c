@@ -27,13 +27,20 @@
 
 /* What the files say, read once. */
 struct remains {
+	bool silent;       /* supd runs, its manager does not answer */
 	struct jv *status; /* NULL: no status.json */
 	uint64_t age_us;   /* of it */
 	struct survivors alive;
 };
 
+bool
+offline_helps(enum client_result r)
+{
+	return r == CLIENT_DOWN || r == CLIENT_TIMEOUT;
+}
+
 static void
-remains_read(struct ctl *ctl, struct remains *r)
+remains_read(struct ctl *ctl, enum client_result why_not, struct remains *r)
 {
 	char *path = ctl_path(ctl, "run/status.json");
 	struct buf text = { 0 };
@@ -42,6 +49,7 @@ remains_read(struct ctl *ctl, struct remains *r)
 	struct stat st;
 
 	memset(r, 0, sizeof(*r));
+	r->silent = why_not == CLIENT_TIMEOUT;
 	if (stat(path, &st) == 0 && client_may_trust(&ctl->in, st.st_uid, geteuid()) &&
 	    file_read_at(AT_FDCWD, path, JSON_BYTES_DEFAULT, &text) == 0) {
 		r->status = jv_parse(buf_str(&text), text.len, NULL);
@@ -93,7 +101,10 @@ put_down(struct ctl *ctl, const struct remains *r)
 	char text[CLOCK_TEXT_MAX];
 
 	ctl_style(ctl, STYLE_RED, ctl_state_dot(ctl, "failed"));
-	ctl_printf(ctl, " supd is not running on ");
+	if (r->silent)
+		ctl_printf(ctl, " the manager of supd does not answer on ");
+	else
+		ctl_printf(ctl, " supd is not running on ");
 	ctl_style(ctl, STYLE_BOLD, ctl->in.root);
 	ctl_printf(ctl, "\n");
 	if (r->status != NULL)
@@ -103,9 +114,31 @@ put_down(struct ctl *ctl, const struct remains *r)
 		ctl_printf(ctl, "  It left no status.\n");
 }
 
+/* For those who read only the data: on stderr, since it is not as fresh as it looks. */
+static void
+warn_silent(struct ctl *ctl, const struct remains *r)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (!r->silent)
+		return;
+	if (r->status != NULL)
+		ctl_warn(ctl,
+		    "the manager of supd does not answer; this was known %s ago",
+		    clock_format_duration(text, sizeof(text), r->age_us));
+	else
+		ctl_warn(ctl, "the manager of supd does not answer and left no status");
+}
+
 static void
 put_next(struct ctl *ctl, const struct remains *r)
 {
+	if (r->silent) {
+		ctl_printf(ctl,
+		    "\n  Next: try again; init replaces a manager that hangs, and its "
+		    "stderr says so\n");
+		return;
+	}
 	ctl_printf(ctl, "\n  Next: supd -C ");
 	ctl_put(ctl, ctl->in.root);
 	ctl_printf(ctl, " -d%s\n",
@@ -168,17 +201,19 @@ json_members(struct jw *w, const struct jv *o, const char *but)
 }
 
 int
-offline_overview(struct ctl *ctl)
+offline_overview(struct ctl *ctl, enum client_result why_not)
 {
 	struct remains r;
 	struct briefs list = { 0 };
 	struct jw *w;
 
-	remains_read(ctl, &r);
+	remains_read(ctl, why_not, &r);
 	if (ctl->json) {
+		warn_silent(ctl, &r);
 		w = ctl_json_new(ctl);
 		jw_obj(w);
-		jw_kv_bool(w, "running", false);
+		jw_kv_bool(w, "running", r.silent);
+		jw_kv_bool(w, "answers", false);
 		jw_kv_str(w, "root", ctl->in.root);
 		if (r.status != NULL)
 			jw_kv_u64(w, "known_ms", r.age_us / USEC_PER_MSEC);
@@ -199,23 +234,24 @@ offline_overview(struct ctl *ctl)
 	}
 	briefs_clear(&list);
 	remains_clear(&r);
-	return CTL_INACTIVE;
+	return why_not == CLIENT_TIMEOUT ? CTL_TIMEOUT : CTL_INACTIVE;
 }
 
 int
-offline_list(struct ctl *ctl, int n, char **patterns)
+offline_list(struct ctl *ctl, enum client_result why_not, int n, char **patterns)
 {
 	struct remains r;
 	struct briefs list = { 0 };
 	size_t i, kept = 0;
 
-	remains_read(ctl, &r);
+	remains_read(ctl, why_not, &r);
 	briefs_take(&list, NULL, jv_get(r.status, "units"));
 	for (i = 0; i < list.n; i++)
 		if (matches(jv_str(jv_get(list.units[i], "unit"), ""), n, patterns))
 			list.units[kept++] = list.units[i];
 	list.n = kept;
 	if (ctl->json) {
+		warn_silent(ctl, &r);
 		briefs_json(ctl, &list);
 	} else if (!ctl->quiet) {
 		put_down(ctl, &r);
@@ -226,7 +262,7 @@ offline_list(struct ctl *ctl, int n, char **patterns)
 	}
 	briefs_clear(&list);
 	remains_clear(&r);
-	return CTL_DOWN;
+	return why_not == CLIENT_TIMEOUT ? CTL_TIMEOUT : CTL_DOWN;
 }
 
 static void
@@ -264,7 +300,8 @@ put_unit(struct ctl *ctl, const struct remains *r, const char *unit, const struc
 			jw_kv_str(w, "unit", unit);
 		else
 			json_members(w, u, "survivors");
-		jw_kv_bool(w, "supd_running", false);
+		jw_kv_bool(w, "supd_running", r->silent);
+		jw_kv_bool(w, "supd_answers", false);
 		if (r->status != NULL)
 			jw_kv_u64(w, "known_ms", r->age_us / USEC_PER_MSEC);
 		json_survivors(w, &r->alive, unit);
@@ -288,7 +325,8 @@ put_unit(struct ctl *ctl, const struct remains *r, const char *unit, const struc
 }
 
 int
-offline_status(struct ctl *ctl, int n, char **names, size_t lines)
+offline_status(
+    struct ctl *ctl, enum client_result why_not, int n, char **names, size_t lines)
 {
 	const struct jv *units, *u;
 	struct remains r;
@@ -297,9 +335,11 @@ offline_status(struct ctl *ctl, int n, char **names, size_t lines)
 	bool hit;
 	int i;
 
-	remains_read(ctl, &r);
+	remains_read(ctl, why_not, &r);
 	units = jv_get(r.status, "units");
-	if (!ctl->json && !ctl->quiet)
+	if (ctl->json)
+		warn_silent(ctl, &r);
+	else if (!ctl->quiet)
 		put_down(ctl, &r);
 	for (i = 0; i < n && !ctl->quiet; i++) {
 		hit = false;
@@ -319,5 +359,5 @@ offline_status(struct ctl *ctl, int n, char **names, size_t lines)
 	if (!ctl->json && !ctl->quiet)
 		put_next(ctl, &r);
 	remains_clear(&r);
-	return CTL_UNKNOWN;
+	return why_not == CLIENT_TIMEOUT ? CTL_TIMEOUT : CTL_UNKNOWN;
 }

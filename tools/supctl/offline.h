@@ -1,19 +1,35 @@
 /*
- * offline: what can be said and done when supd does not run, from the files that it left:
- * run/status.json (the last status) and the logs.
+ * offline: what can be said and done when supd does not run, or its manager does not
+ * answer, from the files that it left: run/status.json (the last status) and the logs.
  *
  * Promises: says how old the knowledge is, and what still runs (survivors.h).
  */
 #ifndef SUPD_SUPCTL_OFFLINE_H
 #define SUPD_SUPCTL_OFFLINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "client.h"
+#include "lib/clock.h"
 
 struct ctl;
 
-/* Each returns an exit status after showing or telling. */
-int offline_status(struct ctl *ctl, int n, char **names, size_t lines);
-int offline_overview(struct ctl *ctl);
-int offline_list(struct ctl *ctl, int n, char **patterns);
+/*
+ * How long a question waits that the files can answer as well: longer than a manager is
+ * busy, and soon enough for a person.
+ */
+#define OFFLINE_AFTER_US (3 * USEC_PER_SEC)
+
+/* Whether the files are asked after a call that ended so. */
+bool offline_helps(enum client_result r);
+/*
+ * Each returns an exit status after showing or telling; r says why supd was not asked:
+ * CLIENT_DOWN or CLIENT_TIMEOUT.
+ */
+int offline_status(
+    struct ctl *ctl, enum client_result r, int n, char **names, size_t lines);
+int offline_overview(struct ctl *ctl, enum client_result r);
+int offline_list(struct ctl *ctl, enum client_result r, int n, char **patterns);
 
 #endif
