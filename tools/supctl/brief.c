@@ -55,10 +55,8 @@ field(const struct jv *u, const char *key)
 }
 
 static int
-rank(const struct jv *u)
+rank(const char *state)
 {
-	const char *state = field(u, "state");
-
 	if (strcmp(state, "failed") == 0)
 		return 0;
 	if (strcmp(state, "active") == 0)
@@ -68,21 +66,40 @@ rank(const struct jv *u)
 	return 1;
 }
 
+/* What a unit is sorted by, looked up once. */
+struct place {
+	int rank;
+	const char *name;
+	const struct jv *unit;
+};
+
 static int
 compare(const void *a, const void *b)
 {
-	const struct jv *const *u = a;
-	const struct jv *const *v = b;
-	int d = rank(*u) - rank(*v);
+	const struct place *x = a, *y = b;
 
-	return d != 0 ? d : strcmp(field(*u, "unit"), field(*v, "unit"));
+	return x->rank != y->rank ? x->rank - y->rank : strcmp(x->name, y->name);
 }
 
 void
 briefs_sort(struct briefs *b)
 {
-	if (b->n > 1)
-		qsort(b->units, b->n, sizeof(*b->units), compare);
+	struct place *v;
+	size_t i;
+
+	if (b->n < 2)
+		return;
+	v = xreallocarray(NULL, b->n, sizeof(*v));
+	for (i = 0; i < b->n; i++)
+		v[i] = (struct place){
+			.rank = rank(field(b->units[i], "state")),
+			.name = field(b->units[i], "unit"),
+			.unit = b->units[i],
+		};
+	qsort(v, b->n, sizeof(*v), compare);
+	for (i = 0; i < b->n; i++)
+		b->units[i] = v[i].unit;
+	free(v);
 }
 
 void
@@ -129,8 +146,8 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u)
 		columns_cell(t, STYLE_NONE, NULL);
 	/* Of what went wrong one wants the reason, of the others what they are. */
 	columns_cell(t, STYLE_NONE,
-	    rank(u) < 2 && *field(u, "why") != '\0' ? field(u, "why")
-						    : field(u, "description"));
+	    rank(state) < 2 && *field(u, "why") != '\0' ? field(u, "why")
+							: field(u, "description"));
 }
 
 void

@@ -21,7 +21,8 @@ enum {
 };
 
 struct cell {
-	char *text; /* escaped; NULL: empty */
+	size_t at; /* in text, escaped; not terminated */
+	size_t len;
 	size_t width;
 	enum style style;
 };
@@ -33,7 +34,8 @@ struct columns {
 	struct cell *cells; /* rows of n */
 	size_t rows;
 	size_t cap;
-	size_t at; /* next cell of the last row */
+	size_t at;       /* next cell of the last row */
+	struct buf text; /* of all cells */
 };
 
 struct range {
@@ -151,6 +153,13 @@ text_width(const char *s, size_t n)
 	size_t len;
 
 	while (n > 0) {
+		/* Nearly all text is this. */
+		if (*s >= 0x20 && *s < 0x7f) {
+			width++;
+			s++;
+			n--;
+			continue;
+		}
 		width += char_width(s, n, &len);
 		s += len;
 		n -= len;
@@ -215,12 +224,9 @@ columns_new(void)
 void
 columns_free(struct columns *t)
 {
-	size_t i;
-
 	if (t == NULL)
 		return;
-	for (i = 0; i < t->rows * t->n; i++)
-		free(t->cells[i].text);
+	buf_free(&t->text);
 	free(t->cells);
 	free(t);
 }
@@ -250,7 +256,6 @@ columns_row(struct columns *t)
 void
 columns_cell(struct columns *t, enum style style, const char *text)
 {
-	struct buf escaped = { 0 };
 	struct cell *c;
 
 	assert(t->rows > 0 && t->at < t->n);
@@ -258,9 +263,10 @@ columns_cell(struct columns *t, enum style style, const char *text)
 	c->style = style;
 	if (text == NULL || *text == '\0')
 		return;
-	utf8_escape_buf(&escaped, text, strlen(text));
-	c->width = text_width(buf_str(&escaped), escaped.len);
-	c->text = buf_take(&escaped);
+	c->at = t->text.len;
+	utf8_escape_buf(&t->text, text, strlen(text));
+	c->len = t->text.len - c->at;
+	c->width = text_width(t->text.data + c->at, c->len);
 }
 
 void
@@ -299,15 +305,14 @@ shrink(const struct columns *t, size_t *w, size_t total, size_t width)
 static void
 pad(struct buf *out, size_t n)
 {
-	while (n-- > 0)
-		buf_addc(out, ' ');
+	memset(buf_reserve(out, n), ' ', n);
+	buf_grew(out, n);
 }
 
 static void
-write_cell(struct buf *out, const char *text, size_t width, size_t room, unsigned flags,
-    enum style style, bool colour, bool last)
+write_cell(struct buf *out, const char *text, size_t len, size_t width, size_t room,
+    unsigned flags, enum style style, bool colour, bool last)
 {
-	size_t len = strlen(text);
 	bool cut = width > room;
 	bool on = colour && style != STYLE_NONE && len > 0;
 
@@ -351,17 +356,18 @@ columns_write(
 	if (width > 0)
 		shrink(t, w, total, width);
 	for (i = 0; head && i < t->n; i++)
-		write_cell(out, t->head[i], text_width(t->head[i], strlen(t->head[i])),
-		    w[i], t->flags[i], STYLE_BOLD, colour, i + 1 == t->n);
+		write_cell(out, t->head[i], strlen(t->head[i]),
+		    text_width(t->head[i], strlen(t->head[i])), w[i], t->flags[i],
+		    STYLE_BOLD, colour, i + 1 == t->n);
 	if (head)
 		buf_addc(out, '\n');
 	for (row = 0; row < t->rows; row++) {
 		c = &t->cells[row * t->n];
 		used = t->n; /* no blanks at the end of a line */
-		while (used > 0 && c[used - 1].text == NULL)
+		while (used > 0 && c[used - 1].len == 0)
 			used--;
 		for (i = 0; i < used; i++)
-			write_cell(out, c[i].text == NULL ? "" : c[i].text, c[i].width,
+			write_cell(out, buf_str(&t->text) + c[i].at, c[i].len, c[i].width,
 			    w[i], t->flags[i], c[i].style, colour, i + 1 == used);
 		buf_addc(out, '\n');
 	}
