@@ -45,14 +45,80 @@ static yajl_alloc_funcs alloc_funcs = { alloc_new, alloc_again, alloc_free, NULL
 /* ---- tree ---- */
 
 /*
- * A value knows its parent and its place there, so that any value can say its path.
- * Owned by the parent; the root by whoever parsed it.
+ * All of a tree lies in few blocks, the root in the oldest: a list of a thousand units is
+ * some ten thousand values, and to take and free each for itself costs more than to read
+ * them.
  */
+struct block {
+	struct block *older;
+	size_t used, size; /* of bytes */
+	_Alignas(max_align_t) char bytes[];
+};
+
+struct arena {
+	struct block *newest;
+};
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ONE_BY_ONE true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ONE_BY_ONE true
+#endif
+#endif
+#ifndef ONE_BY_ONE
+#define ONE_BY_ONE false
+#endif
+
+enum {
+	/* A block for each piece where somebody watches over the ends of blocks. */
+	BLOCK_FIRST = ONE_BY_ONE ? 1 : 512,
+	BLOCK_MAX = ONE_BY_ONE ? 1 : 64 * 1024,
+};
+
+static void *
+arena_take(struct arena *a, size_t n, size_t align)
+{
+	struct block *b = a->newest;
+	size_t at = b != NULL ? (b->used + align - 1) & ~(align - 1) : 0;
+	size_t size;
+
+	if (b == NULL || at > b->size || n > b->size - at) {
+		size = b == NULL ? BLOCK_FIRST : b->size * 2;
+		if (size > BLOCK_MAX)
+			size = BLOCK_MAX;
+		if (size < n)
+			size = n;
+		/* Sizes come from a text that is in memory already. */
+		b = xmalloc(sizeof(*b) + size);
+		b->older = a->newest;
+		b->used = 0;
+		b->size = size;
+		a->newest = b;
+		at = 0;
+	}
+	b->used = at + n;
+	return b->bytes + at;
+}
+
+static void
+arena_free(struct arena *a)
+{
+	struct block *b, *older;
+
+	for (b = a->newest; b != NULL; b = older) {
+		older = b->older;
+		free(b);
+	}
+	a->newest = NULL;
+}
+
+/* A value knows its parent and its place there, so that any value can say its path. */
 struct jv {
 	enum jv_type type;
+	uint32_t index; /* place in the parent array */
 	struct jv *parent;
-	char *key;    /* name in the parent object */
-	size_t index; /* place in the parent array */
+	char *key; /* name in the parent object */
 	union {
 		bool b;
 		int64_t i;
@@ -63,14 +129,21 @@ struct jv {
 		} s;
 		struct {
 			struct jv **v;
-			size_t n, cap;
+			uint32_t n, cap;
 			struct jv **sorted; /* large objects: by name, for look-ups */
 		} kids;
 	} u;
 };
 
+/* The root with what it lies in. */
+struct tree {
+	struct jv root;
+	struct arena arena;
+};
+
 enum {
 	SORT_FROM = 24, /* members from which an object is searched by halving */
+	KIDS_FIRST = 4,
 	KEY_SHOWN = 64, /* bytes of a stranger's key that an error repeats */
 };
 
@@ -83,19 +156,14 @@ is_container(const struct jv *v)
 void
 jv_free(struct jv *v)
 {
+	struct arena a;
+
 	if (v == NULL)
 		return;
-	/* As deep as the nesting limit. */
-	if (is_container(v)) {
-		for (size_t i = 0; i < v->u.kids.n; i++)
-			jv_free(v->u.kids.v[i]);
-		free(v->u.kids.v);
-		free(v->u.kids.sorted);
-	} else if (v->type == JV_STRING) {
-		free(v->u.s.p);
-	}
-	free(v->key);
-	free(v);
+	assert(v->parent == NULL);
+	/* The root is the first of its tree; a copy, since the arena lies in itself. */
+	a = ((struct tree *)v)->arena;
+	arena_free(&a);
 }
 
 enum jv_type
@@ -249,7 +317,7 @@ jv_path(const struct jv *v, struct buf *out)
 		if (v->key != NULL)
 			add_key(&path, v->key);
 		else
-			buf_addf(&path, "[%zu]", v->index);
+			buf_addf(&path, "[%u]", v->index);
 	}
 	buf_append(out, buf_str(&path), path.len);
 	buf_free(&path);
@@ -259,11 +327,14 @@ jv_path(const struct jv *v, struct buf *out)
 
 struct parser {
 	struct json_limits limits;
-	struct jv *root;
-	struct jv *open; /* innermost container not yet closed */
-	char *key;       /* name of the member whose value comes next */
+	struct arena arena;
+	struct tree *tree; /* NULL until the first value */
+	struct jv *open;   /* innermost container not yet closed */
+	char *key;         /* name of the member whose value comes next */
 	size_t depth;
 	size_t nodes;
+	uint32_t
+	    kids_before; /* of the container closed last: the next is often as large */
 	char complaint[JSON_ERR_MAX]; /* set by the callback that said stop */
 };
 
@@ -275,7 +346,7 @@ place_path(const struct parser *p, struct buf *out)
 	if (p->open == NULL)
 		return;
 	if (p->open->type == JV_ARRAY)
-		buf_addf(out, "[%zu]", p->open->u.kids.n);
+		buf_addf(out, "[%u]", p->open->u.kids.n);
 	else if (p->key != NULL)
 		add_key(out, p->key);
 }
@@ -298,13 +369,20 @@ complain(struct parser *p, const char *fmt, ...)
 }
 
 static void
-add_kid(struct jv *parent, struct jv *v)
+add_kid(struct parser *p, struct jv *parent, struct jv *v)
 {
-	if (parent->u.kids.n == parent->u.kids.cap) {
-		size_t cap = parent->u.kids.cap != 0 ? parent->u.kids.cap * 2 : 4;
+	uint32_t n = parent->u.kids.n, cap;
+	struct jv **kids;
 
-		parent->u.kids.v =
-		    xreallocarray(parent->u.kids.v, cap, sizeof(*parent->u.kids.v));
+	if (n == parent->u.kids.cap) {
+		cap = n != 0 ? n * 2 : p->kids_before;
+		if (n == 0 && (cap < KIDS_FIRST || cap > SORT_FROM))
+			cap = KIDS_FIRST;
+		kids =
+		    arena_take(&p->arena, cap * sizeof(struct jv *), sizeof(struct jv *));
+		if (n > 0)
+			memcpy(kids, parent->u.kids.v, n * sizeof(struct jv *));
+		parent->u.kids.v = kids;
 		parent->u.kids.cap = cap;
 	}
 	parent->u.kids.v[parent->u.kids.n++] = v;
@@ -321,22 +399,23 @@ add_value(struct parser *p, enum jv_type type)
 		return NULL;
 	}
 	p->nodes++;
-	v = xcalloc(1, sizeof(*v));
-	v->type = type;
-	v->parent = p->open;
 	if (p->open == NULL) {
 		/* yajl lets only one value through. */
-		assert(p->root == NULL);
-		p->root = v;
+		assert(p->tree == NULL);
+		p->tree = arena_take(&p->arena, sizeof(*p->tree), _Alignof(struct tree));
+		v = &p->tree->root;
+		*v = (struct jv){ .type = type };
 		return v;
 	}
+	v = arena_take(&p->arena, sizeof(*v), _Alignof(struct jv));
+	*v = (struct jv){ .type = type, .parent = p->open };
 	if (p->open->type == JV_OBJECT) {
 		v->key = p->key;
 		p->key = NULL;
 	} else {
 		v->index = p->open->u.kids.n;
 	}
-	add_kid(p->open, v);
+	add_kid(p, p->open, v);
 	return v;
 }
 
@@ -394,30 +473,33 @@ on_number(void *ctx, const char *text, size_t len)
 
 /* A copy that is text.  Escapes can spell lone surrogates, which yajl passes on. */
 static char *
-take_text(const unsigned char *s, size_t *len)
+take_text(struct parser *p, const unsigned char *s, size_t *len)
 {
 	struct buf b = { 0 };
+	const void *text = s;
 	char *copy;
 
 	if (!utf8_is_valid((const char *)s, *len)) {
 		utf8_clean(&b, (const char *)s, *len);
 		*len = b.len;
-		return buf_take(&b);
+		text = buf_str(&b);
 	}
-	copy = xmalloc(*len + 1);
-	memcpy(copy, s, *len);
+	copy = arena_take(&p->arena, *len + 1, 1);
+	memcpy(copy, text, *len);
 	copy[*len] = '\0';
+	buf_free(&b);
 	return copy;
 }
 
 static int
 on_string(void *ctx, const unsigned char *s, size_t len)
 {
-	struct jv *v = add_value(ctx, JV_STRING);
+	struct parser *p = ctx;
+	struct jv *v = add_value(p, JV_STRING);
 
 	if (v == NULL)
 		return 0;
-	v->u.s.p = take_text(s, &len);
+	v->u.s.p = take_text(p, s, &len);
 	v->u.s.n = len;
 	return 1;
 }
@@ -440,6 +522,7 @@ open_container(struct parser *p, enum jv_type type)
 static void
 close_container(struct parser *p)
 {
+	p->kids_before = p->open->u.kids.n;
 	p->depth--;
 	p->open = p->open->parent;
 }
@@ -457,7 +540,7 @@ on_map_key(void *ctx, const unsigned char *s, size_t len)
 
 	if (memchr(s, '\0', len) != NULL)
 		return complain(p, "a name holds a NUL character");
-	p->key = take_text(s, &len);
+	p->key = take_text(p, s, &len);
 	if (p->open->u.kids.n < SORT_FROM && jv_get(p->open, p->key) != NULL)
 		return complain(p, "given twice");
 	return 1;
@@ -475,15 +558,16 @@ on_end_map(void *ctx)
 	 * thousand members costs no more than its size.
 	 */
 	if (n >= SORT_FROM) {
-		v->u.kids.sorted = xreallocarray(NULL, n, sizeof(*v->u.kids.sorted));
+		v->u.kids.sorted =
+		    arena_take(&p->arena, n * sizeof(struct jv *), sizeof(struct jv *));
 		memcpy(v->u.kids.sorted, v->u.kids.v, n * sizeof(*v->u.kids.sorted));
 		qsort(v->u.kids.sorted, n, sizeof(*v->u.kids.sorted), compare_keys);
 	}
 	for (size_t i = 1; v->u.kids.sorted != NULL && i < n; i++) {
-		const char *key = v->u.kids.sorted[i]->key;
+		char *key = v->u.kids.sorted[i]->key;
 
 		if (strcmp(v->u.kids.sorted[i - 1]->key, key) == 0) {
-			p->key = xstrdup(key);
+			p->key = key;
 			return complain(p, "given twice");
 		}
 	}
@@ -570,7 +654,9 @@ jv_parse_limits(
 	yajl_status status;
 	yajl_handle h;
 
-	assert(limits->max_depth <= JSON_DEPTH_MAX);
+	/* Places and capacities, which double, are counted in 32 bits. */
+	assert(
+	    limits->max_depth <= JSON_DEPTH_MAX && limits->max_nodes <= UINT32_MAX / 2);
 	if (len > limits->max_bytes) {
 		if (err != NULL) {
 			*err = (struct json_err){ .line = 1, .col = 1 };
@@ -586,12 +672,14 @@ jv_parse_limits(
 		status = yajl_complete_parse(h);
 	if (status != yajl_status_ok) {
 		report(&p, h, status, data, len, err);
-		jv_free(p.root);
-		p.root = NULL;
+		arena_free(&p.arena);
+		p.tree = NULL;
 	}
 	yajl_free(h);
-	free(p.key);
-	return p.root;
+	if (p.tree == NULL)
+		return NULL;
+	p.tree->arena = p.arena;
+	return &p.tree->root;
 }
 
 struct jv *
