@@ -533,6 +533,29 @@ on_start_map(void *ctx)
 	return open_container(ctx, JV_OBJECT);
 }
 
+/*
+ * Objects in a list mostly have the same names in the same order.  The name in this place
+ * of the object before, when it is this one and all names so far were of that object too:
+ * then it also cannot be given twice.  NULL otherwise.
+ */
+static char *
+name_of_last(const struct jv *object, const unsigned char *s, size_t len)
+{
+	const struct jv *before;
+	uint32_t n = object->u.kids.n;
+	char *key;
+
+	if (object->parent == NULL || object->parent->type != JV_ARRAY ||
+	    object->index == 0)
+		return NULL;
+	before = object->parent->u.kids.v[object->index - 1];
+	if (before->type != JV_OBJECT || n >= before->u.kids.n ||
+	    (n > 0 && object->u.kids.v[n - 1]->key != before->u.kids.v[n - 1]->key))
+		return NULL;
+	key = before->u.kids.v[n]->key;
+	return strncmp(key, (const char *)s, len) == 0 && key[len] == '\0' ? key : NULL;
+}
+
 static int
 on_map_key(void *ctx, const unsigned char *s, size_t len)
 {
@@ -540,6 +563,9 @@ on_map_key(void *ctx, const unsigned char *s, size_t len)
 
 	if (memchr(s, '\0', len) != NULL)
 		return complain(p, "a name holds a NUL character");
+	p->key = name_of_last(p->open, s, len);
+	if (p->key != NULL)
+		return 1;
 	p->key = take_text(p, s, &len);
 	if (p->open->u.kids.n < SORT_FROM && jv_get(p->open, p->key) != NULL)
 		return complain(p, "given twice");

@@ -185,6 +185,10 @@ test_refused(void **state)
 		{ "1 2", "trailing garbage" },
 		{ "/* c */ 1", "" },
 		{ "{\"a\":{\"b\":1,\"b\":2}}", "a.b: given twice" },
+		{ "[{\"a\":1,\"b\":2},{\"a\":1,\"a\":2}]", "[1].a: given twice" },
+		{ "[{\"a\":1,\"b\":2},{\"b\":1,\"b\":2}]", "[1].b: given twice" },
+		{ "[{\"a\":1,\"b\":2,\"c\":3},{\"c\":1,\"b\":2,\"c\":3}]",
+		    "[1].c: given twice" },
 		{ "{\"a\":[0,9223372036854775808]}",
 		    "a[1]: number 9223372036854775808 is too large" },
 		{ "-9223372036854775809", "too large" },
@@ -254,6 +258,27 @@ test_limits(void **state)
 	assert_null(jv_parse_limits("[1,[2,[]]]", 10, &few, &err));
 	assert_null(jv_parse_limits("                    1", 21, &few, &err));
 	assert_non_null(strstr(err.text, "more than the 20 allowed"));
+}
+
+/* Names of objects in a list are kept once; each object still has its own. */
+static void
+test_objects_alike(void **state)
+{
+	struct jv *v = parse("[{\"a\":1,\"b\":[{\"a\":2}]},{\"a\":3,\"b\":[{\"a\":4,"
+			     "\"ab\":5}]},{\"a\":6},{\"ab\":7,\"b\":8},{},{\"a\":9},7,"
+			     "{\"a\":10}]");
+
+	(void)state;
+	assert_int_equal(jv_i64(jv_get(jv_at(v, 1), "a"), 0), 3);
+	assert_int_equal(jv_i64(jv_get(jv_at(jv_get(jv_at(v, 1), "b"), 0), "ab"), 0), 5);
+	assert_int_equal(jv_i64(jv_get(jv_at(v, 2), "a"), 0), 6);
+	assert_null(jv_get(jv_at(v, 2), "b"));
+	assert_int_equal(jv_i64(jv_get(jv_at(v, 3), "ab"), 0), 7);
+	assert_int_equal(jv_i64(jv_get(jv_at(v, 3), "b"), 0), 8);
+	assert_null(jv_get(jv_at(v, 3), "a"));
+	assert_int_equal(jv_i64(jv_get(jv_at(v, 5), "a"), 0), 9);
+	assert_int_equal(jv_i64(jv_get(jv_at(v, 7), "a"), 0), 10);
+	jv_free(v);
 }
 
 /* Many members: still found, and twice still seen, without comparing all with all. */
@@ -373,6 +398,7 @@ main(void)
 		cmocka_unit_test(test_write_back),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_objects_alike),
 		cmocka_unit_test(test_large_object),
 		cmocka_unit_test(test_typed_readers),
 		cmocka_unit_test(test_unknown_members),

@@ -14,6 +14,7 @@
 
 #include "commands.h"
 #include "ctl.h"
+#include "offline.h"
 #include "when.h"
 
 #include "journal/layout.h"
@@ -143,6 +144,7 @@ ask_name(struct ctl *ctl, int root, const char *word, char **name)
 	if (strpbrk(word, "*?[") != NULL ||
 	    reader_newest_path(root, *name, path, sizeof(path)))
 		return;
+	ctl->question_us = OFFLINE_AFTER_US;
 	w = ctl_params();
 	jw_kv_arr(w, "units");
 	jw_str(w, word);
