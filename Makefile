@@ -47,7 +47,7 @@ endif
 SUPCTL_LAYERS := $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/% $(O)/supervisor/unit/% \
 	$(O)/supervisor/journal/% $(O)/supervisor/proto/table.o,$(OBJ)))
 
-.PHONY: all run demo check unit e2e sim fuzz bench fmt lint man install uninstall static clean \
+.PHONY: all run demo check chaos unit e2e sim fuzz bench fmt lint man install uninstall static clean \
 	tests-build fuzz-build deps-build deps-check tomorrow
 ifeq ($(VARIANT),release)
 all: build/supd build/supctl build/extract
@@ -105,7 +105,9 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(O)/%)
 TEST_SUPCTL := $(filter-out %/supctl.o,$(SUPCTL_OBJ))
 
-E2E_BIN := $(patsubst %.c,$(O)/%,$(wildcard tests/e2e/*.c))
+E2E_BIN := $(patsubst %.c,$(O)/%,$(wildcard tests/e2e/*.c tests/chaos/*.c))
+$(O)/tests/chaos/%: $(O)/tests/chaos/%.o
+	$(CC) $(LDFLAGS) -o $@ $<
 $(O)/tests/e2e/%: $(O)/tests/e2e/%.o
 	$(CC) $(LDFLAGS) -o $@ $<
 
@@ -149,6 +151,11 @@ uninstall:
 # build/static/supd and supctl: one file each, for images without a C library.
 static: deps-build
 	$(MAKE) -s all VARIANT=static
+
+# A storm of random deaths (CHAOS_SEED=, CHAOS_SECONDS=).  What it does depends on timing, so
+# it is no part of `make check'; what it finds becomes a test that is.
+chaos: tests-build
+	SUPD_BUILD=$(CURDIR)/$(O) tests/chaos/run
 
 fmt:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
