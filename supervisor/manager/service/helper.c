@@ -42,6 +42,7 @@ struct helper {
 
 /* A process that was killed and has not ended yet. */
 struct corpse {
+	LIST_ENTRY(corpse) next;
 	struct loop_io *io;
 	int pidfd;
 	pid_t pid;
@@ -49,6 +50,7 @@ struct corpse {
 
 /* One manager, one process: these are its counts. */
 static TAILQ_HEAD(, helper) waiting = TAILQ_HEAD_INITIALIZER(waiting);
+static LIST_HEAD(, corpse) corpses = LIST_HEAD_INITIALIZER(corpses);
 static unsigned running, stuck;
 /* Killed by helper_ask while they hung: reaped by the way. */
 static pid_t left[HELPERS_MAX];
@@ -119,6 +121,7 @@ on_corpse(struct loop_io *io, int events, void *arg)
 	(void)events;
 	if (waitpid(c->pid, NULL, WNOHANG) == 0)
 		return;
+	LIST_REMOVE(c, next);
 	loop_io_free(io);
 	close(c->pidfd);
 	free(c);
@@ -149,6 +152,7 @@ bury(struct loop *l, pid_t pid)
 	c->pid = pid;
 	c->pidfd = fd;
 	c->io = loop_io_new(l, "helper", fd, LOOP_READ, on_corpse, c);
+	LIST_INSERT_HEAD(&corpses, c, next);
 	stuck++;
 }
 
