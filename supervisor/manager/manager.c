@@ -360,6 +360,7 @@ void
 manager_on_event_ack(struct manager *m, const struct msg_event_ack *ack)
 {
 	(void)ack;
+	emitter_on_ack(m->events);
 	if (m->control != NULL)
 		control_on_event_ack(m->control);
 }

@@ -17,6 +17,7 @@ enum {
 	RING_LINE_MAX = 8192,    /* an event line with its newline */
 	RING_WISH = 1,           /* record flag: a person's wish, to be made durable */
 	RING_PAD = 2,            /* record flag: skip to the start of the ring */
+	RING_TRIM_BYTES = 65536, /* what a ring without records may hold on to */
 };
 
 struct ring_record {
@@ -61,5 +62,12 @@ int ring_put(
 /* The record at offset *at, or NULL when *at reached the head or the ring is damaged;
  * moves *at behind it. */
 const struct ring_record *ring_next(const struct ring *r, uint64_t *at);
+/*
+ * Give the memory of records that are in the journal back to the system.  Only the
+ * producer may: what is free is its own.  Does something when nothing is left to consume
+ * and RING_TRIM_BYTES were written since *trimmed (the offset where it did so last, 0 at
+ * first), so that a quiet ring costs little memory however big it may grow.
+ */
+void ring_trim(struct ring *r, uint64_t *trimmed);
 
 #endif

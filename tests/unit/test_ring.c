@@ -2,6 +2,9 @@
  * ring: what is put comes out, in order, over many rounds; a full ring drops; damage is
  * noticed, not followed.
  */
+#include <sys/mman.h>
+#include <sys/stat.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -68,6 +72,49 @@ test_many_rounds(void **state)
 	}
 	assert_true(r->dropped > 0);
 	free(r);
+}
+
+/* What is read is given back, what is not stays as it was put. */
+static void
+test_trim(void **state)
+{
+	enum { TOTAL = 1 << 20 };
+	int fd = memfd_create("ring", MFD_CLOEXEC);
+	static char line[RING_LINE_MAX];
+	uint64_t put = 0, got = 0, at = 0, trimmed = 0;
+	struct stat st;
+	struct ring *r;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, TOTAL), 0);
+	r = mmap(NULL, TOTAL, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(r != MAP_FAILED);
+	ring_init(r, TOTAL);
+	while (got < 5000) {
+		const struct ring_record *rec;
+
+		for (uint64_t n = 1 + got % 300; n > 0; n--) {
+			if (ring_put(r, put + 1, 0, line, line_of(put + 1, line)) == -1)
+				break;
+			put++;
+		}
+		/* Not before all is read. */
+		ring_trim(r, &trimmed);
+		while ((rec = ring_next(r, &at)) != NULL) {
+			got++;
+			assert_int_equal(rec->seq, got);
+			assert_int_equal(rec->len, line_of(got, line));
+			assert_memory_equal(rec->text, line, rec->len);
+		}
+		assert_int_equal(got, put);
+		r->tail = at;
+		ring_trim(r, &trimmed);
+		assert_true(ring_valid(r, TOTAL));
+		assert_int_equal(fstat(fd, &st), 0);
+		assert_in_range(st.st_blocks * 512, 1, RING_TRIM_BYTES + 4 * 4096);
+	}
+	munmap(r, TOTAL);
+	close(fd);
 }
 
 static void
@@ -131,6 +178,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_many_rounds),
+		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_wrong_lines_are_dropped),
 		cmocka_unit_test(test_damage_is_noticed),
 	};

@@ -48,6 +48,7 @@ struct emitter {
 	struct jw *jw;
 	struct buf line;
 	uint64_t seq;
+	uint64_t trimmed;    /* of ring_trim */
 	uint64_t unreported; /* lines dropped that no event tells of yet */
 	bool trace;
 	bool check;
@@ -555,6 +556,13 @@ uint64_t
 emitter_stored(const struct emitter *ev)
 {
 	return ev->ring == NULL ? ev->seq : atomic_load(&ev->ring->seq_stored);
+}
+
+void
+emitter_on_ack(struct emitter *ev)
+{
+	if (ev->ring != NULL)
+		ring_trim(ev->ring, &ev->trimmed);
 }
 
 uint64_t

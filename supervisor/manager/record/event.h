@@ -122,6 +122,8 @@ void emitter_set_seq(struct emitter *ev, uint64_t seq);
 uint64_t emitter_dropped(const struct emitter *ev);
 /* All up to here are in the journal file. */
 uint64_t emitter_stored(const struct emitter *ev);
+/* The logger says that more is in the journal. */
+void emitter_on_ack(struct emitter *ev);
 /* All wishes up to here are on the disk. */
 uint64_t emitter_wish_stored(const struct emitter *ev);
 
