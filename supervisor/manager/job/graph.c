@@ -27,15 +27,33 @@ unit_vec_add(struct unit_vec *v, struct job_unit *u)
 	unit_vec_push(v, u);
 }
 
-void
-unit_vec_del(struct unit_vec *v, struct job_unit *u)
+static bool
+edges_have(const struct edges *e, enum unit_dep kind, const struct job_unit *to)
 {
-	for (size_t i = 0; i < v->n; i++) {
-		if (v->v[i] != u)
+	for (uint32_t i = 0; i < e->n; i++)
+		if (e->v[i].to == to && e->v[i].kind == kind)
+			return true;
+	return false;
+}
+
+static void
+edges_push(struct edges *e, enum unit_dep kind, struct job_unit *to)
+{
+	if (e->n == e->cap) {
+		e->cap = e->cap == 0 ? 2 : 2 * e->cap;
+		e->v = xreallocarray(e->v, e->cap, sizeof(e->v[0]));
+	}
+	e->v[e->n++] = (struct edge){ .to = to, .kind = kind };
+}
+
+static void
+edges_del(struct edges *e, enum unit_dep kind, const struct job_unit *to)
+{
+	for (uint32_t i = 0; i < e->n; i++) {
+		if (e->v[i].to != to || e->v[i].kind != kind)
 			continue;
-		memmove(
-		    &v->v[i], &v->v[i + 1], (v->n - i - 1) * sizeof(struct job_unit *));
-		v->n--;
+		memmove(&e->v[i], &e->v[i + 1], (e->n - i - 1) * sizeof(e->v[0]));
+		e->n--;
 		return;
 	}
 }
@@ -68,9 +86,8 @@ jobs_unit_release(struct jobs *js, const char *name)
 
 	if (u == NULL || u->data != NULL || u->job != NULL || u->next != NULL)
 		return;
-	for (int k = 0; k < DEP_NKINDS; k++)
-		if (u->dep[k].n > 0 || u->inverse[k].n > 0)
-			return;
+	if (u->deps.n > 0 || u->inverse.n > 0)
+		return;
 	/* One that ended and was not told yet. */
 	TAILQ_FOREACH (j, &js->all, link)
 		if (j->unit == u)
@@ -100,19 +117,19 @@ job_unit_set_data(struct job_unit *ju, void *data)
 void
 job_unit_set_deps(struct job_unit *ju, const struct unit_conf *conf)
 {
-	for (int k = 0; k < DEP_NKINDS; k++) {
-		for (size_t i = 0; i < ju->dep[k].n; i++)
-			unit_vec_del(&ju->dep[k].v[i]->inverse[k], ju);
-		ju->dep[k].n = 0;
-		if (conf == NULL)
-			continue;
+	for (uint32_t i = 0; i < ju->deps.n; i++)
+		edges_del(&ju->deps.v[i].to->inverse, ju->deps.v[i].kind, ju);
+	ju->deps.n = 0;
+	for (int k = 0; conf != NULL && k < DEP_NKINDS; k++) {
 		for (size_t i = 0; i < conf->deps[k].n; i++) {
 			struct job_unit *o = jobs_unit(ju->js, conf->deps[k].v[i]);
 
-			if (o == ju)
-				continue; /* nothing can wait for itself */
-			unit_vec_add(&ju->dep[k], o);
-			unit_vec_add(&o->inverse[k], ju);
+			/* Nothing can wait for itself.  The other side has the edge when
+			 * we have it, and may have very many. */
+			if (o == ju || edges_have(&ju->deps, k, o))
+				continue;
+			edges_push(&ju->deps, k, o);
+			edges_push(&o->inverse, k, ju);
 		}
 	}
 }
@@ -121,10 +138,11 @@ void
 job_unit_each(
     struct job_unit *ju, enum unit_dep dep, bool inverse, job_unit_fn *fn, void *arg)
 {
-	struct unit_vec *v = inverse ? &ju->inverse[dep] : &ju->dep[dep];
+	const struct edges *e = inverse ? &ju->inverse : &ju->deps;
 
-	for (size_t i = 0; i < v->n; i++)
-		fn(arg, v->v[i]);
+	for (uint32_t i = 0; i < e->n; i++)
+		if (e->v[i].kind == dep)
+			fn(arg, e->v[i].to);
 }
 
 void

@@ -123,10 +123,8 @@ job_unit_free(void *p)
 {
 	struct job_unit *u = p;
 
-	for (int k = 0; k < DEP_NKINDS; k++) {
-		free(u->dep[k].v);
-		free(u->inverse[k].v);
-	}
+	free(u->deps.v);
+	free(u->inverse.v);
 	free(u->name);
 	free(u);
 }
@@ -688,6 +686,17 @@ jobs_unit_changed(struct job_unit *ju)
 /* ---- settling ---------------------------------------------------------------- */
 
 static void
+fail_dependent(void *arg, struct job_unit *u)
+{
+	const char *text = arg;
+	struct job *o = u->job;
+
+	if (o != NULL && o->state == JOB_WAITING && job_is_startlike(o) &&
+	    o->type != JOB_RELOAD)
+		job_end(o, JOB_DEPENDENCY, text);
+}
+
+static void
 fail_dependents(struct job *j)
 {
 	static const enum unit_dep deps[] = { DEP_REQUIRES, DEP_BINDS_TO, DEP_REQUISITE };
@@ -704,17 +713,8 @@ fail_dependents(struct job *j)
 		return;
 	text = xasprintf("%s, which it requires, did not start: %s", j->unit->name,
 	    j->message != NULL ? j->message : job_result_name(j->result));
-	for (size_t k = 0; k < sizeof(deps) / sizeof(deps[0]); k++) {
-		struct unit_vec *v = &j->unit->inverse[deps[k]];
-
-		for (size_t i = 0; i < v->n; i++) {
-			struct job *o = v->v[i]->job;
-
-			if (o != NULL && o->state == JOB_WAITING && job_is_startlike(o) &&
-			    o->type != JOB_RELOAD)
-				job_end(o, JOB_DEPENDENCY, text);
-		}
-	}
+	for (size_t k = 0; k < sizeof(deps) / sizeof(deps[0]); k++)
+		job_unit_each(j->unit, deps[k], true, fail_dependent, text);
 	free(text);
 }
 

@@ -62,12 +62,22 @@ struct unit_vec {
 	uint32_t n, cap;
 };
 
+/* Dependencies of all kinds in one array: most units have none, or few. */
+struct edge {
+	struct job_unit *to;
+	enum unit_dep kind;
+};
+struct edges {
+	struct edge *v;
+	uint32_t n, cap;
+};
+
 struct job_unit {
 	struct jobs *js;
 	char *name;
 	void *data;
-	struct unit_vec dep[DEP_NKINDS];
-	struct unit_vec inverse[DEP_NKINDS];
+	struct edges deps;    /* what it says itself */
+	struct edges inverse; /* what others say of it */
 	struct job *job;  /* the one that counts; NULL: none */
 	struct job *next; /* waits for the end of job, which runs */
 	/* Of the plan that is being made; index of its item plus one. */
@@ -124,7 +134,6 @@ struct plan {
 /* ---- graph.c ----------------------------------------------------------------- */
 void job_unit_free(void *ju);
 void unit_vec_add(struct unit_vec *v, struct job_unit *u);
-void unit_vec_del(struct unit_vec *v, struct job_unit *u);
 /* Calls fn for each unit that is ordered before u (starts earlier). */
 void graph_each_before(struct job_unit *u, job_unit_fn *fn, void *arg);
 void graph_each_after(struct job_unit *u, job_unit_fn *fn, void *arg);
