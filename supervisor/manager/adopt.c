@@ -458,7 +458,7 @@ adopt_on_started(struct manager *m, const struct msg_started *msg)
 	svc_on_started(u->svc, msg);
 	/* The slot may be closed by now, and may be another's. */
 	if (adopt_slot_unit(m, msg->slot) == u && msg->kind == PROC_MAIN &&
-	    msg->execed != 0 && svc_conf(u->svc)->service.notify_fd >= 0)
+	    msg->execed != 0 && svc_conf(u->svc)->service->notify_fd >= 0)
 		ready_watch(slot_of(m, msg->slot));
 }
 

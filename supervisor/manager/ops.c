@@ -247,7 +247,7 @@ static int
 ops_spawn(void *arg, const struct svc_spawn *sp, char *why, size_t size)
 {
 	struct unit *u = arg;
-	const struct exec_conf *x = &svc_conf(u->svc)->service.context;
+	const struct exec_conf *x = &svc_conf(u->svc)->service->context;
 	struct unit_ops *o = unit_ops(u);
 	struct unit_spawn *w;
 
@@ -579,13 +579,13 @@ static void
 ops_cleanup(void *arg, const struct unit_conf *conf, bool restarts)
 {
 	struct unit *u = arg;
-	enum dir_preserve keep = conf->service.context.runtime_directory_preserve;
+	enum dir_preserve keep = conf->service->context.runtime_directory_preserve;
 
 	if (keep == PRESERVE_NO || (keep == PRESERVE_RESTART && !restarts))
-		remove_dirs(u, &conf->service.context.dirs[DIR_RUNTIME]);
-	if (conf->service.pid_file != NULL && unlink(conf->service.pid_file) == -1 &&
+		remove_dirs(u, &conf->service->context.dirs[DIR_RUNTIME]);
+	if (conf->service->pid_file != NULL && unlink(conf->service->pid_file) == -1 &&
 	    errno != ENOENT)
-		log_warn("%s: %s", u->name, conf->service.pid_file);
+		log_warn("%s: %s", u->name, conf->service->pid_file);
 }
 
 static void

@@ -235,7 +235,7 @@ static void
 tell_result(struct unit *u, const struct svc_memory *mem)
 {
 	struct emitter *ev = u->manager->events;
-	const struct service_conf *c = &svc_conf(u->svc)->service;
+	const struct service_conf *c = svc_conf(u->svc)->service;
 
 	if ((int)mem->result == u->told_result)
 		return;
@@ -247,8 +247,9 @@ tell_result(struct unit *u, const struct svc_memory *mem)
 		event_us(ev, "after_us", c->watchdog_us);
 	} else if (mem->result == SVC_RESULT_START_LIMIT) {
 		event_begin(ev, EVENT_START_LIMIT, u->name, mem->invocation);
-		event_int(ev, "burst", svc_conf(u->svc)->start_limit_burst);
-		event_us(ev, "interval_us", svc_conf(u->svc)->start_limit_interval_us);
+		event_int(ev, "burst", svc_conf(u->svc)->rules->start_limit_burst);
+		event_us(
+		    ev, "interval_us", svc_conf(u->svc)->rules->start_limit_interval_us);
 		if (c->start_limit_retry_us == UNIT_INFINITY)
 			event_null(ev, "retry_ms");
 		else

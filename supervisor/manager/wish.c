@@ -183,7 +183,7 @@ unit_is_wanted(const struct unit *u, const char **why)
 		no = "disabled";
 	else if (u->flag[WISH_FLAG_ENABLED])
 		no = NULL;
-	else if (!u->conf->has_install || !is_in_folder(u))
+	else if (!u->conf->rules->has_install || !is_in_folder(u))
 		no = "nothing starts it with the instance";
 	else
 		no = NULL;

@@ -420,6 +420,37 @@ struct service_conf {
 /* ---- a unit -------------------------------------------------------------------------
  */
 
+/* What the sections [Unit] and [Install] say, but for what is of this unit alone. */
+struct unit_rules {
+	struct strv documentation;
+	struct strv deps[DEP_NKINDS];     /* full unit names */
+	uint64_t start_limit_interval_us; /* 0: no limit */
+	uint32_t start_limit_burst;
+	enum unit_action start_limit_action;
+	enum unit_action failure_action;
+	enum unit_action success_action;
+	int failure_action_status; /* -1: of the main process */
+	int success_action_status; /* likewise */
+	bool default_dependencies;
+	bool refuse_manual_start;
+	bool refuse_manual_stop;
+	bool has_install; /* an [Install] section was seen: started with the instance */
+	struct unit_condition *conditions;
+	size_t n_conditions;
+
+	struct strv wanted_by;
+	struct strv required_by;
+	struct strv alias;
+	struct strv also;
+	char *default_instance;
+
+	uint64_t set[UNIT_ROWS_MAX / 64]; /* which rows of the table a file assigned */
+};
+
+/*
+ * A unit has thousands of bytes of settings, and a fleet has them a thousand times over:
+ * units that say the same share rules and service (pack.h).
+ */
 struct unit_conf {
 	char *id;       /* the main name, for example "witness@gastown.service" */
 	char *stem;     /* id without the suffix: the name of its log */
@@ -436,30 +467,15 @@ struct unit_conf {
 	size_t n_sources;
 
 	char *description; /* never NULL: else the id */
-	struct strv documentation;
-	struct strv deps[DEP_NKINDS];     /* full unit names */
-	uint64_t start_limit_interval_us; /* 0: no limit */
-	uint32_t start_limit_burst;
-	enum unit_action start_limit_action;
-	enum unit_action failure_action;
-	enum unit_action success_action;
-	int failure_action_status; /* -1: of the main process */
-	int success_action_status; /* likewise */
-	bool default_dependencies;
-	bool refuse_manual_start;
-	bool refuse_manual_stop;
-	struct unit_condition *conditions;
-	size_t n_conditions;
 
-	bool has_install; /* an [Install] section was seen: started with the instance */
-	struct strv wanted_by;
-	struct strv required_by;
-	struct strv alias;
-	struct strv also;
-	char *default_instance;
+	const struct unit_rules *rules;
+	const struct service_conf *service;
+};
 
-	uint64_t set[UNIT_ROWS_MAX / 64]; /* which rows of the table a file assigned */
-
+/* The same while it is made; rows of the table say where in it their field is. */
+struct unit_parts {
+	struct unit_conf unit;
+	struct unit_rules rules;
 	struct service_conf service;
 };
 

@@ -611,24 +611,24 @@ show_units(const struct directive *d, const void *field, struct buf *b)
 /* ---- conditions ---- */
 
 static void
-clear_conditions(struct unit_conf *conf, bool asserts)
+clear_conditions(struct unit_rules *rules, bool asserts)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < conf->n_conditions; i++) {
-		struct unit_condition *c = &conf->conditions[i];
+	for (size_t i = 0; i < rules->n_conditions; i++) {
+		struct unit_condition *c = &rules->conditions[i];
 
 		if (c->is_assert == asserts) {
 			free(c->name);
 			free(c->arg);
 		} else {
-			conf->conditions[kept++] = *c;
+			rules->conditions[kept++] = *c;
 		}
 	}
-	conf->n_conditions = kept;
+	rules->n_conditions = kept;
 	if (kept == 0) {
-		free(conf->conditions);
-		conf->conditions = NULL;
+		free(rules->conditions);
+		rules->conditions = NULL;
 	}
 }
 
@@ -644,13 +644,13 @@ set_condition(struct parse *p, const struct directive *d, void *field, const cha
 {
 	bool is_assert = strncmp(d->key, "Assert", 6) == 0;
 	const char *name = d->key + (is_assert ? 6 : 9);
-	struct unit_conf *conf = p->conf;
+	struct unit_rules *rules = &p->parts->rules;
 	struct unit_condition c = { .is_assert = is_assert };
 	struct buf b = { 0 };
 
 	(void)field;
 	if (*value == '\0') {
-		clear_conditions(conf, is_assert);
+		clear_conditions(rules, is_assert);
 		return 0;
 	}
 	for (; *value == '|' || *value == '!'; value++)
@@ -666,15 +666,15 @@ set_condition(struct parse *p, const struct directive *d, void *field, const cha
 		buf_free(&b);
 		return -1;
 	}
-	if (!parse_has_room(p, NULL, conf->n_conditions)) {
+	if (!parse_has_room(p, NULL, rules->n_conditions)) {
 		buf_free(&b);
 		return -1;
 	}
 	c.name = xstrdup(name);
 	c.arg = buf_take(&b);
-	conf->conditions = xreallocarray(
-	    conf->conditions, conf->n_conditions + 1, sizeof(*conf->conditions));
-	conf->conditions[conf->n_conditions++] = c;
+	rules->conditions = xreallocarray(
+	    rules->conditions, rules->n_conditions + 1, sizeof(*rules->conditions));
+	rules->conditions[rules->n_conditions++] = c;
 	return 0;
 }
 
@@ -682,14 +682,14 @@ void
 show_condition(const struct directive *d, const void *field, struct buf *b)
 {
 	/* The field is the array; its length stands right behind it in the conf. */
-	const struct unit_conf *conf =
-	    (const void *)((const char *)field - offsetof(struct unit_conf, conditions));
+	const struct unit_rules *rules =
+	    (const void *)((const char *)field - offsetof(struct unit_rules, conditions));
 	bool is_assert = strncmp(d->key, "Assert", 6) == 0;
 	const char *name = d->key + (is_assert ? 6 : 9);
 	size_t start = b->len;
 
-	for (size_t i = 0; i < conf->n_conditions; i++) {
-		const struct unit_condition *c = &conf->conditions[i];
+	for (size_t i = 0; i < rules->n_conditions; i++) {
+		const struct unit_condition *c = &rules->conditions[i];
 
 		if (c->is_assert != is_assert || strcmp(c->name, name) != 0)
 			continue;

@@ -89,12 +89,12 @@ out:
 
 /* What supd.conf says for units that say nothing. */
 static void
-apply_defaults(struct unit_conf *conf, const struct supd_conf *sc)
+apply_defaults(struct unit_parts *parts, const struct supd_conf *sc)
 {
-	struct service_conf *s = &conf->service;
+	struct service_conf *s = &parts->service;
 
-	conf->start_limit_interval_us = sc->default_start_limit_interval_us;
-	conf->start_limit_burst = sc->default_start_limit_burst;
+	parts->rules.start_limit_interval_us = sc->default_start_limit_interval_us;
+	parts->rules.start_limit_burst = sc->default_start_limit_burst;
 	s->restart_us = sc->default_restart_us;
 	s->timeout_start_us = sc->default_timeout_start_us;
 	s->timeout_stop_us = sc->default_timeout_stop_us;
@@ -104,27 +104,30 @@ apply_defaults(struct unit_conf *conf, const struct supd_conf *sc)
 	s->context.log_max_bytes = sc->log_max_bytes;
 }
 
-static struct unit_conf *
-conf_new(const struct unit_paths *paths, const struct supd_conf *sc, const char *id)
+static struct unit_parts *
+parts_new(const struct unit_paths *paths, const struct supd_conf *sc, const char *id)
 {
-	struct unit_conf *conf = xmemdup(&paths->defaults, sizeof(*conf));
+	struct unit_parts *parts = xmemdup(&paths->defaults, sizeof(*parts));
+	struct unit_conf *conf = &parts->unit;
 
-	memset(conf->set, 0, sizeof(conf->set));
+	conf->rules = &parts->rules;
+	conf->service = &parts->service;
+	memset(parts->rules.set, 0, sizeof(parts->rules.set));
 	if (sc != NULL)
-		apply_defaults(conf, sc);
+		apply_defaults(parts, sc);
 	conf->id = xstrdup(id);
 	conf->stem = unit_name_stem(id);
 	conf->prefix = unit_name_prefix(id);
 	conf->instance = unit_name_instance(id);
 	conf->type = unit_name_type(id);
-	return conf;
+	return parts;
 }
 
 void
 unit_conf_free(struct unit_conf *conf)
 {
-	/* One block: every conf that is handed out was packed. */
-	free(conf);
+	/* Every conf that is handed out was packed. */
+	conf_pack_free(conf);
 }
 
 /* ---- loading ---- */
@@ -133,8 +136,9 @@ unit_conf_free(struct unit_conf *conf)
 struct load {
 	struct unit_paths *paths;
 	const struct supd_conf *sc;
-	struct unit_conf *conf;
-	struct unit_conf base; /* what an empty assignment restores */
+	struct unit_parts *parts;
+	struct unit_conf *conf; /* its unit */
+	struct unit_parts base; /* what an empty assignment restores */
 	struct specifier spec;
 	struct diags *diags;
 	size_t n_errors;
@@ -149,7 +153,8 @@ load_begin(struct load *l, struct unit_paths *paths, const struct supd_conf *sc,
 	memset(l, 0, sizeof(*l));
 	l->paths = paths;
 	l->sc = sc;
-	l->conf = conf_new(paths, sc, id);
+	l->parts = parts_new(paths, sc, id);
+	l->conf = &l->parts->unit;
 	l->base = paths->defaults;
 	if (sc != NULL)
 		apply_defaults(&l->base, sc);
@@ -168,10 +173,10 @@ load_text(struct load *l, const char *file, const char *text, size_t len)
 	struct parse p = {
 		.diags = l->diags,
 		.file = file,
-		.target = l->conf,
+		.target = l->parts,
 		.base = &l->base,
-		.set = l->conf->set,
-		.conf = l->conf,
+		.set = l->parts->rules.set,
+		.parts = l->parts,
 		.spec = &l->spec,
 		.defaults = l->sc,
 	};
@@ -227,8 +232,8 @@ load_links(struct load *l, const struct strv *dirs, enum unit_dep kind)
 				if (made == NULL)
 					continue;
 			}
-			strv_add_unique(
-			    &l->conf->deps[kind], made != NULL ? made : names.v[j]);
+			strv_add_unique(&l->parts->rules.deps[kind],
+			    made != NULL ? made : names.v[j]);
 			free(made);
 		}
 		strv_free(&names);
@@ -241,7 +246,7 @@ load_finish(struct load *l)
 	struct unit_conf *conf = l->conf;
 	struct diags whole;
 
-	conf_complete(conf);
+	conf_complete(l->parts);
 	diags_init(&whole);
 	/* What a bad line or file left out is not missing: it was told already. */
 	if (!l->unreadable && !l->rejected)
@@ -270,7 +275,7 @@ refuse_type(struct load *l)
 		    "%s units are not supported yet", type);
 		l->conf->load_state = UNIT_BAD_SETTING;
 	}
-	conf_complete(l->conf);
+	conf_complete(l->parts);
 	return true;
 }
 
@@ -292,7 +297,7 @@ load_resolved(struct load *l, struct resolved *r)
 	r->n_sources = 0;
 	l->spec.fragment = conf->fragment;
 	if (r->state != UNIT_LOADED || r->builtin) {
-		conf_complete(conf);
+		conf_complete(l->parts);
 		return;
 	}
 	if (refuse_type(l))
@@ -311,14 +316,14 @@ static struct unit_conf *
 load_bad_name(struct unit_paths *paths, const struct supd_conf *sc, const char *name,
     struct diags *d)
 {
-	struct unit_conf *conf = conf_new(paths, sc, name);
+	struct unit_parts *parts = parts_new(paths, sc, name);
 
 	diag_add(d, DIAG_ERROR, name, 0, 0,
 	    "NAME.service or NAME@INSTANCE.service, of letters, digits and :-_.\\",
 	    "not the name of a unit");
-	conf->load_state = UNIT_BAD_SETTING;
-	conf_complete(conf);
-	return conf_pack(conf);
+	parts->unit.load_state = UNIT_BAD_SETTING;
+	conf_complete(parts);
+	return conf_pack(paths->pool, parts);
 }
 
 struct unit_conf *
@@ -334,7 +339,7 @@ unit_load(struct unit_paths *paths, const struct supd_conf *sc, const char *name
 	load_begin(&l, paths, sc, r.id, d);
 	load_resolved(&l, &r);
 	resolved_clear(&r);
-	return conf_pack(l.conf);
+	return conf_pack(paths->pool, l.parts);
 }
 
 struct unit_conf *
@@ -352,7 +357,7 @@ unit_load_text(struct unit_paths *paths, const struct supd_conf *sc, const char 
 		load_text(&l, file, text, len);
 		load_finish(&l);
 	}
-	return conf_pack(l.conf);
+	return conf_pack(paths->pool, l.parts);
 }
 
 bool
@@ -381,7 +386,7 @@ unit_conf_is_set(const struct unit_conf *conf, const char *directive)
 		if (d != NULL && d->section != SECTION_SUPD) {
 			size_t i = directive_index(d);
 
-			return (conf->set[i / 64] >> (i % 64) & 1) != 0;
+			return (conf->rules->set[i / 64] >> (i % 64) & 1) != 0;
 		}
 	}
 	return false;

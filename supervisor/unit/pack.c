@@ -2,8 +2,14 @@
  * pack: one list of everything that a conf owns, walked three times: to measure, to copy,
  * to free.  A field that is missing here would be lost by the copy, and is found by the
  * tests that show a packed conf, under the leak checker.
+ *
+ * A part that may be shared is compared as bytes.  Its pointers lead into itself: moved
+ * to the place of the other one they are equal when what they lead to is.  (What lies
+ * between the fields of a struct may differ; then it is kept twice, no more.)
  */
 #include "unit/pack.h"
+
+#include <sys/tree.h>
 
 #include <assert.h>
 #include <stdlib.h>
@@ -12,6 +18,11 @@
 #include "lib/xalloc.h"
 
 enum { N_RECENT = 8 };
+
+struct offsets {
+	uint32_t *v;
+	size_t n, cap;
+};
 
 enum walk_mode {
 	WALK_MEASURE,
@@ -23,11 +34,27 @@ struct walk {
 	enum walk_mode mode;
 	char *block; /* COPY: what is filled */
 	size_t used;
+	/* COPY: where in the block its pointers are; NULL: nobody wants to know. */
+	struct offsets *pointers;
 	/* Texts seen last, by what they say and where they went. */
 	const char *recent[N_RECENT];
 	size_t recent_at[N_RECENT];
 	size_t n_recent;
 };
+
+static void
+note_pointer(struct walk *w, const void *pointer)
+{
+	struct offsets *o = w->pointers;
+
+	if (o == NULL)
+		return;
+	if (o->n == o->cap) {
+		o->cap = o->cap == 0 ? 64 : 2 * o->cap;
+		o->v = xreallocarray(o->v, o->cap, sizeof(o->v[0]));
+	}
+	o->v[o->n++] = (uint32_t)((const char *)pointer - w->block);
+}
 
 /* An array: all of them come before all texts, so that only these need alignment. */
 static void
@@ -50,6 +77,8 @@ walk_array(struct walk *w, void *pointer, size_t bytes)
 	}
 	if (w->mode == WALK_COPY)
 		memcpy(pointer, &old, sizeof(old));
+	if (w->mode == WALK_COPY && old != NULL)
+		note_pointer(w, pointer);
 	w->used += (bytes + 7) / 8 * 8;
 }
 
@@ -67,8 +96,10 @@ walk_text(struct walk *w, char **text)
 	}
 	for (size_t i = 0; i < N_RECENT && i < w->n_recent; i++) {
 		if (strcmp(w->recent[i], *text) == 0) {
-			if (w->mode == WALK_COPY)
+			if (w->mode == WALK_COPY) {
 				*text = w->block + w->recent_at[i];
+				note_pointer(w, text);
+			}
 			return;
 		}
 	}
@@ -79,6 +110,7 @@ walk_text(struct walk *w, char **text)
 	if (w->mode == WALK_COPY) {
 		memcpy(w->block + w->used, *text, n);
 		*text = w->block + w->used;
+		note_pointer(w, text);
 	}
 	w->used += n;
 }
@@ -133,21 +165,8 @@ walk_context_arrays(struct walk *w, struct exec_conf *x)
 }
 
 static void
-walk_arrays(struct walk *w, struct unit_conf *conf)
+walk_service_arrays(struct walk *w, struct service_conf *s)
 {
-	struct service_conf *s = &conf->service;
-
-	walk_strv_array(w, &conf->aliases);
-	walk_array(w, &conf->sources, conf->n_sources * sizeof(conf->sources[0]));
-	walk_strv_array(w, &conf->documentation);
-	for (int i = 0; i < DEP_NKINDS; i++)
-		walk_strv_array(w, &conf->deps[i]);
-	walk_array(
-	    w, &conf->conditions, conf->n_conditions * sizeof(conf->conditions[0]));
-	walk_strv_array(w, &conf->wanted_by);
-	walk_strv_array(w, &conf->required_by);
-	walk_strv_array(w, &conf->alias);
-	walk_strv_array(w, &conf->also);
 	for (int k = 0; k < EXEC_NKINDS; k++)
 		walk_exec_arrays(w, &s->exec[k]);
 	walk_probe_arrays(w, &s->ready);
@@ -155,6 +174,26 @@ walk_arrays(struct walk *w, struct unit_conf *conf)
 	walk_array(
 	    w, &s->kill.sequence, s->kill.n_sequence * sizeof(s->kill.sequence[0]));
 	walk_context_arrays(w, &s->context);
+}
+
+static void
+walk_rules_arrays(struct walk *w, struct unit_rules *r)
+{
+	walk_strv_array(w, &r->documentation);
+	for (int i = 0; i < DEP_NKINDS; i++)
+		walk_strv_array(w, &r->deps[i]);
+	walk_array(w, &r->conditions, r->n_conditions * sizeof(r->conditions[0]));
+	walk_strv_array(w, &r->wanted_by);
+	walk_strv_array(w, &r->required_by);
+	walk_strv_array(w, &r->alias);
+	walk_strv_array(w, &r->also);
+}
+
+static void
+walk_unit_arrays(struct walk *w, struct unit_conf *conf)
+{
+	walk_strv_array(w, &conf->aliases);
+	walk_array(w, &conf->sources, conf->n_sources * sizeof(conf->sources[0]));
 }
 
 /* ---- texts ---- */
@@ -218,7 +257,24 @@ walk_service_texts(struct walk *w, struct service_conf *s)
 }
 
 static void
-walk_texts(struct walk *w, struct unit_conf *conf)
+walk_rules_texts(struct walk *w, struct unit_rules *r)
+{
+	walk_strv_texts(w, &r->documentation);
+	for (int i = 0; i < DEP_NKINDS; i++)
+		walk_strv_texts(w, &r->deps[i]);
+	for (size_t i = 0; i < r->n_conditions; i++) {
+		walk_text(w, &r->conditions[i].name);
+		walk_text(w, &r->conditions[i].arg);
+	}
+	walk_strv_texts(w, &r->wanted_by);
+	walk_strv_texts(w, &r->required_by);
+	walk_strv_texts(w, &r->alias);
+	walk_strv_texts(w, &r->also);
+	walk_text(w, &r->default_instance);
+}
+
+static void
+walk_unit_texts(struct walk *w, struct unit_conf *conf)
 {
 	walk_text(w, &conf->id);
 	walk_text(w, &conf->description);
@@ -229,40 +285,244 @@ walk_texts(struct walk *w, struct unit_conf *conf)
 	walk_text(w, &conf->fragment);
 	for (size_t i = 0; i < conf->n_sources; i++)
 		walk_text(w, &conf->sources[i].path);
-	walk_strv_texts(w, &conf->documentation);
-	for (int i = 0; i < DEP_NKINDS; i++)
-		walk_strv_texts(w, &conf->deps[i]);
-	for (size_t i = 0; i < conf->n_conditions; i++) {
-		walk_text(w, &conf->conditions[i].name);
-		walk_text(w, &conf->conditions[i].arg);
+}
+
+/* ---- the three parts ---- */
+
+enum part { PART_UNIT, PART_RULES, PART_SERVICE };
+
+static const size_t part_bytes[] = {
+	[PART_UNIT] = sizeof(struct unit_conf),
+	[PART_RULES] = sizeof(struct unit_rules),
+	[PART_SERVICE] = sizeof(struct service_conf),
+};
+static_assert(sizeof(struct unit_conf) % 8 == 0 && sizeof(struct unit_rules) % 8 == 0 &&
+		  sizeof(struct service_conf) % 8 == 0,
+    "arrays begin right behind the struct");
+
+static void
+walk_part_arrays(struct walk *w, enum part part, void *at)
+{
+	switch (part) {
+	case PART_UNIT:
+		walk_unit_arrays(w, at);
+		break;
+	case PART_RULES:
+		walk_rules_arrays(w, at);
+		break;
+	case PART_SERVICE:
+		walk_service_arrays(w, at);
+		break;
 	}
-	walk_strv_texts(w, &conf->wanted_by);
-	walk_strv_texts(w, &conf->required_by);
-	walk_strv_texts(w, &conf->alias);
-	walk_strv_texts(w, &conf->also);
-	walk_text(w, &conf->default_instance);
-	walk_service_texts(w, &conf->service);
+}
+
+static void
+walk_part_texts(struct walk *w, enum part part, void *at)
+{
+	switch (part) {
+	case PART_UNIT:
+		walk_unit_texts(w, at);
+		break;
+	case PART_RULES:
+		walk_rules_texts(w, at);
+		break;
+	case PART_SERVICE:
+		walk_service_texts(w, at);
+		break;
+	}
+}
+
+static size_t
+measure(enum part part, void *from)
+{
+	struct walk w = { .mode = WALK_MEASURE, .used = part_bytes[part] };
+
+	walk_part_arrays(&w, part, from);
+	walk_part_texts(&w, part, from);
+	return w.used;
+}
+
+/* Into a block of as many bytes as were measured. */
+static void
+copy(enum part part, const void *from, void *block, struct offsets *pointers)
+{
+	struct walk w = {
+		.mode = WALK_COPY,
+		.used = part_bytes[part],
+		.block = block,
+		.pointers = pointers,
+	};
+
+	memcpy(block, from, part_bytes[part]);
+	walk_part_arrays(&w, part, block);
+	walk_part_texts(&w, part, block);
+}
+
+static void
+free_pieces(enum part part, void *from)
+{
+	struct walk w = { .mode = WALK_FREE };
+
+	walk_part_texts(&w, part, from);
+	walk_part_arrays(&w, part, from);
+}
+
+/* ---- what is shared ---- */
+
+struct shared {
+	RB_ENTRY(shared) node;
+	struct pack_pool *pool;
+	uint64_t sum;
+	uint32_t bytes; /* of data, a multiple of 8 */
+	uint32_t users;
+	bool in_tree;
+	uint64_t data[];
+};
+RB_HEAD(shared_tree, shared);
+
+struct pack_pool {
+	struct shared_tree tree;
+	size_t n; /* of shared parts, and one for its owner */
+};
+
+static int
+shared_compare(const struct shared *a, const struct shared *b)
+{
+	if (a->sum != b->sum)
+		return a->sum < b->sum ? -1 : 1;
+	return a->bytes == b->bytes ? 0 : a->bytes < b->bytes ? -1 : 1;
+}
+
+RB_GENERATE_INTERNAL(
+    shared_tree, shared, node, shared_compare, __attribute__((unused)) static)
+
+struct pack_pool *
+pack_pool_new(void)
+{
+	struct pack_pool *pool = xcalloc(1, sizeof(*pool));
+
+	RB_INIT(&pool->tree);
+	pool->n = 1;
+	return pool;
+}
+
+static void
+pool_leave(struct pack_pool *pool)
+{
+	if (--pool->n == 0)
+		free(pool);
+}
+
+void
+pack_pool_end(struct pack_pool *pool)
+{
+	if (pool != NULL)
+		pool_leave(pool);
+}
+
+/* Moves the pointers of data by so many bytes. */
+static void
+move_pointers(struct shared *s, const struct offsets *pointers, uintptr_t by)
+{
+	for (size_t i = 0; i < pointers->n; i++) {
+		char *at = (char *)s->data + pointers->v[i];
+		uintptr_t p;
+
+		memcpy(&p, at, sizeof(p));
+		p += by;
+		memcpy(at, &p, sizeof(p));
+	}
+}
+
+static uint64_t
+sum_of(const struct shared *s)
+{
+	uint64_t sum = s->bytes;
+
+	for (size_t i = 0; i < s->bytes / 8; i++) {
+		sum = (sum ^ s->data[i]) * UINT64_C(0x9e3779b97f4a7c15);
+		sum ^= sum >> 32;
+	}
+	return sum;
+}
+
+/* The one that the pool has of a new one, which it takes; or the new one. */
+static struct shared *
+pool_find(struct pack_pool *pool, struct shared *s, const struct offsets *pointers)
+{
+	uintptr_t mine = (uintptr_t)s->data;
+	struct shared *old;
+
+	move_pointers(s, pointers, -mine);
+	s->sum = sum_of(s);
+	old = RB_FIND(shared_tree, &pool->tree, s);
+	if (old != NULL) {
+		move_pointers(s, pointers, (uintptr_t)old->data);
+		if (memcmp(s->data, old->data, s->bytes) == 0) {
+			free(s);
+			old->users++;
+			return old;
+		}
+		move_pointers(s, pointers, -(uintptr_t)old->data);
+	}
+	move_pointers(s, pointers, mine);
+	s->in_tree = old == NULL;
+	if (s->in_tree)
+		RB_INSERT(shared_tree, &pool->tree, s);
+	pool->n++;
+	return s;
+}
+
+static const void *
+share(struct pack_pool *pool, enum part part, void *from)
+{
+	size_t bytes = (measure(part, from) + 7) / 8 * 8;
+	struct shared *s = xcalloc(1, sizeof(*s) + bytes);
+	struct offsets pointers = { 0 };
+
+	s->pool = pool;
+	s->bytes = (uint32_t)bytes;
+	s->users = 1;
+	copy(part, from, s->data, &pointers);
+	s = pool_find(pool, s, &pointers);
+	free(pointers.v);
+	free_pieces(part, from);
+	return s->data;
+}
+
+static void
+unshare(const void *data)
+{
+	struct shared *s = (void *)((uintptr_t)data - offsetof(struct shared, data));
+
+	if (--s->users > 0)
+		return;
+	if (s->in_tree)
+		RB_REMOVE(shared_tree, &s->pool->tree, s);
+	pool_leave(s->pool);
+	free(s);
 }
 
 struct unit_conf *
-conf_pack(struct unit_conf *conf)
+conf_pack(struct pack_pool *pool, struct unit_parts *parts)
 {
-	struct walk measure = { .mode = WALK_MEASURE, .used = sizeof(*conf) };
-	struct walk copy = { .mode = WALK_COPY, .used = sizeof(*conf) };
-	struct walk end = { .mode = WALK_FREE };
-	struct unit_conf *packed;
+	struct unit_conf *conf;
 
-	static_assert(sizeof(*conf) % 8 == 0, "arrays begin right behind the struct");
-	walk_arrays(&measure, conf);
-	walk_texts(&measure, conf);
-	packed = xmalloc(measure.used);
-	memcpy(packed, conf, sizeof(*conf));
-	copy.block = (char *)packed;
-	walk_arrays(&copy, packed);
-	walk_texts(&copy, packed);
-	assert(copy.used == measure.used);
-	walk_texts(&end, conf);
-	walk_arrays(&end, conf);
+	parts->unit.rules = share(pool, PART_RULES, &parts->rules);
+	parts->unit.service = share(pool, PART_SERVICE, &parts->service);
+	conf = xmalloc(measure(PART_UNIT, &parts->unit));
+	copy(PART_UNIT, &parts->unit, conf, NULL);
+	free_pieces(PART_UNIT, &parts->unit);
+	free(parts);
+	return conf;
+}
+
+void
+conf_pack_free(struct unit_conf *conf)
+{
+	if (conf == NULL)
+		return;
+	unshare(conf->rules);
+	unshare(conf->service);
 	free(conf);
-	return packed;
 }

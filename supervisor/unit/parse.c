@@ -230,7 +230,7 @@ static const char *
 nearest_section(const struct parse *p, const char *name)
 {
 	for (int i = 0; i < SECTION_NKINDS; i++)
-		if ((i == SECTION_SUPD) == (p->conf == NULL) &&
+		if ((i == SECTION_SUPD) == (p->parts == NULL) &&
 		    edit_distance(name, section_name((enum section)i), 2) <= 2)
 			return section_name((enum section)i);
 	return NULL;
@@ -244,9 +244,9 @@ open_section(struct parse *p, const char *name)
 	const char *near;
 	char *hint = NULL;
 
-	if (s != SECTION_NONE && (s == SECTION_SUPD) == (p->conf == NULL)) {
+	if (s != SECTION_NONE && (s == SECTION_SUPD) == (p->parts == NULL)) {
 		if (s == SECTION_INSTALL)
-			p->conf->has_install = true;
+			p->parts->rules.has_install = true;
 		return s;
 	}
 	if (strncmp(name, "X-", 2) == 0)
@@ -256,7 +256,7 @@ open_section(struct parse *p, const char *name)
 		return SECTION_NONE;
 	}
 	near = nearest_section(p, name);
-	if (p->conf == NULL)
+	if (p->parts == NULL)
 		hint = xstrdup("supd.conf has one section, [Supd]");
 	else if (near != NULL)
 		hint = xasprintf("did you mean [%s]?", near);

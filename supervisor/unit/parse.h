@@ -17,12 +17,12 @@
 struct parse {
 	struct diags *diags;
 	const char *file;
-	/* What is filled: struct unit_conf, or struct supd_conf for supd.conf. */
+	/* What is filled: struct unit_parts, or struct supd_conf for supd.conf. */
 	void *target;
 	const void
 	    *base; /* the same type, scalars only: what an empty assignment restores */
 	uint64_t *set;                    /* in the target */
-	struct unit_conf *conf;           /* the target, NULL for supd.conf */
+	struct unit_parts *parts;         /* the target, NULL for supd.conf */
 	const struct specifier *spec;     /* NULL: `%' is an ordinary character */
 	const struct supd_conf *defaults; /* for Isolation=, UnknownKeys=; may be NULL */
 	/* Of the current line. */

@@ -14,6 +14,7 @@
 
 #include "lib/buf.h"
 #include "lib/xalloc.h"
+#include "unit/pack.h"
 #include "unit/parse.h"
 
 struct unit_paths *
@@ -24,14 +25,15 @@ unit_paths_new(void)
 		.file = "defaults",
 		.target = &paths->defaults,
 		.base = &paths->defaults,
-		.set = paths->defaults.set,
-		.conf = &paths->defaults,
+		.set = paths->defaults.rules.set,
+		.parts = &paths->defaults,
 	};
 
+	paths->pool = pack_pool_new();
 	specifier_host_init(&paths->host);
 	parse_defaults(&p, false);
-	paths->defaults.failure_action_status = -1;
-	paths->defaults.success_action_status = -1;
+	paths->defaults.rules.failure_action_status = -1;
+	paths->defaults.rules.success_action_status = -1;
 	paths->defaults.service.notify_fd = -1;
 	return paths;
 }
@@ -45,6 +47,7 @@ unit_paths_free(struct unit_paths *paths)
 	for (size_t i = 0; i < paths->n; i++)
 		free(paths->v[i].dir);
 	free(paths->v);
+	pack_pool_end(paths->pool);
 	specifier_host_clear(&paths->host);
 	free(paths);
 }

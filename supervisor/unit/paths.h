@@ -23,7 +23,8 @@ struct unit_paths {
 	struct path_dir *v;
 	size_t n;
 	struct specifier_host host;
-	struct unit_conf defaults; /* of the table; scalars only */
+	struct unit_parts defaults; /* of the table; scalars only */
+	struct pack_pool *pool;
 	bool scanned;
 	struct map entries; /* scanned: name to its struct path_entry */
 };

@@ -1,6 +1,7 @@
 /*
  * show: confs as text, and what differs between two.  All of it from the table.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "lib/buf.h"
@@ -41,18 +42,34 @@ is_shown(const struct directive *d, bool supd)
 	       d->kind->show != show_nothing;
 }
 
+/* A row says where in struct unit_parts its field is. */
+static const void *
+field_of(const struct unit_conf *conf, const struct directive *d)
+{
+	if (d->offset >= offsetof(struct unit_parts, service))
+		return (const char *)conf->service + d->offset -
+		       offsetof(struct unit_parts, service);
+	if (d->offset >= offsetof(struct unit_parts, rules))
+		return (const char *)conf->rules + d->offset -
+		       offsetof(struct unit_parts, rules);
+	return (const char *)conf + d->offset - offsetof(struct unit_parts, unit);
+}
+
 static void
-show_all(const void *conf, bool supd, unit_show_fn *fn, void *arg)
+show_all(const struct unit_conf *conf, const struct supd_conf *supd, unit_show_fn *fn,
+    void *arg)
 {
 	struct buf b = { 0 };
 
 	for (size_t i = 0; i < directive_count(); i++) {
 		const struct directive *d = directive_at(i);
 
-		if (!is_shown(d, supd))
+		if (!is_shown(d, supd != NULL))
 			continue;
 		buf_clear(&b);
-		d->kind->show(d, (const char *)conf + d->offset, &b);
+		d->kind->show(d,
+		    supd != NULL ? (const char *)supd + d->offset : field_of(conf, d),
+		    &b);
 		fn(arg, d->key, buf_str(&b));
 	}
 	buf_free(&b);
@@ -61,13 +78,13 @@ show_all(const void *conf, bool supd, unit_show_fn *fn, void *arg)
 void
 unit_conf_show(const struct unit_conf *conf, unit_show_fn *fn, void *arg)
 {
-	show_all(conf, false, fn, arg);
+	show_all(conf, NULL, fn, arg);
 }
 
 void
 supd_conf_show(const struct supd_conf *conf, unit_show_fn *fn, void *arg)
 {
-	show_all(conf, true, fn, arg);
+	show_all(NULL, conf, fn, arg);
 }
 
 void
@@ -84,8 +101,8 @@ unit_conf_diff(
 			continue;
 		buf_clear(&x);
 		buf_clear(&y);
-		d->kind->show(d, (const char *)a + d->offset, &x);
-		d->kind->show(d, (const char *)b + d->offset, &y);
+		d->kind->show(d, field_of(a, d), &x);
+		d->kind->show(d, field_of(b, d), &y);
 		if (strcmp(buf_str(&x), buf_str(&y)) != 0)
 			fn(arg, d->key, buf_str(&x), buf_str(&y));
 	}

@@ -20,9 +20,9 @@ const struct kind kinds[KIND_NKINDS] = {
 #undef KIND_ENUM
 };
 
-#define OFFSET_UNIT(field) offsetof(struct unit_conf, field)
-#define OFFSET_SERVICE(field) offsetof(struct unit_conf, field)
-#define OFFSET_INSTALL(field) offsetof(struct unit_conf, field)
+#define OFFSET_UNIT(field) offsetof(struct unit_parts, field)
+#define OFFSET_SERVICE(field) offsetof(struct unit_parts, field)
+#define OFFSET_INSTALL(field) offsetof(struct unit_parts, field)
 #define OFFSET_SUPD(field) offsetof(struct supd_conf, field)
 
 static const struct directive rows[] = {

@@ -9,9 +9,10 @@
 #include "unit/load.h"
 
 static void
-complete_service(struct unit_conf *conf)
+complete_service(struct unit_parts *parts)
 {
-	struct service_conf *s = &conf->service;
+	const struct unit_conf *conf = &parts->unit;
+	struct service_conf *s = &parts->service;
 
 	if (!unit_conf_is_set(conf, "Type"))
 		s->type = s->exec[EXEC_START].n > 0 ? SERVICE_SIMPLE : SERVICE_ONESHOT;
@@ -35,12 +36,14 @@ complete_service(struct unit_conf *conf)
 }
 
 void
-conf_complete(struct unit_conf *conf)
+conf_complete(struct unit_parts *parts)
 {
+	struct unit_conf *conf = &parts->unit;
+
 	if (conf->description == NULL)
 		conf->description = xstrdup(conf->id);
 	if (conf->type == UNIT_SERVICE)
-		complete_service(conf);
+		complete_service(parts);
 }
 
 /* Where the whole unit is complained about. */
@@ -53,9 +56,9 @@ place(const struct unit_conf *conf)
 static void
 verify_commands(const struct unit_conf *conf, struct diags *d)
 {
-	const struct service_conf *s = &conf->service;
+	const struct service_conf *s = conf->service;
 	const struct exec_list *start = &s->exec[EXEC_START];
-	bool success_action = conf->success_action != ACTION_NONE;
+	bool success_action = conf->rules->success_action != ACTION_NONE;
 
 	if (start->n == 0 && s->exec[EXEC_STOP].n == 0 && !success_action)
 		diag_add(d, DIAG_ERROR, place(conf), 0, 0, "add ExecStart= to [Service]",
@@ -76,7 +79,7 @@ verify_commands(const struct unit_conf *conf, struct diags *d)
 static void
 verify_restart(const struct unit_conf *conf, struct diags *d)
 {
-	const struct service_conf *s = &conf->service;
+	const struct service_conf *s = conf->service;
 	const struct exit_set *force = &s->exit_force;
 	bool forces = force->signals != 0 || force->status[0] != 0 ||
 		      force->status[1] != 0 || force->status[2] != 0 ||
@@ -107,7 +110,7 @@ verify_restart(const struct unit_conf *conf, struct diags *d)
 static void
 verify_rest(const struct unit_conf *conf, struct diags *d)
 {
-	const struct service_conf *s = &conf->service;
+	const struct service_conf *s = conf->service;
 
 	if (unit_conf_is_set(conf, "BusName") && !unit_conf_is_set(conf, "Type"))
 		diag_add(d, DIAG_ERROR, place(conf), 0, 0,

@@ -9,7 +9,7 @@
 #include "unit/diag.h"
 
 /* Fills what follows from other values.  Call once, after the last file. */
-void conf_complete(struct unit_conf *);
+void conf_complete(struct unit_parts *);
 /*
  * Tells D what is wrong with the whole; errors refuse the unit.  BAD_LINES: some lines
  * were refused already, so that what they would have set is not called missing.

@@ -99,11 +99,11 @@ static void
 expand_all(const struct unit_conf *conf, const struct strv *env)
 {
 	for (int k = 0; k < EXEC_NKINDS; k++) {
-		for (size_t i = 0; i < conf->service.exec[k].n; i++) {
+		for (size_t i = 0; i < conf->service->exec[k].n; i++) {
 			struct strv argv = { 0 };
 			struct strv unset = { 0 };
 
-			exec_cmd_expand(&conf->service.exec[k].v[i], env, &argv, &unset);
+			exec_cmd_expand(&conf->service->exec[k].v[i], env, &argv, &unset);
 			check(argv.n > 0);
 			strv_free(&argv);
 			strv_free(&unset);

@@ -32,6 +32,7 @@ struct unit {
 	struct net *net;
 	struct job_unit *ju;
 	struct unit_conf conf;
+	struct unit_rules rules; /* its own */
 	char name[32];
 	enum job_unit_state state;
 	bool busy; /* a start, stop or reload was begun and not answered */
@@ -132,11 +133,11 @@ op_reloadable(void *arg, struct job_unit *ju)
 static bool
 ordered_after(const struct unit *a, const struct unit *b)
 {
-	for (size_t i = 0; i < a->conf.deps[DEP_AFTER].n; i++)
-		if (strcmp(a->conf.deps[DEP_AFTER].v[i], b->name) == 0)
+	for (size_t i = 0; i < a->rules.deps[DEP_AFTER].n; i++)
+		if (strcmp(a->rules.deps[DEP_AFTER].v[i], b->name) == 0)
 			return true;
-	for (size_t i = 0; i < b->conf.deps[DEP_BEFORE].n; i++)
-		if (strcmp(b->conf.deps[DEP_BEFORE].v[i], a->name) == 0)
+	for (size_t i = 0; i < b->rules.deps[DEP_BEFORE].n; i++)
+		if (strcmp(b->rules.deps[DEP_BEFORE].v[i], a->name) == 0)
 			return true;
 	return false;
 }
@@ -335,7 +336,8 @@ add(struct net *n, const char *name)
 static void
 dep(struct unit *a, enum unit_dep kind, const char *b)
 {
-	strv_add(&a->conf.deps[kind], b);
+	strv_add(&a->rules.deps[kind], b);
+	a->conf.rules = &a->rules;
 	job_unit_set_deps(a->ju, &a->conf);
 }
 
@@ -345,7 +347,7 @@ net_free(struct net *n)
 	jobs_free(n->js);
 	for (size_t i = 0; i < n->n; i++)
 		for (int k = 0; k < DEP_NKINDS; k++)
-			strv_clear(&n->u[i].conf.deps[k]);
+			strv_clear(&n->u[i].rules.deps[k]);
 	free(n);
 	clock_set_source(NULL, NULL);
 }

@@ -1266,7 +1266,7 @@ test_exit_lists(void **state)
 	};
 
 	(void)state;
-	w->conf->start_limit_interval_us = 0;
+	w_no_start_limit(w);
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		w_up(w);
 		w_run(w);
@@ -1289,7 +1289,7 @@ test_restart_steps(void **state)
 	uint64_t d;
 
 	(void)state;
-	w->conf->start_limit_interval_us = 0;
+	w_no_start_limit(w);
 	w_up(w);
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
 		w_run(w);
@@ -1317,7 +1317,7 @@ test_restart_jitter(void **state)
 	uint64_t first = 0;
 
 	(void)state;
-	w->conf->start_limit_interval_us = 0;
+	w_no_start_limit(w);
 	w_up(w);
 	for (int i = 0; i < 50; i++) {
 		w_run(w);
@@ -1474,11 +1474,11 @@ test_conf_replaced(void **state)
 	w_run(w);
 	w->conf = next;
 	svc_set_conf(w->s, next);
-	assert_int_equal(svc_conf(w->s)->service.timeout_stop_us, 10 * SEC);
+	assert_int_equal(svc_conf(w->s)->service->timeout_stop_us, 10 * SEC);
 	w_down(w);
 	w_run(w);
 	w_up(w);
-	assert_int_equal(svc_conf(w->s)->service.timeout_stop_us, 20 * SEC);
+	assert_int_equal(svc_conf(w->s)->service->timeout_stop_us, 20 * SEC);
 	w_free(w);
 }
 

@@ -428,7 +428,7 @@ end_of_walk(struct world *w)
 	w_up(w);
 	w_run(w);
 	if (svc_active(w->s) == SVC_ACTIVE_INACTIVE &&
-	    w->conf->service.type == SERVICE_SIMPLE)
+	    w->conf->service->type == SERVICE_SIMPLE)
 		fail_msg("cannot be started at the end (seed %llu)",
 		    (unsigned long long)w->seed);
 }
@@ -580,7 +580,7 @@ test_storm(void **state)
 	struct world *w = w_new("[Service]\nExecStart=/bin/main\nExecStartPre=/p\n");
 
 	(void)state;
-	w->conf->start_limit_interval_us = 0;
+	w_no_start_limit(w);
 	rng = base_seed;
 	for (int i = 0; i < 20000; i++) {
 		switch (below(4)) {

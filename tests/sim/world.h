@@ -323,9 +323,9 @@ op_slot_close(void *arg, uint32_t slot)
 	for (int k = 0; k < PROC_N; k++)
 		if (w->slot[slot].proc[k].running)
 			assert_true(w->spoilt ||
-				    w->conf->service.kill.mode == KILL_NONE ||
-				    w->conf->service.kill.mode == KILL_PROCESS ||
-				    !w->conf->service.kill.send_sigkill);
+				    w->conf->service->kill.mode == KILL_NONE ||
+				    w->conf->service->kill.mode == KILL_PROCESS ||
+				    !w->conf->service->kill.send_sigkill);
 	memset(&w->slot[slot], 0, sizeof(w->slot[slot]));
 	w_log(w, "close ");
 }
@@ -744,6 +744,15 @@ static const struct svc_ops w_ops = {
 	.action = op_action,
 	.conf_release = op_conf_release,
 };
+
+/* No other world shares what it is made of. */
+static UNUSED void
+w_no_start_limit(struct world *w)
+{
+	struct unit_rules *r = (struct unit_rules *)(uintptr_t)w->conf->rules;
+
+	r->start_limit_interval_us = 0;
+}
 
 /* ---- making one -------------------------------------------------------------- */
 

@@ -32,8 +32,8 @@ expand(const char *line, const struct strv *env, struct strv *unset)
 	char *joined;
 
 	assert_int_equal(conf->load_state, UNIT_LOADED);
-	assert_int_equal(conf->service.exec[EXEC_START].n, 1);
-	exec_cmd_expand(&conf->service.exec[EXEC_START].v[0], env, &argv, unset);
+	assert_int_equal(conf->service->exec[EXEC_START].n, 1);
+	exec_cmd_expand(&conf->service->exec[EXEC_START].v[0], env, &argv, unset);
 	joined = strv_join(&argv, "|");
 	strv_free(&argv);
 	unit_conf_free(conf);

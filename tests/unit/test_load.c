@@ -174,13 +174,13 @@ drop_ins_by_name_folder_and_prefix(void **state)
 	put(f, "low/service.d/.80.conf", "[Service]\nEnvironment=GONE=4\n");
 	check(f, "a-b@x.service", UNIT_LOADED, "last");
 	conf = load(f, "a-b@x.service");
-	assert_int_equal(conf->service.exec[EXEC_START].n, 1);
-	assert_string_equal(conf->service.exec[EXEC_START].v[0].path, "/bin/x");
-	assert_null(strv_env_get(&conf->service.context.environment, "GONE"));
-	assert_null(strv_env_get(&conf->service.context.environment, "BAD"));
-	assert_non_null(strv_env_get(&conf->service.context.environment, "ALL"));
-	assert_non_null(strv_env_get(&conf->service.context.environment, "PREFIX"));
-	assert_non_null(strv_env_get(&conf->service.context.environment, "TEMPLATE"));
+	assert_int_equal(conf->service->exec[EXEC_START].n, 1);
+	assert_string_equal(conf->service->exec[EXEC_START].v[0].path, "/bin/x");
+	assert_null(strv_env_get(&conf->service->context.environment, "GONE"));
+	assert_null(strv_env_get(&conf->service->context.environment, "BAD"));
+	assert_non_null(strv_env_get(&conf->service->context.environment, "ALL"));
+	assert_non_null(strv_env_get(&conf->service->context.environment, "PREFIX"));
+	assert_non_null(strv_env_get(&conf->service->context.environment, "TEMPLATE"));
 	assert_int_equal(f->d.n, 0);
 	unit_conf_free(conf);
 }
@@ -290,9 +290,9 @@ folders_of_wants(void **state)
 	put_link(f, "high/a.service.requires/d.service", "/nowhere/d.service");
 	put(f, "low/a.service.wants/not-a-unit", "");
 	conf = load(f, "a.service");
-	assert_int_equal(conf->deps[DEP_WANTS].n, 2);
-	assert_true(strv_contains(&conf->deps[DEP_WANTS], "b.service"));
-	assert_true(strv_contains(&conf->deps[DEP_REQUIRES], "d.service"));
+	assert_int_equal(conf->rules->deps[DEP_WANTS].n, 2);
+	assert_true(strv_contains(&conf->rules->deps[DEP_WANTS], "b.service"));
+	assert_true(strv_contains(&conf->rules->deps[DEP_REQUIRES], "d.service"));
 	unit_conf_free(conf);
 }
 
@@ -444,12 +444,12 @@ defaults_come_from_supd_conf(void **state)
 	assert_int_equal(f->d.n, 0);
 	c = load_text(
 	    f, sc, "[Service]\nExecStart=/bin/a\nTimeoutStopSec=1\nTimeoutStopSec=\n");
-	assert_true(c->service.timeout_stop_us == 5000000);
-	assert_true(c->service.timeout_abort_us == 5000000);
-	assert_true(c->service.timeout_start_us == 90000000);
-	assert_true(c->service.restart_us == 2000000);
-	assert_int_equal(c->start_limit_burst, 9);
-	assert_int_equal(c->service.context.log_overflow, LOG_OVERFLOW_DROP);
+	assert_true(c->service->timeout_stop_us == 5000000);
+	assert_true(c->service->timeout_abort_us == 5000000);
+	assert_true(c->service->timeout_start_us == 90000000);
+	assert_true(c->service->restart_us == 2000000);
+	assert_int_equal(c->rules->start_limit_burst, 9);
+	assert_int_equal(c->service->context.log_overflow, LOG_OVERFLOW_DROP);
 	assert_int_equal(c->load_state, UNIT_LOADED);
 	unit_conf_free(c);
 	c = load_text(f, sc, "[Service]\nExecStart=/bin/a\nPrivateTmp=yes\n");
@@ -468,19 +468,19 @@ what_follows_from_other_lines(void **state)
 	struct unit_conf *c =
 	    load_text(f, NULL, "[Service]\nType=oneshot\nExecStart=/bin/a\n");
 
-	assert_true(c->service.timeout_start_us == UNIT_INFINITY);
-	assert_int_equal(c->service.notify_access, NOTIFY_ACCESS_NONE);
-	assert_int_equal(c->service.notify_fd, -1);
+	assert_true(c->service->timeout_start_us == UNIT_INFINITY);
+	assert_int_equal(c->service->notify_access, NOTIFY_ACCESS_NONE);
+	assert_int_equal(c->service->notify_fd, -1);
 	assert_string_equal(c->description, "a.service");
-	assert_false(c->has_install);
+	assert_false(c->rules->has_install);
 	unit_conf_free(c);
 	c = load_text(
 	    f, NULL, "[Install]\n[Service]\nExecStop=/bin/a\nRemainAfterExit=1\n");
-	assert_int_equal(c->service.type, SERVICE_ONESHOT);
-	assert_true(c->has_install);
+	assert_int_equal(c->service->type, SERVICE_ONESHOT);
+	assert_true(c->rules->has_install);
 	unit_conf_free(c);
 	c = load_text(f, NULL, "[Service]\nType=notify\nExecStart=/bin/a\n");
-	assert_int_equal(c->service.notify_access, NOTIFY_ACCESS_MAIN);
+	assert_int_equal(c->service->notify_access, NOTIFY_ACCESS_MAIN);
 	unit_conf_free(c);
 }
 
@@ -502,12 +502,53 @@ lists_have_a_bound(void **state)
 		buf_addf(&text, "a%d.service ", i);
 	c = load_text(f, NULL, buf_str(&text));
 	assert_int_equal(c->load_state, UNIT_BAD_SETTING);
-	assert_int_equal(c->service.context.environment.n, UNIT_LIST_MAX);
-	assert_int_equal(c->service.exec[EXEC_START_PRE].n, UNIT_LIST_MAX);
-	assert_int_equal(c->deps[DEP_AFTER].n, UNIT_LIST_MAX);
+	assert_int_equal(c->service->context.environment.n, UNIT_LIST_MAX);
+	assert_int_equal(c->service->exec[EXEC_START_PRE].n, UNIT_LIST_MAX);
+	assert_int_equal(c->rules->deps[DEP_AFTER].n, UNIT_LIST_MAX);
 	assert_int_equal(f->d.n, DIAGS_MAX);
 	unit_conf_free(c);
 	buf_free(&text);
+}
+
+static struct unit_conf *
+load_named(struct fixture *f, const char *name, const char *text)
+{
+	return unit_load_text(f->paths, NULL, name, name, text, strlen(text), &f->d);
+}
+
+/* What units say alike is kept once, and as long as one of them is there. */
+static void
+settings_are_shared(void **state)
+{
+	static const char text[] = "[Unit]\nDescription=%n\nAfter=b.service\n"
+				   "[Service]\nExecStart=/bin/a b c\nNice=3\n"
+				   "Environment=A=1 B=2\nReadyFile=/x\nKillMode=mixed\n";
+	struct fixture *f = *state;
+	struct unit_conf *a = load_named(f, "a.service", text);
+	struct unit_conf *b = load_named(f, "b.service", text);
+	struct unit_conf *c = load_named(
+	    f, "c.service", "[Unit]\nAfter=b.service\n[Service]\nExecStart=/bin/a b d\n");
+	struct unit_conf *own = load_named(f, "d.service",
+	    "[Unit]\nAfter=%p\n[Service]\nExecStart=/bin/a b c\nEnvironment=A=%p\n");
+
+	assert_ptr_equal(a->service, b->service);
+	assert_ptr_equal(a->rules, b->rules);
+	assert_string_equal(b->id, "b.service");
+	assert_string_equal(b->description, "b.service");
+	assert_ptr_not_equal(a->service, c->service);
+	assert_ptr_not_equal(own->service, c->service);
+	unit_conf_free(a);
+	assert_string_equal(b->service->exec[EXEC_START].v[0].argv.v[2], "c");
+	assert_string_equal(c->service->exec[EXEC_START].v[0].argv.v[2], "d");
+	assert_string_equal(strv_env_get(&b->service->context.environment, "B"), "2");
+	assert_string_equal(b->rules->deps[DEP_AFTER].v[0], "b.service");
+	/* Their folders may be forgotten before them. */
+	unit_paths_free(f->paths);
+	f->paths = NULL;
+	assert_string_equal(b->service->ready.v[0].text, "/x");
+	unit_conf_free(b);
+	unit_conf_free(c);
+	unit_conf_free(own);
 }
 
 int
@@ -531,6 +572,7 @@ main(void)
 		TEST(defaults_come_from_supd_conf),
 		TEST(what_follows_from_other_lines),
 		TEST(lists_have_a_bound),
+		TEST(settings_are_shared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

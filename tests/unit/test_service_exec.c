@@ -71,7 +71,7 @@ spawn(void *arg, const struct svc_spawn *sp, char *why, size_t size)
 	if (f->fd != -1)
 		close(f->fd);
 	f->fd = -1;
-	if (svc_files_wait(&svc_conf(f->s)->service.context, 30 * USEC_PER_SEC,
+	if (svc_files_wait(&svc_conf(f->s)->service->context, 30 * USEC_PER_SEC,
 		&from_files, why, size) == 0)
 		f->fd =
 		    svc_exec_spec(&f->world, f->s, sp, &from_files, &f->size, why, size);

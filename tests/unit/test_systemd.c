@@ -245,7 +245,7 @@ our_unit(struct unit_paths *paths, int i, struct buf *out, struct diags *d)
 {
 	char *name = xasprintf("x%d.service", i);
 	struct unit_conf *conf = unit_load(paths, NULL, name, d);
-	const struct exec_list *list = &conf->service.exec[EXEC_START];
+	const struct exec_list *list = &conf->service->exec[EXEC_START];
 
 	if (conf->load_state != UNIT_LOADED)
 		buf_adds(out, "bad\n");

@@ -102,19 +102,20 @@ defaults_are_what_the_table_says(void **state)
 	(void)state;
 	unit_conf_show(conf, check_default, &d);
 	assert_true(d.n > 100);
-	assert_int_equal(conf->service.context.umask, 022);
-	assert_true(conf->service.timeout_stop_us == 90000000);
-	assert_true(conf->service.restart_us == 100000);
-	assert_int_equal(conf->start_limit_burst, 5);
-	assert_true(conf->service.context.ignore_sigpipe);
-	assert_true(conf->service.kill.send_sigkill);
-	assert_int_equal(conf->failure_action_status, -1);
+	assert_int_equal(conf->service->context.umask, 022);
+	assert_true(conf->service->timeout_stop_us == 90000000);
+	assert_true(conf->service->restart_us == 100000);
+	assert_int_equal(conf->rules->start_limit_burst, 5);
+	assert_true(conf->service->context.ignore_sigpipe);
+	assert_true(conf->service->kill.send_sigkill);
+	assert_int_equal(conf->rules->failure_action_status, -1);
 	/* An empty supd.conf is none. */
-	assert_true(with->service.timeout_stop_us == conf->service.timeout_stop_us);
-	assert_true(with->service.restart_us == conf->service.restart_us);
+	assert_true(with->service->timeout_stop_us == conf->service->timeout_stop_us);
+	assert_true(with->service->restart_us == conf->service->restart_us);
 	assert_true(
-	    with->service.context.log_max_bytes == conf->service.context.log_max_bytes);
-	assert_true(with->start_limit_interval_us == conf->start_limit_interval_us);
+	    with->service->context.log_max_bytes == conf->service->context.log_max_bytes);
+	assert_true(
+	    with->rules->start_limit_interval_us == conf->rules->start_limit_interval_us);
 	assert_true(sc->shutdown_timeout_us == SUPD_TIMEOUT_AUTO);
 	unit_conf_free(conf);
 	unit_conf_free(with);
@@ -142,9 +143,9 @@ every_limit_is_its_own(void **state)
 	conf =
 	    unit_load_text(paths, NULL, "a.service", "a", buf_str(&text), text.len, NULL);
 	assert_int_equal(conf->load_state, UNIT_LOADED);
-	assert_int_equal(conf->service.context.n_limits, n);
+	assert_int_equal(conf->service->context.n_limits, n);
 	for (size_t i = 0; i < n; i++) {
-		const struct limit_conf *l = &conf->service.context.limits[i];
+		const struct limit_conf *l = &conf->service->context.limits[i];
 
 		assert_true((seen & UINT64_C(1) << l->resource) == 0);
 		seen |= UINT64_C(1) << l->resource;

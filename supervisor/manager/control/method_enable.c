@@ -93,14 +93,14 @@ static uint64_t
 set_flag(struct unit *u, enum verb verb, const struct wish_who *who)
 {
 	bool enabled = u->flag[WISH_FLAG_ENABLED] ||
-		       (u->conf->has_install && !u->flag[WISH_FLAG_DISABLED]);
+		       (u->conf->rules->has_install && !u->flag[WISH_FLAG_DISABLED]);
 
 	switch (verb) {
 	case VERB_ENABLE:
 		if (enabled)
 			return 0;
 		/* With an [Install] section nothing more is needed. */
-		if (u->conf->has_install)
+		if (u->conf->rules->has_install)
 			return unit_set_flag(u, WISH_FLAG_DISABLED, false, who);
 		return unit_set_flag(u, WISH_FLAG_ENABLED, true, who);
 	case VERB_DISABLE:

@@ -51,8 +51,8 @@ may_read_unit(const struct access_peer *peer, const struct unit_conf *conf)
 			return false;
 	if (conf->type != UNIT_SERVICE || peer->class >= ACCESS_ADMINISTER)
 		return true;
-	for (size_t i = 0; i < conf->service.context.n_environment_files; i++) {
-		const char *path = conf->service.context.environment_files[i].path;
+	for (size_t i = 0; i < conf->service->context.n_environment_files; i++) {
+		const char *path = conf->service->context.environment_files[i].path;
 
 		if (strpbrk(path, "*?[") != NULL || !may_read_file(peer, path))
 			return false;
@@ -186,7 +186,7 @@ show_one(void *arg, const char *key, const char *value)
 static char *
 masked_environment(const struct show *show)
 {
-	const struct strv *env = &show->u->conf->service.context.environment;
+	const struct strv *env = &show->u->conf->service->context.environment;
 	struct buf out = { 0 };
 
 	for (size_t i = 0; i < env->n; i++) {
@@ -260,7 +260,7 @@ static void
 show_environment(struct show *s)
 {
 	const struct unit *u = s->u;
-	const struct exec_list *start = &u->conf->service.exec[EXEC_START];
+	const struct exec_list *start = &u->conf->service->exec[EXEC_START];
 	struct svc_spawn sp = {
 		.slot = SLOT_NONE, .kind = PROC_MAIN, .exec = EXEC_START
 	};
@@ -271,7 +271,7 @@ show_environment(struct show *s)
 	if (start->n > 0)
 		sp.cmd = &start->v[0];
 	if (u->manager->world == NULL ||
-	    svc_files_wait(&u->conf->service.context, SHOW_WAIT_MS * USEC_PER_MSEC,
+	    svc_files_wait(&u->conf->service->context, SHOW_WAIT_MS * USEC_PER_MSEC,
 		&from_files, why, sizeof(why)) == -1 ||
 	    svc_exec_environment(u->manager->world, u->conf, u->svc, &sp, &from_files,
 		&env, why, sizeof(why)) == -1) {
@@ -371,8 +371,9 @@ gather(struct tree *t, const char *name, struct edge_list *l)
 				job_unit_each(ju, edges[i].dep, true, add_edge, l);
 			continue;
 		}
-		for (size_t k = 0; u != NULL && k < u->conf->deps[edges[i].dep].n; k++) {
-			const char *other = u->conf->deps[edges[i].dep].v[k];
+		for (size_t k = 0; u != NULL && k < u->conf->rules->deps[edges[i].dep].n;
+		     k++) {
+			const char *other = u->conf->rules->deps[edges[i].dep].v[k];
 
 			if (strv_add_unique(&l->names, other))
 				strv_add(&l->kinds, l->kind);

@@ -330,11 +330,11 @@ refusal(enum job_type type, const struct unit *u)
 	bool starts =
 	    type == JOB_START || type == JOB_RESTART || type == JOB_RELOAD_OR_RESTART;
 
-	if (starts && u->conf->refuse_manual_start)
+	if (starts && u->conf->rules->refuse_manual_start)
 		return xasprintf("%s is started only as a dependency "
 				 "(RefuseManualStart=)",
 		    u->name);
-	if (!starts && type == JOB_STOP && u->conf->refuse_manual_stop)
+	if (!starts && type == JOB_STOP && u->conf->rules->refuse_manual_stop)
 		return xasprintf(
 		    "%s is stopped only with others (RefuseManualStop=)", u->name);
 	return starts ? unit_refusal(u) : NULL;

@@ -98,7 +98,7 @@ render_enabled(const struct unit *u)
 		return "transient";
 	if (u->flag[WISH_FLAG_DISABLED])
 		return "disabled";
-	if (u->flag[WISH_FLAG_ENABLED] || u->conf->has_install)
+	if (u->flag[WISH_FLAG_ENABLED] || u->conf->rules->has_install)
 		return "enabled";
 	return "static";
 }

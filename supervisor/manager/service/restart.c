@@ -93,8 +93,8 @@ bool
 svc_limit_allows(struct service *s)
 {
 	struct svc_memory *m = &s->m;
-	uint64_t interval = s->conf->start_limit_interval_us;
-	uint32_t burst = s->conf->start_limit_burst;
+	uint64_t interval = s->conf->rules->start_limit_interval_us;
+	uint32_t burst = s->conf->rules->start_limit_burst;
 	uint64_t now = clock_mono_us();
 
 	if (interval == 0 || burst == 0)

@@ -498,7 +498,7 @@ svc_conf(const struct service *s)
 const struct service_conf *
 svc_sc(const struct service *s)
 {
-	return &svc_conf(s)->service;
+	return svc_conf(s)->service;
 }
 
 /* ---- the queue --------------------------------------------------------------- */

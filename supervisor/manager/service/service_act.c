@@ -467,12 +467,12 @@ limit_hit(struct service *s)
 {
 	const struct unit_conf *u = s->conf;
 	char text[SVC_WHY_MAX], dur[CLOCK_TEXT_MAX], retry[CLOCK_TEXT_MAX];
-	uint64_t retry_us = u->service.start_limit_retry_us;
+	uint64_t retry_us = u->service->start_limit_retry_us;
 	struct deed *d;
 
 	snprintf(text, sizeof(text), "started more than %" PRIu32 " times in %s",
-	    u->start_limit_burst,
-	    clock_format_duration(dur, sizeof(dur), u->start_limit_interval_us));
+	    u->rules->start_limit_burst,
+	    clock_format_duration(dur, sizeof(dur), u->rules->start_limit_interval_us));
 	s->m.result = SVC_RESULT_START_LIMIT;
 	if (retry_us != UNIT_INFINITY) {
 		svc_set_state(s, SVC_LIMIT_WAIT);
@@ -487,9 +487,9 @@ limit_hit(struct service *s)
 	}
 	s->m.then_start = false;
 	svc_done(s, SVC_DONE_START, SVC_DONE_FAILED, s->m.why);
-	if (u->start_limit_action != ACTION_NONE) {
+	if (u->rules->start_limit_action != ACTION_NONE) {
 		d = svc_deed(s, DEED_ACTION);
-		d->u.action.action = u->start_limit_action;
+		d->u.action.action = u->rules->start_limit_action;
 		d->u.action.status = -1;
 		d->u.action.why = xstrdup(s->m.why);
 	}
@@ -1686,9 +1686,9 @@ svc_enter_auto_restart(struct service *s)
 	memcpy(cause, m->why, sizeof(cause));
 	clock_format_duration(dur, sizeof(dur), delay);
 	/* The part about the restart must fit whatever the cause is. */
-	if (u->start_limit_interval_us > 0 && u->start_limit_burst > 0)
+	if (u->rules->start_limit_interval_us > 0 && u->rules->start_limit_burst > 0)
 		svc_set_why(s, "%.160s; restart in %s (%" PRIu32 "/%" PRIu32 ")", cause,
-		    dur, m->limit_count, u->start_limit_burst);
+		    dur, m->limit_count, u->rules->start_limit_burst);
 	else
 		svc_set_why(s, "%.160s; restart in %s", cause, dur);
 	svc_set_state(s, SVC_AUTO_RESTART);
@@ -1767,9 +1767,11 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 		m->restart_deferred = restart;
 		svc_set_state(s, failed || m->leftover > 0 ? SVC_FAILED : SVC_DEAD);
 		if (failed)
-			deed_action(s, u->failure_action, u->failure_action_status);
+			deed_action(
+			    s, u->rules->failure_action, u->rules->failure_action_status);
 		else if (m->result == SVC_RESULT_SUCCESS)
-			deed_action(s, u->success_action, u->success_action_status);
+			deed_action(
+			    s, u->rules->success_action, u->rules->success_action_status);
 	}
 	svc_done(
 	    s, SVC_DONE_STOP, m->leftover > 0 ? SVC_DONE_FAILED : SVC_DONE_OK, m->why);

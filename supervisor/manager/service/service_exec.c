@@ -515,13 +515,13 @@ int
 svc_exec_open(struct svc_world *w, const struct unit_conf *conf,
     struct msg_slot_open *open, int *status, char *why, size_t size)
 {
-	const struct exec_conf *x = &conf->service.context;
+	const struct exec_conf *x = &conf->service->context;
 	struct ids ids;
 
 	if (find_ids(w, x, &ids, status, why, size) == -1)
 		return -1;
 	free(ids.groups);
-	open->want_notify = wants_notify(&conf->service);
+	open->want_notify = wants_notify(conf->service);
 	open->want_cgroup = w->want_cgroup;
 	open->uid = (int32_t)ids.uid;
 	open->gid = (int32_t)ids.gid;
@@ -674,7 +674,7 @@ static void
 put_base(struct svc_world *w, const struct unit_conf *conf, const struct service *s,
     const struct svc_spawn *sp, const struct svc_user *u, struct strv *env)
 {
-	const struct service_conf *c = &conf->service;
+	const struct service_conf *c = conf->service;
 	const char *v;
 	char hex[33];
 
@@ -782,7 +782,7 @@ svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
     const struct service *s, const struct svc_spawn *sp, const struct strv *from_files,
     struct strv *env, char *why, size_t size)
 {
-	const struct exec_conf *x = &conf->service.context;
+	const struct exec_conf *x = &conf->service->context;
 	const struct svc_user *u = find_user(w, x->user, why, size);
 	char *names;
 
@@ -1012,7 +1012,7 @@ svc_exec_spec(struct svc_world *w, const struct service *s, const struct svc_spa
     const struct strv *from_files, uint64_t *spec_size, char *why, size_t size)
 {
 	const struct unit_conf *conf = svc_conf(s);
-	const struct service_conf *c = &conf->service;
+	const struct service_conf *c = conf->service;
 	const struct exec_conf *x = &c->context;
 	struct strv env = { 0 };
 	struct spec_buf b;
