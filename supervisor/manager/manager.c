@@ -290,6 +290,11 @@ manager_on_replay_end(struct manager *m)
 	else
 		start_units(m);
 	m->watch = unitwatch_new(m);
+	if (m->generation == 0 && !m->revived)
+		manager_say(m, MARK_NOTE,
+		    "supd %s for %s: %zu units; `supctl status' shows them, Ctrl-C ends "
+		    "it",
+		    SUPD_VERSION, m->root_path, units_count(m));
 	notify_up(m, "READY=1\nSTATUS=Running %zu units", units_count(m));
 }
 

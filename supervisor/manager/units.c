@@ -61,6 +61,23 @@ unregister_names(struct unit *u)
 	strv_free(&names);
 }
 
+/* To a person who looks on: the first thing that is wrong; status has the rest. */
+static void
+say_refused(const struct unit *u)
+{
+	for (size_t i = 0; i < u->diags.n; i++) {
+		char *line;
+
+		if (u->diags.v[i].level != DIAG_ERROR)
+			continue;
+		line = diag_format(&u->diags.v[i]);
+		manager_say(
+		    u->manager, MARK_FAIL, "%s cannot be used: %s", u->name, line);
+		free(line);
+		return;
+	}
+}
+
 static void
 tell_loaded(struct unit *u)
 {
@@ -78,6 +95,7 @@ tell_loaded(struct unit *u)
 	w = event_jw(ev);
 	unit_diags_write(u, w);
 	event_end(ev);
+	say_refused(u);
 }
 
 static bool
