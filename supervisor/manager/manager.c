@@ -190,6 +190,7 @@ manager_start(struct manager *m)
 	m->events = emitter_new(m->loop, m->ring, m->wake_fd, m->metrics);
 	joblink_new(m);
 	m->store = store_new(m->loop, m->events, m->history, m->table->boot_id, &ops);
+	store_set_interval(m->store, m->conf->snapshot_interval_us);
 	m->link = link_new(m, ROLE_FD_CHAN);
 	store_restore(m->store, m->root_fd, m->ring);
 	store_each_wish(m->store, restore_wish, m);

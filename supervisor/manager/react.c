@@ -100,6 +100,7 @@ manager_reload(struct manager *m, const char *who)
 	manager_read_conf(m);
 	m->world->conf = m->conf;
 	supd_conf_free(old);
+	store_set_interval(m->store, m->conf->snapshot_interval_us);
 	settings_of_init(m->conf, m->is_pid1, &settings);
 	link_settings(m->link, &settings);
 	settings_of_log(m->conf, m->is_pid1, isatty(STDOUT_FILENO), &log);

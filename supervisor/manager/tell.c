@@ -25,7 +25,6 @@
 #include "unit/conf.h"
 
 enum { CMD_MAX = 512 };
-#define TAIL_WAIT_US USEC_PER_SEC
 
 static const char *
 kind_name(enum proc_kind kind)
@@ -220,7 +219,8 @@ tell_failed(struct unit *u, const struct svc_memory *mem)
 	if (f->slot == SLOT_NONE)
 		on_tail(f, NULL);
 	else
-		link_barrier(u->manager->link, f->slot, TAIL_WAIT_US, on_tail, f);
+		link_barrier(u->manager->link, f->slot, u->manager->conf->failure_tail_us,
+		    on_tail, f);
 }
 
 static bool

@@ -26,7 +26,6 @@ enum {
 };
 
 /* A file is written in pieces; so long after the last one it is looked at. */
-#define SETTLE_US (50 * USEC_PER_MSEC)
 #define MASK                                                                    \
 	(IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | \
 	    IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
@@ -128,7 +127,7 @@ note(struct unitwatch *w, const char *name)
 		w->all = true;
 	else
 		(void)strv_add_unique(&w->names, name);
-	loop_timer_in(w->timer, SETTLE_US);
+	loop_timer_in(w->timer, w->m->conf->unit_watch_delay_us);
 }
 
 static struct folder *

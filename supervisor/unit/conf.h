@@ -564,6 +564,9 @@ struct supd_conf {
 	uint64_t event_ring_bytes;
 	uint64_t wish_sync_us;
 	uint64_t status_file_interval_us;
+	uint64_t snapshot_interval_us;
+	uint64_t failure_tail_us;
+	uint64_t unit_watch_delay_us;
 
 	/* control socket */
 	uint32_t control_max_clients;

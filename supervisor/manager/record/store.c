@@ -43,9 +43,6 @@ enum {
 	BOOT_ID_MAX = 40,
 };
 
-/* Changes are gathered for so long; then one snapshot holds them all. */
-static const uint64_t gather_us = 10 * USEC_PER_SEC;
-
 struct memory {
 	uint64_t seq;
 	bool same_boot;
@@ -73,6 +70,7 @@ struct store {
 	uint64_t read_seq; /* the newest event read; older ones are known */
 	struct store_report report;
 	struct loop_timer *timer;
+	uint64_t gather_us; /* changes are gathered for so long, for one snapshot */
 	bool enabled;
 	uint64_t id; /* of the newest snapshot sent */
 	bool writing;
@@ -654,7 +652,7 @@ store_snapshot_now(struct store *st)
 	buf_free(&text);
 	st->writing = rc == 0;
 	if (rc == -1 && st->enabled)
-		loop_timer_in(st->timer, gather_us);
+		loop_timer_in(st->timer, st->gather_us);
 	return rc;
 }
 
@@ -665,7 +663,7 @@ on_timer(struct loop_timer *t, void *arg)
 
 	/* One at a time; the answer arms the timer again if something is left. */
 	if (st->writing)
-		loop_timer_in(t, gather_us);
+		loop_timer_in(t, st->gather_us);
 	else
 		store_snapshot_now(st);
 }
@@ -684,14 +682,20 @@ on_event(void *arg, const struct event_view *v)
 	}
 	if (st->enabled && v->id != EVENT_SNAPSHOT_FAILED &&
 	    !loop_timer_is_armed(st->timer))
-		loop_timer_in(st->timer, gather_us);
+		loop_timer_in(st->timer, st->gather_us);
+}
+
+void
+store_set_interval(struct store *st, uint64_t us)
+{
+	st->gather_us = us;
 }
 
 void
 store_enable(struct store *st)
 {
 	st->enabled = true;
-	loop_timer_in(st->timer, gather_us);
+	loop_timer_in(st->timer, st->gather_us);
 }
 
 void
@@ -717,7 +721,7 @@ store_on_logger(struct store *st)
 		return;
 	st->writing = false;
 	if (st->enabled)
-		loop_timer_in(st->timer, gather_us);
+		loop_timer_in(st->timer, st->gather_us);
 }
 
 bool

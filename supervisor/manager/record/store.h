@@ -94,6 +94,12 @@ void store_forget_memories(struct store *st);
 
 /* ---- out ---- */
 
+/*
+ * SnapshotIntervalSec=, in microseconds: from a change to the snapshot that holds it and
+ * what else changes until then.  What waits already keeps its time.
+ */
+void store_set_interval(struct store *st, uint64_t us);
+
 /* From now on events lead to snapshots (not before everything is adopted). */
 void store_enable(struct store *st);
 /* A snapshot now: before a re-exec, at the end.  -1: could not be sent. */
