@@ -45,6 +45,7 @@ enum {
 	GATHER_US = 100,
 	GATHER_AFTER = 2,
 	GATHER_BYTES = 16 * 1024,
+	CHANNEL_MAX = 512,    /* more than a channel holds */
 	ANSWERS_MAX = 1024,   /* a manager that asks and never reads */
 	DUE_US = 1000 * 1000, /* a silent program's file is made then */
 	RETRY_US = 1000 * 1000,
@@ -206,6 +207,8 @@ patterns_keep(struct logger *lg, struct msg *m)
 	TAILQ_INSERT_TAIL(&lg->early, e, link);
 }
 
+static void barriers_answer(struct logger *lg);
+
 static void
 slot_open(struct logger *lg, struct msg *m)
 {
@@ -235,6 +238,7 @@ slot_open(struct logger *lg, struct msg *m)
 		match_set(lg, ls, early->fd);
 		patterns_drop(lg, early);
 	}
+	barriers_answer(lg);
 	/* Nothing goes to the log of a unit whose output goes elsewhere; what comes all
 	 * the same is logged, and makes the file. */
 	if ((ls->ts->log.day[0] != '\0' && ls->ts->log.linked) ||
@@ -533,6 +537,8 @@ flush_manager(struct logger *lg)
 	return true;
 }
 
+static void take_manager(struct logger *lg, int max);
+
 static bool
 flush_init(struct logger *lg)
 {
@@ -549,6 +555,8 @@ flush_init(struct logger *lg)
 	lg->reports_hold = false;
 	if (!lg->done_waits)
 		return true;
+	/* What the manager asked before it closed a slot lies in its channel by now. */
+	take_manager(lg, CHANNEL_MAX);
 	for (uint32_t i = 0; i < table_used(lg->t); i++) {
 		struct logslot *ls = lg->slots[i];
 
@@ -585,6 +593,14 @@ logger_flush(struct logger *lg)
 /* ---- messages of the manager ---- */
 
 static void
+barrier_drop(struct logger *lg, struct early_barrier *e)
+{
+	TAILQ_REMOVE(&lg->barriers, e, link);
+	lg->nbarriers--;
+	free(e);
+}
+
+static void
 manager_close(struct logger *lg)
 {
 	struct answer *a;
@@ -597,10 +613,14 @@ manager_close(struct logger *lg)
 		free(a);
 	}
 	lg->nanswers = 0;
+	while (!TAILQ_EMPTY(&lg->barriers))
+		barrier_drop(lg, TAILQ_FIRST(&lg->barriers));
 }
 
+static bool take_init(struct logger *lg, int max);
+
 static void
-barrier(struct logger *lg, const struct msg_barrier *req)
+barrier_answer(struct logger *lg, const struct msg_barrier *req)
 {
 	struct logslot *ls = slot_get(lg, req->slot);
 	struct msg_barrier_done *d;
@@ -615,8 +635,7 @@ barrier(struct logger *lg, const struct msg_barrier *req)
 		/* As much as is there now; what a flood adds meanwhile is later. */
 		uint64_t turns = stream_waiting(&ls->stream[i]) / TURN_BYTES + 4;
 
-		while (turns-- > 0 && lg->replayed &&
-		       stream_read(lg, &ls->stream[i]) == STREAM_AGAIN)
+		while (turns-- > 0 && stream_read(lg, &ls->stream[i]) == STREAM_AGAIN)
 			;
 		logger_ready(lg, &ls->stream[i]);
 	}
@@ -634,6 +653,68 @@ barrier(struct logger *lg, const struct msg_barrier *req)
 		memcpy(d->tail, log->tail + from, d->tail_len);
 	}
 	logger_answer(lg, &m);
+}
+
+/* Is the slot open for init, which has not sent us LOG_OPEN yet?  (It marks that after
+ * the message is in the channel.)  Then it is going to. */
+static bool
+is_coming(struct logger *lg, uint32_t n)
+{
+	const struct table_slot *ts;
+
+	if (n >= lg->t->nslots || lg->slots[n] != NULL)
+		return false;
+	ts = table_slot(lg->t, n);
+	return (ts->state == SLOT_OPEN || ts->state == SLOT_CLOSING) &&
+	       ts->told_logger == 0;
+}
+
+static bool
+barrier_waits(struct logger *lg, const struct early_barrier *e)
+{
+	return !lg->replayed || (e->coming && lg->slots[e->req.slot] == NULL);
+}
+
+/* Those that nothing keeps waiting any more. */
+static void
+barriers_answer(struct logger *lg)
+{
+	struct early_barrier *e, *next;
+
+	TAILQ_FOREACH_SAFE (e, &lg->barriers, link, next) {
+		if (barrier_waits(lg, e))
+			continue;
+		barrier_answer(lg, &e->req);
+		barrier_drop(lg, e);
+	}
+}
+
+/*
+ * The manager hears of a slot from init, and may ask for it before we have looked at what
+ * init told us.  Init's channel is read first, therefore; and what it does not hold yet
+ * is waited for.
+ */
+static void
+barrier(struct logger *lg, const struct msg_barrier *req)
+{
+	struct early_barrier early = { .req = *req, .coming = is_coming(lg, req->slot) };
+	int asker = lg->manager.fd;
+	struct early_barrier *e;
+
+	(void)take_init(lg, CHANNEL_MAX);
+	/* Init may have given us another manager, which knows nothing of this. */
+	if (lg->manager.fd != asker)
+		return;
+	if (!barrier_waits(lg, &early)) {
+		barrier_answer(lg, req);
+		return;
+	}
+	if (lg->nbarriers >= ANSWERS_MAX)
+		return;
+	e = xmalloc(sizeof(*e));
+	*e = early;
+	TAILQ_INSERT_TAIL(&lg->barriers, e, link);
+	lg->nbarriers++;
 }
 
 static void
@@ -687,14 +768,13 @@ on_manager_message(struct logger *lg, struct msg *m)
 	}
 }
 
+/* Handles up to max messages of the manager. */
 static void
-on_manager(struct loop_io *io, int events, void *arg)
+take_manager(struct logger *lg, int max)
 {
-	struct logger *lg = arg;
 	struct msg m;
 
-	(void)io;
-	for (int i = 0; (events & LOOP_READ) != 0 && i < MESSAGES; i++) {
+	for (int i = 0; lg->manager.fd != -1 && i < max; i++) {
 		int r = chan_recv(&lg->manager, &m);
 
 		if (r == 0)
@@ -704,11 +784,21 @@ on_manager(struct loop_io *io, int events, void *arg)
 				log_warn("the manager's channel");
 			/* init will send the channel to the next one. */
 			manager_close(lg);
-			return;
+			break;
 		}
 		on_manager_message(lg, &m);
 		msg_close_fds(&m);
 	}
+}
+
+static void
+on_manager(struct loop_io *io, int events, void *arg)
+{
+	struct logger *lg = arg;
+
+	(void)io;
+	if ((events & LOOP_READ) != 0)
+		take_manager(lg, MESSAGES);
 	logger_flush(lg);
 }
 
@@ -762,6 +852,7 @@ replay_end(struct logger *lg)
 	staging_recover(lg);
 	journal_recover(lg);
 	lg->replayed = true;
+	barriers_answer(lg);
 	if (!TAILQ_EMPTY(&lg->ready))
 		loop_post(lg->loop, run_turns, lg);
 	journal_run(lg);
@@ -804,14 +895,13 @@ finish_up(struct logger *lg)
 	mirror_free(lg);
 }
 
-static void
-on_init(struct loop_io *io, int events, void *arg)
+/* Handles up to max messages of init; false: it is gone, and says so again when asked. */
+static bool
+take_init(struct logger *lg, int max)
 {
-	struct logger *lg = arg;
 	struct msg m;
 
-	(void)io;
-	for (int i = 0; (events & LOOP_READ) != 0 && i < MESSAGES; i++) {
+	for (int i = 0; i < max; i++) {
 		int r = chan_recv(&lg->init, &m);
 
 		if (r == 0)
@@ -819,13 +909,25 @@ on_init(struct loop_io *io, int events, void *arg)
 		if (r == -1) {
 			if (errno != ECONNRESET)
 				fatal("init's channel");
-			/* The end of supd, or a new init: it starts us again. */
-			finish_up(lg);
-			loop_stop(lg->loop);
-			return;
+			return false;
 		}
 		on_init_message(lg, &m);
 		msg_close_fds(&m);
+	}
+	return true;
+}
+
+static void
+on_init(struct loop_io *io, int events, void *arg)
+{
+	struct logger *lg = arg;
+
+	(void)io;
+	if ((events & LOOP_READ) != 0 && !take_init(lg, MESSAGES)) {
+		/* The end of supd, or a new init: it starts us again. */
+		finish_up(lg);
+		loop_stop(lg->loop);
+		return;
 	}
 	logger_flush(lg);
 }
@@ -961,6 +1063,7 @@ logger_main(void)
 	TAILQ_INIT(&lg->due);
 	TAILQ_INIT(&lg->reports);
 	TAILQ_INIT(&lg->answers);
+	TAILQ_INIT(&lg->barriers);
 	TAILQ_INIT(&lg->viewers);
 	set_descriptors(lg);
 	map_tables(lg);

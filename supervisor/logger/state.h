@@ -103,6 +103,12 @@ struct early_patterns {
 	int fd;
 };
 
+struct early_barrier {
+	TAILQ_ENTRY(early_barrier) link;
+	struct msg_barrier req;
+	bool coming; /* LOG_OPEN of its slot was still to be sent */
+};
+
 struct logger {
 	struct table *t;
 	struct ring *ring;
@@ -145,6 +151,9 @@ struct logger {
 	/* answers for the manager that wait for the channel, oldest first */
 	TAILQ_HEAD(, answer) answers;
 	size_t nanswers;
+	/* its questions that cannot be answered before init has told us more */
+	TAILQ_HEAD(, early_barrier) barriers;
+	size_t nbarriers;
 
 	TAILQ_HEAD(, viewer) viewers;
 	struct mirror *mirror;

@@ -217,9 +217,9 @@ fake_tell(struct chan *c, enum msg_id id, uint32_t slot)
 	fake_send(c, &m);
 }
 
-/* Starts a logger as init would: replay, then the channel to the manager. */
+/* Starts a logger as init would, but for the end of the replay. */
 static void
-fake_start(struct fake *f)
+fake_greet(struct fake *f)
 {
 	int pair[2], peer[2];
 	struct msg m;
@@ -242,13 +242,19 @@ fake_start(struct fake *f)
 		if (f->slot[i].closing)
 			fake_tell(&f->logger, MSG_LOG_CLOSE, i);
 	}
-	fake_tell(&f->logger, MSG_LOG_REPLAY_END, 0);
 	msg_init(&m, MSG_LOG_PEER);
 	m.nfds = 1;
 	m.fds[0] = peer[1];
 	fake_send(&f->logger, &m);
 	close(peer[1]);
 	f->manager.fd = peer[0];
+}
+
+static void
+fake_start(struct fake *f)
+{
+	fake_greet(f);
+	fake_tell(&f->logger, MSG_LOG_REPLAY_END, 0);
 }
 
 static void
@@ -410,17 +416,25 @@ fake_wait(struct fake *f, enum msg_id id, unsigned more_than)
 	return &f->last[id];
 }
 
-/* Everything written so far into the slot's pipes is in its log when this returns. */
-static inline const struct msg_barrier_done *
-fake_barrier(struct fake *f, uint32_t n)
+static inline uint64_t
+fake_ask_barrier(struct fake *f, uint32_t n)
 {
-	unsigned before = f->count[MSG_BARRIER_DONE];
 	struct msg m;
 
 	msg_init(&m, MSG_BARRIER);
 	m.u.BARRIER.slot = n;
 	m.u.BARRIER.id = ++f->seq;
 	fake_send(&f->manager, &m);
+	return m.u.BARRIER.id;
+}
+
+/* Everything written so far into the slot's pipes is in its log when this returns. */
+static inline const struct msg_barrier_done *
+fake_barrier(struct fake *f, uint32_t n)
+{
+	unsigned before = f->count[MSG_BARRIER_DONE];
+
+	fake_ask_barrier(f, n);
 	return &fake_wait(f, MSG_BARRIER_DONE, before)->u.BARRIER_DONE;
 }
 

@@ -473,6 +473,112 @@ test_thief(void **state)
 	fake_free(f);
 }
 
+/* ---- what the manager asks comes by another channel than what init tells ---- */
+
+/* While the logger sleeps, both channels fill, and are found full at once. */
+static void
+sleep_logger(struct fake *f)
+{
+	int status;
+
+	/* Not before it has taken what it was told so far. */
+	fake_barrier(f, FAKE_SLOTS - 1);
+	kill(f->pid, SIGSTOP);
+	assert_int_equal(waitpid(f->pid, &status, WUNTRACED), f->pid);
+	assert_true(WIFSTOPPED(status));
+}
+
+static void
+assert_tail(struct fake *f, uint64_t id, unsigned before, const char *tail)
+{
+	const struct msg_barrier_done *d =
+	    &fake_wait(f, MSG_BARRIER_DONE, before)->u.BARRIER_DONE;
+
+	assert_int_equal(d->id, id);
+	assert_int_equal(d->tail_len, strlen(tail));
+	assert_memory_equal(d->tail, tail, strlen(tail));
+}
+
+static void
+test_asked_before_open(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	unsigned before;
+	uint64_t id;
+
+	(void)state;
+	fake_start(f);
+	for (uint32_t n = 0; n < 8; n++) {
+		sleep_logger(f);
+		before = f->count[MSG_BARRIER_DONE];
+		fake_open_told(f, n, "a", "1");
+		put(f, n, 1, "died\n");
+		id = fake_ask_barrier(f, n);
+		kill(f->pid, SIGCONT);
+		assert_tail(f, id, before, "died\n");
+	}
+	/* Init could not send it yet: its channel was full. */
+	fake_open(f, 8, "a", "2");
+	put(f, 8, 1, "died late\n");
+	before = f->count[MSG_BARRIER_DONE];
+	id = fake_ask_barrier(f, 8);
+	assert_int_not_equal(fake_barrier(f, 9)->id, id);
+	assert_int_equal(f->count[MSG_BARRIER_DONE], before + 1);
+	fake_tell_open(f, 8);
+	assert_tail(f, id, before + 1, "died late\n");
+	/* A slot that is free, and one that does not exist, keep nobody waiting. */
+	assert_int_equal(fake_barrier(f, 10)->tail_len, 0);
+	assert_int_equal(fake_barrier(f, FAKE_SLOTS + 10)->tail_len, 0);
+	fake_free(f);
+}
+
+static void
+test_asked_before_close(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	unsigned before;
+	uint64_t id = 0;
+
+	(void)state;
+	fake_start(f);
+	fake_open_told(f, 0, "a", "1");
+	sleep_logger(f);
+	before = f->count[MSG_BARRIER_DONE];
+	put(f, 0, 1, "died\n");
+	/* More questions than it takes in one turn; the close comes after all of them. */
+	for (int i = 0; i < 150; i++)
+		id = fake_ask_barrier(f, 0);
+	fake_close_writers(f, 0);
+	fake_tell(&f->logger, MSG_LOG_CLOSE, 0);
+	kill(f->pid, SIGCONT);
+	assert_tail(f, id, before + 149, "died\n");
+	fake_wait(f, MSG_LOG_DONE, 0);
+	fake_free(f);
+}
+
+static void
+test_asked_before_replay_end(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	uint64_t id;
+
+	(void)state;
+	fake_open(f, 0, "a", "1");
+	put(f, 0, 1, "died\n");
+	fake_greet(f);
+	id = fake_ask_barrier(f, 0);
+	/* The first answer tells that it knows the channel with the question, the second
+	 * that it has waited on both, the third that it has looked at what was there. */
+	for (unsigned i = 0; i < 3; i++) {
+		fake_tell(&f->logger, MSG_LOG_PING, 0);
+		fake_wait(f, MSG_LOG_PONG, i);
+	}
+	assert_int_equal(f->count[MSG_BARRIER_DONE], 0);
+	fake_tell(&f->logger, MSG_LOG_REPLAY_END, 0);
+	assert_tail(f, id, 0, "died\n");
+	fake_free(f);
+}
+
 int
 main(void)
 {
@@ -481,6 +587,9 @@ main(void)
 		cmocka_unit_test(test_viewers),
 		cmocka_unit_test(test_mirror),
 		cmocka_unit_test(test_thief),
+		cmocka_unit_test(test_asked_before_open),
+		cmocka_unit_test(test_asked_before_close),
+		cmocka_unit_test(test_asked_before_replay_end),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_read_only_disk),
 	};
