@@ -892,6 +892,7 @@ finish_up(struct logger *lg)
 	if (lg->replayed)
 		journal_run(lg);
 	on_sync(lg->sync_timer, lg);
+	mirror_finish(lg);
 	mirror_free(lg);
 }
 

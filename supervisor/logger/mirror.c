@@ -18,12 +18,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "logger/state.h"
 
-enum { PENDING_MAX = 256 * 1024 };
+enum {
+	PENDING_MAX = 256 * 1024,
+	/* At the end; together less than what init grants the logger. */
+	STALL_MS = 2000, /* without a byte that goes out */
+	FINISH_MS = 4000,
+};
 
 struct mirror {
 	struct logger *lg;
@@ -113,6 +119,29 @@ mirror_add(struct logger *lg, const char *p, size_t n)
 	}
 	buf_append(&m->out, p, n);
 	drain(m);
+}
+
+void
+mirror_finish(struct logger *lg)
+{
+	struct mirror *m = lg->mirror;
+	struct pollfd pfd = { .events = POLLOUT };
+	uint64_t now, end;
+
+	if (m == NULL)
+		return;
+	pfd.fd = m->fd == -1 ? STDOUT_FILENO : m->fd;
+	now = clock_mono_us();
+	end = now + FINISH_MS * USEC_PER_MSEC;
+	drain(m);
+	while (m->out.len > 0 && !m->broken && now < end) {
+		int r = poll(&pfd, 1, STALL_MS);
+
+		if (r == 0 || (r == -1 && errno != EINTR))
+			break;
+		drain(m);
+		now = clock_mono_us();
+	}
 }
 
 void

@@ -13,6 +13,9 @@ struct logger;
 void mirror_set(struct logger *lg);
 /* Stamped lines, whole ones. */
 void mirror_add(struct logger *lg, const char *p, size_t n);
+/* The end of supd: what still waits for a slow reader is given a moment to get out, the
+ * only time that anything waits for it. */
+void mirror_finish(struct logger *lg);
 void mirror_free(struct logger *lg);
 
 #endif

@@ -437,6 +437,82 @@ test_mirror(void **state)
 	fake_free(f);
 }
 
+enum { MIRROR_LINES = 150 };
+
+/* A logger whose stdout is the pipe that is returned, with more waiting for its reader
+ * than the pipe holds; then init is gone. */
+static int
+end_with_full_mirror(struct fake *f)
+{
+	int saved = dup(1), p[2];
+	char line[1100];
+
+	f->t->log_settings.mirror = 1;
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	fflush(stdout);
+	dup2(p[1], 1);
+	fake_start(f);
+	dup2(saved, 1);
+	close(saved);
+	close(p[1]);
+	fake_open_told(f, 0, "a", "1");
+	for (unsigned i = 0; i < MIRROR_LINES; i++) {
+		snprintf(line, sizeof(line), "%u %01000u\n", i, 0);
+		put(f, 0, 0, line);
+	}
+	fake_barrier(f, 0);
+	fd_close(&f->logger.fd);
+	return p[0];
+}
+
+static void
+assert_ended(struct fake *f)
+{
+	int status = 0;
+
+	for (uint64_t until = fake_now_ms() + FAKE_DEADLINE_MS;
+	     waitpid(f->pid, &status, WNOHANG) == 0; poll(NULL, 0, 10))
+		assert_true(fake_now_ms() < until);
+	assert_int_equal(status, 0);
+	f->pid = 0;
+}
+
+static void
+test_mirror_at_the_end(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	int fd = end_with_full_mirror(f);
+	struct buf got = { 0 };
+	unsigned lines = 0;
+	ssize_t n;
+
+	(void)state;
+	while ((n = read(fd, buf_reserve(&got, 65536), 65536)) > 0)
+		buf_grew(&got, (size_t)n);
+	for (const char *s = buf_str(&got); (s = strstr(s, "[a:stdout] ")) != NULL;) {
+		s += strlen("[a:stdout] ");
+		assert_int_equal(strtoul(s, NULL, 10), lines++);
+	}
+	assert_int_equal(lines, MIRROR_LINES);
+	assert_int_equal(got.data[got.len - 1], '\n');
+	buf_free(&got);
+	close(fd);
+	assert_ended(f);
+	fake_free(f);
+}
+
+static void
+test_mirror_at_the_end_unread(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	int fd = end_with_full_mirror(f);
+
+	(void)state;
+	assert_ended(f);
+	close(fd);
+	fake_free(f);
+}
+
 /* ---- a service that reads its own pipe ---- */
 
 static void
@@ -586,6 +662,8 @@ main(void)
 		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_viewers),
 		cmocka_unit_test(test_mirror),
+		cmocka_unit_test(test_mirror_at_the_end),
+		cmocka_unit_test(test_mirror_at_the_end_unread),
 		cmocka_unit_test(test_thief),
 		cmocka_unit_test(test_asked_before_open),
 		cmocka_unit_test(test_asked_before_close),
