@@ -118,7 +118,8 @@ write_item(struct jw *w, const struct item *it)
 	free(log);
 }
 
-/* The end of what it wrote to stderr belongs to a failure; it comes within a second. */
+/* The end of what it wrote to stderr belongs to a failure; it comes within
+ * FailureTailSec=. */
 static bool
 waits_for_tail(const struct item *it)
 {
