@@ -22,6 +22,9 @@
 #include "lib/loop.h"
 #include "manager/service/probe.h"
 
+/* How long an answer may take that is sure to come. */
+#define PATIENCE_US (30 * USEC_PER_SEC)
+
 struct ask {
 	struct loop *loop;
 	int listen_fd, peer_fd;
@@ -96,7 +99,7 @@ ask(struct ask *a, enum probe_kind kind, const char *say, bool listening,
 		a->accept_io =
 		    loop_io_new(a->loop, "accept", a->listen_fd, LOOP_READ, on_accept, a);
 	t = loop_timer_new(a->loop, "deadline", on_deadline, NULL);
-	loop_timer_in(t, 20 * USEC_PER_SEC);
+	loop_timer_in(t, 2 * PATIENCE_US);
 	assert_non_null(probe_new(a->loop, &conf, 0, timeout_us, on_answer, a));
 	assert_int_equal(a->calls, 0); /* never from within */
 	loop_run(a->loop);
@@ -116,9 +119,9 @@ test_tcp(void **state)
 	struct ask a;
 
 	(void)state;
-	ask(&a, PROBE_TCP, NULL, true, 10 * USEC_PER_SEC);
+	ask(&a, PROBE_TCP, NULL, true, PATIENCE_US);
 	assert_true(a.ok);
-	ask(&a, PROBE_TCP, NULL, false, 10 * USEC_PER_SEC);
+	ask(&a, PROBE_TCP, NULL, false, PATIENCE_US);
 	assert_false(a.ok);
 	assert_non_null(strstr(a.text, "refused"));
 }
@@ -145,7 +148,7 @@ test_http(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		ask(&a, PROBE_HTTP, t[i].say, true, 10 * USEC_PER_SEC);
+		ask(&a, PROBE_HTTP, t[i].say, true, PATIENCE_US);
 		if (a.ok != t[i].ok)
 			fail_msg("%s: %s", t[i].say, a.text);
 	}
@@ -174,19 +177,21 @@ test_file(void **state)
 	assert_true(fd != -1);
 	close(fd);
 	conf.text = path;
+	/* The answers differ by what they say: the time is only there to end the test. */
 	probe_new(
-	    a.loop, &conf, clock_wall_us() - USEC_PER_SEC, USEC_PER_SEC, on_answer, &a);
+	    a.loop, &conf, clock_wall_us() - USEC_PER_SEC, PATIENCE_US, on_answer, &a);
 	loop_run(a.loop);
 	assert_true(a.ok);
-	/* It was there before the start. */
-	probe_new(a.loop, &conf, clock_wall_us() + 10 * USEC_PER_SEC, USEC_PER_SEC,
+	probe_new(a.loop, &conf, clock_wall_us() + 10 * USEC_PER_SEC, PATIENCE_US,
 	    on_answer, &a);
 	loop_run(a.loop);
 	assert_false(a.ok);
+	assert_non_null(strstr(a.text, "was there before the start"));
 	unlink(path);
-	probe_new(a.loop, &conf, 0, USEC_PER_SEC, on_answer, &a);
+	probe_new(a.loop, &conf, 0, PATIENCE_US, on_answer, &a);
 	loop_run(a.loop);
 	assert_false(a.ok);
+	assert_non_null(strstr(a.text, "No such file"));
 	loop_free(a.loop);
 }
 
