@@ -189,6 +189,22 @@ ops_began(void *arg, const struct job *j)
 	event_end(m->events);
 }
 
+/* A start, maybe that of a restart, comes no more: nobody shall make up for it later. */
+static void
+given_up(struct manager *m, const struct job *j, const char *why)
+{
+	struct unit *u = unit_of(m, job_of(j));
+
+	if (job_type(j) != JOB_START && job_type(j) != JOB_RESTART)
+		return;
+	/* Another job is there in its place, or everything ends and the next supd starts
+	 * what was to run. */
+	if (job_unit_job(job_of(j)) != NULL || m->shutdown != NULL)
+		return;
+	if (u != NULL && u->svc != NULL)
+		svc_start_given_up(u->svc, why);
+}
+
 static void
 ops_ended(void *arg, const struct job *j, enum job_result r, const char *message)
 {
@@ -202,12 +218,8 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 	if (message != NULL)
 		event_str(m->events, "message", message);
 	event_end(m->events);
-	if (r == JOB_DEPENDENCY && job_type(j) == JOB_START && message != NULL) {
-		struct unit *u = unit_of(m, job_of(j));
-
-		if (u != NULL && u->svc != NULL)
-			svc_start_given_up(u->svc, message);
-	}
+	if (r != JOB_DONE && r != JOB_SKIPPED)
+		given_up(m, j, r == JOB_DEPENDENCY ? message : NULL);
 	if (r != JOB_DONE && job_type(j) == JOB_START)
 		end_on_start_failed(m, name, message);
 }

@@ -1579,6 +1579,30 @@ test_restart_outlives_manager(void **state)
 	w_free(w);
 }
 
+/* The start of a restart is given up: no later manager makes up for it. */
+static void
+test_given_up_restart_stays_down(void **state)
+{
+	struct world *w = w_new(U(SIMPLE));
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w->asked[SVC_DONE_STOP]++;
+	svc_want_down(w->s, SVC_DOWN_RESTART, "a person");
+	w_run(w);
+	assert_state(w, SVC_DEAD);
+	svc_start_given_up(w->s, "b.service, which it requires, did not start");
+	assert_string_equal(
+	    svc_why(w->s), "not started: b.service, which it requires, did not start");
+	w_revive(w);
+	w_run(w);
+	w_advance(w, 100 * SEC);
+	assert_state(w, SVC_DEAD);
+	assert_int_equal(w->spawns[PROC_MAIN], 1);
+	w_free(w);
+}
+
 int
 main(void)
 {
@@ -1639,6 +1663,7 @@ main(void)
 		cmocka_unit_test(test_adopt_by_tag),
 		cmocka_unit_test(test_adopt_newer_than_memory),
 		cmocka_unit_test(test_restart_outlives_manager),
+		cmocka_unit_test(test_given_up_restart_stays_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1003,10 +1003,11 @@ svc_reload_refusal(const struct service *s)
 void
 svc_start_given_up(struct service *s, const char *why)
 {
-	if (s->restoring || s->m.slot != SLOT_NONE ||
-	    (s->m.state != SVC_DEAD && s->m.state != SVC_FAILED))
+	if (s->restoring || (s->m.state != SVC_DEAD && s->m.state != SVC_FAILED))
 		return;
-	svc_set_why(s, "not started: %s", why);
+	s->m.then_start = false;
+	if (why != NULL && s->m.slot == SLOT_NONE)
+		svc_set_why(s, "not started: %s", why);
 	svc_settle(s);
 }
 

@@ -276,7 +276,9 @@ void svc_want_reload(struct service *s, const char *who);
 const char *svc_reload_refusal(const struct service *s);
 /* Clears failed, the counters and the start limit. */
 void svc_reset_failed(struct service *s);
-/* A start was given up before it reached the service: told as the reason of its state. */
+/* A start, maybe the second half of a restart, was given up before it reached the
+ * service: no later manager makes up for it.  why, unless NULL, becomes the reason of its
+ * state. */
 void svc_start_given_up(struct service *s, const char *why);
 /* -1 with ESRCH: no such process. */
 int svc_kill(struct service *s, enum svc_whom whom, int signo);
