@@ -367,6 +367,7 @@ manager_on_event_ack(struct manager *m, const struct msg_event_ack *ack)
 {
 	(void)ack;
 	emitter_on_ack(m->events);
+	store_on_event_ack(m->store, m->ring);
 	if (m->control != NULL)
 		control_on_event_ack(m->control);
 }

@@ -427,6 +427,36 @@ failures_are_told_and_tried_again(void **state)
 	clock_set_source(NULL, NULL);
 }
 
+/* What only the lost events said is in a snapshot before anybody has to read them. */
+static void
+a_new_journal_brings_a_snapshot(void **state)
+{
+	struct fixture *f = *state;
+
+	store_enable(f->st);
+	store_on_event_ack(f->st, f->ring); /* nothing was stored yet */
+	f->ring->intent_dev = 1;
+	f->ring->intent_ino = 10;
+	store_on_event_ack(f->st, f->ring);
+	store_on_event_ack(f->st, f->ring);
+	assert_int_equal(f->sent, 0);
+	f->ring->intent_ino = 11;
+	store_on_event_ack(f->st, f->ring);
+	assert_int_equal(f->sent, 1);
+	/* Again, while it is written: what happened since is in none. */
+	f->ring->intent_ino = 12;
+	store_on_event_ack(f->st, f->ring);
+	assert_int_equal(f->sent, 1);
+	store_on_done(f->st, f->id, 0);
+	assert_int_equal(f->sent, 2);
+	f->ring->intent_ino = 13;
+	store_on_event_ack(f->st, f->ring);
+	store_on_logger(f->st);
+	assert_int_equal(f->sent, 3);
+	store_on_done(f->st, f->id, 0);
+	assert_int_equal(f->sent, 3);
+}
+
 static void
 history_keeps_the_newest_runs(void **state)
 {
@@ -464,6 +494,7 @@ main(void)
 		TEST(a_newer_snapshot_is_left_alone),
 		TEST(hostile_events_change_nothing_else),
 		TEST(failures_are_told_and_tried_again),
+		TEST(a_new_journal_brings_a_snapshot),
 		TEST(history_keeps_the_newest_runs),
 #undef TEST
 	};

@@ -74,6 +74,9 @@ struct store {
 	bool enabled;
 	uint64_t id; /* of the newest snapshot sent */
 	bool writing;
+	bool overdue; /* events that no snapshot holds are lost: one more, at once */
+	uint64_t journal_dev,
+	    journal_ino; /* where the newest events went; 0: not known */
 };
 
 static void
@@ -496,6 +499,11 @@ store_restore(struct store *st, int root_fd, const struct ring *ring)
 	uint64_t begin_us = clock_mono_us();
 
 	restore_snapshot(st, root_fd);
+	if (ring != NULL) {
+		/* Before it is read: see store_on_event_ack. */
+		st->journal_dev = ring->intent_dev;
+		st->journal_ino = ring->intent_ino;
+	}
 	restore_journal(st, root_fd);
 	if (ring != NULL)
 		restore_ring(st, ring);
@@ -641,6 +649,7 @@ store_snapshot_now(struct store *st)
 	if (st->report.newer)
 		return 0; /* what a newer supd left must not be replaced by us */
 	loop_timer_stop(st->timer);
+	st->overdue = false;
 	store_write_snapshot(st, &text);
 	fd = sealed_memfd("supd-snapshot", &text);
 	if (fd == -1) {
@@ -706,6 +715,8 @@ store_on_done(struct store *st, uint64_t id, int err)
 	st->writing = false;
 	/* It comes when a burst of work is over, which needed more than is needed now. */
 	xalloc_trim();
+	if (st->overdue)
+		store_snapshot_now(st);
 	if (err == 0)
 		return;
 	event_begin(st->ev, EVENT_SNAPSHOT_FAILED, NULL, NULL);
@@ -720,8 +731,28 @@ store_on_logger(struct store *st)
 	if (!st->writing)
 		return;
 	st->writing = false;
-	if (st->enabled)
+	if (st->overdue)
+		store_snapshot_now(st);
+	else if (st->enabled)
 		loop_timer_in(st->timer, st->gather_us);
+}
+
+void
+store_on_event_ack(struct store *st, const struct ring *ring)
+{
+	bool known = st->journal_ino != 0;
+
+	if (ring->intent_ino == 0 ||
+	    (ring->intent_dev == st->journal_dev && ring->intent_ino == st->journal_ino))
+		return;
+	st->journal_dev = ring->intent_dev;
+	st->journal_ino = ring->intent_ino;
+	if (!known || !st->enabled)
+		return;
+	if (st->writing)
+		st->overdue = true;
+	else
+		store_snapshot_now(st);
 }
 
 bool

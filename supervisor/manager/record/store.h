@@ -106,6 +106,12 @@ void store_enable(struct store *st);
 int store_snapshot_now(struct store *st);
 /* SNAPSHOT_DONE for the kind STATE; err 0: written. */
 void store_on_done(struct store *st, uint64_t id, int err);
+/*
+ * The logger has stored more.  A new day, or somebody deleted the journal: in that case
+ * what only its events said would be lost with this manager, so a snapshot is made at
+ * once.
+ */
+void store_on_event_ack(struct store *st, const struct ring *ring);
 /* Another logger is there: what was sent to the last one is not answered any more. */
 void store_on_logger(struct store *st);
 /* True while a snapshot that was sent is not answered. */
