@@ -106,6 +106,8 @@ FUZZ_BIN := $(FUZZ_SRC:%.c=$(O)/%)
 TEST_SUPCTL := $(filter-out %/supctl.o,$(SUPCTL_OBJ))
 
 E2E_BIN := $(patsubst %.c,$(O)/%,$(wildcard tests/e2e/*.c tests/chaos/*.c))
+# What supd runs there is no part of supd: signals end it as they end any program.
+$(O)/tests/chaos/%: OPT_asan := -O1 -g
 $(O)/tests/chaos/%: $(O)/tests/chaos/%.o
 	$(CC) $(LDFLAGS) -o $@ $<
 $(O)/tests/e2e/%: $(O)/tests/e2e/%.o
