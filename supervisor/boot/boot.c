@@ -47,6 +47,7 @@ enum {
 	PIPE_BYTES = 64 * 1024,
 	LOCK_PAUSE_NS = 20 * 1000 * 1000,
 	LOCK_TRIES = 100, /* two seconds */
+	DYING_TRIES = 10, /* one that was killed may look alive for an instant */
 };
 
 struct boot {
@@ -219,7 +220,7 @@ take_lock(struct boot *b)
 	b->lock = pidfile_open("supd.lock", 0600, &other);
 	/* The roles of a supd that was just killed hold it until they are gone. */
 	for (int i = 0; b->lock == NULL && errno == EEXIST && i < LOCK_TRIES; i++) {
-		if (other > 0 && supd_is_alive(other))
+		if (i >= DYING_TRIES && other > 0 && supd_is_alive(other))
 			break;
 		nanosleep(&pause, NULL);
 		b->lock = pidfile_open("supd.lock", 0600, &other);
@@ -327,14 +328,16 @@ fill_table(struct boot *b)
 {
 	struct table *t = b->memory.table;
 	char *cgroup = NULL, *why = NULL;
+	bool fork_inside = false;
 	int cgroup_fd;
 
-	cgroup_fd =
-	    cgroup_open(b->in.root, b->memory.revived ? t->cgroup : NULL, &cgroup, &why);
+	cgroup_fd = cgroup_open(b->in.root, b->memory.revived ? t->cgroup : NULL, &cgroup,
+	    &fork_inside, &why);
 	if (cgroup_fd == -1)
 		log_info("containment is best effort: %s", why);
 	if (b->memory.revived)
 		revive_table(t);
+	t->fork_inside = fork_inside;
 	snprintf(t->cgroup, sizeof(t->cgroup), "%s", cgroup == NULL ? "" : cgroup);
 	snprintf(t->root, sizeof(t->root), "%s", b->in.root);
 	snprintf(t->run, sizeof(t->run), "%s", b->run_path);

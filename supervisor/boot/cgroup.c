@@ -1,12 +1,14 @@
 #include "boot/cgroup.h"
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <stdbool.h>
+#include <linux/sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,10 +115,11 @@ join_and_exit(int probe_fd)
 	_exit(0);
 }
 
-/* Making a folder proves little: only a process that could move into one of ours does. */
+/* Making a folder proves little: only a process that came into one of ours does. */
 static int
-probe(int fd)
+probe(int fd, bool inside)
 {
+	struct clone_args a = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
 	int probe_fd, status = 1, err;
 	pid_t pid;
 
@@ -125,7 +128,10 @@ probe(int fd)
 	probe_fd = open_dir_at(fd, "probe");
 	if (probe_fd == -1)
 		return -1;
-	pid = fork();
+	a.cgroup = (uint32_t)probe_fd;
+	pid = inside ? (pid_t)syscall(SYS_clone3, &a, sizeof(a)) : fork();
+	if (pid == 0 && inside)
+		_exit(0);
 	if (pid == 0)
 		join_and_exit(probe_fd);
 	err = errno;
@@ -183,7 +189,8 @@ out:
 }
 
 int
-cgroup_open(const char *root, const char *known, char **path, char **why)
+cgroup_open(
+    const char *root, const char *known, char **path, bool *fork_inside, char **why)
 {
 	char *dir;
 	int fd;
@@ -192,6 +199,7 @@ cgroup_open(const char *root, const char *known, char **path, char **why)
 		fd = open_dir_at(AT_FDCWD, known);
 		if (fd != -1 && is_populated(fd)) {
 			*path = xstrdup(known);
+			*fork_inside = probe(fd, true) == 0;
 			return fd;
 		}
 		fd_close(&fd);
@@ -207,7 +215,8 @@ cgroup_open(const char *root, const char *known, char **path, char **why)
 		return -1;
 	}
 	fd = open_dir_at(AT_FDCWD, dir);
-	if (fd == -1 || probe(fd) == -1) {
+	*fork_inside = fd != -1 && probe(fd, true) == 0;
+	if (fd == -1 || (!*fork_inside && probe(fd, false) == -1)) {
 		*why = xasprintf("%s: %s", dir, strerror(errno));
 		fd_close(&fd);
 		(void)rmdir(dir);

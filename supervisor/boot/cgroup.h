@@ -8,11 +8,15 @@
 #ifndef SUPD_BOOT_CGROUP_H
 #define SUPD_BOOT_CGROUP_H
 
+#include <stdbool.h>
+
 /*
  * Opens (or makes) the folder.  known: the path that a dead supd used, or NULL; it is
  * taken when it still holds processes.  Returns a descriptor and its path (malloc'd) in
- * *path, or -1 with *why (malloc'd) saying why there is none.
+ * *path, or -1 with *why (malloc'd) saying why there is none.  *fork_inside: whether a
+ * process can be forked into a folder below it, so that it need not move there.
  */
-int cgroup_open(const char *root, const char *known, char **path, char **why);
+int cgroup_open(
+    const char *root, const char *known, char **path, bool *fork_inside, char **why);
 
 #endif

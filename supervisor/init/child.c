@@ -17,6 +17,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,8 +36,7 @@ enum {
 struct child {
 	struct spec spec;
 	struct table_slot *slot;
-	uint32_t slot_number;
-	int report_fd;
+	uint32_t slot_number, kind;
 	int root_fd;
 	int floor; /* descriptors from here on are not in the way of any target */
 	uint32_t uid, gid;
@@ -47,11 +47,11 @@ struct child {
 static _Noreturn void
 fail(const struct child *c, enum spec_phase phase, int err)
 {
-	struct child_report r = { (uint32_t)phase, err };
+	struct table_proc *p = &c->slot->proc[c->kind];
 
-	/* Smaller than PIPE_BUF into an empty pipe: whole, and without waiting. */
-	if (c->report_fd != -1)
-		(void)!write(c->report_fd, &r, sizeof(r));
+	/* The entry is its own until it is reaped. */
+	p->err = err;
+	p->phase = (uint32_t)phase;
 	_exit((int)phase);
 }
 
@@ -336,7 +336,6 @@ set_up_fds(struct child *c)
 	if (at <= last)
 		at = last + 1;
 	c->floor = at + n;
-	c->report_fd = lift(c, c->report_fd, PHASE_FDS);
 	c->root_fd = lift(c, tab->fd[FD_ROOT], PHASE_FDS);
 	place_fds(c, at);
 }
@@ -692,10 +691,27 @@ exec_first(struct child *c)
 	fail(c, PHASE_EXEC, err);
 }
 
+/*
+ * Descriptors of its own: those of init that it needs, which are as old as init and have
+ * low numbers, and none of the thousands that belong to slots.  What was shared until
+ * here costs nothing to leave, while each copy would have to be closed by the exec.
+ */
 static void
-claim_slot(struct child *c, uint32_t kind)
+leave_files(struct child *c)
 {
-	struct table_proc *p = &c->slot->proc[kind];
+	int last =
+	    tab->fd[FD_ROOT] > tab->fd[FD_RUN] ? tab->fd[FD_ROOT] : tab->fd[FD_RUN];
+
+	if (syscall(SYS_close_range, last < 2 ? 3U : (unsigned)last + 1, ~0U,
+		CLOSE_RANGE_UNSHARE) == -1 &&
+	    unshare(CLONE_FILES) == -1)
+		fail(c, PHASE_FDS, errno);
+}
+
+static void
+claim_slot(struct child *c)
+{
+	struct table_proc *p = &c->slot->proc[c->kind];
 
 	p->start_ticks = proc_start_ticks("self", NULL);
 	p->pid = getpid();
@@ -704,16 +720,19 @@ claim_slot(struct child *c, uint32_t kind)
 }
 
 void
-child_main(uint32_t slot, uint32_t kind, int spec_fd, uint64_t spec_size, int report_fd)
+child_main(const struct child_start *start)
 {
-	struct child c = { .slot = table_slot(tab, slot), .slot_number = slot };
+	struct child c = { .slot = table_slot(tab, start->slot),
+		.slot_number = start->slot,
+		.kind = start->kind,
+		.root_fd = -1 };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
-	c.report_fd = report_fd;
-	c.root_fd = -1;
+	if (start->shares_files)
+		leave_files(&c);
 	child_detach();
-	claim_slot(&c, kind);
-	if (spec_map(spec_fd, spec_size, &c.spec) == -1)
+	claim_slot(&c);
+	if (spec_check(start->spec.base, start->spec.size, &c.spec) == -1)
 		fail(&c, PHASE_MEMORY, errno);
 	c.uid = spec_u32(&c.spec, SPEC_UID, geteuid());
 	c.gid = spec_u32(&c.spec, SPEC_GID, getegid());
@@ -721,7 +740,8 @@ child_main(uint32_t slot, uint32_t kind, int spec_fd, uint64_t spec_size, int re
 	if (setsid() == -1)
 		fail(&c, PHASE_SETSID, errno);
 	/* Before set_up_fds: it overwrites low numbers, the cgroup's may be one. */
-	join_cgroup(&c);
+	if (!start->is_in_cgroup)
+		join_cgroup(&c);
 	set_up_fds(&c);
 	set_oom(&c);
 	if (spec_has(&c.spec, SPEC_NICE) &&

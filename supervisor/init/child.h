@@ -1,22 +1,25 @@
 /*
  * The child: everything between fork and exec.  It runs with init's rights until it gives
  * them up, decodes the execution context, becomes that process and execs.  A step that
- * fails is reported through the report pipe and is the exit status.
+ * fails stands in the table with its errno, and is the exit status.
  */
 #ifndef SUPD_INIT_CHILD_H
 #define SUPD_INIT_CHILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* What a failed child writes into its report pipe. */
-struct child_report {
-	uint32_t phase; /* enum spec_phase */
-	int32_t err;
+#include "proto/spec.h"
+
+/* How it was forked. */
+struct child_start {
+	uint32_t slot, kind;
+	struct spec spec;  /* mapped, and not checked yet */
+	bool shares_files; /* init's descriptors are init's still: none may be touched */
+	bool is_in_cgroup; /* it began in that of the slot */
 };
 
-/* spec_fd, spec_size: the sealed context; report_fd: CLOEXEC write end. */
-_Noreturn void child_main(
-    uint32_t slot, uint32_t kind, int spec_fd, uint64_t spec_size, int report_fd);
+_Noreturn void child_main(const struct child_start *start);
 
 /* First thing in any child of init: no handlers of init's, no blocked signals, and every
  * descriptor above 2 CLOEXEC. */

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "init/core.h"
@@ -18,10 +19,13 @@ enum { REAP_TURN = 1024 };
 void
 reap_proc_ended(uint32_t slot, uint32_t kind, uint32_t how, int32_t status)
 {
-	struct table_proc *p = &table_slot(tab, slot)->proc[kind];
+	struct table_slot *s = table_slot(tab, slot);
+	struct table_proc *p = &s->proc[kind];
 
+	if (how == EXIT_KILLED && status == SIGKILL && s->has_cgroup)
+		s->has_cgroup = CGROUP_KILLED; /* perhaps through its cgroup */
 	if (p->report_fd != -1)
-		spawn_on_report(slot, kind); /* the step that failed is in it */
+		spawn_on_report(slot, kind);
 	watch_close(&p->report_fd);
 	watch_close(&p->pidfd);
 	if (p->pid > 0)

@@ -620,6 +620,7 @@ handle_manager(struct msg *m)
 		slot_on_open(m);
 		break;
 	case MSG_SPAWN:
+	case MSG_SPAWN_QUICK:
 		spawn_on_spawn(m);
 		break;
 	case MSG_PROC_SET:
@@ -684,7 +685,7 @@ handle(enum role r, struct msg *m)
 static void
 without_fds(const struct msg *m)
 {
-	if (m->head.id == MSG_SPAWN)
+	if (m->head.id == MSG_SPAWN || m->head.id == MSG_SPAWN_QUICK)
 		spawn_refuse(m, EMFILE);
 	else
 		init_complain(

@@ -60,7 +60,11 @@ storage(size_t bytes)
 	void *p =
 	    mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	return p == MAP_FAILED ? NULL : p;
+	if (p == MAP_FAILED)
+		return NULL;
+	/* No child has use for it: nothing to copy in a fork. */
+	(void)madvise(p, bytes, MADV_DONTFORK);
+	return p;
 }
 
 int
@@ -231,7 +235,10 @@ open_cgroup(struct table_slot *s, uint32_t slot)
 	table_cgroup_name(s, slot, name);
 	s->fd_cgroup = openat(
 	    tab->fd[FD_CGROUP], name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	s->has_cgroup = s->fd_cgroup != -1;
+	if (s->fd_cgroup == -1)
+		s->has_cgroup = CGROUP_NONE;
+	else if (s->has_cgroup == CGROUP_NONE)
+		s->has_cgroup = CGROUP_FRESH;
 	keep_over_exec(s->fd_cgroup);
 }
 
@@ -400,7 +407,7 @@ slot_on_open(const struct msg *m)
 	} else {
 		err = errno;
 		unmake_slot(s, q->slot);
-		s->has_cgroup = 0;
+		s->has_cgroup = CGROUP_NONE;
 		s->open_err = err == 0 ? EIO : err;
 		s->state = SLOT_FREE;
 	}
@@ -529,9 +536,10 @@ slot_signal_all(uint32_t slot, int signo, bool kill_all)
 	struct table_slot *s = table_slot(tab, slot);
 	bool reached = s->has_cgroup;
 
-	if (s->has_cgroup && kill_all)
+	if (s->has_cgroup && kill_all) {
+		s->has_cgroup = CGROUP_KILLED;
 		cgroup_kill(s->fd_cgroup);
-	else if (s->has_cgroup)
+	} else if (s->has_cgroup)
 		reached = cgroup_signal(s->fd_cgroup, signo);
 	/* A child may be on its way into the cgroup; one without a cgroup is all there
 	 * is.  With one, a second TERM of the same kind would be seen twice; twice is
@@ -649,7 +657,7 @@ tell_slot_head(struct table_slot *s, uint32_t slot)
 		return 1;
 	msg_init(&m, MSG_SLOT);
 	q->slot = slot;
-	q->has_cgroup = s->has_cgroup;
+	q->has_cgroup = s->has_cgroup != CGROUP_NONE;
 	q->closing = s->state == SLOT_CLOSING;
 	q->err = s->open_err;
 	memcpy(q->invocation, s->invocation, sizeof(q->invocation));

@@ -1,11 +1,13 @@
 #include "init/spawn.h"
 
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "init/child.h"
@@ -105,13 +107,94 @@ not_started(uint32_t slot, uint32_t kind, int err)
 	reap_proc_ended(slot, kind, EXIT_NOT_STARTED, 0);
 }
 
+/*
+ * A fork straight into the cgroup of the slot, -1 where that cannot be.  A child that
+ * moves there by itself waits for a lock that waits for all processors (20 ms were seen),
+ * and so does init with its next fork meanwhile.  Since Linux 6.14 what is forked into a
+ * cgroup that was once killed as a whole is killed, too: it has to move there.
+ */
+static pid_t
+fork_inside(struct child_start *start)
+{
+	const struct table_slot *s = table_slot(tab, start->slot);
+	struct clone_args a = { .exit_signal = SIGCHLD };
+
+	if (s->has_cgroup && (s->has_cgroup != CGROUP_FRESH || !tab->fork_inside))
+		return -1;
+	if (s->has_cgroup) {
+		a.flags |= CLONE_INTO_CGROUP;
+		a.cgroup = (uint32_t)s->fd_cgroup;
+		start->is_in_cgroup = true;
+	}
+	if (start->shares_files)
+		a.flags |= CLONE_FILES;
+	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
+}
+
+/* The child's side of report is open until it becomes its program; a quick one has none.
+ */
+static pid_t
+fork_child(struct child_start *start, int report[2])
+{
+	pid_t pid = fork_inside(start);
+
+	if (pid == -1) {
+		/* (Also at the limit of that cgroup, which what moves there may pass.) */
+		start->shares_files = start->is_in_cgroup = false;
+		if (report[1] == -1 && pipe2(report, O_CLOEXEC | O_NONBLOCK) == -1)
+			return -1;
+		pid = fork();
+	}
+	if (pid == 0)
+		child_main(start);
+	return pid;
+}
+
+static void
+watch_start(struct table_proc *p, const struct child_start *start, int report)
+{
+	p->execed = report == -1;
+	if (report == -1)
+		return;
+	keep_over_exec(report);
+	p->report_fd = report;
+	if (watch_add(report, EPOLLIN, WATCH_REPORT, start->slot, start->kind) == -1)
+		init_complain("cannot watch a start", NULL, errno);
+}
+
+static void
+spawn(struct table_proc *p, struct child_start *start)
+{
+	int report[2] = { -1, -1 }, err;
+	pid_t pid = -1;
+
+	/* The mark comes before the deed: whoever finds it asks the child. */
+	__atomic_store_n(&p->state, TPROC_FORKING, __ATOMIC_SEQ_CST);
+	if (start->shares_files || pipe2(report, O_CLOEXEC | O_NONBLOCK) == 0)
+		pid = fork_child(start, report);
+	err = errno;
+	if (report[1] != -1)
+		close(report[1]);
+	if (pid == -1) {
+		if (report[0] != -1)
+			close(report[0]);
+		not_started(start->slot, start->kind, err);
+		return;
+	}
+	__atomic_store_n(&p->pid, pid, __ATOMIC_SEQ_CST);
+	watch_start(p, start, report[0]);
+	p->state = TPROC_RUNNING;
+	pid_set(pid, start->slot, start->kind);
+	slot_changed(start->slot);
+}
+
 void
 spawn_on_spawn(const struct msg *m)
 {
 	const struct msg_spawn *q = &m->u.SPAWN;
-	int err = check_spawn(q), report[2];
+	struct child_start start = { .slot = q->slot, .kind = q->kind };
+	int err = check_spawn(q);
 	struct table_proc *p;
-	pid_t pid;
 
 	if (err != 0) {
 		refuse(q, err);
@@ -122,56 +205,32 @@ spawn_on_spawn(const struct msg *m)
 	p->seq = q->seq;
 	p->is_child = 1;
 	p->started_us = now_us();
-	/* The mark comes before the deed: whoever finds it asks the child. */
-	__atomic_store_n(&p->state, TPROC_FORKING, __ATOMIC_SEQ_CST);
-	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) == -1) {
+	start.shares_files = m->head.id == MSG_SPAWN_QUICK;
+	if (spec_map(m->fds[0], q->spec_size, &start.spec) == -1) {
+		p->phase = PHASE_MEMORY;
 		not_started(q->slot, q->kind, errno);
 		return;
 	}
-	pid = fork();
-	if (pid == 0) {
-		child_main(q->slot, q->kind, m->fds[0], q->spec_size, report[1]);
-	}
-	err = errno;
-	close(report[1]);
-	if (pid == -1) {
-		close(report[0]);
-		not_started(q->slot, q->kind, err);
-		return;
-	}
-	__atomic_store_n(&p->pid, pid, __ATOMIC_SEQ_CST);
-	keep_over_exec(report[0]);
-	p->report_fd = report[0];
-	p->state = TPROC_RUNNING;
-	pid_set(pid, q->slot, q->kind);
-	if (watch_add(p->report_fd, EPOLLIN, WATCH_REPORT, q->slot, q->kind) == -1)
-		init_complain("cannot watch a start", NULL, errno);
-	slot_changed(q->slot);
+	spawn(p, &start);
+	spec_unmap(&start.spec);
 }
 
 void
 spawn_on_report(uint32_t slot, uint32_t kind)
 {
 	struct table_proc *p;
-	struct child_report r;
-	ssize_t n;
+	char byte;
 
 	if (slot >= tab->nslots || kind >= PROC_N)
 		return;
 	p = &table_slot(tab, slot)->proc[kind];
 	if (p->report_fd == -1)
 		return;
-	n = read(p->report_fd, &r, sizeof(r));
-	if (n == -1 && (errno == EINTR || errno == EAGAIN))
+	if (read(p->report_fd, &byte, 1) == -1 && (errno == EINTR || errno == EAGAIN))
 		return;
-	if (n == (ssize_t)sizeof(r)) {
-		p->phase = r.phase;
-		p->err = r.err;
-	} else if (n == 0) {
-		/* Closed by the exec.  (A kill between fork and exec looks the same: the
-		 * exit that follows tells the signal.) */
-		p->execed = 1;
-	}
+	/* Closed by the exec.  (A kill between fork and exec looks the same: the exit
+	 * that follows tells the signal.) */
+	p->execed = p->phase == 0;
 	watch_close(&p->report_fd);
 	slot_changed(slot);
 }

@@ -12,7 +12,7 @@ void spawn_on_spawn(const struct msg *m);
 void spawn_refuse(const struct msg *m, int err);
 void spawn_on_proc_set(const struct msg *m);
 void spawn_on_exit_ack(const struct msg *m);
-/* The report pipe of a child: it failed before exec, or it is closed by the exec. */
+/* The report pipe of a child is closed: it has executed its program, or has ended. */
 void spawn_on_report(uint32_t slot, uint32_t kind);
 /* Refusals, which have no place in the table. */
 int spawn_tell_refused(void);

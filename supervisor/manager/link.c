@@ -515,17 +515,12 @@ link_slot_open(struct link *l, const struct msg_slot_open *open)
 }
 
 void
-link_spawn_take_fd(struct link *l, uint32_t slot, enum proc_kind kind,
-    const uint8_t invocation[16], uint64_t seq, int spec_fd, uint64_t spec_size)
+link_spawn_take_fd(struct link *l, const struct msg_spawn *spawn, bool quick, int spec_fd)
 {
 	struct msg msg;
 
-	msg_init(&msg, MSG_SPAWN);
-	msg.u.SPAWN.slot = slot;
-	msg.u.SPAWN.kind = kind;
-	memcpy(msg.u.SPAWN.invocation, invocation, sizeof(msg.u.SPAWN.invocation));
-	msg.u.SPAWN.seq = seq;
-	msg.u.SPAWN.spec_size = spec_size;
+	msg_init(&msg, quick ? MSG_SPAWN_QUICK : MSG_SPAWN);
+	msg.u.SPAWN = *spawn;
 	msg.nfds = 1;
 	msg.fds[0] = spec_fd;
 	send_init(l, &msg);

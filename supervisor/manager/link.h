@@ -32,8 +32,9 @@ void link_flush(struct link *l, uint64_t timeout_us);
 
 /* ---- to init ---- */
 void link_slot_open(struct link *l, const struct msg_slot_open *open);
-void link_spawn_take_fd(struct link *l, uint32_t slot, enum proc_kind kind,
-    const uint8_t invocation[16], uint64_t seq, int spec_fd, uint64_t spec_size);
+/* quick: see SPAWN_QUICK in msg.def. */
+void link_spawn_take_fd(
+    struct link *l, const struct msg_spawn *spawn, bool quick, int spec_fd);
 /* start_ticks 0: not known. */
 void link_proc_set(struct link *l, uint32_t slot, enum proc_kind kind, int32_t pid,
     uint64_t start_ticks);

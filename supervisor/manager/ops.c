@@ -170,19 +170,29 @@ ops_slot_close(void *arg, uint32_t slot)
 	adopt_close_slot(u->manager, slot);
 }
 
+/* Nobody waits for its exec, and it gets no stored descriptors. */
+static bool
+spawn_is_quick(const struct service *s, const struct svc_spawn *sp)
+{
+	const struct service_conf *c = svc_conf(s)->service;
+
+	return svc_stored(s, NULL, NULL) == 0 &&
+	       (sp->kind != PROC_MAIN || (c->type != SERVICE_EXEC && c->notify_fd < 0));
+}
+
 static int
 spawn_now(struct unit *u, const struct svc_spawn *sp, const struct strv *from_files,
     char *why, size_t size)
 {
-	uint64_t spec_size;
+	struct msg_spawn q = { .slot = sp->slot, .kind = sp->kind, .seq = sp->seq };
 	int fd;
 
 	fd = svc_exec_spec(
-	    u->manager->world, u->svc, sp, from_files, &spec_size, why, size);
+	    u->manager->world, u->svc, sp, from_files, &q.spec_size, why, size);
 	if (fd == -1)
 		return -1;
-	link_spawn_take_fd(
-	    u->manager->link, sp->slot, sp->kind, sp->invocation, sp->seq, fd, spec_size);
+	memcpy(q.invocation, sp->invocation, sizeof(q.invocation));
+	link_spawn_take_fd(u->manager->link, &q, spawn_is_quick(u->svc, sp), fd);
 	return 0;
 }
 

@@ -115,7 +115,7 @@ struct slot_proc {
 	uint32_t is_child;    /* 0: watched by pidfd only, its status is lost */
 	uint64_t start_ticks; /* field 22 of /proc/PID/stat */
 	uint64_t started_us;  /* monotonic */
-	uint32_t execed;      /* exec is known to have worked */
+	uint32_t execed;      /* exec is known to have worked, or nobody asked */
 	uint32_t pad;
 };
 

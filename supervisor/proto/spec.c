@@ -220,7 +220,7 @@ bad:
 int
 spec_map(int fd, uint64_t size, struct spec *s)
 {
-	int seals = fcntl(fd, F_GET_SEALS), saved;
+	int seals = fcntl(fd, F_GET_SEALS);
 	struct stat st;
 	void *p;
 
@@ -238,12 +238,15 @@ spec_map(int fd, uint64_t size, struct spec *s)
 	p = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		return -1;
-	if (spec_check(p, (size_t)size, s) == 0)
-		return 0;
-	saved = errno;
-	munmap(p, (size_t)size);
-	errno = saved;
-	return -1;
+	*s = (struct spec){ p, (size_t)size };
+	return 0;
+}
+
+void
+spec_unmap(struct spec *s)
+{
+	munmap((void *)(uintptr_t)s->base, s->size);
+	*s = (struct spec){ NULL, 0 };
 }
 
 bool

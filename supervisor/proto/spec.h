@@ -109,10 +109,12 @@ struct spec_item {
 	const void *data;
 };
 
-/* Map the context in the memfd, of exactly size bytes, and check all of it.  0, or -1
- * with errno: EPERM when it is not sealed, EBADMSG when its content is not allowed. */
+/* Map the sealed context of exactly size bytes in the memfd; its content is still to be
+ * checked.  0, or -1 with errno: EPERM when it is not sealed, EBADMSG when it is of
+ * another size. */
 int spec_map(int fd, uint64_t size, struct spec *s);
-/* The check alone, on any bytes: 0, or -1 with errno EBADMSG. */
+void spec_unmap(struct spec *s);
+/* Check any bytes: 0, or -1 with errno EBADMSG. */
 int spec_check(const void *data, size_t size, struct spec *s);
 /* The item at *at (start with 0), moving *at behind it; false at the end. */
 bool spec_next(const struct spec *s, size_t *at, struct spec_item *it);

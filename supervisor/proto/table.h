@@ -62,6 +62,11 @@ enum slot_state {
 	SLOT_OPEN,
 	SLOT_CLOSING, /* the logger drains it */
 };
+enum slot_cgroup {
+	CGROUP_NONE,
+	CGROUP_FRESH,
+	CGROUP_KILLED, /* something in it was killed, see fork_inside in init/spawn.c */
+};
 enum proc_state {
 	TPROC_NONE,
 	TPROC_FORKING, /* marked before the fork; the child writes pid and start time */
@@ -79,7 +84,7 @@ struct table_proc {
 	uint32_t execed;
 	uint32_t claimed; /* 0: not yet; see table_proc_claim */
 	int32_t pidfd;
-	int32_t report_fd;     /* read end of the exec report, -1: done */
+	int32_t report_fd;     /* read end of a pipe that the exec closes, -1: done */
 	uint32_t told_started; /* the manager knows pid (1) and exec (2) */
 	uint32_t told_exit;
 	uint32_t how;
@@ -111,7 +116,9 @@ struct table_slot {
 	uint32_t state;
 	uint32_t told;        /* the manager has seen SLOT */
 	uint32_t told_logger; /* LOG_OPEN (1), LOG_CLOSE (2) were sent */
-	uint32_t want_notify, want_cgroup, has_cgroup, watch_empty, told_empty;
+	uint32_t want_notify, want_cgroup;
+	uint32_t has_cgroup; /* enum slot_cgroup */
+	uint32_t watch_empty, told_empty;
 	uint32_t log_done;   /* the logger has finished it */
 	uint32_t owed_done;  /* free, and the manager has not heard of it yet */
 	uint32_t cgroup_gen; /* part of the folder's name, see table_cgroup_name */
@@ -167,7 +174,8 @@ struct table_intent {
 
 struct table {
 	uint32_t magic, version;
-	uint32_t readable_by, pad; /* the oldest build that can use it */
+	uint32_t readable_by; /* the oldest build that can use it */
+	uint32_t fork_inside; /* a process can be forked into a cgroup below FD_CGROUP */
 	uint32_t proto_version, nslots;
 	/* One beyond the highest slot that was ever opened.  Those from there on are as
 	 * the file was made, all zero, and nobody looks at them: they cost no memory. */

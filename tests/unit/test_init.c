@@ -410,12 +410,15 @@ slot_open(struct rig *g, uint32_t slot, bool notify, bool cgroup)
 	send_to(&g->manager, &m);
 }
 
+/* How the processes of a test are asked for. */
+static enum msg_id spawn_id = MSG_SPAWN;
+
 static uint64_t
 spawn_spec(struct rig *g, uint32_t slot, uint32_t kind, struct spec_buf *b)
 {
 	struct msg m;
 
-	msg_init(&m, MSG_SPAWN);
+	msg_init(&m, spawn_id);
 	m.u.SPAWN.slot = slot;
 	m.u.SPAWN.kind = kind;
 	memset(m.u.SPAWN.invocation, (int)slot + 1, 16);
@@ -642,6 +645,34 @@ test_failed_steps_name_phase_and_errno(void **state)
 	spawn_spec(&g, 0, PROC_MAIN, &b);
 	want(&g, MSG_EXIT, &m);
 	assert_int_equal(m.u.EXIT.status, 5);
+	rig_stop(&g);
+}
+
+/* The others' descriptors are neither shared with init nor left open. */
+static void
+test_quick_start_is_a_start(void **state)
+{
+	struct rig g;
+	struct msg m;
+
+	spawn_id = MSG_SPAWN_QUICK;
+	test_spawn_runs_and_is_reported(state);
+	test_failed_steps_name_phase_and_errno(state);
+	rig_start(&g);
+	slot_open(&g, 0, false, false);
+	slot_open(&g, 1, true, false);
+	spawn_sh(&g, 1, PROC_MAIN, "echo up; exec sleep 100");
+	want(&g, MSG_STARTED, &m);
+	assert_int_equal(m.u.STARTED.execed, 1);
+	want_line(&g, 1, 0, "up\n");
+	spawn_sh(&g, 0, PROC_MAIN, "cd /proc/self/fd; echo *; exit 4");
+	want_line(&g, 0, 0, "0 1 2 3 512 513\n"); /* 3 is the folder */
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.status, 4);
+	/* init lost none. */
+	spawn_id = MSG_SPAWN;
+	spawn_sh(&g, 1, PROC_CONTROL, "echo again");
+	want_line(&g, 1, 0, "again\n");
 	rig_stop(&g);
 }
 
@@ -1052,14 +1083,13 @@ open_test_cgroup(char *path, size_t size)
 }
 
 static void
-test_cgroup_is_emptied_and_used_again(void **state)
+use_cgroup(bool fork_inside)
 {
 	char path[SMALL * 3];
 	struct rig g;
 	struct msg m;
 	int fd;
 
-	(void)state;
 	fd = open_test_cgroup(path, sizeof(path));
 	if (fd == -1) {
 		print_message("# SKIP no cgroup version 2 folder can be made here\n");
@@ -1067,6 +1097,7 @@ test_cgroup_is_emptied_and_used_again(void **state)
 	}
 	rig_prepare(&g);
 	g.table->fd[FD_CGROUP] = fd;
+	g.table->fork_inside = fork_inside;
 	rig_exec(&g);
 	want_fds_closed(&g, MSG_REPLAY_END);
 	slot_open(&g, 0, false, true);
@@ -1104,6 +1135,18 @@ test_cgroup_is_emptied_and_used_again(void **state)
 	snprintf(sub, sizeof(sub), "%s/unit1.service.1", path);
 	rmdir(sub);
 	rmdir(path);
+}
+
+static void
+test_cgroup_is_emptied_and_used_again(void **state)
+{
+	(void)state;
+	use_cgroup(false);
+	use_cgroup(true);
+	spawn_id = MSG_SPAWN_QUICK;
+	use_cgroup(false);
+	use_cgroup(true);
+	spawn_id = MSG_SPAWN;
 }
 
 static void
@@ -1591,6 +1634,7 @@ main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_spawn_runs_and_is_reported),
 		cmocka_unit_test(test_failed_steps_name_phase_and_errno),
+		cmocka_unit_test(test_quick_start_is_a_start),
 		cmocka_unit_test(test_unsealed_or_damaged_context_is_refused),
 		cmocka_unit_test(test_exits_are_kept_until_acknowledged),
 		cmocka_unit_test(test_duplicates_and_wrong_requests_are_refused),

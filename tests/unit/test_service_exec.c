@@ -80,6 +80,7 @@ spawn(void *arg, const struct svc_spawn *sp, char *why, size_t size)
 	if (f->fd == -1)
 		return -1;
 	assert_int_equal(spec_map(f->fd, f->size, &f->spec), 0);
+	assert_int_equal(spec_check(f->spec.base, f->spec.size, &f->spec), 0);
 	return 0;
 }
 
