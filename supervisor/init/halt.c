@@ -194,6 +194,9 @@ end(void)
 	int status = tab->halt_status;
 	int how = (int)tab->halting - 1;
 
+	/* Busy, and left, when something survived or goes on. */
+	if (tab->cgroup[0] != '\0')
+		(void)unlinkat(AT_FDCWD, tab->cgroup, AT_REMOVEDIR);
 	/* Never a success when something had to be left or lost. */
 	if (unclean && status == 0)
 		status = EXIT_UNCLEAN;
