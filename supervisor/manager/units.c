@@ -150,6 +150,7 @@ drop_service(struct unit *u)
 	unit_ops_clear(u);
 	svc_free(u->svc);
 	u->svc = NULL;
+	u->stand_in = false;
 	if (u->svc_conf != u->conf)
 		unit_conf_free(u->svc_conf);
 	u->svc_conf = NULL;
@@ -167,7 +168,11 @@ give_conf(struct unit *u, struct unit_conf *conf)
 		return;
 	}
 	hold_conf(u, old);
-	svc_set_conf(u->svc, conf);
+	if (u->stand_in)
+		svc_replace_conf(u->svc, conf);
+	else
+		svc_set_conf(u->svc, conf);
+	u->stand_in = false;
 }
 
 /* conf is the newest; what the service has of older ones it gives back itself. */
@@ -199,6 +204,7 @@ unit_make_stoppable(struct unit *u)
 	diags_init(&d);
 	give_conf(u, unit_load_text(u->manager->paths, u->manager->conf, u->name, u->name,
 			 text, sizeof(text) - 1, &d));
+	u->stand_in = true;
 	diags_clear(&d);
 }
 
@@ -329,7 +335,8 @@ unit_refresh(struct unit *u)
 {
 	if (!unit_conf_changed(u->manager->paths, u->conf))
 		return false;
-	if (unit_is_running(u)) {
+	/* What runs with a stand-in waits for nothing but a usable file. */
+	if (unit_is_running(u) && !u->stand_in) {
 		if (u->changed)
 			return false;
 		u->changed = true;

@@ -62,6 +62,7 @@ struct unit {
 	struct unit_ops *ops;      /* what ops.c keeps for svc */
 	struct job_unit *job_unit; /* never NULL */
 	bool changed;              /* a file differs from conf */
+	bool stand_in;             /* svc_conf is that of unit_make_stoppable */
 	bool transient;            /* made by `supctl run' */
 	bool adopted;              /* was running when this manager came */
 	bool restored;             /* its memory was given to svc */
@@ -100,7 +101,8 @@ void unit_diags_write(const struct unit *u, struct jw *w);
 /* There are processes, or it is on its way up or down, or waits for a restart. */
 bool unit_is_running(const struct unit *u);
 /* A unit whose file is gone or unusable has processes: a service with what every unit has
- * by default, so that they can be stopped. */
+ * by default, so that they can be stopped.  The first usable file takes its place at
+ * once. */
 void unit_make_stoppable(struct unit *u);
 /* svc does not read that one any more. */
 void unit_release_conf(struct unit *u, const struct unit_conf *conf);

@@ -1482,6 +1482,30 @@ test_conf_replaced(void **state)
 	w_free(w);
 }
 
+/* The manager came while the file was unusable: what is in it holds once it is mended. */
+static void
+test_stand_in_replaced(void **state)
+{
+	struct world *w = w_new(U("ExecStart=/bin/false\n"));
+	struct unit_conf *real = w_conf(
+	    w->paths, U("Restart=always\nRestartSec=1\nTimeoutStopSec=20\n" SIMPLE));
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w_revive(w);
+	w_run(w);
+	w->conf = real;
+	svc_replace_conf(w->s, real);
+	assert_int_equal(svc_conf(w->s)->service->timeout_stop_us, 20 * SEC);
+	w_main_ends(w, EXIT_KILLED, SIGKILL);
+	w_run(w);
+	assert_state(w, SVC_AUTO_RESTART);
+	w_advance(w, 2 * SEC);
+	assert_state(w, SVC_RUNNING);
+	w_free(w);
+}
+
 static void
 test_reboot_forgets(void **state)
 {
@@ -1659,6 +1683,7 @@ main(void)
 		cmocka_unit_test(test_resources),
 		cmocka_unit_test(test_late_messages),
 		cmocka_unit_test(test_conf_replaced),
+		cmocka_unit_test(test_stand_in_replaced),
 		cmocka_unit_test(test_reboot_forgets),
 		cmocka_unit_test(test_adopt_by_tag),
 		cmocka_unit_test(test_adopt_newer_than_memory),

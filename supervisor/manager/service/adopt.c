@@ -491,6 +491,33 @@ is_newer_than_memory(const struct service *s, const struct svc_slot_seen *seen)
 }
 
 void
+svc_replace_conf(struct service *s, const struct unit_conf *conf)
+{
+	const struct unit_conf *old = s->run_conf;
+
+	if (old != NULL)
+		s->run_conf = conf;
+	if (old != NULL && old != s->conf)
+		s->ops->conf_release(s->arg, old);
+	svc_set_conf(s, conf);
+	if (s->restoring || old == NULL)
+		return;
+	switch (s->m.state) {
+	case SVC_START_POST:
+	case SVC_RUNNING:
+	case SVC_RELOAD:
+	case SVC_RELOAD_NOTIFY:
+	case SVC_RELOAD_SIGNAL:
+		svc_watchdog_arm(s);
+		svc_health_begin(s);
+		break;
+	default:
+		break;
+	}
+	svc_settle(s);
+}
+
+void
 svc_adopt(struct service *s)
 {
 	struct svc_memory *m = &s->m;

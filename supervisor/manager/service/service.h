@@ -261,6 +261,8 @@ void svc_free(struct service *s);
  * the caller's without a call.
  */
 void svc_set_conf(struct service *s, const struct unit_conf *conf);
+/* The same, also for the running invocation: what it had was a stand-in. */
+void svc_replace_conf(struct service *s, const struct unit_conf *conf);
 /* What the running invocation was started with, else the newest. */
 const struct unit_conf *svc_conf(const struct service *s);
 
