@@ -154,8 +154,8 @@ uninstall:
 static: deps-build
 	$(MAKE) -s all VARIANT=static
 
-# A storm of random deaths (CHAOS_SEED=, CHAOS_SECONDS=).  What it does depends on timing, so
-# it is no part of `make check'; what it finds becomes a test that is.
+# A storm of random deaths (CHAOS_SEED=, CHAOS_SECONDS=).  `make check' has a short one; what
+# either finds becomes a test of its own.
 chaos: tests-build
 	SUPD_BUILD=$(CURDIR)/$(O) tests/chaos/run
 
