@@ -222,6 +222,7 @@ restore_unit(struct unit *u)
 		    mem.changed_wall_us >= u->manager->boot_wall_us)
 			same_boot = true;
 		svc_restore(u->svc, &mem, same_boot);
+		svc_memory_clear(&mem);
 	} else {
 		log_warnx(
 		    "%s: what was remembered of it is damaged: %s", u->name, err.text);

@@ -39,8 +39,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (svc_memory_read(v, &m, &err) == 0) {
 		assert((unsigned)m.state < SVC_NSTATES);
 		assert((unsigned)m.result < SVC_NRESULTS);
-		assert(memchr(m.why, '\0', sizeof(m.why)) != NULL);
-		assert(memchr(m.status, '\0', sizeof(m.status)) != NULL);
+		assert(strlen(m.why) < SVC_WHY_MAX);
+		assert(strlen(m.status) < SVC_STATUS_MAX);
 		write_text(&m, &one);
 		jv_free(v);
 		v = jv_parse(one.data, one.len, &err);
@@ -50,6 +50,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* A text that was cut inside a character may be cut once more. */
 		assert(again.state == m.state && again.slot == m.slot);
 		assert(again.main_seq == m.main_seq && again.order == m.order);
+		svc_memory_clear(&m);
+		svc_memory_clear(&again);
 	}
 	jv_free(v);
 	buf_free(&one);

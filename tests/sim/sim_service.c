@@ -1515,7 +1515,8 @@ test_reboot_forgets(void **state)
 	(void)state;
 	w_up(w);
 	w_run(w);
-	memcpy(&m, svc_memory(w->s), sizeof(m));
+	svc_memory_init(&m);
+	svc_memory_copy(&m, svc_memory(w->s));
 	memset(w->slot, 0, sizeof(w->slot));
 	w->dead = true;
 	svc_free(w->s);
@@ -1526,6 +1527,7 @@ test_reboot_forgets(void **state)
 	svc_adopt(w->s);
 	assert_state(w, SVC_DEAD);
 	assert_true(svc_memory(w->s)->order == m.order);
+	svc_memory_clear(&m);
 	w_free(w);
 }
 
@@ -1562,15 +1564,17 @@ test_adopt_newer_than_memory(void **state)
 
 		w_up(w);
 		w_run(w);
-		memcpy(&old, svc_memory(w->s), sizeof(old));
+		svc_memory_init(&old);
+		svc_memory_copy(&old, svc_memory(w->s));
 		w_down(w);
 		w_run(w);
 		if (stopped)
-			memcpy(&old, svc_memory(w->s), sizeof(old));
+			svc_memory_copy(&old, svc_memory(w->s));
 		w_up(w);
 		w_run(w);
 		pid = svc_memory(w->s)->main_pid;
-		memcpy(&w->mem, &old, sizeof(old));
+		svc_memory_copy(&w->mem, &old);
+		svc_memory_clear(&old);
 		w_revive(w);
 		w_run(w);
 		assert_state(w, SVC_RUNNING);

@@ -646,7 +646,7 @@ op_emit(void *arg, const struct svc_note *note, const struct svc_memory *m)
 		return;
 	assert_non_null(m);
 	if (note->keep) {
-		memcpy(&w->mem, m, sizeof(w->mem));
+		svc_memory_copy(&w->mem, m);
 		w->has_mem = true;
 	}
 	switch (note->what) {
@@ -780,6 +780,7 @@ w_new(const char *text)
 
 	w->now_us = 1000 * SEC;
 	w->last_pid = W_PID0;
+	svc_memory_init(&w->mem);
 	w->auto_exit_control = true;
 	for (int i = 0; i < SVC_NTIMERS; i++)
 		w->timer_us[i] = UINT64_MAX;
@@ -799,6 +800,7 @@ w_free(struct world *w)
 	unit_conf_free(w->conf);
 	unit_paths_free(w->paths);
 	free(w->queue);
+	svc_memory_clear(&w->mem);
 	free(w);
 	clock_set_source(NULL, NULL);
 }
@@ -994,6 +996,7 @@ w_revive(struct world *w)
 	if (w->has_mem) {
 		w_through_json(&w->mem, &m);
 		svc_restore(w->s, &m, true);
+		svc_memory_clear(&m);
 	}
 	for (uint32_t i = 0; i < W_SLOTS; i++) {
 		struct w_slot *sl = &w->slot[i];

@@ -108,7 +108,7 @@ svc_restore(struct service *s, const struct svc_memory *m, bool same_boot)
 {
 	struct svc_memory *mine = &s->m;
 
-	memcpy(mine, m, sizeof(*mine));
+	svc_memory_copy(mine, m);
 	s->remembered = true;
 	normalise(mine);
 	if (same_boot)
@@ -457,7 +457,7 @@ adopt_by_tag(struct service *s, const struct svc_slot_seen *seen)
 		m->deadline_us[i] = UINT64_MAX;
 	m->slot = sl->slot;
 	memcpy(m->invocation, sl->invocation, sizeof(m->invocation));
-	snprintf(m->ref, sizeof(m->ref), "%s", sl->ref);
+	svc_memory_text(&m->ref, PROTO_REF_MAX, sl->ref);
 	if (strtoull(sl->ref, &end, 10) > m->order && *end == '\0')
 		m->order = strtoull(sl->ref, NULL, 10);
 	m->main_pid = seen->has_started[PROC_MAIN] ? seen->started[PROC_MAIN].pid

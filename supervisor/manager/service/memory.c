@@ -2,9 +2,12 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/json.h"
+#include "lib/utf8.h"
+#include "lib/xalloc.h"
 #include "proto/spec.h"
 
 static const char *const state_names[SVC_NSTATES] = {
@@ -139,16 +142,74 @@ svc_exit_text(const struct svc_exit *x, char *dst, size_t size)
 	return dst;
 }
 
+/* The text of all that have none. */
+static char no_text[1];
+
+/* What memory.def has beside texts, for those who do not look at it. */
+#define UINT(f)
+#define INT(f)
+#define TIME(f)
+#define BOOL(f)
+#define TEXT(f, max) m->f = no_text;
+
 void
 svc_memory_init(struct svc_memory *m)
 {
 	memset(m, 0, sizeof(*m));
+#include "manager/service/memory.def"
 	m->slot = SLOT_NONE;
 	m->watchdog_us = UINT64_MAX;
 	m->hard_us = UINT64_MAX;
 	m->runtime_us = UINT64_MAX;
 	for (int i = 0; i < SVC_NTIMERS; i++)
 		m->deadline_us[i] = UINT64_MAX;
+}
+
+static void
+text_clear(char **field)
+{
+	if (*field != no_text)
+		free(*field);
+	*field = no_text;
+}
+
+void
+svc_memory_text(char **field, size_t max, const char *text)
+{
+	size_t n = text == NULL ? 0 : utf8_head(text, strlen(text), max - 1);
+	char *old = *field;
+
+	/* The new one may be a part of the old one. */
+	*field = n > 0 ? xstrndup(text, n) : no_text;
+	text_clear(&old);
+}
+
+#define UINT(f)
+#define INT(f)
+#define TIME(f)
+#define BOOL(f)
+#define TEXT(f, max) text_clear(&m->f);
+
+void
+svc_memory_clear(struct svc_memory *m)
+{
+#include "manager/service/memory.def"
+}
+
+#define UINT(f)
+#define INT(f)
+#define TIME(f)
+#define BOOL(f)
+#define TEXT(f, max)      \
+	dst->f = no_text; \
+	svc_memory_text(&dst->f, max, src->f);
+
+void
+svc_memory_copy(struct svc_memory *dst, const struct svc_memory *src)
+{
+	svc_memory_clear(dst);
+	memcpy(dst, src, sizeof(*dst));
+#include "manager/service/memory.def"
 }
 
 static void
@@ -214,7 +275,7 @@ svc_memory_write(const struct svc_memory *m, struct jw *w)
 	if (m->f <= INT64_MAX) \
 		jw_kv_u64(w, #f, m->f);
 #define BOOL(f) write_bool(w, #f, m->f);
-#define TEXT(f) write_str(w, #f, m->f);
+#define TEXT(f, max) write_str(w, #f, m->f);
 #include "manager/service/memory.def"
 	write_exit(w, "main_exit", &m->main_exit);
 	write_exit(w, "control_exit", &m->control_exit);
@@ -270,14 +331,13 @@ read_uint(const struct jv *obj, const char *key, uint64_t max, uint64_t *v,
 
 static int
 read_text(
-    const struct jv *obj, const char *key, char *dst, size_t size, struct json_err *err)
+    const struct jv *obj, const char *key, char **field, size_t max, struct json_err *err)
 {
 	const char *v = NULL;
 
 	if (jr_opt_str(obj, key, &v, err) == -1)
 		return -1;
-	if (v != NULL)
-		strlcpy(dst, v, size);
+	svc_memory_text(field, max, v);
 	return 0;
 }
 
@@ -296,19 +356,14 @@ read_hex(const char *hex, uint8_t *dst)
 	return 0;
 }
 
-int
-svc_memory_read(const struct jv *obj, struct svc_memory *out, struct json_err *err)
+static int
+read_members(const struct jv *obj, struct svc_memory *m, struct json_err *err)
 {
-	struct svc_memory tmp, *m = &tmp;
-	struct json_err mine;
 	const char *text;
 	uint64_t v;
 	int64_t i64;
 	int i;
 
-	if (err == NULL)
-		err = &mine;
-	svc_memory_init(m);
 	if (jr_str(obj, "state", &text, err) == -1)
 		return -1;
 	if ((i = svc_state_find(text)) == -1) {
@@ -361,8 +416,8 @@ svc_memory_read(const struct jv *obj, struct svc_memory *out, struct json_err *e
 #define BOOL(f)                                     \
 	if (jr_opt_bool(obj, #f, &m->f, err) == -1) \
 		return -1;
-#define TEXT(f)                                                \
-	if (read_text(obj, #f, m->f, sizeof(m->f), err) == -1) \
+#define TEXT(f, max)                                   \
+	if (read_text(obj, #f, &m->f, max, err) == -1) \
 		return -1;
 #include "manager/service/memory.def"
 	if (read_exit(obj, "main_exit", &m->main_exit, err) == -1 ||
@@ -377,6 +432,17 @@ svc_memory_read(const struct jv *obj, struct svc_memory *out, struct json_err *e
 		    err->text, sizeof(err->text), "memory of a service: out of range");
 		return -1;
 	}
-	memcpy(out, m, sizeof(*out));
 	return 0;
+}
+
+int
+svc_memory_read(const struct jv *obj, struct svc_memory *m, struct json_err *err)
+{
+	struct json_err mine;
+
+	svc_memory_init(m);
+	if (read_members(obj, m, err != NULL ? err : &mine) == 0)
+		return 0;
+	svc_memory_clear(m);
+	return -1;
 }

@@ -1,10 +1,10 @@
 /*
  * memory: what of a service must survive the death of the manager.
  *
- * Plain data, emitted with every change (svc_ops.emit) into the event ring before any
- * deed that follows from it, and given back to svc_restore.  Together with what init
- * replays (its slots, its unacknowledged exits) it is enough to carry on from between any
- * two instructions: no start twice, no restart lost.
+ * Plain data and a few texts, emitted with every change (svc_ops.emit) into the event
+ * ring before any deed that follows from it, and given back to svc_restore.  Together
+ * with what init replays (its slots, its unacknowledged exits) it is enough to carry on
+ * from between any two instructions: no start twice, no restart lost.
  *
  * Strings are bounded, so that a service cannot make a line of the event journal too long
  * (svc_memory_write stays below SVC_MEMORY_JSON_MAX bytes), and valid UTF-8 is made of
@@ -59,6 +59,7 @@ enum svc_timer {
 enum {
 	SVC_WHY_MAX = 240,
 	SVC_STATUS_MAX = 256,
+	SVC_WHO_MAX = 64,
 	SVC_MEMORY_JSON_MAX = 3000,
 };
 
@@ -79,9 +80,9 @@ struct svc_memory {
 	uint8_t invocation[16]; /* zero: never started */
 	uint32_t slot;          /* SLOT_NONE: nothing runs and nothing is left */
 	uint64_t order;         /* milliseconds: the REF, unless the caller named one */
-	char ref[PROTO_REF_MAX];
-	char log_name[PROTO_NAME_MAX]; /* empty: the stem of the unit */
-	char day[PROTO_DAY_MAX];       /* pinned by the caller, or empty */
+	char *ref;
+	char *log_name; /* empty: the stem of the unit */
+	char *day;      /* pinned by the caller, or empty */
 
 	/* The processes.  A seq is the number of the SPAWN: with it a new manager knows
 	 * whether the process it meets is the one it wanted. */
@@ -119,7 +120,7 @@ struct svc_memory {
 	int32_t notify_errno;
 	uint64_t watchdog_us; /* WATCHDOG_USEC=, UINT64_MAX: as in the file */
 	uint32_t access; /* NOTIFYACCESS=: enum notify_access + 1, 0: as in the file */
-	char status[SVC_STATUS_MAX];
+	char *status;
 	uint64_t ready_mask; /* which Ready*= lines held already */
 	uint64_t reload_us;  /* ReloadSignal= was sent; monotonic */
 	uint64_t hard_us;    /* the limit of the state as the file has it */
@@ -138,15 +139,24 @@ struct svc_memory {
 	uint64_t ended_wall_us;
 	uint64_t main_started_wall_us;
 
-	char why[SVC_WHY_MAX]; /* why it is in its state */
-	char who[64];          /* who asked for it last */
+	char *why; /* why it is in its state */
+	char *who; /* who asked for it last */
 };
 
+/* Texts are never NULL, and are owned by the memory that they are in: thousands of
+ * services have short ones, or none.  They change by svc_memory_text alone. */
 void svc_memory_init(struct svc_memory *m);
+void svc_memory_clear(struct svc_memory *m);
+/* dst is initialised. */
+void svc_memory_copy(struct svc_memory *dst, const struct svc_memory *src);
+/* field is one of m's, max what memory.def says of it; longer ones are cut between two
+ * characters.  NULL: empty. */
+void svc_memory_text(char **field, size_t max, const char *text);
 /* Members of the object that is open in w. */
 void svc_memory_write(const struct svc_memory *m, struct jw *w);
-/* 0, or -1 with err; m is untouched then.  Members that are absent keep the values of
- * svc_memory_init, unknown ones are skipped: older and newer builds read each other. */
+/* 0, or -1 with err; m, which is not initialised before, has nothing to clear then.
+ * Members that are absent keep the values of svc_memory_init, unknown ones are skipped:
+ * older and newer builds read each other. */
 int svc_memory_read(const struct jv *obj, struct svc_memory *m, struct json_err *err);
 
 const char *svc_state_name(enum svc_state st); /* sub-state */

@@ -518,7 +518,7 @@ apply(struct service *s, const struct notify_fields *f, const struct svc_notify 
 	if (f->has_access)
 		m->access = (uint32_t)f->access + 1;
 	if (f->has_status && strcmp(f->status, m->status) != 0) {
-		memcpy(m->status, f->status, sizeof(m->status));
+		svc_memory_text(&m->status, SVC_STATUS_MAX, f->status);
 		svc_note(s, &(struct svc_note){ .what = SVC_EMIT_NOTIFY }, m->status);
 	}
 	if (f->has_errno)

@@ -403,7 +403,7 @@ svc_new(
 
 	s->ops = ops;
 	s->arg = arg;
-	s->unit = xstrdup(unit);
+	s->unit = unit;
 	s->conf = conf;
 	svc_memory_init(&s->m);
 	for (int i = 0; i < SVC_NTIMERS; i++)
@@ -473,7 +473,7 @@ svc_free(struct service *s)
 	free(s->stored_names);
 	free(s->seen);
 	free(s->foreign);
-	free(s->unit);
+	svc_memory_clear(&s->m);
 	free(s);
 }
 
@@ -652,15 +652,11 @@ svc_set_why(struct service *s, const char *fmt, ...)
 {
 	char raw[2 * SVC_WHY_MAX];
 	va_list ap;
-	size_t n;
 
 	va_start(ap, fmt);
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
-	n = utf8_head(raw, strlen(raw), SVC_WHY_MAX - 1);
-	/* All of it is zeroed, so that equal texts are equal memories. */
-	memset(s->m.why, 0, sizeof(s->m.why));
-	memcpy(s->m.why, raw, n);
+	svc_memory_text(&s->m.why, SVC_WHY_MAX, raw);
 }
 
 /* The only writer of the state. */
@@ -740,15 +736,26 @@ add_sum(uint64_t sum, const void *data, size_t n)
 uint64_t
 svc_memory_sum(const struct service *s)
 {
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
 	struct svc_memory m;
 
 	memcpy(&m, &s->m, sizeof(m));
 	m.seq = 0;
 	m.main_execed = false; /* init says it again */
-	memset(m.status, 0, sizeof(m.status));
+	m.status = NULL;
 	for (int i = SVC_TIMER_WATCHDOG; i < SVC_NTIMERS; i++)
 		m.deadline_us[i] = 0;
-	return add_sum(UINT64_C(0xcbf29ce484222325), &m, sizeof(m));
+		/* Of the others, what they say and not where they are. */
+#define UINT(f)
+#define INT(f)
+#define TIME(f)
+#define BOOL(f)
+#define TEXT(f, max)                                      \
+	if (m.f != NULL)                                  \
+		sum = add_sum(sum, m.f, strlen(m.f) + 1); \
+	m.f = NULL;
+#include "manager/service/memory.def"
+	return add_sum(sum, &m, sizeof(m));
 }
 
 static void
@@ -940,9 +947,7 @@ dup_or_null(const char *t)
 static void
 set_who(struct service *s, const char *who)
 {
-	memset(s->m.who, 0, sizeof(s->m.who));
-	if (who != NULL)
-		memcpy(s->m.who, who, utf8_head(who, strlen(who), sizeof(s->m.who) - 1));
+	svc_memory_text(&s->m.who, SVC_WHO_MAX, who);
 }
 
 void

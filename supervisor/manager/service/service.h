@@ -247,8 +247,8 @@ struct svc_notify {
 };
 
 /*
- * A dead service.  conf must be of a loaded unit; root and run are the paths of the
- * instance; they and ops must outlive it.
+ * A dead service.  conf must be of a loaded unit; it, the name of the unit and ops must
+ * outlive it.
  */
 struct service *svc_new(
     const struct svc_ops *ops, void *arg, const char *unit, const struct unit_conf *conf);

@@ -495,19 +495,12 @@ limit_hit(struct service *s)
 	}
 }
 
-static void
-copy_text(char *dst, size_t size, const char *src)
-{
-	memset(dst, 0, size);
-	if (src != NULL)
-		snprintf(dst, size, "%s", src);
-}
-
 void
 svc_begin_start(struct service *s, bool automatic)
 {
 	struct svc_memory *m = &s->m;
 	uint64_t now_ms = clock_wall_us() / 1000;
+	char ref[PROTO_REF_MAX];
 
 	if (m->slot != SLOT_NONE || m->main_running || m->control_running) {
 		svc_done(s, SVC_DONE_START, SVC_DONE_FAILED,
@@ -545,7 +538,7 @@ svc_begin_start(struct service *s, bool automatic)
 	m->main_started_wall_us = 0;
 	memset(&m->main_exit, 0, sizeof(m->main_exit));
 	memset(&m->control_exit, 0, sizeof(m->control_exit));
-	memset(m->status, 0, sizeof(m->status));
+	svc_memory_text(&m->status, SVC_STATUS_MAX, NULL);
 	m->started_wall_us = clock_wall_us();
 	s->refused = 0;
 	s->fds_on_the_way = 0; /* what init refused is not counted for ever */
@@ -554,15 +547,13 @@ svc_begin_start(struct service *s, bool automatic)
 
 	arc4random_buf(m->invocation, sizeof(m->invocation));
 	m->order = now_ms > m->order ? now_ms : m->order + 1;
-	memset(m->ref, 0, sizeof(m->ref));
-	if (!automatic && s->start.ref != NULL)
-		copy_text(m->ref, sizeof(m->ref), s->start.ref);
-	else
-		snprintf(m->ref, sizeof(m->ref), "%" PRIu64, m->order);
+	snprintf(ref, sizeof(ref), "%" PRIu64, m->order);
+	svc_memory_text(&m->ref, PROTO_REF_MAX,
+	    !automatic && s->start.ref != NULL ? s->start.ref : ref);
 	if (!automatic) {
-		copy_text(m->day, sizeof(m->day), s->start.day);
-		copy_text(m->log_name, sizeof(m->log_name), s->start.log_name);
-		copy_text(m->who, sizeof(m->who), s->start.who);
+		svc_memory_text(&m->day, PROTO_DAY_MAX, s->start.day);
+		svc_memory_text(&m->log_name, PROTO_NAME_MAX, s->start.log_name);
+		svc_memory_text(&m->who, SVC_WHO_MAX, s->start.who);
 	}
 	svc_set_why(s, "starting");
 	svc_phase_timer(s, svc_sc(s)->timeout_start_us);
@@ -1683,7 +1674,7 @@ svc_enter_auto_restart(struct service *s)
 	struct svc_note note = { .what = SVC_EMIT_RESTART, .delay_us = delay };
 
 	m->restart_deferred = false;
-	memcpy(cause, m->why, sizeof(cause));
+	strlcpy(cause, m->why, sizeof(cause));
 	clock_format_duration(dur, sizeof(dur), delay);
 	/* The part about the restart must fit whatever the cause is. */
 	if (u->rules->start_limit_interval_us > 0 && u->rules->start_limit_burst > 0)

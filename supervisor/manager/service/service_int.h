@@ -133,7 +133,7 @@ struct svc_foreign {
 struct service {
 	const struct svc_ops *ops;
 	void *arg;
-	char *unit;
+	const char *unit;
 	const struct unit_conf *conf;     /* newest */
 	const struct unit_conf *run_conf; /* in use; NULL: none */
 
