@@ -65,7 +65,7 @@ spawn_aux(struct service *s, enum probe_use use, unsigned index)
 {
 	const struct probe_list *l =
 	    use == PROBE_USE_READY ? &svc_sc(s)->ready : &svc_sc(s)->health;
-	struct svc_aux *a = &s->aux[use];
+	struct svc_aux *a = &s->probes->aux[use];
 	struct svc_spawn *sp = &svc_deed(s, DEED_SPAWN)->u.spawn;
 
 	a->running = true;
@@ -88,8 +88,8 @@ kill_aux(struct service *s, enum probe_use use)
 {
 	svc_timer(s, use == PROBE_USE_READY ? SVC_TIMER_PROBE : SVC_TIMER_PROBE_HEALTH,
 	    UINT64_MAX);
-	if (s->aux[use].running && s->m.slot != SLOT_NONE) {
-		s->aux[use].killed = true;
+	if (s->probes != NULL && s->probes->aux[use].running && s->m.slot != SLOT_NONE) {
+		s->probes->aux[use].killed = true;
 		svc_deed_signal(s, use == PROBE_USE_READY ? PROC_READY : PROC_HEALTH,
 		    SIGNAL_PROC_GROUP, SIGKILL);
 	}
@@ -191,7 +191,7 @@ svc_ready_try(struct service *s)
 		case PROBE_PATTERN:
 			break;
 		case PROBE_EXEC:
-			if (!s->aux[PROBE_USE_READY].running)
+			if (!s->probes->aux[PROBE_USE_READY].running)
 				spawn_aux(s, PROBE_USE_READY, i);
 			break;
 		default:
@@ -353,15 +353,16 @@ void
 svc_on_health_timer(struct service *s)
 {
 	const struct probe_list *l = &svc_sc(s)->health;
-	bool exec_stuck = s->aux[PROBE_USE_HEALTH].running;
+	bool exec_stuck;
 
 	if (!health_applies(s) || !has_probes(s))
 		return;
+	exec_stuck = s->probes->aux[PROBE_USE_HEALTH].running;
 	svc_timer(s, SVC_TIMER_HEALTH,
 	    clock_add_us(clock_mono_us(), svc_sc(s)->health_interval_us));
 	if (s->probes->round_open) {
 		/* The last round is not over: only what cannot be ended counts. */
-		if (exec_stuck && s->aux[PROBE_USE_HEALTH].killed) {
+		if (exec_stuck && s->probes->aux[PROBE_USE_HEALTH].killed) {
 			s->probes->round_ok = false;
 			set_text(s->probes->round_text, sizeof(s->probes->round_text),
 			    "a HealthExec= command does not end by KILL");
@@ -412,14 +413,14 @@ svc_on_probe(
 void
 svc_on_aux_timer(struct service *s, enum probe_use use)
 {
-	if (s->aux[use].running)
+	if (s->probes != NULL && s->probes->aux[use].running)
 		kill_aux(s, use);
 }
 
 void
 svc_on_aux_exit(struct service *s, enum probe_use use, const struct msg_exit *x)
 {
-	struct svc_aux *a = &s->aux[use];
+	struct svc_aux *a;
 	struct svc_exit e = {
 		.how = x->how, .status = x->status, .phase = x->phase, .err = x->err
 	};
@@ -427,9 +428,13 @@ svc_on_aux_exit(struct service *s, enum probe_use use, const struct msg_exit *x)
 	const struct probe_list *l =
 	    use == PROBE_USE_READY ? &svc_sc(s)->ready : &svc_sc(s)->health;
 	bool ok = x->how == EXIT_EXITED && x->status == 0 && x->phase == 0;
-	bool killed = a->killed;
+	bool killed;
 
-	if (!a->running || a->seq != x->seq || s->probes == NULL)
+	if (s->probes == NULL)
+		return;
+	a = &s->probes->aux[use];
+	killed = a->killed;
+	if (!a->running || a->seq != x->seq)
 		return;
 	a->running = a->killed = false;
 	svc_timer(s, use == PROBE_USE_READY ? SVC_TIMER_PROBE : SVC_TIMER_PROBE_HEALTH,

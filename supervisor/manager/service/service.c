@@ -550,18 +550,22 @@ take_exit(struct service *s, struct svc_event_in *in)
 static void
 drain(struct service *s)
 {
+	struct svc_event_in in;
 	svc_action *act;
 
 	s->busy = true;
 	while (s->qhead < s->qlen) {
-		s->in = s->queue[s->qhead++];
-		if (s->in.ev == SVC_EV_MAIN_EXIT || s->in.ev == SVC_EV_CONTROL_EXIT)
-			take_exit(s, &s->in);
-		act = svc_table[s->m.state][s->in.ev];
+		/* Copied, since actions may make the queue grow. */
+		in = s->queue[s->qhead++];
+		if (in.ev == SVC_EV_MAIN_EXIT || in.ev == SVC_EV_CONTROL_EXIT)
+			take_exit(s, &in);
+		s->in = &in;
+		act = svc_table[s->m.state][in.ev];
 		if (act == NULL)
-			svc_bug(s, "no decision for event %s", event_names[s->in.ev]);
+			svc_bug(s, "no decision for event %s", event_names[in.ev]);
 		else
 			act(s);
+		s->in = NULL;
 		svc_commit(s);
 	}
 	s->busy = false;
@@ -1046,6 +1050,7 @@ svc_on_started(struct service *s, const struct msg_started *st)
 {
 	struct svc_note note = { .what = SVC_EMIT_EXEC };
 	struct svc_memory *m = &s->m;
+	struct svc_aux *aux;
 
 	if (s->restoring) {
 		for (size_t i = 0; i < s->nseen; i++)
@@ -1097,8 +1102,9 @@ svc_on_started(struct service *s, const struct msg_started *st)
 		}
 		break;
 	default:
-		if (s->aux[st->kind - PROC_READY].seq == st->seq)
-			s->aux[st->kind - PROC_READY].pid = st->pid;
+		aux = s->probes != NULL ? &s->probes->aux[st->kind - PROC_READY] : NULL;
+		if (aux != NULL && aux->seq == st->seq)
+			aux->pid = st->pid;
 		break;
 	}
 	svc_settle(s);

@@ -647,19 +647,19 @@ act_slot_failed(struct service *s)
 void
 act_condition_exit(struct service *s)
 {
-	const struct msg_exit *x = &s->in.exit;
+	const struct msg_exit *x = &s->in->exit;
 	char text[SVC_WHY_MAX];
 
-	if (s->in.result == SVC_RESULT_SUCCESS) {
+	if (s->in->result == SVC_RESULT_SUCCESS) {
 		enter_condition(s, s->m.cmd_index + 1);
 		return;
 	}
 	exit_text(x, text, sizeof(text));
-	if (s->in.result == SVC_RESULT_EXIT_CODE && x->phase == 0 && x->status < 255)
+	if (s->in->result == SVC_RESULT_EXIT_CODE && x->phase == 0 && x->status < 255)
 		svc_fail(
 		    s, SVC_RESULT_EXEC_CONDITION, "skipped: ExecCondition= %s", text);
 	else
-		svc_fail(s, s->in.result, "ExecCondition= %s", text);
+		svc_fail(s, s->in->result, "ExecCondition= %s", text);
 	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 }
 
@@ -668,12 +668,12 @@ act_pre_exit(struct service *s)
 {
 	char text[SVC_WHY_MAX];
 
-	if (s->in.result == SVC_RESULT_SUCCESS) {
+	if (s->in->result == SVC_RESULT_SUCCESS) {
 		enter_start_pre(s, s->m.cmd_index + 1);
 		return;
 	}
-	exit_text(&s->in.exit, text, sizeof(text));
-	svc_fail(s, s->in.result, "ExecStartPre= %s", text);
+	exit_text(&s->in->exit, text, sizeof(text));
+	svc_fail(s, s->in->result, "ExecStartPre= %s", text);
 	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 }
 
@@ -743,9 +743,9 @@ act_forked(struct service *s)
 		svc_bug(s, "a control process in start");
 		return;
 	}
-	if (s->in.result != SVC_RESULT_SUCCESS) {
-		exit_text(&s->in.exit, text, sizeof(text));
-		svc_fail(s, s->in.result, "ExecStart= %s", text);
+	if (s->in->result != SVC_RESULT_SUCCESS) {
+		exit_text(&s->in->exit, text, sizeof(text));
+		svc_fail(s, s->in->result, "ExecStart= %s", text);
 		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 		return;
 	}
@@ -830,13 +830,13 @@ void
 act_main_exit_start(struct service *s)
 {
 	const struct service_conf *c = svc_sc(s);
-	const struct msg_exit *x = &s->in.exit;
+	const struct msg_exit *x = &s->in->exit;
 	struct svc_memory *m = &s->m;
 	char text[SVC_WHY_MAX];
 
 	if (c->type == SERVICE_ONESHOT) {
-		if (s->in.result != SVC_RESULT_SUCCESS)
-			svc_enter_signal(s, SVC_STOP_SIGTERM, s->in.result);
+		if (s->in->result != SVC_RESULT_SUCCESS)
+			svc_enter_signal(s, SVC_STOP_SIGTERM, s->in->result);
 		else if (m->main_index + 1 < c->exec[EXEC_START].n)
 			svc_spawn_main(s, m->main_index + 1);
 		else
@@ -844,8 +844,8 @@ act_main_exit_start(struct service *s)
 		return;
 	}
 	exit_text(x, text, sizeof(text));
-	if (s->in.result != SVC_RESULT_SUCCESS) {
-		svc_enter_signal(s, SVC_STOP_SIGTERM, s->in.result);
+	if (s->in->result != SVC_RESULT_SUCCESS) {
+		svc_enter_signal(s, SVC_STOP_SIGTERM, s->in->result);
 		return;
 	}
 	if (c->type == SERVICE_EXEC && c->ready.n == 0 && c->notify_fd < 0 &&
@@ -958,9 +958,9 @@ act_post_exit(struct service *s)
 {
 	char text[SVC_WHY_MAX];
 
-	if (s->in.result != SVC_RESULT_SUCCESS) {
-		exit_text(&s->in.exit, text, sizeof(text));
-		svc_fail(s, s->in.result, "ExecStartPost= %s", text);
+	if (s->in->result != SVC_RESULT_SUCCESS) {
+		exit_text(&s->in->exit, text, sizeof(text));
+		svc_fail(s, s->in->result, "ExecStartPost= %s", text);
 		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 		return;
 	}
@@ -988,7 +988,7 @@ act_main_exit_running(struct service *s)
 
 	/* A forking service may go on as another process that its pid file names. */
 	if (c->type == SERVICE_FORKING && c->pid_file != NULL &&
-	    s->in.exit.how != EXIT_NOT_STARTED &&
+	    s->in->exit.how != EXIT_NOT_STARTED &&
 	    load_pidfile(s, text, sizeof(text)) == 1) {
 		s->m.result = SVC_RESULT_SUCCESS;
 		svc_set_why(s, "running, with a new main process");
@@ -1049,13 +1049,13 @@ act_watchdog(struct service *s)
 	char dur[CLOCK_TEXT_MAX];
 
 	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, "the watchdog was lost");
-	if (s->in.from_health) {
+	if (s->in->from_health) {
 		svc_fail(s, SVC_RESULT_WATCHDOG, "unhealthy: %s",
 		    s->probes != NULL ? s->probes->text : "?");
 		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 		return;
 	}
-	if (s->in.triggered)
+	if (s->in->triggered)
 		svc_fail(s, SVC_RESULT_WATCHDOG, "it said WATCHDOG=trigger");
 	else
 		svc_fail(s, SVC_RESULT_WATCHDOG, "no WATCHDOG=1 within %s",
@@ -1128,10 +1128,10 @@ act_reload_exit(struct service *s)
 		enter_stop(s);
 		return;
 	}
-	if (s->in.result != SVC_RESULT_SUCCESS &&
+	if (s->in->result != SVC_RESULT_SUCCESS &&
 	    m->reload_result == SVC_RESULT_SUCCESS) {
-		m->reload_result = s->in.result;
-		exit_text(&s->in.exit, text, sizeof(text));
+		m->reload_result = s->in->result;
+		exit_text(&s->in->exit, text, sizeof(text));
 		svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, text);
 	} else if (m->reload_result == SVC_RESULT_SUCCESS &&
 		   next_control(s, EXEC_RELOAD, m->cmd_index + 1)) {
@@ -1449,13 +1449,13 @@ act_stop_exit(struct service *s)
 {
 	char text[SVC_WHY_MAX];
 
-	if (s->in.result == SVC_RESULT_SUCCESS &&
+	if (s->in->result == SVC_RESULT_SUCCESS &&
 	    next_control(s, EXEC_STOP, s->m.cmd_index + 1)) {
 		svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
 		return;
 	}
-	exit_text(&s->in.exit, text, sizeof(text));
-	svc_fail(s, s->in.result, "ExecStop= %s", text);
+	exit_text(&s->in->exit, text, sizeof(text));
+	svc_fail(s, s->in->result, "ExecStop= %s", text);
 	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 }
 
@@ -1479,13 +1479,13 @@ act_stop_post_exit(struct service *s)
 {
 	char text[SVC_WHY_MAX];
 
-	if (s->in.result == SVC_RESULT_SUCCESS &&
+	if (s->in->result == SVC_RESULT_SUCCESS &&
 	    next_control(s, EXEC_STOP_POST, s->m.cmd_index + 1)) {
 		svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
 		return;
 	}
-	exit_text(&s->in.exit, text, sizeof(text));
-	svc_fail(s, s->in.result, "ExecStopPost= %s", text);
+	exit_text(&s->in->exit, text, sizeof(text));
+	svc_fail(s, s->in->result, "ExecStopPost= %s", text);
 	svc_enter_signal(s, SVC_FINAL_SIGTERM, SVC_RESULT_SUCCESS);
 }
 

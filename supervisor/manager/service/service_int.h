@@ -108,6 +108,7 @@ struct svc_probes {
 	uint64_t last_id;                   /* newest given out */
 	uint64_t ready_id[SVC_PROBES_MAX];  /* in flight, 0: none */
 	uint64_t health_id[SVC_PROBES_MAX]; /* in flight, 0: none */
+	struct svc_aux aux[2];              /* by enum probe_use */
 	unsigned ready_tries;
 	bool round_open, round_ok;
 	unsigned round_left;
@@ -158,19 +159,16 @@ struct service {
 	int32_t starter_pid;
 
 	struct svc_event_in *queue; /* NULL while nothing waits */
-	size_t qhead, qlen, qcap;
-	struct svc_event_in in; /* the event being handled */
-
+	uint32_t qhead, qlen, qcap;
+	uint32_t ndeeds, deeds_cap;
+	uint32_t nnotes, notes_cap;
+	uint32_t nacks, acks_cap;
+	const struct svc_event_in *in; /* being handled; NULL outside of actions */
 	struct deed *deeds;
-	size_t ndeeds, deeds_cap;
 	struct svc_waiting_note *notes;
-	size_t nnotes, notes_cap;
 	struct msg_exit *acks;
-	size_t nacks, acks_cap;
 
-	/* Readiness and health (health.c). */
-	struct svc_aux aux[2];     /* by enum probe_use */
-	struct svc_probes *probes; /* NULL: it has none */
+	struct svc_probes *probes; /* readiness and health (health.c); NULL: none */
 
 	/* Kept descriptors, as init has them. */
 	uint32_t *stored_ids;
