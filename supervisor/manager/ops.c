@@ -49,10 +49,6 @@ unit_ops(struct unit *u)
 	TAILQ_INIT(&u->ops->probes);
 	TAILQ_INIT(&u->ops->spawns);
 	u->ops->empty_slot = SLOT_NONE;
-	for (int i = 0; i < SVC_NTIMERS; i++) {
-		u->ops->timer[i].unit = u;
-		u->ops->timer[i].which = (enum svc_timer)i;
-	}
 	return u->ops;
 }
 
@@ -82,8 +78,10 @@ unit_ops_clear(struct unit *u)
 		return;
 	scan_unwatch(u);
 	for (int i = 0; i < SVC_NTIMERS; i++) {
-		if (u->ops->timer[i].timer != NULL)
-			loop_timer_free(u->ops->timer[i].timer);
+		if (u->ops->timer[i] == NULL)
+			continue;
+		loop_timer_free(u->ops->timer[i]->timer);
+		free(u->ops->timer[i]);
 	}
 	while ((p = TAILQ_FIRST(&u->ops->probes)) != NULL) {
 		probe_free(p->probe);
@@ -352,11 +350,14 @@ static void
 ops_timer_set(void *arg, enum svc_timer which, uint64_t deadline_us)
 {
 	struct unit *u = arg;
-	struct unit_timer *ut = &unit_ops(u)->timer[which];
+	struct unit_timer *ut = unit_ops(u)->timer[which];
 
-	if (ut->timer == NULL) {
+	if (ut == NULL) {
 		if (deadline_us == UINT64_MAX)
 			return;
+		ut = unit_ops(u)->timer[which] = xcalloc(1, sizeof(*ut));
+		ut->unit = u;
+		ut->which = which;
 		ut->timer = loop_timer_new(u->manager->loop, "service", on_timer, ut);
 	}
 	loop_timer_at(ut->timer, deadline_us);

@@ -45,7 +45,7 @@ struct unit_spawn {
 
 /* What hangs on a unit for its service; made on first use. */
 struct unit_ops {
-	struct unit_timer timer[SVC_NTIMERS];
+	struct unit_timer *timer[SVC_NTIMERS]; /* NULL: never armed */
 	TAILQ_HEAD(, unit_probe) probes;
 	TAILQ_HEAD(, unit_spawn) spawns; /* in the order in which they are wanted */
 	uint32_t empty_slot;     /* whose end is to be watched after them, or SLOT_NONE */

@@ -19,7 +19,7 @@ enum { HISTORY_UNITS = 20000 }; /* bound of what restore may make us remember */
 struct runs {
 	size_t newest;
 	size_t n;
-	size_t cap; /* 1, then HISTORY_RUNS: most units run once */
+	size_t cap; /* most units run once, so it doubles up to HISTORY_RUNS */
 	struct history_run *run;
 };
 
@@ -79,9 +79,10 @@ add_run(struct history *h, const char *unit)
 		r->run = xcalloc(1, sizeof(*r->run));
 		map_set(&h->units, unit, r);
 	}
-	if (r->n == 1 && r->cap == 1) {
-		r->run = xreallocarray(r->run, HISTORY_RUNS, sizeof(*r->run));
-		r->cap = HISTORY_RUNS;
+	/* Until it is as big as it gets, the newest is the last one. */
+	if (r->n == r->cap && r->cap < HISTORY_RUNS) {
+		r->cap *= 2;
+		r->run = xreallocarray(r->run, r->cap, sizeof(*r->run));
 	}
 	if (r->n > 0)
 		r->newest = (r->newest + 1) % r->cap;
