@@ -24,6 +24,7 @@
 
 enum {
 	BATCH_BYTES = 64 * 1024,
+	KEEP_BYTES = 16 * 1024, /* of the buffer of a batch, while nothing is written */
 	STATE_MODE = 0600,
 };
 
@@ -259,6 +260,9 @@ journal_run(struct logger *lg)
 		if (lg->events_out.len == 0) {
 			if (b.damaged)
 				skip_damage(lg);
+			/* A burst is over. */
+			if (lg->events_out.cap > KEEP_BYTES)
+				buf_free(&lg->events_out);
 			break;
 		}
 		if (store_wishes(lg, &b) == -1 || store_events(lg, &b) == -1) {

@@ -137,6 +137,8 @@ slot_free(struct logger *lg, struct logslot *ls)
 	sink_sync(lg, ls);
 	sink_close(&ls->sink);
 	lg->slots[ls->n] = NULL;
+	free(ls->name);
+	free(ls->ref);
 	free(ls);
 }
 
@@ -155,17 +157,17 @@ watch_pipe(struct logger *lg, struct stream *s)
 static void
 take_names(struct logslot *ls)
 {
-	char name[PROTO_NAME_MAX], ref[PROTO_REF_MAX];
+	char name[PROTO_NAME_MAX], ref[PROTO_REF_MAX], valid[LAYOUT_NAME_MAX + 1];
 
 	memcpy(name, ls->ts->conf.name, sizeof(name));
 	memcpy(ref, ls->ts->conf.ref, sizeof(ref));
 	name[sizeof(name) - 1] = ref[sizeof(ref) - 1] = '\0';
-	layout_name(ls->name, sizeof(ls->name), name);
+	ls->name = xstrdup(layout_name(valid, sizeof(valid), name));
 	if (layout_ref_is_valid(ref))
-		strlcpy(ls->ref, ref, sizeof(ls->ref));
+		ls->ref = xstrdup(ref);
 	else
-		snprintf(ls->ref, sizeof(ls->ref), "%llu",
-		    (unsigned long long)(clock_wall_us() / USEC_PER_MSEC));
+		ls->ref = xasprintf(
+		    "%llu", (unsigned long long)(clock_wall_us() / USEC_PER_MSEC));
 	ls->ts->unit[sizeof(ls->ts->unit) - 1] = '\0';
 	ls->ts->conf.day[sizeof(ls->ts->conf.day) - 1] = '\0';
 	ls->ts->log.day[sizeof(ls->ts->log.day) - 1] = '\0';
@@ -1055,6 +1057,7 @@ logger_main(void)
 	struct logger *lg = xcalloc(1, sizeof(*lg));
 
 	log_init("logger", LOG_LEVEL_INFO);
+	xalloc_init();
 	set_signals();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
 		fatal("prctl");

@@ -181,6 +181,7 @@ match_early(struct logger *lg, struct logslot *ls)
 	uint64_t seq = 0;
 	struct lines *f;
 	struct line l;
+	char file[LAYOUT_FILE_MAX];
 	const char *s;
 	size_t n;
 	int dir, fd;
@@ -195,7 +196,7 @@ match_early(struct logger *lg, struct logslot *ls)
 			return;
 	}
 	dir = sink_day_fd(lg, ls->sink.day);
-	fd = dir == -1 ? -1 : open_at(dir, ls->sink.file, O_RDONLY | O_NONBLOCK, 0);
+	fd = dir == -1 ? -1 : open_at(dir, sink_file(ls, file), O_RDONLY | O_NONBLOCK, 0);
 	f = fd == -1 ? NULL : lines_new_take_fd(fd, false);
 	if (f == NULL)
 		return;

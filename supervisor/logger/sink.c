@@ -140,8 +140,7 @@ bad:
 }
 
 static void
-sink_take_fd(
-    struct sink *s, int fd, const struct stat *st, const char *day, const char *file)
+sink_take_fd(struct sink *s, int fd, const struct stat *st, const char *day, unsigned alt)
 {
 	fd_close(&s->fd);
 	s->fd = fd;
@@ -149,7 +148,13 @@ sink_take_fd(
 	s->ino = st->st_ino;
 	s->checked_us = clock_mono_us();
 	strlcpy(s->day, day, sizeof(s->day));
-	strlcpy(s->file, file, sizeof(s->file));
+	s->alt = (uint8_t)alt;
+}
+
+const char *
+sink_file(const struct logslot *ls, char *dst)
+{
+	return layout_log_file(dst, LAYOUT_FILE_MAX, ls->ref, ls->name, ls->sink.alt);
 }
 
 /* Opens or makes the file of the day, under another name if something is in the way. */
@@ -168,7 +173,7 @@ sink_open(struct logger *lg, struct logslot *ls, const char *day, uint64_t *size
 		layout_log_file(file, sizeof(file), ls->ref, ls->name, alt);
 		fd = open_plain(lg, dir, file, &st, O_CREAT);
 		if (fd != -1) {
-			sink_take_fd(&ls->sink, fd, &st, day, file);
+			sink_take_fd(&ls->sink, fd, &st, day, alt);
 			*size = (uint64_t)st.st_size;
 			if (refused != 0)
 				logger_report(lg, ls, 2, STREAM_DISTURBED, refused);
@@ -203,7 +208,7 @@ sink_find(
 		if (fd == -1)
 			continue;
 		if (st.st_dev == dev && st.st_ino == ino) {
-			sink_take_fd(&ls->sink, fd, &st, day, file);
+			sink_take_fd(&ls->sink, fd, &st, day, alt);
 			return 0;
 		}
 		fd_close(&fd);
@@ -289,10 +294,11 @@ sink_link(struct logger *lg, struct logslot *ls)
 	struct linkrec *r = linkrec_get(lg, ls->name);
 	uint64_t mine = ls->ts->conf.order;
 	int day = sink_day_fd(lg, ls->sink.day), top = sink_day_fd(lg, "");
-	char target[LAYOUT_PATH_MAX];
+	char target[LAYOUT_PATH_MAX], file[LAYOUT_FILE_MAX];
 
 	if (day == -1 || top == -1)
 		return -1;
+	sink_file(ls, file);
 	if (strcmp(r->day, ls->sink.day) != 0) {
 		r->day_order = order_on_disk(lg, ls, day, false);
 		strlcpy(r->day, ls->sink.day, sizeof(r->day));
@@ -300,12 +306,12 @@ sink_link(struct logger *lg, struct logslot *ls)
 	if (r->top_order == 0)
 		r->top_order = order_on_disk(lg, ls, top, true);
 	if (mine >= r->day_order) {
-		if (make_link(lg, ls, day, ls->sink.file) == -1)
+		if (make_link(lg, ls, day, file) == -1)
 			return -1;
 		r->day_order = mine;
 	}
 	if (mine >= r->top_order) {
-		layout_link_target(target, sizeof(target), ls->sink.day, ls->sink.file);
+		layout_link_target(target, sizeof(target), ls->sink.day, file);
 		if (make_link(lg, ls, top, target) == -1)
 			return -1;
 		r->top_order = mine;
@@ -330,6 +336,7 @@ sink_is_current(struct logger *lg, struct logslot *ls, uint64_t *size)
 {
 	struct sink *s = &ls->sink;
 	uint64_t now = clock_mono_us();
+	char file[LAYOUT_FILE_MAX];
 	struct stat st, at;
 	int dir;
 
@@ -340,7 +347,8 @@ sink_is_current(struct logger *lg, struct logslot *ls, uint64_t *size)
 		return true;
 	s->checked_us = now;
 	dir = sink_day_fd(lg, s->day);
-	return dir != -1 && fstatat(dir, s->file, &at, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return dir != -1 &&
+	       fstatat(dir, sink_file(ls, file), &at, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       at.st_dev == st.st_dev && at.st_ino == st.st_ino;
 }
 
@@ -384,10 +392,12 @@ sink_make_due(struct logger *lg, struct logslot *ls)
 void
 sink_sync(struct logger *lg, struct logslot *ls)
 {
+	char file[LAYOUT_FILE_MAX];
+
 	(void)lg;
 	if (ls->sink.fd == -1 || !ls->sink.dirty)
 		return;
 	ls->sink.dirty = false;
 	if (fdatasync(ls->sink.fd) == -1)
-		log_warn("%s: sync of %s", ls->ts->unit, ls->sink.file);
+		log_warn("%s: sync of %s", ls->ts->unit, sink_file(ls, file));
 }

@@ -19,6 +19,8 @@ int sink_ready(struct logger *lg, struct logslot *ls, uint64_t *size);
 int sink_find(
     struct logger *lg, struct logslot *ls, const char *day, uint64_t dev, uint64_t ino);
 void sink_close(struct sink *s);
+/* The name of the open file, into dst of LAYOUT_FILE_MAX bytes. */
+const char *sink_file(const struct logslot *ls, char *dst);
 /* Make file and links of a slot that printed nothing so far. */
 int sink_make_due(struct logger *lg, struct logslot *ls);
 /* fdatasync of what LogSync=interval left. */

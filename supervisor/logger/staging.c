@@ -250,14 +250,14 @@ end_is_batch(struct logger *lg, struct logslot *ls)
 {
 	const struct table_intent *it = &lg->t->intent;
 	uint64_t len = it->after - it->before;
-	char *p;
+	char *p, file[LAYOUT_FILE_MAX];
 	bool same;
 	int dir, fd;
 
 	if (len > (uint64_t)OUT_BYTES + CARRY_BYTES + TURN_BYTES + 4096)
 		return true; /* longer than it should be; the size is proof enough */
 	dir = sink_day_fd(lg, ls->sink.day);
-	fd = dir == -1 ? -1 : open_at(dir, ls->sink.file, O_RDONLY | O_NONBLOCK, 0);
+	fd = dir == -1 ? -1 : open_at(dir, sink_file(ls, file), O_RDONLY | O_NONBLOCK, 0);
 	if (fd == -1)
 		return true; /* not readable by us, the size has to do */
 	p = buf_reserve(&lg->out, (size_t)len + 1);

@@ -51,7 +51,7 @@ struct stream {
 struct sink {
 	int fd; /* owned; -1: none */
 	char day[PROTO_DAY_MAX];
-	char file[LAYOUT_FILE_MAX];
+	uint8_t alt; /* of its name, see layout_log_file and sink_file */
 	uint64_t dev, ino;
 	uint64_t checked_us; /* monotonic: when its place was looked at */
 	bool dirty;          /* LogSync=interval: written since the last sync */
@@ -60,9 +60,8 @@ struct sink {
 struct logslot {
 	uint32_t n;
 	struct table_slot *ts;
-	char name[LAYOUT_NAME_MAX + 1];
-	char ref[LAYOUT_REF_MAX + 1];
-	int32_t pid; /* of the newest main process that was seen; 0: none */
+	char *name, *ref; /* owned */
+	int32_t pid;      /* of the newest main process that was seen; 0: none */
 	struct stream stream[2];
 	struct sink sink;
 	struct match *match;    /* owned; NULL: no patterns */
