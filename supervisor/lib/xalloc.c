@@ -108,3 +108,17 @@ xalloc_trim(void)
 	(void)malloc_trim(0);
 #endif
 }
+
+void
+xalloc_init(void)
+{
+	/* glibc by itself would raise the bound with each such block that is freed, and
+	 * keep as much at the top of the heap. */
+#ifdef __GLIBC__
+	enum { BIG = 64 * 1024 };
+
+	(void)mallopt(M_MMAP_THRESHOLD, BIG);
+	(void)mallopt(M_TRIM_THRESHOLD, BIG);
+	(void)mallopt(M_TOP_PAD, BIG);
+#endif
+}

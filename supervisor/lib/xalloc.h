@@ -19,6 +19,9 @@ void *xreallocarray(void *p, size_t n, size_t size)
     __attribute__((returns_nonnull, warn_unused_result));
 /* Give back to the system what is free, after work that needed much for a moment. */
 void xalloc_trim(void);
+/* Call once at start: what is big goes back to the system when it is freed, however often
+ * such blocks come. */
+void xalloc_init(void);
 char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull, nonnull));
 /* At most n bytes of s, always terminated. */
 char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull, nonnull));

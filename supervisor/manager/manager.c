@@ -229,6 +229,7 @@ manager_main(void)
 	struct manager *m = xcalloc(1, sizeof(*m));
 
 	log_init("manager", LOG_LEVEL_INFO);
+	xalloc_init();
 	(void)prctl(PR_SET_NAME, "supd");
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		log_warn("SIGPIPE");

@@ -27,7 +27,7 @@
 #include "manager/control/varlink_text.h"
 
 enum {
-	READ_CHUNK = 65536,
+	READ_CHUNK = 16384,
 	ACCEPT_BATCH = 32,    /* connections taken in one turn */
 	RESERVED_CLIENTS = 8, /* of the allowed ones, for those who administer */
 	MESSAGE_DEPTH_MAX = 32,
