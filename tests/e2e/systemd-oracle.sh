@@ -75,9 +75,11 @@ oracle_end() {
 oracle_up() {
 	local answer
 	kill -0 "$ORACLE_BOSS" 2>/dev/null || return 0 # ended: no use to wait
-	[ -n "$ORACLE_PID" ] ||
+	# Asked until it is systemd: before that the shell may have had a child of its own.
+	[ "$(cat "/proc/${ORACLE_PID:-x}/comm" 2>/dev/null)" = systemd ] || {
 		ORACLE_PID=$(cat "/proc/$ORACLE_BOSS/task/$ORACLE_BOSS/children" 2>/dev/null | tr -d ' ')
-	[ "$(cat "/proc/${ORACLE_PID:-x}/comm" 2>/dev/null)" = systemd ] || return 1
+		return 1
+	}
 	answer=$(oracle systemctl is-system-running 2>/dev/null)
 	case $answer in running | degraded) return 0 ;; esac
 	return 1
