@@ -83,8 +83,8 @@ test_full_start_and_stop(void **state)
 	w_run(w);
 	assert_state(w, SVC_DEAD);
 	assert_string_equal(w->log,
-	    "[condition] open ctl:c1 [start-pre] ctl:p1 ctl:p2 [start] [start-post] "
-	    "main:main ctl:q1 [running] [stop] ctl:s1 ctl:s2 [stop-sigterm] TERM CONT "
+	    "[condition] open ctl:c1 [start-pre] ctl:p1 ctl:p2 [start] main:main "
+	    "[start-post] ctl:q1 [running] [stop] ctl:s1 ctl:s2 [stop-sigterm] TERM CONT "
 	    "[stop-post] ctl:t1 [final-sigterm] TERM CONT [dead] close ");
 	w_free(w);
 }

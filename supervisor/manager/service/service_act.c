@@ -327,6 +327,15 @@ enter_start_post(struct service *s, unsigned index)
 	enter_running(s);
 }
 
+/* What is a start only when its process is known: files that are read before it may be
+ * missing or never end, and the other commands are told MAINPID. */
+static bool
+needs_main_pid(const struct service_conf *c)
+{
+	return c->context.n_environment_files > 0 || c->exec[EXEC_START_POST].n > 0 ||
+	       c->exec[EXEC_RELOAD].n > 0 || c->exec[EXEC_STOP].n > 0;
+}
+
 void
 svc_check_ready(struct service *s)
 {
@@ -350,8 +359,7 @@ svc_check_ready(struct service *s)
 		break;
 	case SERVICE_SIMPLE:
 	case SERVICE_IDLE:
-		/* Files that are read before it starts may be missing or never end. */
-		if (c->context.n_environment_files > 0 && m->main_pid == 0)
+		if (m->main_pid == 0 && needs_main_pid(c))
 			return;
 		if (c->notify_fd >= 0 && !m->ready)
 			return;
