@@ -89,6 +89,7 @@ static void
 tell_exec(struct unit *u, const struct svc_note *note, const struct svc_memory *mem)
 {
 	struct manager *m = u->manager;
+	const struct exec_list *start = &svc_conf(u->svc)->service->exec[EXEC_START];
 	uint64_t now_us = clock_wall_us();
 
 	event_begin(m->events, EVENT_EXEC, u->name, mem->invocation);
@@ -97,17 +98,18 @@ tell_exec(struct unit *u, const struct svc_note *note, const struct svc_memory *
 	put_cmd(m->events, note->cmd);
 	event_str(m->events, "kind", kind_name(note->kind));
 	event_end(m->events);
-	if (note->kind != PROC_MAIN)
+	if (note->kind == PROC_MAIN)
+		history_started(
+		    m->history, u->name, mem->ref, mem->invocation, note->pid, now_us);
+	if (mem->restarts == 0 || note->cmd == NULL || note->cmd != start->v)
 		return;
-	history_started(
-	    m->history, u->name, mem->ref, mem->invocation, note->pid, now_us);
-	if (mem->restarts == 0)
-		return;
+	/* Once for each run: not for a MAINPID=, nor for the next command of a oneshot.
+	 */
 	event_begin(m->events, EVENT_RESTARTED, u->name, mem->invocation);
 	event_int(m->events, "restarts", mem->restarts);
 	event_us(m->events, "restart_us",
-	    now_us > mem->main_exit.wall_us && mem->main_exit.wall_us > 0
-		? now_us - mem->main_exit.wall_us
+	    now_us > mem->ended_wall_us && mem->ended_wall_us > 0
+		? now_us - mem->ended_wall_us
 		: 0);
 	event_end(m->events);
 }
@@ -232,10 +234,11 @@ is_limit(enum svc_result r)
 
 /* Results that have an event of their own. */
 static void
-tell_result(struct unit *u, const struct svc_memory *mem)
+tell_result(struct unit *u, const struct svc_note *note, const struct svc_memory *mem)
 {
 	struct emitter *ev = u->manager->events;
 	const struct service_conf *c = svc_conf(u->svc)->service;
+	uint64_t now_us = clock_wall_us(), after_us = note->duration_us;
 
 	if ((int)mem->result == u->told_result)
 		return;
@@ -244,7 +247,8 @@ tell_result(struct unit *u, const struct svc_memory *mem)
 		return;
 	if (mem->result == SVC_RESULT_WATCHDOG) {
 		event_begin(ev, EVENT_WATCHDOG, u->name, mem->invocation);
-		event_us(ev, "after_us", c->watchdog_us);
+		event_us(ev, "after_us",
+		    mem->watchdog_us != UINT64_MAX ? mem->watchdog_us : c->watchdog_us);
 	} else if (mem->result == SVC_RESULT_START_LIMIT) {
 		event_begin(ev, EVENT_START_LIMIT, u->name, mem->invocation);
 		event_int(ev, "burst", svc_conf(u->svc)->rules->start_limit_burst);
@@ -258,7 +262,12 @@ tell_result(struct unit *u, const struct svc_memory *mem)
 	} else {
 		event_begin(ev, EVENT_TIMEOUT, u->name, mem->invocation);
 		event_str(ev, "what", mem->why);
-		event_us(ev, "after_us", c->timeout_start_us);
+		/* The limit of a start is one for all of its states. */
+		if (svc_state_active(note->old) == SVC_ACTIVE_ACTIVATING)
+			after_us = now_us > mem->started_wall_us
+				       ? now_us - mem->started_wall_us
+				       : 0;
+		event_us(ev, "after_us", after_us);
 		event_str(ev, "action", svc_state_name(mem->state));
 	}
 	event_end(ev);
@@ -278,8 +287,11 @@ say_state(struct unit *u, const struct svc_note *note, const struct svc_memory *
 		manager_say(m, MARK_FAIL, "%s failed: %s", stem, mem->why);
 	else if (note->state == SVC_AUTO_RESTART)
 		manager_say(m, MARK_RESTART, "%s: %s", stem, mem->why);
+	else if (note->state == SVC_DEAD && mem->result == SVC_RESULT_EXEC_CONDITION)
+		manager_say(m, MARK_STOP, "%s %s", stem, mem->why);
 	else if (note->state == SVC_DEAD && note->old != SVC_DEAD)
-		manager_say(m, MARK_STOP, "%s stopped", stem);
+		manager_say(m, MARK_STOP, "%s %s", stem,
+		    mem->forbid_restart ? "stopped" : "finished");
 }
 
 static void
@@ -310,7 +322,7 @@ tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory 
 	if (carries && note->keep)
 		put_memory(ev, mem);
 	event_end(ev);
-	tell_result(u, mem);
+	tell_result(u, note, mem);
 	if (note->state == SVC_FAILED)
 		tell_failed(u, mem);
 	if (note->state == SVC_FAILED || note->state == SVC_DEAD)

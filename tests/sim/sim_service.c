@@ -136,7 +136,7 @@ test_start_pre_fails(void **state)
 	/* ExecStop= is not run for what never started, ExecStopPost= is. */
 	assert_null(strstr(w->log, "ctl:s "));
 	assert_non_null(strstr(w->log, "ctl:t"));
-	assert_non_null(strstr(svc_why(w->s), "ExecStartPre= exited, status=7"));
+	assert_non_null(strstr(svc_why(w->s), "ExecStartPre=/p1 exited, status=7"));
 	w_free(w);
 }
 

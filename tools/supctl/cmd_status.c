@@ -184,7 +184,7 @@ put_processes(struct ctl *ctl, const struct jv *u)
 	}
 	for (i = 0; i < jv_count(list) && i < PROCESSES_SHOWN; i++)
 		if (jv_i64(jv_get(jv_at(list, i), "pid"), 0) != pid || pid == 0)
-			put_process(ctl, jv_at(list, i), i == 0 || pid != 0 ? "" : "Pids",
+			put_process(ctl, jv_at(list, i), i == 0 && pid == 0 ? "Pids" : "",
 			    STYLE_NONE);
 	if (jv_count(list) > PROCESSES_SHOWN)
 		line(ctl, "", STYLE_DIM, "and others");

@@ -668,12 +668,15 @@ void
 svc_set_state(struct service *s, enum svc_state st)
 {
 	struct svc_note note = { .what = SVC_EMIT_STATE, .old = s->m.state };
+	uint64_t now = clock_wall_us();
 
 	if (st == s->m.state)
 		return;
 	note.state = st;
 	s->m.state = st;
-	s->m.changed_wall_us = clock_wall_us();
+	if (now > s->m.changed_wall_us && s->m.changed_wall_us != 0)
+		note.duration_us = now - s->m.changed_wall_us;
+	s->m.changed_wall_us = now;
 	svc_note(s, &note, NULL);
 }
 

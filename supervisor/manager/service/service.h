@@ -104,7 +104,7 @@ struct svc_note {
 	int32_t pid;
 	const struct exec_cmd *cmd; /* EXEC of a command; NULL else */
 	struct svc_exit exit;
-	uint64_t duration_us;
+	uint64_t duration_us; /* EXIT: of the process; STATE: of the old state */
 	uint64_t delay_us;
 	uint64_t cpu_us;
 	uint64_t maxrss_kib;

@@ -14,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/xalloc.h"
 #include "manager/service/service_int.h"
+#include "proto/spec.h"
 
 enum {
 	PIDFILE_POLL_MS = 50,
@@ -162,14 +163,50 @@ svc_exit_result(const struct service *s, const struct msg_exit *x, bool is_main)
 	}
 }
 
+/* What a step of the child that failed was about, where the unit file names it. */
+static const char *
+step_subject(const struct service *s, uint32_t phase, bool is_main)
+{
+	const struct exec_conf *c = &svc_sc(s)->context;
+	const struct exec_cmd *cmd = command_of(s, is_main);
+
+	switch (phase) {
+	case PHASE_EXEC:
+		return cmd != NULL && is_main ? cmd->path : NULL;
+	case PHASE_CHDIR:
+		return c->working_directory;
+	case PHASE_STDIN:
+		return c->in.arg;
+	case PHASE_STDOUT:
+		return c->out.arg;
+	case PHASE_STDERR:
+		return c->err.arg;
+	default:
+		return NULL;
+	}
+}
+
+/* How the process whose end is being handled ended, after its name: "main process exited,
+ * status=3", "ExecStartPre=/bin/false exited, status=1". */
 static void
-exit_text(const struct msg_exit *x, char *dst, size_t size)
+exit_text(const struct service *s, const struct msg_exit *x, const char *name, char *dst,
+    size_t size)
 {
 	struct svc_exit e = {
 		.how = x->how, .status = x->status, .phase = x->phase, .err = x->err
 	};
+	const struct exec_cmd *cmd = name == NULL ? NULL : command_of(s, false);
+	const char *subject = step_subject(s, x->phase, name == NULL);
+	const char *step = spec_phase_name(x->phase);
+	char how[160];
 
-	svc_exit_text(&e, dst, size);
+	if (x->how == EXIT_EXITED && x->phase != 0 && subject != NULL)
+		snprintf(how, sizeof(how), "failed at step %s: %s: %.60s (status=%d)",
+		    step != NULL ? step : "?", strerror(x->err), subject, x->status);
+	else
+		svc_exit_text(&e, how, sizeof(how));
+	snprintf(dst, size, "%.16s%.60s %s", name == NULL ? "main process" : name,
+	    cmd == NULL ? "" : cmd->path, how);
 }
 
 void
@@ -196,11 +233,11 @@ svc_note_exit(struct service *s, const struct svc_event_in *in, bool is_main)
 	svc_note(s, &note, NULL);
 	if (!is_main || s->m.state == SVC_FAILED)
 		return;
-	exit_text(x, text, sizeof(text));
+	exit_text(s, x, NULL, text, sizeof(text));
 	if (in->result != SVC_RESULT_SUCCESS)
-		svc_fail(s, in->result, "main process %s", text);
+		svc_fail(s, in->result, "%s", text);
 	else if (s->m.state == SVC_RUNNING && s->m.result == SVC_RESULT_SUCCESS)
-		svc_set_why(s, "main process %s", text);
+		svc_set_why(s, "%s", text);
 }
 
 /* ---- processes --------------------------------------------------------------- */
@@ -662,12 +699,11 @@ act_condition_exit(struct service *s)
 		enter_condition(s, s->m.cmd_index + 1);
 		return;
 	}
-	exit_text(x, text, sizeof(text));
+	exit_text(s, x, "ExecCondition=", text, sizeof(text));
 	if (s->in->result == SVC_RESULT_EXIT_CODE && x->phase == 0 && x->status < 255)
-		svc_fail(
-		    s, SVC_RESULT_EXEC_CONDITION, "skipped: ExecCondition= %s", text);
+		svc_fail(s, SVC_RESULT_EXEC_CONDITION, "skipped: %s", text);
 	else
-		svc_fail(s, s->in->result, "ExecCondition= %s", text);
+		svc_fail(s, s->in->result, "%s", text);
 	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 }
 
@@ -680,8 +716,8 @@ act_pre_exit(struct service *s)
 		enter_start_pre(s, s->m.cmd_index + 1);
 		return;
 	}
-	exit_text(&s->in->exit, text, sizeof(text));
-	svc_fail(s, s->in->result, "ExecStartPre= %s", text);
+	exit_text(s, &s->in->exit, "ExecStartPre=", text, sizeof(text));
+	svc_fail(s, s->in->result, "%s", text);
 	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 }
 
@@ -752,8 +788,8 @@ act_forked(struct service *s)
 		return;
 	}
 	if (s->in->result != SVC_RESULT_SUCCESS) {
-		exit_text(&s->in->exit, text, sizeof(text));
-		svc_fail(s, s->in->result, "ExecStart= %s", text);
+		exit_text(s, &s->in->exit, "ExecStart=", text, sizeof(text));
+		svc_fail(s, s->in->result, "%s", text);
 		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 		return;
 	}
@@ -851,13 +887,14 @@ act_main_exit_start(struct service *s)
 			enter_start_post(s, 0);
 		return;
 	}
-	exit_text(x, text, sizeof(text));
+	exit_text(s, x, NULL, text, sizeof(text));
 	if (s->in->result != SVC_RESULT_SUCCESS) {
 		svc_enter_signal(s, SVC_STOP_SIGTERM, s->in->result);
 		return;
 	}
-	if (c->type == SERVICE_EXEC && c->ready.n == 0 && c->notify_fd < 0 &&
-	    x->phase == 0) {
+	if ((c->type == SERVICE_EXEC || c->type == SERVICE_SIMPLE ||
+		c->type == SERVICE_IDLE) &&
+	    c->ready.n == 0 && c->notify_fd < 0 && x->phase == 0) {
 		enter_start_post(s, 0);
 		return;
 	}
@@ -867,7 +904,7 @@ act_main_exit_start(struct service *s)
 		svc_deed_watch_empty(s);
 		return;
 	}
-	svc_fail(s, SVC_RESULT_PROTOCOL, "main process %s before it was ready", text);
+	svc_fail(s, SVC_RESULT_PROTOCOL, "%s before it was ready", text);
 	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 }
 
@@ -967,8 +1004,8 @@ act_post_exit(struct service *s)
 	char text[SVC_WHY_MAX];
 
 	if (s->in->result != SVC_RESULT_SUCCESS) {
-		exit_text(&s->in->exit, text, sizeof(text));
-		svc_fail(s, s->in->result, "ExecStartPost= %s", text);
+		exit_text(s, &s->in->exit, "ExecStartPost=", text, sizeof(text));
+		svc_fail(s, s->in->result, "%s", text);
 		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 		return;
 	}
@@ -1139,7 +1176,7 @@ act_reload_exit(struct service *s)
 	if (s->in->result != SVC_RESULT_SUCCESS &&
 	    m->reload_result == SVC_RESULT_SUCCESS) {
 		m->reload_result = s->in->result;
-		exit_text(&s->in->exit, text, sizeof(text));
+		exit_text(s, &s->in->exit, "ExecReload=", text, sizeof(text));
 		svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, text);
 	} else if (m->reload_result == SVC_RESULT_SUCCESS &&
 		   next_control(s, EXEC_RELOAD, m->cmd_index + 1)) {
@@ -1462,8 +1499,8 @@ act_stop_exit(struct service *s)
 		svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
 		return;
 	}
-	exit_text(&s->in->exit, text, sizeof(text));
-	svc_fail(s, s->in->result, "ExecStop= %s", text);
+	exit_text(s, &s->in->exit, "ExecStop=", text, sizeof(text));
+	svc_fail(s, s->in->result, "%s", text);
 	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 }
 
@@ -1492,8 +1529,8 @@ act_stop_post_exit(struct service *s)
 		svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
 		return;
 	}
-	exit_text(&s->in->exit, text, sizeof(text));
-	svc_fail(s, s->in->result, "ExecStopPost= %s", text);
+	exit_text(s, &s->in->exit, "ExecStopPost=", text, sizeof(text));
+	svc_fail(s, s->in->result, "%s", text);
 	svc_enter_signal(s, SVC_FINAL_SIGTERM, SVC_RESULT_SUCCESS);
 }
 
