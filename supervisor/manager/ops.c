@@ -241,13 +241,20 @@ static void
 on_files(void *arg, const struct buf *answer)
 {
 	struct unit_spawn *w = arg;
+	struct strv skipped = { 0 };
 	int err = errno;
 
 	w->helper = NULL;
-	if (svc_files_read(answer, &w->from_files, w->why, sizeof(w->why)) == -1) {
+	if (svc_files_read(answer, &w->from_files, &skipped, w->why, sizeof(w->why)) ==
+	    -1) {
 		w->failed = true;
 		w->err = answer == NULL ? err : ENOENT;
 	}
+	/* Each command reads them; told is it once a start by hand. */
+	if (w->spawn.kind == PROC_MAIN && svc_memory(w->unit->svc)->restarts == 0)
+		for (size_t i = 0; i < skipped.n; i++)
+			log_warnx("%s: %s", w->unit->conf->stem, skipped.v[i]);
+	strv_clear(&skipped);
 	spawns_flush(w->unit);
 }
 

@@ -458,7 +458,15 @@ test_user(void **state)
 	assert_true(spec_has(&f->spec, SPEC_NO_NEW_PRIVS));
 	assert_string_equal(env(f, "USER"), "nobody");
 	assert_string_equal(spec_str(&f->spec, SPEC_CWD, ""), env(f, "HOME"));
+	/* The commands beside main are told which one it is: not before it is known. */
 	svc_want_reload(f->s, "a person");
+	assert_true(spec_has(&f->spec, SPEC_UID));
+	svc_on_started(f->s, &(struct msg_started){ .slot = 7,
+				 .kind = PROC_MAIN,
+				 .seq = svc_memory(f->s)->main_seq,
+				 .pid = 4711 });
+	svc_want_reload(f->s, "a person");
+	assert_string_equal(env(f, "MAINPID"), "4711");
 	assert_false(spec_has(&f->spec, SPEC_UID));
 	assert_false(spec_has(&f->spec, SPEC_NO_NEW_PRIVS));
 	fixture_free(f);

@@ -15,6 +15,7 @@
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
+#include "lib/log.h"
 #include "lib/map.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
@@ -30,6 +31,7 @@ enum {
 	NSSWITCH_MAX = 65536,
 	ASK_MS = 1000, /* that a name service may make everybody wait */
 	HUNG_SEC = 30, /* so long it is not asked again then */
+	ENV_SKIPPED_TOLD = 10,
 };
 
 /* ---- users ------------------------------------------------------------------- */
@@ -711,7 +713,8 @@ put_base(struct svc_world *w, const struct unit_conf *conf, const struct service
 		put_f(env, "WATCHDOG_USEC=%" PRIu64, c->watchdog_us);
 }
 
-/* In the helper: each assignment, ended by NUL, behind a K; or E and why not. */
+/* In the helper: each assignment, ended by NUL, behind a K, and after an empty one what
+ * was skipped; or E and why not. */
 static void
 work_files(const void *question, struct buf *out)
 {
@@ -731,6 +734,13 @@ work_files(const void *question, struct buf *out)
 	}
 	for (size_t i = 0; i < env.n; i++)
 		buf_append(out, env.v[i], strlen(env.v[i]) + 1);
+	buf_addc(out, '\0');
+	for (size_t i = 0; i < diags.n && i < ENV_SKIPPED_TOLD; i++) {
+		char *text = diag_format(&diags.v[i]);
+
+		buf_append(out, text, strlen(text) + 1);
+		free(text);
+	}
 }
 
 struct helper *
@@ -742,7 +752,8 @@ svc_files_begin(struct loop *l, const struct exec_conf *x, uint64_t timeout_us,
 }
 
 int
-svc_files_read(const struct buf *answer, struct strv *from_files, char *why, size_t size)
+svc_files_read(const struct buf *answer, struct strv *from_files, struct strv *skipped,
+    char *why, size_t size)
 {
 	const char *p, *end;
 
@@ -757,8 +768,10 @@ svc_files_read(const struct buf *answer, struct strv *from_files, char *why, siz
 		snprintf(why, size, "%s", p + 1);
 		return -1;
 	}
-	for (p++; p < end; p += strlen(p) + 1)
+	for (p++; p < end && *p != '\0'; p += strlen(p) + 1)
 		strv_add(from_files, p);
+	for (p++; skipped != NULL && p < end; p += strlen(p) + 1)
+		strv_add(skipped, p);
 	return 0;
 }
 
@@ -772,7 +785,7 @@ svc_files_wait(const struct exec_conf *x, uint64_t timeout_us, struct strv *from
 	if (x->n_environment_files == 0)
 		return 0;
 	r = helper_ask(work_files, x, timeout_us, &b);
-	r = svc_files_read(r == 0 ? &b : NULL, from_files, why, size);
+	r = svc_files_read(r == 0 ? &b : NULL, from_files, NULL, why, size);
 	buf_free(&b);
 	return r;
 }
@@ -918,7 +931,7 @@ put_stdio(struct spec_buf *b, const struct service *s, const struct exec_conf *x
 
 static void
 put_command(struct spec_buf *b, const struct exec_conf *x, const struct exec_cmd *cmd,
-    const struct strv *env)
+    const struct strv *env, struct strv *unset)
 {
 	struct strv argv = { 0 }, dirs = { 0 };
 
@@ -936,11 +949,32 @@ put_command(struct spec_buf *b, const struct exec_conf *x, const struct exec_cmd
 			free(p);
 		}
 	}
-	exec_cmd_expand(cmd, env, &argv, NULL);
+	exec_cmd_expand(cmd, env, &argv, unset);
 	for (size_t i = 0; i < argv.n; i++)
 		spec_put_str(b, SPEC_ARG, argv.v[i]);
 	strv_clear(&argv);
 	strv_clear(&dirs);
+}
+
+/* Once a start by hand: a service that is restarted all the time says it only once. */
+static void
+tell_unset(const struct service *s, const struct strv *unset)
+{
+	/* Ours come and go with what there is to say. */
+	static const char *const ours[] = { "MAINPID", "SERVICE_RESULT", "EXIT_CODE",
+		"EXIT_STATUS" };
+
+	if (svc_memory(s)->restarts > 0)
+		return;
+	for (size_t i = 0; i < unset->n; i++) {
+		bool is_ours = false;
+
+		for (size_t k = 0; k < sizeof(ours) / sizeof(ours[0]); k++)
+			is_ours |= strcmp(unset->v[i], ours[k]) == 0;
+		if (!is_ours)
+			log_warnx("%s: $%s is not set: nothing stands for it",
+			    svc_conf(s)->stem, unset->v[i]);
+	}
 }
 
 static void
@@ -1014,7 +1048,7 @@ svc_exec_spec(struct svc_world *w, const struct service *s, const struct svc_spa
 	const struct unit_conf *conf = svc_conf(s);
 	const struct service_conf *c = conf->service;
 	const struct exec_conf *x = &c->context;
-	struct strv env = { 0 };
+	struct strv env = { 0 }, unset = { 0 };
 	struct spec_buf b;
 	struct ids ids;
 	const uint32_t *stored;
@@ -1033,7 +1067,8 @@ svc_exec_spec(struct svc_world *w, const struct service *s, const struct svc_spa
 	spec_buf_init(&b);
 	if (svc_exec_environment(w, conf, s, sp, from_files, &env, why, size) == -1)
 		goto out;
-	put_command(&b, x, sp->cmd, &env);
+	put_command(&b, x, sp->cmd, &env, &unset);
+	tell_unset(s, &unset);
 	for (size_t i = 0; i < env.n; i++)
 		spec_put_str(&b, SPEC_ENV, env.v[i]);
 	spec_put_str(&b, SPEC_ENV_PID, "SYSTEMD_EXEC_PID");
@@ -1070,6 +1105,7 @@ out:
 		errno = EINVAL;
 	status = errno;
 	strv_clear(&env);
+	strv_clear(&unset);
 	spec_buf_clear(&b);
 	free(ids.groups);
 	errno = status;

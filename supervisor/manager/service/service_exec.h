@@ -65,9 +65,10 @@ int svc_exec_spec(struct svc_world *w, const struct service *s,
  */
 struct helper *svc_files_begin(struct loop *l, const struct exec_conf *x,
     uint64_t timeout_us, void (*fn)(void *arg, const struct buf *answer), void *arg);
-/* answer NULL: errno; -1: why says what is wrong. */
-int svc_files_read(
-    const struct buf *answer, struct strv *from_files, char *why, size_t size);
+/* answer NULL: errno; -1: why says what is wrong.  skipped (may be NULL): what is to be
+ * told of lines that mean nothing. */
+int svc_files_read(const struct buf *answer, struct strv *from_files,
+    struct strv *skipped, char *why, size_t size);
 int svc_files_wait(const struct exec_conf *x, uint64_t timeout_us,
     struct strv *from_files, char *why, size_t size);
 
