@@ -586,6 +586,44 @@ test_stop_escalates(void **state)
 	w_free(w);
 }
 
+/* The failure of main counts when the others have ended, not before. */
+static void
+test_exit_type_cgroup(void **state)
+{
+	struct world *w = w_new(U("ExitType=cgroup\nExecStopPost=/t\n" SIMPLE));
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w->slot[w_slot(w)].extra = 1;
+	w_main_ends(w, EXIT_EXITED, 3);
+	w_run(w);
+	assert_state(w, SVC_RUNNING);
+	w->slot[w_slot(w)].extra = 0;
+	w_check_empty(w, w_slot(w));
+	w_run(w);
+	assert_state(w, SVC_FAILED);
+	assert_result(w, SVC_RESULT_EXIT_CODE);
+	assert_non_null(strstr(svc_why(w->s), "exited, status=3"));
+	w_free(w);
+}
+
+/* Also what is stopped gets the last signal, if it is another one than KILL. */
+static void
+test_final_signal_wakes(void **state)
+{
+	struct world *w = w_new(U("TimeoutStopSec=10\nFinalKillSignal=INT\n" SIMPLE));
+
+	(void)state;
+	w->deaf = true;
+	w_up(w);
+	w_run(w);
+	w_down(w);
+	w_advance(w, 11 * SEC);
+	assert_non_null(strstr(w->log, "[stop-sigkill] INT CONT "));
+	w_free(w);
+}
+
 static void
 test_stop_sequence(void **state)
 {
@@ -1661,6 +1699,8 @@ main(void)
 		cmocka_unit_test(test_survivors),
 		cmocka_unit_test(test_survivors_delay_restart),
 		cmocka_unit_test(test_stopped_means_empty),
+		cmocka_unit_test(test_exit_type_cgroup),
+		cmocka_unit_test(test_final_signal_wakes),
 		cmocka_unit_test(test_kill_modes),
 		cmocka_unit_test(test_restart_kill_signal),
 		cmocka_unit_test(test_stop_in_every_state_of_the_start),

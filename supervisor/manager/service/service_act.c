@@ -1039,7 +1039,10 @@ act_main_exit_running(struct service *s)
 		svc_set_why(s, "running, with a new main process");
 		return;
 	}
-	if (s->m.result == SVC_RESULT_SUCCESS && main_is_unknown(s)) {
+	/* With ExitType=cgroup a failure counts, too, but not before the others have ended.
+	 */
+	if ((s->m.result == SVC_RESULT_SUCCESS || c->exit_type == SERVICE_EXIT_CGROUP) &&
+	    main_is_unknown(s)) {
 		svc_set_why(s, "running, its main process ended (ExitType=cgroup)");
 		svc_deed_watch_empty(s);
 		return;
@@ -1060,11 +1063,19 @@ act_main_exit_running(struct service *s)
 void
 act_empty_running(struct service *s)
 {
+	char text[SVC_WHY_MAX];
+
 	if (s->m.main_running)
 		return;
 	if (s->m.result == SVC_RESULT_SUCCESS)
 		svc_set_why(s, "all processes ended");
 	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, s->m.why);
+	if (s->m.result != SVC_RESULT_SUCCESS) {
+		svc_set_why(s, "main process %s",
+		    svc_exit_text(&s->m.main_exit, text, sizeof(text)));
+		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+		return;
+	}
 	if (svc_sc(s)->remain_after_exit) {
 		svc_health_end(s);
 		svc_set_state(s, SVC_EXITED);
@@ -1401,6 +1412,8 @@ svc_send_stop_signals(struct service *s)
 	case SVC_STOP_SIGKILL:
 	case SVC_FINAL_SIGKILL:
 		signal_all(s, k->final_signal, waits_for_group(s));
+		if (k->final_signal != SIGKILL && k->final_signal != SIGCONT)
+			signal_all(s, SIGCONT, waits_for_group(s));
 		return;
 	default:
 		return;
