@@ -1039,7 +1039,8 @@ act_main_exit_running(struct service *s)
 		svc_set_why(s, "running, with a new main process");
 		return;
 	}
-	/* With ExitType=cgroup a failure counts, too, but not before the others have ended.
+	/* With ExitType=cgroup a failure counts, too, but not before the others have
+	 * ended.
 	 */
 	if ((s->m.result == SVC_RESULT_SUCCESS || c->exit_type == SERVICE_EXIT_CGROUP) &&
 	    main_is_unknown(s)) {
