@@ -271,6 +271,50 @@ manager_on_hello(struct manager *m, const struct msg_hello *hello)
 }
 
 void
+manager_leave_safe_mode(struct manager *m, const char *why)
+{
+	if (!m->safe_mode || m->phase != MANAGER_RUNNING)
+		return;
+	m->safe_mode = false;
+	m->safe_mode_until_us = 0;
+	loop_timer_stop(m->safe_mode_timer);
+	/* In the journal before the deed: should the deed be the end of this manager, it
+	 * shows what was tried. */
+	event_begin(m->events, EVENT_SAFE_MODE_LEFT, NULL, NULL);
+	event_str(m->events, "why", why);
+	event_end(m->events);
+	manager_say(m, MARK_NOTE, "safe mode is over: %s", why);
+	start_units(m);
+	m->watch = unitwatch_new(m);
+}
+
+static void
+on_safe_mode_over(struct loop_timer *t, void *arg)
+{
+	(void)t;
+	manager_leave_safe_mode(arg, "it was quiet for SafeModeSec=");
+}
+
+/* A manager that dies at once when it loads units must not keep them from being stopped
+ * and asked after; and whatever it was may be over in a while. */
+static void
+enter_safe_mode(struct manager *m)
+{
+	char text[CLOCK_TEXT_MAX];
+	uint64_t us = m->conf->safe_mode_us;
+
+	m->safe_mode_timer = loop_timer_new(m->loop, "safe-mode", on_safe_mode_over, m);
+	if (us != USEC_INFINITY) {
+		loop_timer_in(m->safe_mode_timer, us);
+		m->safe_mode_until_us = clock_add_us(clock_wall_us(), us);
+	}
+	log_warnx("safe mode after several quick deaths: what runs is kept, nothing is "
+		  "loaded or started%s%s; `supctl daemon-reload' ends it now",
+	    us == USEC_INFINITY ? "" : " for ",
+	    us == USEC_INFINITY ? "" : clock_format_duration(text, sizeof(text), us));
+}
+
+void
 manager_on_replay_end(struct manager *m)
 {
 	struct msg_settings settings;
@@ -286,12 +330,12 @@ manager_on_replay_end(struct manager *m)
 	store_enable(m->store);
 	if (end_resume(m))
 		return;
-	if (m->safe_mode)
-		log_warnx("safe mode after several quick deaths: what runs is kept, "
-			  "nothing is loaded or started; `supctl reexec' ends it");
-	else
+	if (m->safe_mode) {
+		enter_safe_mode(m);
+	} else {
 		start_units(m);
-	m->watch = unitwatch_new(m);
+		m->watch = unitwatch_new(m);
+	}
 	if (m->generation == 0 && !m->revived)
 		manager_say(m, MARK_NOTE,
 		    "supd %s for %s: %zu units; `supctl status' shows them, Ctrl-C ends "

@@ -63,6 +63,8 @@ struct manager {
 	uint32_t generation; /* how often a manager was started */
 	const char *ended;   /* "stopped" or "left": all is done; NULL before */
 	bool safe_mode;      /* adopt, answer, load nothing */
+	struct loop_timer *safe_mode_timer; /* NULL: never was in it */
+	uint64_t safe_mode_until_us;        /* wall clock; 0: does not end by itself */
 	bool is_pid1;
 	bool revived;
 	uint64_t boot_wall_us; /* when this supd was started */
@@ -117,7 +119,9 @@ void manager_reexec(
 void manager_reexec_cancel(struct manager *m, void *arg);
 /* supd.conf into m->conf; what is wrong in it is logged. */
 void manager_read_conf(struct manager *m);
-/* Read supd.conf and all unit files again. */
+/* The end of safe mode, if it is on: units are loaded and started. */
+void manager_leave_safe_mode(struct manager *m, const char *why);
+/* Read supd.conf and all unit files again; a person who asks for it ends safe mode. */
 void manager_reload(struct manager *m, const char *who);
 
 /* ---- what link.c hands on ---- */

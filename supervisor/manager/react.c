@@ -108,6 +108,7 @@ manager_reload(struct manager *m, const char *who)
 	if (m->control != NULL)
 		control_on_conf(m->control);
 	start_reload_units(m, who);
+	manager_leave_safe_mode(m, "the files were read again");
 }
 
 /* ---- replacing the program ----------------------------------------------------------

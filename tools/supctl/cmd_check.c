@@ -11,6 +11,18 @@
 #include "lib/json.h"
 #include "lib/strv.h"
 
+static void
+put_safe_mode(struct ctl *ctl, const char *until)
+{
+	ctl_warn(ctl, "supd runs in safe mode: its manager died several times; it keeps "
+		      "what runs, and starts nothing");
+	ctl_note(ctl, "  next: ",
+	    until == NULL
+		? "supctl events -e 'role-*'; supctl daemon-reload ends it"
+		: "supctl events -e 'role-*'; supctl daemon-reload ends it now, "
+		  "SafeModeSec= by itself");
+}
+
 static int
 judge(struct ctl *ctl, const struct jv *status)
 {
@@ -25,13 +37,12 @@ judge(struct ctl *ctl, const struct jv *status)
 		ctl_put(ctl, jv_str(jv_at(failed, i), "?"));
 		ctl_printf(ctl, " failed\n");
 	}
-	if (n > 0)
-		return CTL_FAILED;
 	if (jv_bool(jv_get(status, "safe_mode"), false)) {
-		ctl_warn(ctl, "supd runs in safe mode: it keeps what runs, and starts "
-			      "nothing");
+		put_safe_mode(ctl, jv_str(jv_get(status, "safe_mode_until"), NULL));
 		return CTL_FAILED;
 	}
+	if (n > 0)
+		return CTL_FAILED;
 	ctl_say(ctl, "%lld units, none failed",
 	    (long long)jv_i64(jv_get(counts, "total"), 0));
 	return CTL_OK;

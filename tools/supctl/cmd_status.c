@@ -435,6 +435,21 @@ put_counts(struct ctl *ctl, const struct jv *counts)
 }
 
 static void
+put_safe_mode(struct ctl *ctl, const char *until)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	line(ctl, "!", STYLE_RED,
+	    "safe mode: the manager died several times; it keeps what runs and starts "
+	    "nothing");
+	label(ctl, "Next");
+	ctl_printf(ctl, "supctl events -e 'role-*'; supctl daemon-reload ends it");
+	if (until != NULL)
+		ctl_printf(ctl, ", and so does %s", ctl_time(text, sizeof(text), until));
+	ctl_printf(ctl, "\n");
+}
+
+static void
 put_overview(struct ctl *ctl, const struct jv *s)
 {
 	const char *state = jv_str(jv_get(s, "state"), "running");
@@ -469,9 +484,7 @@ put_overview(struct ctl *ctl, const struct jv *s)
 		ctl_printf(ctl, "%*s: %lld on the way, see supctl jobs\n", LABEL_WIDTH,
 		    "Jobs", (long long)jobs);
 	if (jv_bool(jv_get(s, "safe_mode"), false))
-		line(ctl, "!", STYLE_RED,
-		    "safe mode: the manager died several times; it keeps what runs and "
-		    "loads nothing.  Next: supctl events, then supctl reexec");
+		put_safe_mode(ctl, text_of(s, "safe_mode_until"));
 	if (dropped > 0)
 		ctl_printf(ctl, "%*s: %lld events were dropped (a full disk?)\n",
 		    LABEL_WIDTH, "!", (long long)dropped);
