@@ -116,12 +116,12 @@ briefs_json(struct ctl *ctl, const struct briefs *b)
 }
 
 static void
-add_row(struct ctl *ctl, struct columns *t, const struct jv *u)
+add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 {
-	const char *state = field(u, "state");
+	const char *state = ended ? "ended" : field(u, "state");
 	const char *load = field(u, "load_state");
 	const char *since = jv_str(jv_get(u, "since"), NULL);
-	int64_t pid = jv_i64(jv_get(u, "pid"), 0);
+	int64_t pid = ended ? 0 : jv_i64(jv_get(u, "pid"), 0);
 	int64_t restarts = jv_i64(jv_get(u, "restarts"), 0);
 	enum style style = ctl_state_style(state);
 	char text[CLOCK_TEXT_MAX] = "";
@@ -130,9 +130,13 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u)
 	columns_cell(t, style, ctl_state_dot(ctl, state));
 	columns_cell(t, STYLE_NONE, field(u, "unit"));
 	columns_cell(t, style, state);
-	columns_cell(t, STYLE_NONE,
-	    *load == '\0' || strcmp(load, "loaded") == 0 || pid > 0 ? field(u, "substate")
-								    : load);
+	if (ended)
+		columns_cellf(t, STYLE_NONE, "was %s", field(u, "substate"));
+	else
+		columns_cell(t, STYLE_NONE,
+		    *load == '\0' || strcmp(load, "loaded") == 0 || pid > 0
+			? field(u, "substate")
+			: load);
 	if (since != NULL)
 		clock_format_duration(text, sizeof(text), ctl_age_us(since));
 	columns_cell(t, STYLE_NONE, text);
@@ -146,7 +150,7 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u)
 		columns_cell(t, STYLE_NONE, NULL);
 	/* Of what went wrong one wants the reason, of the others what they are. */
 	columns_cell(t, STYLE_NONE,
-	    rank(state) < 2 && *field(u, "why") != '\0' ? field(u, "why")
+	    !ended && rank(state) < 2 && *field(u, "why") != '\0' ? field(u, "why")
 							: field(u, "description"));
 }
 
@@ -166,7 +170,8 @@ briefs_table(struct ctl *ctl, struct briefs *b)
 	columns_add(t, "WHAT", COL_SHRINK);
 	briefs_sort(b);
 	for (i = 0; i < b->n; i++)
-		add_row(ctl, t, b->units[i]);
+		add_row(ctl, t, b->units[i],
+		    b->ended != NULL && b->ended(b->arg, b->units[i]));
 	if (b->n == 0)
 		ctl_say(ctl, "no units");
 	else

@@ -5,6 +5,7 @@
 #ifndef SUPD_SUPCTL_BRIEF_H
 #define SUPD_SUPCTL_BRIEF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct ctl;
@@ -16,6 +17,9 @@ struct briefs {
 	size_t n_roots;
 	const struct jv **units;
 	size_t n;
+	/* Whether what the unit says is over; NULL: never. */
+	bool (*ended)(const void *arg, const struct jv *unit);
+	const void *arg;
 };
 
 /*

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "ctl.h"
+#include "offline.h"
 
 #include "lib/json.h"
 #include "lib/strv.h"
@@ -51,14 +52,32 @@ judge(struct ctl *ctl, const struct jv *status)
 static int
 run_check(struct ctl *ctl, int argc, char **argv)
 {
+	enum client_result res;
+	struct buf why = { 0 };
 	struct reply r = { 0 };
 	int code = ctl_no_opts(ctl, argc, argv);
 
+	ctl->question_us = OFFLINE_AFTER_US;
 	if (code == 0)
-		code = ctl_call(ctl, "io.supd.Manager.Status", NULL, &r);
-	if (code == 0)
+		code = ctl_instance(ctl);
+	if (code != 0)
+		return code;
+	res = ctl_call_quietly(ctl, "io.supd.Manager.Status", NULL, false,
+	    ctl_deadline(ctl, false), &r, &why);
+	if (res == CLIENT_TIMEOUT || res == CLIENT_CLOSED)
+		code = ctl_fail(ctl, CTL_UNKNOWN, "connection",
+		    "try again; init replaces a manager that hangs.  supctl status shows "
+		    "what was known last",
+		    "the manager of supd does not answer: whether a unit has failed is "
+		    "not known");
+	else if (res != CLIENT_OK)
+		code = ctl_client_failed(ctl, res, buf_str(&why));
+	else if (r.error != NULL)
+		code = ctl_error_reply(ctl, &r);
+	else
 		code = judge(ctl, r.params);
 	reply_clear(&r);
+	buf_free(&why);
 	return code;
 }
 

@@ -5,6 +5,7 @@
 #include "brief.h"
 #include "commands.h"
 #include "ctl.h"
+#include "offline.h"
 
 #include "lib/json.h"
 
@@ -36,16 +37,15 @@ ask(struct ctl *ctl, int argc, char **argv, bool want_failed)
 	jw_free(w);
 	result = ctl_call_quietly(ctl, "io.supd.Unit.Status", buf_str(&params), false,
 	    ctl_deadline(ctl, false), &r, &why);
-	if (result != CLIENT_OK) {
-		code = ctl_client_failed(ctl, result, buf_str(&why));
-	} else if (r.error != NULL) {
-		code = ctl_error_status(r.error);
-		if (code == CTL_NO_UNIT)
-			code = CTL_UNKNOWN;
-		if (ctl->json)
-			ctl_error_reply(ctl, &r);
-		else if (!ctl->quiet)
+	if (result != CLIENT_OK || r.error != NULL) {
+		if (!ctl->quiet && !ctl->json)
 			ctl_printf(ctl, "unknown\n");
+		if (result != CLIENT_OK)
+			code = ctl_client_failed(ctl, result, buf_str(&why));
+		else if (ctl->json)
+			code = ctl_error_reply(ctl, &r);
+		else
+			code = CTL_UNKNOWN;
 	} else {
 		units = jv_get(r.params, "units");
 		for (i = 0; i < jv_count(units); i++) {
@@ -71,6 +71,8 @@ run_is(struct ctl *ctl, int argc, char **argv)
 {
 	int code = ctl_no_opts(ctl, argc, argv);
 
+	ctl->question_us = OFFLINE_AFTER_US;
+	ctl->lsb = true;
 	if (code == 0)
 		code = ctl_instance(ctl);
 	if (code != 0)

@@ -107,7 +107,11 @@ follow_shutdown(struct ctl *ctl, const char *params)
 		if (!last)
 			res = client_receive(ctl->client, &r, deadline, &why);
 	}
-	if (res != CLIENT_OK && (res != CLIENT_CLOSED || !accepted))
+	if (res == CLIENT_DOWN)
+		code = ctl_fail(ctl, CTL_DOWN, "connection",
+		    "supctl shutdown --offline ends what it left running, if anything",
+		    "%s", buf_str(&why));
+	else if (res != CLIENT_OK && (res != CLIENT_CLOSED || !accepted))
 		code = ctl_client_failed(ctl, res, buf_str(&why));
 	buf_free(&why);
 	return code;

@@ -377,8 +377,6 @@ status_of_units(struct ctl *ctl, int argc, char **argv, size_t lines)
 		code = ctl_client_failed(ctl, res, buf_str(&why));
 	} else if (r.error != NULL) {
 		code = ctl_error_reply(ctl, &r);
-		if (code == CTL_NO_UNIT)
-			code = CTL_UNKNOWN;
 	} else {
 		code = show_units(ctl, jv_get(r.params, "units"), lines,
 		    argc - optind == 1 && strpbrk(argv[optind], "*?[") == NULL);
@@ -533,6 +531,7 @@ run_status(struct ctl *ctl, int argc, char **argv)
 		if (id != 'n' || ctl_parse_number(ctl, "-n", optarg, 10000, &lines) == -1)
 			return CTL_USAGE;
 	ctl->question_us = OFFLINE_AFTER_US;
+	ctl->lsb = true;
 	code = ctl_instance(ctl);
 	if (code != 0)
 		return code;

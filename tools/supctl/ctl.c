@@ -185,13 +185,35 @@ ctl_no_opts(struct ctl *ctl, int argc, char **argv)
 	return ctl_words(ctl, argc);
 }
 
+/* The first word of the usage that may not be left out: "UNIT" of "[-x] UNIT...". */
+static int
+needed_word(const char *usage, const char **word)
+{
+	int depth = 0;
+
+	for (; *usage != '\0'; usage++) {
+		depth += *usage == '[';
+		depth -= *usage == ']';
+		if (depth == 0 && *usage >= 'A' && *usage <= 'Z')
+			break;
+	}
+	*word = usage;
+	return (int)strcspn(usage, " .|[");
+}
+
 int
 ctl_words(struct ctl *ctl, int argc)
 {
 	size_t n = (size_t)(argc - optind);
+	const char *word;
+	int len;
 
-	if (n < ctl->cmd->min)
-		return ctl_usage(ctl, n == 0 ? "something is missing" : "too few words");
+	if (n < ctl->cmd->min) {
+		len = needed_word(ctl->cmd->words_usage, &word);
+		if (n > 0 || len == 0)
+			return ctl_usage(ctl, n == 0 ? "a word is missing" : "too few words");
+		return ctl_usage(ctl, "%.*s is missing", len, word);
+	}
 	if (n > ctl->cmd->max)
 		return ctl_usage(ctl, "too many words");
 	return 0;
@@ -206,12 +228,13 @@ ctl_usage(struct ctl *ctl, const char *fmt, ...)
 	va_start(ap, fmt);
 	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	ctl_warn(ctl, "%s", text);
+	ctl_fail(ctl, CTL_USAGE, "usage", NULL, "%s", text);
 	free(text);
 	if (ctl->cmd != NULL)
-		fprintf(stderr, "usage: supctl %s%s%s\nSee: supctl help %s\n",
-		    ctl->cmd->name, *ctl->cmd->words_usage == '\0' ? "" : " ",
-		    ctl->cmd->words_usage, ctl->cmd->name);
+		fprintf(stderr, "usage: supctl %s%s%s%s\nSee: supctl help %s\n",
+		    ctl->cmd->name, ctl->cmd->opts == NULL ? "" : " [OPTION...]",
+		    *ctl->cmd->words_usage == '\0' ? "" : " ", ctl->cmd->words_usage,
+		    ctl->cmd->name);
 	return CTL_USAGE;
 }
 

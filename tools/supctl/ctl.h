@@ -79,6 +79,7 @@ struct ctl {
 	int colour;           /* -1: by the terminal */
 	uint64_t timeout_us;  /* --timeout, 0: not given */
 	uint64_t question_us; /* how long a question waits without it, 0: as usual */
+	bool lsb; /* the exit status is an answer: what is not known is CTL_UNKNOWN */
 
 	bool out_tty, err_tty;
 	bool utf8;    /* the terminal shows more than ASCII */
@@ -181,7 +182,8 @@ int ctl_call(struct ctl *ctl, const char *method, struct jw *w, struct reply *ou
 /* Without a deadline but --timeout: for calls that wait for something to happen. */
 int ctl_call_waiting(
     struct ctl *ctl, const char *method, struct jw *w, struct reply *out);
-/* The same, nothing told: the caller decides what a failure means. */
+/* The same, nothing told: the caller decides what a failure means.  A question is asked
+ * once more when the connection ends before its answer. */
 enum client_result ctl_call_quietly(struct ctl *ctl, const char *method,
     const char *params, bool more, uint64_t deadline_us, struct reply *out,
     struct buf *why);

@@ -227,8 +227,23 @@ finish_params(struct jw *w, struct buf *text)
 	jw_free(w);
 }
 
-enum client_result
-ctl_call_quietly(struct ctl *ctl, const char *method, const char *params, bool more,
+/* Whether a method changes nothing, so that it can be asked again without a thought. */
+static bool
+is_question(const char *method)
+{
+	static const char *const questions[] = { "Status", "Version", "List", "Cat",
+		"Show", "Tree", "IsEnabled", "History", "Wait", "Position", "Read" };
+	const char *name = strrchr(method, '.');
+	size_t i;
+
+	for (i = 0; name != NULL && i < sizeof(questions) / sizeof(questions[0]); i++)
+		if (strcmp(name + 1, questions[i]) == 0)
+			return true;
+	return false;
+}
+
+static enum client_result
+call_once(struct ctl *ctl, const char *method, const char *params, bool more,
     uint64_t deadline_us, struct reply *out, struct buf *why)
 {
 	enum client_result r = ctl_try_connect(ctl, why);
@@ -239,6 +254,21 @@ ctl_call_quietly(struct ctl *ctl, const char *method, const char *params, bool m
 		r = client_receive(ctl->client, out, deadline_us, why);
 	if (r != CLIENT_OK)
 		ctl_disconnect(ctl);
+	return r;
+}
+
+enum client_result
+ctl_call_quietly(struct ctl *ctl, const char *method, const char *params, bool more,
+    uint64_t deadline_us, struct reply *out, struct buf *why)
+{
+	enum client_result r =
+	    call_once(ctl, method, params, more, deadline_us, out, why);
+
+	/* The manager died while it answered.  Its successor takes the connection. */
+	if (r == CLIENT_CLOSED && is_question(method)) {
+		buf_clear(why);
+		r = call_once(ctl, method, params, more, deadline_us, out, why);
+	}
 	return r;
 }
 

@@ -31,12 +31,13 @@ struct remains {
 	struct jv *status; /* NULL: no status.json */
 	uint64_t age_us;   /* of it */
 	struct survivors alive;
+	bool counted; /* alive is known */
 };
 
 bool
 offline_helps(enum client_result r)
 {
-	return r == CLIENT_DOWN || r == CLIENT_TIMEOUT;
+	return r == CLIENT_DOWN || r == CLIENT_TIMEOUT || r == CLIENT_CLOSED;
 }
 
 static void
@@ -49,7 +50,7 @@ remains_read(struct ctl *ctl, enum client_result why_not, struct remains *r)
 	struct stat st;
 
 	memset(r, 0, sizeof(*r));
-	r->silent = why_not == CLIENT_TIMEOUT;
+	r->silent = why_not != CLIENT_DOWN;
 	if (stat(path, &st) == 0 && client_may_trust(&ctl->in, st.st_uid, geteuid()) &&
 	    file_read_at(AT_FDCWD, path, JSON_BYTES_DEFAULT, &text) == 0) {
 		r->status = jv_parse(buf_str(&text), text.len, NULL);
@@ -58,7 +59,8 @@ remains_read(struct ctl *ctl, enum client_result why_not, struct remains *r)
 		now = clock_wall_us();
 		r->age_us = now > then ? now - then : 0;
 	}
-	if (survivors_find(ctl, &r->alive, &why) == -1)
+	r->counted = survivors_find(ctl, &r->alive, &why) == 0;
+	if (!r->counted)
 		ctl_warn(ctl, "what still runs is not known: %s", buf_str(&why));
 	buf_free(&why);
 	buf_free(&text);
@@ -146,6 +148,27 @@ put_next(struct ctl *ctl, const struct remains *r)
 			   : "");
 }
 
+static bool
+is_alive(const struct survivors *s, const char *unit)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (strcmp(s->v[i].unit, unit) == 0)
+			return true;
+	return false;
+}
+
+/* It had a process when the status was written, and none is left. */
+static bool
+has_ended(const void *arg, const struct jv *u)
+{
+	const struct remains *r = arg;
+
+	return r->counted && jv_i64(jv_get(u, "pid"), 0) > 0 &&
+	       !is_alive(&r->alive, jv_str(jv_get(u, "unit"), ""));
+}
+
 static void
 put_survivors(struct ctl *ctl, const struct survivors *s, const char *unit)
 {
@@ -200,12 +223,44 @@ json_members(struct jw *w, const struct jv *o, const char *but)
 	}
 }
 
+/* What the file says of a unit (u, may be NULL), and what is known beside it. */
+static void
+json_unit(struct jw *w, const struct remains *r, const char *unit, const struct jv *u)
+{
+	jw_obj(w);
+	if (u == NULL)
+		jw_kv_str(w, "unit", unit);
+	else
+		json_members(w, u, "survivors");
+	jw_kv_bool(w, "supd_running", r->silent);
+	jw_kv_bool(w, "supd_answers", false);
+	if (r->status != NULL)
+		jw_kv_u64(w, "known_ms", r->age_us / USEC_PER_MSEC);
+	json_survivors(w, &r->alive, unit);
+	jw_end(w);
+}
+
+static void
+json_list(struct ctl *ctl, const struct remains *r, struct briefs *list)
+{
+	struct jw *w = ctl_json_new(ctl);
+	size_t i;
+
+	jw_arr(w);
+	for (i = 0; i < list->n; i++)
+		json_unit(
+		    w, r, jv_str(jv_get(list->units[i], "unit"), ""), list->units[i]);
+	jw_end(w);
+	ctl_json_take(ctl, w);
+}
+
 int
 offline_overview(struct ctl *ctl, enum client_result why_not)
 {
 	struct remains r;
-	struct briefs list = { 0 };
+	struct briefs list = { .ended = has_ended, .arg = &r };
 	struct jw *w;
+	int code;
 
 	remains_read(ctl, why_not, &r);
 	if (ctl->json) {
@@ -233,16 +288,18 @@ offline_overview(struct ctl *ctl, enum client_result why_not)
 		put_next(ctl, &r);
 	}
 	briefs_clear(&list);
+	code = r.silent ? CTL_TIMEOUT : CTL_INACTIVE;
 	remains_clear(&r);
-	return why_not == CLIENT_TIMEOUT ? CTL_TIMEOUT : CTL_INACTIVE;
+	return code;
 }
 
 int
 offline_list(struct ctl *ctl, enum client_result why_not, int n, char **patterns)
 {
 	struct remains r;
-	struct briefs list = { 0 };
+	struct briefs list = { .ended = has_ended, .arg = &r };
 	size_t i, kept = 0;
+	int code;
 
 	remains_read(ctl, why_not, &r);
 	briefs_take(&list, NULL, jv_get(r.status, "units"));
@@ -252,7 +309,7 @@ offline_list(struct ctl *ctl, enum client_result why_not, int n, char **patterns
 	list.n = kept;
 	if (ctl->json) {
 		warn_silent(ctl, &r);
-		briefs_json(ctl, &list);
+		json_list(ctl, &r, &list);
 	} else if (!ctl->quiet) {
 		put_down(ctl, &r);
 		ctl_printf(ctl, "\n");
@@ -261,8 +318,9 @@ offline_list(struct ctl *ctl, enum client_result why_not, int n, char **patterns
 		put_next(ctl, &r);
 	}
 	briefs_clear(&list);
+	code = r.silent ? CTL_TIMEOUT : CTL_DOWN;
 	remains_clear(&r);
-	return why_not == CLIENT_TIMEOUT ? CTL_TIMEOUT : CTL_DOWN;
+	return code;
 }
 
 static void
@@ -295,17 +353,7 @@ put_unit(struct ctl *ctl, const struct remains *r, const char *unit, const struc
 
 	if (ctl->json) {
 		w = ctl_json_new(ctl);
-		jw_obj(w);
-		if (u == NULL)
-			jw_kv_str(w, "unit", unit);
-		else
-			json_members(w, u, "survivors");
-		jw_kv_bool(w, "supd_running", r->silent);
-		jw_kv_bool(w, "supd_answers", false);
-		if (r->status != NULL)
-			jw_kv_u64(w, "known_ms", r->age_us / USEC_PER_MSEC);
-		json_survivors(w, &r->alive, unit);
-		jw_end(w);
+		json_unit(w, r, unit, u);
 		ctl_json_take(ctl, w);
 		return;
 	}
@@ -319,6 +367,8 @@ put_unit(struct ctl *ctl, const struct remains *r, const char *unit, const struc
 		ctl_printf(ctl, " (");
 		ctl_put(ctl, jv_str(jv_get(u, "substate"), "?"));
 		ctl_printf(ctl, ")\n");
+		if (has_ended(r, u))
+			ctl_printf(ctl, "  Nothing of it is left: it has ended since.\n");
 	}
 	put_survivors(ctl, &r->alive, unit);
 	put_log(ctl, unit, u, lines);
@@ -333,7 +383,7 @@ offline_status(
 	char *name;
 	size_t k;
 	bool hit;
-	int i;
+	int i, code;
 
 	remains_read(ctl, why_not, &r);
 	units = jv_get(r.status, "units");
@@ -358,6 +408,7 @@ offline_status(
 	}
 	if (!ctl->json && !ctl->quiet)
 		put_next(ctl, &r);
+	code = r.silent ? CTL_TIMEOUT : CTL_UNKNOWN;
 	remains_clear(&r);
-	return why_not == CLIENT_TIMEOUT ? CTL_TIMEOUT : CTL_UNKNOWN;
+	return code;
 }

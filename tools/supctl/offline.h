@@ -25,7 +25,7 @@ struct ctl;
 bool offline_helps(enum client_result r);
 /*
  * Each returns an exit status after showing or telling; r says why supd was not asked:
- * CLIENT_DOWN or CLIENT_TIMEOUT.
+ * CLIENT_DOWN, CLIENT_TIMEOUT or CLIENT_CLOSED.
  */
 int offline_status(
     struct ctl *ctl, enum client_result r, int n, char **names, size_t lines);
