@@ -150,8 +150,9 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 		columns_cell(t, STYLE_NONE, NULL);
 	/* Of what went wrong one wants the reason, of the others what they are. */
 	columns_cell(t, STYLE_NONE,
-	    !ended && rank(state) < 2 && *field(u, "why") != '\0' ? field(u, "why")
-							: field(u, "description"));
+	    !ended && rank(state) < 2 && *field(u, "why") != '\0'
+		? field(u, "why")
+		: field(u, "description"));
 }
 
 void

@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "ctl.h"
+#include "event_names.h"
 
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -35,6 +36,7 @@ static const char script_tail[] =
     "\t--signal|-s) [[ $cmd == kill ]] && { COMPREPLY=($(compgen -A signal -- "
     "\"$cur\")); return; } ;;\n"
     "\t--unit|-u) words=units ;;\n"
+    "\t--event|-e) [[ $cmd == events ]] && words=events ;;\n"
     "\tesac\n"
     "\tif [[ $cur == -* ]]; then\n"
     "\t\tCOMPREPLY=($(compgen -W \"$opts $common\" -- \"$cur\"))\n"
@@ -43,7 +45,7 @@ static const char script_tail[] =
     "\tcase $words in\n"
     "\tfiles) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n"
     "\tprogram) COMPREPLY=($(compgen -c -- \"$cur\")) ;;\n"
-    "\tunits|directives|commands)\n"
+    "\tunits|directives|commands|events)\n"
     "\t\tCOMPREPLY=($(compgen -W \"$(supctl \"${dir[@]}\" completion $words "
     "2>/dev/null)\" -- \"$cur\")) ;;\n"
     "\tesac\n"
@@ -77,7 +79,7 @@ put_opts(struct ctl *ctl, const struct opt *o)
 }
 
 static void
-put_script(struct ctl *ctl)
+put_bash(struct ctl *ctl)
 {
 	const struct command *c;
 	size_t i;
@@ -110,6 +112,114 @@ put_script(struct ctl *ctl)
 	ctl_printf(ctl, "\tesac\n");
 	buf_adds(&ctl->out, script_tail);
 }
+
+/* ---- zsh ---- */
+
+static const char zsh_head[] =
+    "#compdef supctl\n"
+    "# zsh completion for supctl; made by `supctl completion zsh'\n"
+    "_supctl()\n"
+    "{\n"
+    "\tlocal cur=${words[CURRENT]} prev=${words[CURRENT-1]} cmd= kind=\n"
+    "\tlocal -a dir commands opts common found\n"
+    "\tinteger i=2\n";
+
+static const char zsh_tail[] =
+    "\tcase $prev in\n"
+    "\t-C|--directory|--cwd) _files -/; return ;;\n"
+    "\t--stream) found=(stdout stderr supd); _describe stream found; return ;;\n"
+    "\t--colour) found=(always never auto); _describe when found; return ;;\n"
+    "\t--signal|-s) [[ $cmd == kill ]] && { _signals; return } ;;\n"
+    "\t--unit|-u) kind=units ;;\n"
+    "\t--event|-e) [[ $cmd == events ]] && kind=events ;;\n"
+    "\tesac\n"
+    "\tif [[ $cur == -* ]]; then\n"
+    "\t\topts+=($common)\n"
+    "\t\t_describe -o option opts\n"
+    "\t\treturn\n"
+    "\tfi\n"
+    "\tcase $kind in\n"
+    "\tcommands) _describe command commands ;;\n"
+    "\tfiles) _files ;;\n"
+    "\tprogram) _command_names -e ;;\n"
+    "\tunits|directives|events)\n"
+    "\t\t# A name may hold a colon, which would begin its description.\n"
+    "\t\tfound=(${(f)\"$(supctl $dir completion $kind 2>/dev/null)\"})\n"
+    "\t\tfound=(\"${found[@]//:/\\\\:}\")\n"
+    "\t\t_describe ${kind%s} found ;;\n"
+    "\tesac\n"
+    "}\n"
+    "if [[ ${funcstack[1]} == _supctl ]]; then\n"
+    "\t_supctl \"$@\"\n"
+    "else\n"
+    "\tcompdef _supctl supctl\n"
+    "fi\n";
+
+/* 'NAME:HELP' as a word of zsh. */
+static void
+zsh_word(struct ctl *ctl, const char *dashes, const char *name, const char *help)
+{
+	ctl_printf(ctl, "'%s%s:", dashes, name);
+	for (; help != NULL && *help != '\0'; help++) {
+		if (*help == '\'')
+			ctl_printf(ctl, "'\\''");
+		else
+			buf_addc(&ctl->out, *help);
+	}
+	ctl_printf(ctl, "'");
+}
+
+static void
+zsh_opts(struct ctl *ctl, const struct opt *o)
+{
+	const char *gap = "";
+
+	for (; o != NULL && o->name != NULL; o++) {
+		ctl_printf(ctl, "%s", gap);
+		zsh_word(ctl, "--", o->name, o->help);
+		gap = " ";
+	}
+}
+
+static void
+put_zsh(struct ctl *ctl)
+{
+	const struct command *c;
+	size_t i;
+
+	buf_adds(&ctl->out, zsh_head);
+	ctl_printf(ctl, "\tcommands=(\n");
+	for (i = 0; ctl_commands[i] != NULL; i++) {
+		ctl_printf(ctl, "\t\t");
+		zsh_word(ctl, "", ctl_commands[i]->name, ctl_commands[i]->summary);
+		ctl_printf(ctl, "\n");
+	}
+	ctl_printf(ctl, "\t)\n\tcommon=(");
+	zsh_opts(ctl, ctl_common_opts);
+	ctl_printf(ctl, ")\n"
+			"\twhile ((i < CURRENT)); do\n"
+			"\t\tcase ${words[i]} in\n"
+			"\t\t-C|--directory) dir=(-C ${words[i+1]}); ((i += 2)) ;;\n"
+			"\t\t--timeout|--colour) ((i += 2)) ;;\n"
+			"\t\t-*) ((i++)) ;;\n"
+			"\t\t*) cmd=${words[i]}; break ;;\n"
+			"\t\tesac\n"
+			"\tdone\n"
+			"\tcase $cmd in\n"
+			"\t'') kind=commands ;;\n");
+	for (i = 0; ctl_commands[i] != NULL; i++) {
+		c = ctl_commands[i];
+		ctl_printf(ctl, "\t%s%s%s) kind='%s' opts=(", c->name,
+		    c->alias == NULL ? "" : "|", c->alias == NULL ? "" : c->alias,
+		    words_of(c));
+		zsh_opts(ctl, c->opts);
+		ctl_printf(ctl, ") ;;\n");
+	}
+	ctl_printf(ctl, "\tesac\n");
+	buf_adds(&ctl->out, zsh_tail);
+}
+
+/* ---- the words ---- */
 
 /* Without supd: what lies in the folder. */
 static void
@@ -180,24 +290,30 @@ run_completion(struct ctl *ctl, int argc, char **argv)
 		return code;
 	what = argv[optind];
 	if (strcmp(what, "bash") == 0)
-		put_script(ctl);
+		put_bash(ctl);
+	else if (strcmp(what, "zsh") == 0)
+		put_zsh(ctl);
 	else if (strcmp(what, "units") == 0)
 		put_units(ctl);
 	else if (strcmp(what, "directives") == 0)
 		put_directives(ctl);
+	else if (strcmp(what, "events") == 0)
+		for (i = 0; event_name_at(i) != NULL; i++)
+			ctl_printf(ctl, "%s\n", event_name_at(i));
 	else if (strcmp(what, "commands") == 0)
 		for (i = 0; ctl_commands[i] != NULL; i++)
 			ctl_printf(ctl, "%s\n", ctl_commands[i]->name);
 	else
-		return ctl_usage(ctl, "completion knows bash, units, directives, "
-				      "commands");
+		return ctl_usage(ctl, "completion knows bash, zsh, units, directives, "
+				      "events and commands");
 	return CTL_OK;
 }
 
 const struct command cmd_completion = {
 	.name = "completion",
-	.words_usage = "bash|units|directives|commands",
-	.summary = "Print the completion script for bash, or words that it asks for",
+	.words_usage = "SHELL",
+	.summary =
+	    "Print the completion script for bash or zsh, or words that it asks for",
 	.min = 1,
 	.max = 1,
 	.run = run_completion,

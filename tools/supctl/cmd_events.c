@@ -12,6 +12,7 @@
 
 #include "commands.h"
 #include "ctl.h"
+#include "event_names.h"
 #include "when.h"
 
 #include "journal/events.h"
@@ -19,6 +20,7 @@
 #include "lib/fdio.h"
 #include "lib/json.h"
 #include "lib/strv.h"
+#include "lib/xalloc.h"
 #include "unit/name.h"
 #include "unit/span.h"
 
@@ -63,6 +65,32 @@ parse_since(struct ctl *ctl, const char *text, struct request *rq)
 	return -1;
 }
 
+/* A name that no event has would be waited for in vain. */
+static int
+parse_kinds(struct ctl *ctl, const char *text, struct request *rq)
+{
+	const char *near;
+	char *hint = NULL;
+	size_t i = rq->kinds.n;
+
+	strv_split(&rq->kinds, text, ",");
+	for (; i < rq->kinds.n; i++) {
+		if (event_name_matches(rq->kinds.v[i]))
+			continue;
+		near = event_name_nearest(rq->kinds.v[i]);
+		if (near != NULL)
+			hint = xasprintf("did you mean %s?", near);
+		ctl_fail(ctl, CTL_USAGE, "usage",
+		    hint == NULL ? "man supd.events lists them" : hint, "%s %s",
+		    strpbrk(rq->kinds.v[i], "*?[") == NULL ? "there is no event"
+							   : "no event matches",
+		    rq->kinds.v[i]);
+		free(hint);
+		return -1;
+	}
+	return 0;
+}
+
 static int
 parse_opt(struct ctl *ctl, int id, struct request *rq)
 {
@@ -85,8 +113,7 @@ parse_opt(struct ctl *ctl, int id, struct request *rq)
 		free(name);
 		return 0;
 	case 'e':
-		strv_split(&rq->kinds, optarg, ",");
-		return 0;
+		return parse_kinds(ctl, optarg, rq);
 	case OPT_SINCE:
 		return parse_since(ctl, optarg, rq);
 	case OPT_UNTIL:

@@ -211,7 +211,8 @@ ctl_words(struct ctl *ctl, int argc)
 	if (n < ctl->cmd->min) {
 		len = needed_word(ctl->cmd->words_usage, &word);
 		if (n > 0 || len == 0)
-			return ctl_usage(ctl, n == 0 ? "a word is missing" : "too few words");
+			return ctl_usage(
+			    ctl, n == 0 ? "a word is missing" : "too few words");
 		return ctl_usage(ctl, "%.*s is missing", len, word);
 	}
 	if (n > ctl->cmd->max)

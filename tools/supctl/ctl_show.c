@@ -153,8 +153,7 @@ ctl_fail(
 	va_start(ap, fmt);
 	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (ctl->lsb &&
-	    (code == CTL_NO_UNIT || code == CTL_DOWN || code == CTL_TIMEOUT))
+	if (ctl->lsb && (code == CTL_NO_UNIT || code == CTL_DOWN || code == CTL_TIMEOUT))
 		code = CTL_UNKNOWN;
 	if (ctl->json) {
 		w = ctl_json_new(ctl);

@@ -122,6 +122,20 @@ take_units(const struct jv *units, struct strv *out)
 	}
 }
 
+/* A name, or a glob that at least one name matches: others would be waited for in vain.
+ */
+static bool
+is_event_name(const char *glob)
+{
+	for (int id = 0; id < EVENT_ID_MAX; id++) {
+		const struct event_def *def = event_def((enum event_id)id);
+
+		if (def != NULL && fnmatch(glob, def->name, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
 static char *
 journal_path(const struct manager *m)
 {
@@ -156,6 +170,11 @@ method_event_subscribe(struct call *call, void *arg)
 		call_invalid(call, "level", "expected trace, info, warning or error");
 		return;
 	}
+	for (size_t i = 0; i < jv_count(jv_get(p, "events")); i++)
+		if (!is_event_name(jv_str(jv_at(jv_get(p, "events"), i), ""))) {
+			call_invalid(call, "events", "there is no such event");
+			return;
+		}
 	if (since >= 0 && (uint64_t)since + 1 < emitter_oldest(c->m->events)) {
 		fail_too_old(c, call);
 		return;
