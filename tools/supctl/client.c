@@ -306,6 +306,14 @@ have_message(struct client *c, size_t *len)
 	return true;
 }
 
+bool
+client_has_reply(struct client *c)
+{
+	size_t len;
+
+	return have_message(c, &len);
+}
+
 static enum client_result
 parse_reply(const char *data, size_t len, struct reply *out, struct buf *why)
 {

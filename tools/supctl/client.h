@@ -46,6 +46,8 @@ enum client_result client_connect(struct client **out, const struct instance *in
     uint64_t deadline_us, struct buf *why);
 void client_free(struct client *c);
 int client_fd(const struct client *c);
+/* Whether a reply was read already: then nothing more need come from the descriptor. */
+bool client_has_reply(struct client *c);
 
 /* Sends a call; params is a JSON object, or NULL for {}. */
 enum client_result client_send(struct client *c, const char *method, const char *params,

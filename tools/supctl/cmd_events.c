@@ -29,9 +29,13 @@ enum {
 	OPT_UNTIL,
 	FLUSH_BYTES = 64 * 1024,
 	RECONNECT_MS = 200,
+	SETTLE_MS = 10,
 	FOLLOW_EVENTS = 10,
 	TOO_OLD_MAX = 25, /* the logger may be a little behind: 5 s */
 };
+
+/* Nobody waits longer for the disk to learn what happened. */
+#define SETTLE_US USEC_PER_SEC
 
 static const struct opt opts[] = {
 	{ "follow", 'f', NULL, "go on with what comes; begins with the last 10" },
@@ -238,6 +242,48 @@ out:
 	return code;
 }
 
+/* What supd knows and what the journal holds by now; false: nobody answers. */
+static bool
+ask_position(struct ctl *ctl, uint64_t *seq, uint64_t *stored)
+{
+	struct buf why = { 0 };
+	struct reply r = { 0 };
+	bool good;
+
+	good = ctl_call_quietly(ctl, "io.supd.Event.Position", NULL, false,
+		   clock_mono_us() + SETTLE_US, &r, &why) == CLIENT_OK &&
+	       r.error == NULL;
+	*seq = (uint64_t)jv_i64(jv_get(r.params, "seq"), 0);
+	*stored = (uint64_t)jv_i64(jv_get(r.params, "stored"), 0);
+	reply_clear(&r);
+	buf_free(&why);
+	return good;
+}
+
+/*
+ * The logger writes the journal a moment after it happened.  Who asks what happened wants
+ * what was before the question, too; and to know when the files do not have it yet.
+ */
+static void
+await_journal(struct ctl *ctl)
+{
+	uint64_t deadline = clock_mono_us() + SETTLE_US;
+	uint64_t asked_at, seq, stored;
+
+	if (!ask_position(ctl, &asked_at, &stored))
+		return;
+	while (stored < asked_at && clock_mono_us() < deadline) {
+		poll(NULL, 0, SETTLE_MS);
+		if (!ask_position(ctl, &seq, &stored))
+			return;
+	}
+	if (stored < asked_at)
+		ctl_warn(ctl,
+		    "the newest %llu events are not in the journal yet: the logger waits "
+		    "for the disk, or hangs; supctl events -f has them",
+		    (unsigned long long)(asked_at - stored));
+}
+
 static char *
 subscribe_params(const struct request *rq)
 {
@@ -264,6 +310,8 @@ wait_for_more(struct ctl *ctl)
 		{ .fd = STDOUT_FILENO, .events = 0 },
 	};
 
+	if (client_has_reply(ctl->client))
+		return true;
 	while (poll(p, 2, -1) == -1)
 		if (errno != EINTR)
 			return false;
@@ -286,7 +334,8 @@ subscribe(struct ctl *ctl, struct request *rq, int *code)
 		res = client_send(ctl->client, "io.supd.Event.Subscribe", params, true,
 		    ctl_deadline(ctl, false), &why);
 	while (res == CLIENT_OK && alive && *code == CTL_OK) {
-		alive = ctl_flush(ctl) && wait_for_more(ctl);
+		if (!client_has_reply(ctl->client) || ctl->out.len >= FLUSH_BYTES)
+			alive = ctl_flush(ctl) && wait_for_more(ctl);
 		if (alive)
 			res = client_receive(
 			    ctl->client, &r, ctl_deadline(ctl, false), &why);
@@ -378,6 +427,8 @@ run_events(struct ctl *ctl, int argc, char **argv)
 		rq.q.kinds = (const char *const *)strv_argv(&rq.kinds);
 	if (rq.q.follow && rq.q.n == -1 && rq.q.after_seq == 0 && rq.q.since_us == 0)
 		rq.q.n = FOLLOW_EVENTS;
+	if (!rq.q.follow)
+		await_journal(ctl);
 	code = from_files(ctl, &rq);
 	if (code == CTL_OK && rq.q.follow && ctl_flush(ctl))
 		code = follow(ctl, &rq);
