@@ -64,6 +64,8 @@ halt(struct shutdown *sd)
 	event_end(m->events);
 	(void)store_snapshot_now(m->store);
 	m->ended = sd->leave ? "left" : "stopped";
+	if (!sd->leave)
+		units_remove_transient(m);
 	if (m->status != NULL)
 		status_now(m->status);
 	if (sd->leave)

@@ -60,6 +60,7 @@ void
 start_units(struct manager *m)
 {
 	units_load_all(m);
+	units_count_transient(m);
 	units_foreach(m, start_one, m);
 	end_start_exit_unit(m);
 }

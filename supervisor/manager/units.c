@@ -481,6 +481,33 @@ unit_transient_ended(struct unit *u)
 	}
 }
 
+static void
+remove_one(struct unit *u, void *arg)
+{
+	if (u->transient && !unit_is_running(u))
+		remove_transient(arg, u->name);
+}
+
+void
+units_remove_transient(struct manager *m)
+{
+	units_foreach(m, remove_one, m);
+}
+
+static void
+count_ended(struct unit *u, void *arg)
+{
+	(void)arg;
+	if (u->transient && !unit_is_running(u) && job_unit_job(u->job_unit) == NULL)
+		unit_transient_ended(u);
+}
+
+void
+units_count_transient(struct manager *m)
+{
+	units_foreach(m, count_ended, NULL);
+}
+
 /* ---- all units ----------------------------------------------------------------------
  */
 

@@ -110,6 +110,10 @@ void unit_release_conf(struct unit *u, const struct unit_conf *conf);
 void unit_render_drop(struct unit *u);
 /* A transient unit has ended: it can be looked at until many others have. */
 void unit_transient_ended(struct unit *u);
+/* At the start: those that ended before count as if they had ended now. */
+void units_count_transient(struct manager *m);
+/* At the end of the instance: the files of those that do not run are deleted. */
+void units_remove_transient(struct manager *m);
 /* Forget the transient unit of that name, if it is one and does not run. */
 void unit_forget_transient(struct manager *m, const char *name);
 
