@@ -6,14 +6,26 @@
 #include "commands.h"
 #include "ctl.h"
 
+static bool
+is_own(const struct opt *own, int id)
+{
+	for (; own != NULL && own->name != NULL; own++)
+		if (own->id == id)
+			return true;
+	return false;
+}
+
+/* but: those that are explained already. */
 static void
-put_opts(struct ctl *ctl, const struct opt *o)
+put_opts(struct ctl *ctl, const struct opt *o, const struct opt *but)
 {
 	struct columns *t = columns_new();
 
 	columns_add(t, "", 0);
 	columns_add(t, "", 0);
 	for (; o->name != NULL; o++) {
+		if (is_own(but, o->id))
+			continue;
 		columns_row(t);
 		columns_cellf(t, STYLE_BOLD, "  %c%c%s --%s%s%s",
 		    o->id < OPT_LONG ? '-' : ' ', o->id < OPT_LONG ? o->id : ' ',
@@ -35,10 +47,10 @@ ctl_help(struct ctl *ctl, const struct command *cmd)
 		ctl_printf(ctl, "Also: supctl %s\n", cmd->alias);
 	if (cmd->opts != NULL) {
 		ctl_printf(ctl, "\n");
-		put_opts(ctl, cmd->opts);
+		put_opts(ctl, cmd->opts, NULL);
 	}
 	ctl_printf(ctl, "\nWith every command:\n");
-	put_opts(ctl, ctl_common_opts);
+	put_opts(ctl, ctl_common_opts, cmd->opts);
 	ctl_printf(ctl, "\nMore: man supctl\n");
 }
 

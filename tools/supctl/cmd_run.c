@@ -36,6 +36,7 @@ enum {
 
 static const struct opt opts[] = {
 	{ "wait", OPT_WAIT, NULL, "wait for the end; its exit status is ours" },
+	{ "timeout", OPT_TIMEOUT, "TIME", "stop the program after this time (124)" },
 	{ "ref", OPT_REF, "REF", "name of the log file before the `_', for finding it" },
 	{ "day", OPT_DAY, "YYYYMMDD", "log to the folder of that day, whatever the day" },
 	{ "name", OPT_NAME, "NAME", "name of unit and log, instead of the program's" },
@@ -140,7 +141,10 @@ put_json(struct ctl *ctl, const struct run *q, const struct jv *end)
 	jw_kv_str(w, "log_path", q->log);
 	jw_kv_str(w, "unit", q->unit);
 	jw_kv_str(w, "ref", q->started_ref);
-	jw_kv_i64(w, "pid", q->pid);
+	if (q->pid > 0)
+		jw_kv_i64(w, "pid", q->pid);
+	else
+		jw_kv_null(w, "pid");
 	if (q->ended) {
 		jw_key(w, "signal");
 		jv_write(jv_get(end, "signal"), w);

@@ -16,8 +16,7 @@
 
 enum {
 	OPTS_MAX = 48,
-	OPT_TIMEOUT = OPT_COMMON,
-	OPT_RAW,
+	OPT_RAW = OPT_TIMEOUT + 1,
 	OPT_COLOUR,
 };
 

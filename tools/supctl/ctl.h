@@ -46,6 +46,7 @@ struct opt {
 enum {
 	OPT_LONG = 256, /* ids of commands */
 	OPT_COMMON = 512,
+	OPT_TIMEOUT = OPT_COMMON, /* a command may explain it in its own words */
 };
 
 enum ctl_words {

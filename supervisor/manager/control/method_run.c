@@ -19,6 +19,7 @@
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"
+#include "manager/record/history.h"
 #include "manager/service/service.h"
 #include "unit/conf.h"
 #include "unit/env.h"
@@ -296,11 +297,24 @@ write_end(struct jw *w, const struct run *r, const struct unit *u)
 						: NULL);
 }
 
+/* Of a program that is over before anybody looks, too. */
+static int32_t
+pid_of_run(const struct unit *u, const struct svc_memory *mem)
+{
+	const struct history_run *run = history_run(u->manager->history, u->name, 0);
+
+	if (mem->main_pid > 0 || run == NULL ||
+	    memcmp(run->invocation, mem->invocation, sizeof(run->invocation)) != 0)
+		return mem->main_pid;
+	return run->pid;
+}
+
 static void
 write_run(struct jw *w, const struct run *r, const struct unit *u, bool ended)
 {
 	const struct svc_memory *mem = svc_memory(u->svc);
 	char *log = render_log_path(u), id[33];
+	int32_t pid = pid_of_run(u, mem);
 
 	for (size_t i = 0; i < 16; i++)
 		snprintf(id + 2 * i, 3, "%02x", mem->invocation[i]);
@@ -308,8 +322,8 @@ write_run(struct jw *w, const struct run *r, const struct unit *u, bool ended)
 	jw_kv_str(w, "invocation", id);
 	jw_kv_str(w, "ref", mem->ref[0] == '\0' ? NULL : mem->ref);
 	jw_kv_str(w, "log", log);
-	if (mem->main_pid > 0)
-		jw_kv_i64(w, "pid", mem->main_pid);
+	if (pid > 0)
+		jw_kv_i64(w, "pid", pid);
 	else
 		jw_kv_null(w, "pid");
 	jw_kv_bool(w, "ended", ended);
