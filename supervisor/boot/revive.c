@@ -88,7 +88,7 @@ revive_table(struct table *t)
 			forget_slot_fds(table_slot(t, i));
 	}
 	/* Descriptors that were kept for services died with who kept them. */
-	for (int i = 0; i < STORED_MAX; i++) {
+	for (uint32_t i = 0; i < table_stored_used(t); i++) {
 		t->stored[i].used = 0;
 		t->stored[i].fd = -1;
 	}

@@ -18,7 +18,7 @@ static int full_said;
 void
 fdstore_recover(void)
 {
-	for (uint32_t i = 0; i < STORED_MAX; i++) {
+	for (uint32_t i = 0; i < table_stored_used(tab); i++) {
 		struct table_stored *s = &tab->stored[i];
 
 		if (!s->used || (s->fd > 2 && fcntl(s->fd, F_GETFD) != -1))
@@ -37,6 +37,8 @@ fdstore_on_put(struct msg *m)
 	for (uint32_t i = 0; i < STORED_MAX; i++) {
 		struct table_stored *s = &tab->stored[i];
 
+		if (i >= tab->stored_high)
+			tab->stored_high = i + 1;
 		/* A number gets a new meaning when the manager knows that the old is
 		 * over.
 		 */
@@ -75,7 +77,7 @@ is_meant(const struct table_stored *s, uint32_t id, const struct msg_stored *q)
 void
 fdstore_on_drop(const struct msg *m)
 {
-	for (uint32_t i = 0; i < STORED_MAX; i++) {
+	for (uint32_t i = 0; i < table_stored_used(tab); i++) {
 		struct table_stored *s = &tab->stored[i];
 
 		if (!is_meant(s, i + 1, &m->u.FD_DROP))
@@ -118,7 +120,7 @@ tell_one(struct table_stored *s, uint32_t id)
 int
 fdstore_tell(void)
 {
-	for (; untold_from < STORED_MAX; untold_from++) {
+	for (; untold_from < table_stored_used(tab); untold_from++) {
 		struct table_stored *s = &tab->stored[untold_from];
 
 		if ((s->used ? s->told == TOLD_NOT : s->told == OWED_UNSTORED) &&
@@ -131,7 +133,7 @@ fdstore_tell(void)
 void
 fdstore_forget_manager(void)
 {
-	for (uint32_t i = 0; i < STORED_MAX; i++)
+	for (uint32_t i = 0; i < table_stored_used(tab); i++)
 		tab->stored[i].told = TOLD_NOT;
 	untold_from = 0;
 }

@@ -394,7 +394,15 @@ slot_on_open(const struct msg *m)
 	s->owed_done = owed;
 	memcpy(s->invocation, q->invocation, sizeof(s->invocation));
 	memcpy(s->unit, q->unit, sizeof(s->unit));
-	s->conf = q->log;
+	memcpy(s->conf.ref, q->log.ref, sizeof(s->conf.ref));
+	memcpy(s->conf.day, q->log.day, sizeof(s->conf.day));
+	s->conf.drop = q->log.drop;
+	s->conf.format = q->log.format;
+	s->conf.sync = q->log.sync;
+	s->conf.stream_mask = q->log.stream_mask;
+	s->conf.max_bytes = q->log.max_bytes;
+	s->conf.order = q->log.order;
+	table_set_log_name(tab, q->slot, q->log.name);
 	s->want_notify = q->want_notify;
 	s->want_cgroup = q->want_cgroup;
 	s->uid = q->uid;
@@ -663,7 +671,7 @@ tell_slot_head(struct table_slot *s, uint32_t slot)
 	memcpy(q->invocation, s->invocation, sizeof(q->invocation));
 	memcpy(q->unit, s->unit, sizeof(q->unit));
 	memcpy(q->ref, s->conf.ref, sizeof(q->ref));
-	memcpy(q->name, s->conf.name, sizeof(q->name));
+	table_log_name(tab, slot, q->name);
 	q->opened_wall_us = s->opened_wall_us;
 	for (int k = 0; k < PROC_N; k++) {
 		const struct table_proc *p = &s->proc[k];

@@ -155,20 +155,20 @@ watch_pipe(struct logger *lg, struct stream *s)
 
 /* Names come from shared memory, and become parts of paths. */
 static void
-take_names(struct logslot *ls)
+take_names(struct logger *lg, struct logslot *ls)
 {
 	char name[PROTO_NAME_MAX], ref[PROTO_REF_MAX], valid[LAYOUT_NAME_MAX + 1];
 
-	memcpy(name, ls->ts->conf.name, sizeof(name));
+	ls->ts->unit[sizeof(ls->ts->unit) - 1] = '\0';
+	table_log_name(lg->t, ls->n, name);
 	memcpy(ref, ls->ts->conf.ref, sizeof(ref));
-	name[sizeof(name) - 1] = ref[sizeof(ref) - 1] = '\0';
+	ref[sizeof(ref) - 1] = '\0';
 	ls->name = xstrdup(layout_name(valid, sizeof(valid), name));
 	if (layout_ref_is_valid(ref))
 		ls->ref = xstrdup(ref);
 	else
 		ls->ref = xasprintf(
 		    "%llu", (unsigned long long)(clock_wall_us() / USEC_PER_MSEC));
-	ls->ts->unit[sizeof(ls->ts->unit) - 1] = '\0';
 	ls->ts->conf.day[sizeof(ls->ts->conf.day) - 1] = '\0';
 	ls->ts->log.day[sizeof(ls->ts->log.day) - 1] = '\0';
 }
@@ -227,9 +227,10 @@ slot_open(struct logger *lg, struct msg *m)
 	ls = xcalloc(1, sizeof(*ls));
 	ls->n = n;
 	ls->ts = table_slot(lg->t, n);
+	ls->tail = table_rare(lg->t, n)->tail;
 	ls->sink.fd = -1;
 	lg->slots[n] = ls;
-	take_names(ls);
+	take_names(lg, ls);
 	for (unsigned i = 0; i < 2; i++) {
 		ls->stream[i] =
 		    (struct stream){ .slot = ls, .which = i, .fd = m->fds[i] };
@@ -646,13 +647,13 @@ barrier_answer(struct logger *lg, const struct msg_barrier *req)
 
 		d->lines = log->lines;
 		d->bytes = log->bytes;
-		from = utf8_tail(log->tail, log->tail_len, PROTO_TAIL_MAX);
+		from = utf8_tail(ls->tail, log->tail_len, PROTO_TAIL_MAX);
 		/* A cut at the front may have left the rest of a character. */
 		while (
-		    from < log->tail_len && (log->tail[from] & 0xc0) == 0x80 && from < 4)
+		    from < log->tail_len && (ls->tail[from] & 0xc0) == 0x80 && from < 4)
 			from++;
 		d->tail_len = (uint32_t)(log->tail_len - from);
-		memcpy(d->tail, log->tail + from, d->tail_len);
+		memcpy(d->tail, ls->tail + from, d->tail_len);
 	}
 	logger_answer(lg, &m);
 }

@@ -64,8 +64,8 @@ staging_add_tail(struct logslot *ls, const char *p, size_t n)
 		n = PROTO_TAIL_MAX;
 	}
 	keep = have + n > PROTO_TAIL_MAX ? PROTO_TAIL_MAX - n : have;
-	memmove(log->tail, log->tail + (have - keep), keep);
-	memcpy(log->tail + keep, p, n);
+	memmove(ls->tail, ls->tail + (have - keep), keep);
+	memcpy(ls->tail + keep, p, n);
 	log->tail_len = (uint32_t)(keep + n);
 }
 

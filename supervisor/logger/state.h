@@ -60,6 +60,7 @@ struct sink {
 struct logslot {
 	uint32_t n;
 	struct table_slot *ts;
+	char *tail;       /* of stderr, in the table; its length: ts->log */
 	char *name, *ref; /* owned */
 	int32_t pid;      /* of the newest main process that was seen; 0: none */
 	struct stream stream[2];

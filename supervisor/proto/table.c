@@ -15,11 +15,21 @@ slots_at(void)
 }
 
 static uint64_t
+page_after(uint64_t end)
+{
+	return (end + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+static uint64_t
+rare_at(uint32_t nslots)
+{
+	return page_after(slots_at() + (uint64_t)nslots * sizeof(struct table_slot));
+}
+
+static uint64_t
 carries_at(uint32_t nslots)
 {
-	uint64_t end = slots_at() + (uint64_t)nslots * sizeof(struct table_slot);
-
-	return (end + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	return page_after(rare_at(nslots) + (uint64_t)nslots * sizeof(struct table_rare));
 }
 
 uint64_t
@@ -36,11 +46,10 @@ table_init(struct table *t, uint32_t nslots)
 	t->total_bytes = table_bytes(nslots);
 	t->slot_size = sizeof(struct table_slot);
 	t->slots_at = slots_at();
+	t->rare_at = rare_at(nslots);
 	t->carries_at = carries_at(nslots);
 	for (int i = 0; i < FD_N; i++)
 		t->fd[i] = -1;
-	for (int i = 0; i < STORED_MAX; i++)
-		t->stored[i].fd = -1;
 	for (int i = 0; i < ROLE_N; i++)
 		t->role[i].chan_fd = -1;
 	/* Last, so that a table half made is none. */
@@ -58,7 +67,7 @@ table_invalid(const struct table *t, uint64_t total_bytes)
 		return "of another version";
 	if (t->nslots == 0 || t->nslots > NSLOTS_MAX ||
 	    t->slot_size != sizeof(struct table_slot) || t->slots_at != slots_at() ||
-	    t->carries_at != carries_at(t->nslots))
+	    t->rare_at != rare_at(t->nslots) || t->carries_at != carries_at(t->nslots))
 		return "of another layout";
 	if (t->total_bytes != table_bytes(t->nslots) || t->total_bytes > total_bytes)
 		return "cut off";
@@ -89,6 +98,51 @@ uint32_t
 table_used(const struct table *t)
 {
 	return t->slots_high < t->nslots ? t->slots_high : t->nslots;
+}
+
+uint32_t
+table_stored_used(const struct table *t)
+{
+	return t->stored_high < STORED_MAX ? t->stored_high : STORED_MAX;
+}
+
+struct table_rare *
+table_rare(struct table *t, uint32_t i)
+{
+	char *base = (char *)t + t->rare_at;
+
+	return (struct table_rare *)(void *)base + i;
+}
+
+void
+table_set_log_name(struct table *t, uint32_t i, const char *name)
+{
+	struct table_slot *s = table_slot(t, i);
+	size_t n = strnlen(name, PROTO_NAME_MAX - 1);
+	char *dst;
+
+	if (n > 0 && n < PROTO_UNIT_MAX && strncmp(s->unit, name, n) == 0 &&
+	    s->unit[n] == '.') {
+		s->stem_len = (uint32_t)n;
+		return;
+	}
+	dst = table_rare(t, i)->name;
+	memcpy(dst, name, n);
+	dst[n] = '\0';
+	s->stem_len = 0;
+}
+
+void
+table_log_name(struct table *t, uint32_t i, char *dst)
+{
+	const struct table_slot *s = table_slot(t, i);
+	size_t n = s->stem_len;
+
+	if (n > 0 && n < PROTO_NAME_MAX)
+		memcpy(dst, s->unit, n);
+	else
+		memcpy(dst, table_rare(t, i)->name, n = PROTO_NAME_MAX - 1);
+	dst[n] = '\0';
 }
 
 char *

@@ -5,8 +5,10 @@
  * that of a dead supd, revived by boot).  A slot is one invocation of a unit: its
  * processes, its log pipes, its notify socket, its cgroup.  libc only.
  *
- * Layout: struct table, then nslots of struct slot, then (page aligned) the carries:
- * [slot][stream][2][CARRY_BYTES].  The file is sparse; untouched carries cost nothing.
+ * Layout: struct table, then nslots of struct table_slot, then (each page aligned) nslots
+ * of struct table_rare and the carries: [slot][stream][2][CARRY_BYTES].  The file is
+ * sparse: what nobody touches costs nothing, so that what most services never need stands
+ * apart from what each has.
  */
 #ifndef SUPD_PROTO_TABLE_H
 #define SUPD_PROTO_TABLE_H
@@ -108,8 +110,15 @@ struct table_log {
 	uint32_t linked;         /* the links point to it */
 	uint64_t bytes;          /* of this invocation, over its files */
 	uint64_t lines;
-	uint32_t tail_len; /* last bytes of stderr */
-	char tail[PROTO_TAIL_MAX + 12];
+	uint32_t tail_len; /* last bytes of stderr: table_rare.tail */
+};
+
+/* Of struct slot_log; the name: table_log_name. */
+struct table_log_conf {
+	char ref[PROTO_REF_MAX];
+	char day[PROTO_DAY_MAX];
+	uint32_t drop, format, sync, stream_mask;
+	uint64_t max_bytes, order;
 };
 
 struct table_slot {
@@ -129,9 +138,17 @@ struct table_slot {
 	uint64_t opened_wall_us;
 	uint8_t invocation[16];
 	char unit[PROTO_UNIT_MAX];
-	struct slot_log conf;
+	uint32_t
+	    stem_len; /* the name of the log is so much of unit; 0: table_rare.name */
+	uint32_t pad;
+	struct table_log_conf conf;
 	struct table_proc proc[PROC_N];
 	struct table_log log;
+};
+
+struct table_rare {
+	char name[PROTO_NAME_MAX];
+	char tail[PROTO_TAIL_MAX + 12];
 };
 
 struct table_stored {
@@ -180,9 +197,10 @@ struct table {
 	/* One beyond the highest slot that was ever opened.  Those from there on are as
 	 * the file was made, all zero, and nobody looks at them: they cost no memory. */
 	uint32_t slots_high;
-	uint32_t pad_high;
+	uint32_t stored_high; /* likewise */
 	uint64_t total_bytes, slot_size, slots_at, carries_at;
-	char boot_id[40];
+	char boot_id[40]; /* nothing before it ever moves */
+	uint64_t rare_at;
 	char root[TABLE_PATH_MAX]; /* path of the instance folder */
 	char run[TABLE_PATH_MAX];  /* path of the run folder, short */
 	/* Path of the instance's cgroup folder, for who revives it; empty: none. */
@@ -220,6 +238,13 @@ void table_sign(struct table *t);
 struct table_slot *table_slot(struct table *t, uint32_t i);
 /* How many slots there are to look at. */
 uint32_t table_used(const struct table *t);
+struct table_rare *table_rare(struct table *t, uint32_t i);
+/* The name of the log of a slot whose unit is set: most are the unit's without suffix. */
+void table_set_log_name(struct table *t, uint32_t i, const char *name);
+/* Into dst of PROTO_NAME_MAX bytes, terminated. */
+void table_log_name(struct table *t, uint32_t i, char *dst);
+/* How many entries of stored there are to look at. */
+uint32_t table_stored_used(const struct table *t);
 /* Name of the slot's cgroup folder below FD_CGROUP, into buf of NAME_MAX + 1 bytes. */
 void table_cgroup_name(const struct table_slot *s, uint32_t slot, char *buf);
 /* A forked child is resolved by exactly one of these two, however init dies meanwhile and

@@ -21,9 +21,9 @@ enum {
 
 	/* Each goes up with what is new in it; READABLE_BY, when older builds cannot use
 	 * it any more; READS_FROM, when we cannot use that of older builds. */
-	TABLE_VERSION = 2 + SUPD_AHEAD,
-	TABLE_READABLE_BY = 1,
-	TABLE_READS_FROM = 1,
+	TABLE_VERSION = 3 + SUPD_AHEAD,
+	TABLE_READABLE_BY = 3,
+	TABLE_READS_FROM = 3,
 	RING_VERSION = 1 + SUPD_AHEAD,
 	RING_READABLE_BY = 1,
 	RING_READS_FROM = 1,

@@ -349,7 +349,7 @@ fake_open(struct fake *f, uint32_t n, const char *name, const char *ref)
 	memset(&s->conf, 0, sizeof(s->conf));
 	s->state = SLOT_OPEN;
 	snprintf(s->unit, sizeof(s->unit), "%.200s.service", name);
-	snprintf(s->conf.name, sizeof(s->conf.name), "%s", name);
+	table_set_log_name(f->t, n, name);
 	snprintf(s->conf.ref, sizeof(s->conf.ref), "%s", ref);
 	s->conf.stream_mask = 3;
 	s->conf.order = ++f->seq;

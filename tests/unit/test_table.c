@@ -54,6 +54,12 @@ test_nothing_overlaps(void **state)
 		assert_int_equal(s->state, SLOT_FREE);
 	}
 	for (uint32_t i = 0; i < NSLOTS; i++) {
+		struct table_rare *r = table_rare(t, i);
+
+		assert_true((char *)r >= end);
+		end = (char *)(r + 1);
+	}
+	for (uint32_t i = 0; i < NSLOTS; i++) {
 		for (unsigned stream = 0; stream < 2; stream++) {
 			for (unsigned which = 0; which < 2; which++) {
 				char *c = table_carry(t, i, stream, which);
@@ -103,11 +109,54 @@ test_foreign_tables_are_refused(void **state)
 	REFUSED_WITH(nslots, UINT32_MAX);
 	REFUSED_WITH(slot_size, sizeof(struct table_slot) + 8);
 	REFUSED_WITH(slots_at, 0);
+	REFUSED_WITH(rare_at, UINT64_MAX);
 	REFUSED_WITH(carries_at, UINT64_MAX);
 	REFUSED_WITH(total_bytes, UINT64_MAX);
 #undef REFUSED_WITH
 	memset(t->run, 'x', sizeof(t->run));
 	assert_non_null(table_invalid(t, all));
+	table_drop(t);
+}
+
+/* However it is kept, the name of the log comes back. */
+static void
+test_log_names(void **state)
+{
+	static const char *const names[][2] = {
+		{ "deacon.service", "deacon" },
+		{ "deacon.service", "deacon.service" },
+		{ "deacon.service", "deac" },
+		{ "deacon.service", "other" },
+		{ "deacon.service", "" },
+		{ "a.b.service", "a" },
+		{ "a.b.service", "a.b" },
+	};
+	struct table *t = table_make();
+	struct table_slot *s = table_slot(t, 1);
+	char name[PROTO_NAME_MAX], longest[PROTO_NAME_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		strcpy(s->unit, names[i][0]);
+		table_set_log_name(t, 1, names[i][1]);
+		table_log_name(t, 1, name);
+		assert_string_equal(name, names[i][1]);
+	}
+	memset(longest, 'n', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	table_set_log_name(t, 1, longest);
+	table_log_name(t, 1, name);
+	assert_string_equal(name, longest);
+	assert_int_equal(table_rare(t, 2)->name[0], 0);
+	/* Only what is not the unit's own touches the pages of names. */
+	strcpy(s->unit, "x.service");
+	memset(table_rare(t, 1)->name, 0, PROTO_NAME_MAX);
+	table_set_log_name(t, 1, "x");
+	assert_int_equal(table_rare(t, 1)->name[0], 0);
+	/* A length that was damaged leads nowhere. */
+	s->stem_len = UINT32_MAX;
+	table_log_name(t, 1, name);
+	assert_string_equal(name, "");
 	table_drop(t);
 }
 
@@ -165,6 +214,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_overlaps),
 		cmocka_unit_test(test_foreign_tables_are_refused),
+		cmocka_unit_test(test_log_names),
 		cmocka_unit_test(test_cgroup_names),
 		cmocka_unit_test(test_a_child_is_claimed_or_given_up),
 	};
