@@ -410,6 +410,25 @@ fake_clock(enum clock_kind kind, void *arg)
 }
 
 static void
+on_deadline(struct loop_timer *t, void *arg)
+{
+	(void)t;
+	(void)arg;
+	fail_msg("no snapshot is sent");
+}
+
+static void
+run_until_sent(struct fixture *f, int sent)
+{
+	struct loop_timer *t = loop_timer_new(f->loop, "deadline", on_deadline, NULL);
+
+	loop_timer_in(t, 60 * USEC_PER_SEC);
+	while (f->sent < sent)
+		loop_run_once(f->loop);
+	loop_timer_free(t);
+}
+
+static void
 failures_are_told_and_tried_again(void **state)
 {
 	struct fixture *f = *state;
@@ -425,6 +444,14 @@ failures_are_told_and_tried_again(void **state)
 	store_on_done(f->st, f->id, 28);
 	assert_int_equal(metrics_counter(f->metrics, EVENT_SNAPSHOT_FAILED), 1);
 	clock_set_source(NULL, NULL);
+	/* Without any event in between; the same reason is not told again. */
+	store_set_interval(f->st, 1000);
+	store_enable(f->st);
+	for (int i = 0; i < 3; i++) {
+		run_until_sent(f, f->sent + 1);
+		store_on_done(f->st, f->id, 28);
+	}
+	assert_int_equal(metrics_counter(f->metrics, EVENT_SNAPSHOT_FAILED), 1);
 }
 
 /* What only the lost events said is in a snapshot before anybody has to read them. */

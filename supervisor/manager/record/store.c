@@ -70,6 +70,7 @@ struct store {
 	uint64_t read_seq; /* the newest event read; older ones are known */
 	struct store_report report;
 	struct loop_timer *timer;
+	int err;            /* why the last one was not written, 0: it was */
 	uint64_t gather_us; /* changes are gathered for so long, for one snapshot */
 	bool enabled;
 	uint64_t id; /* of the newest snapshot sent */
@@ -717,8 +718,17 @@ store_on_done(struct store *st, uint64_t id, int err)
 	xalloc_trim();
 	if (st->overdue)
 		store_snapshot_now(st);
-	if (err == 0)
+	if (err == 0) {
+		st->err = 0;
 		return;
+	}
+	/* It is tried again even when nothing happens any more: what is to be written may
+	 * be the last that does. */
+	if (st->enabled && !st->writing && !loop_timer_is_armed(st->timer))
+		loop_timer_in(st->timer, st->gather_us);
+	if (err == st->err)
+		return;
+	st->err = err;
 	event_begin(st->ev, EVENT_SNAPSHOT_FAILED, NULL, NULL);
 	event_str(st->ev, "file", SNAPSHOT_FILE);
 	event_str(st->ev, "error", strerror(err));

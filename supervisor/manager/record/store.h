@@ -104,7 +104,8 @@ void store_set_interval(struct store *st, uint64_t us);
 void store_enable(struct store *st);
 /* A snapshot now: before a re-exec, at the end.  -1: could not be sent. */
 int store_snapshot_now(struct store *st);
-/* SNAPSHOT_DONE for the kind STATE; err 0: written. */
+/* SNAPSHOT_DONE for the kind STATE; err 0: written, else it is tried again after the
+ * interval, and told once for each reason. */
 void store_on_done(struct store *st, uint64_t id, int err);
 /*
  * The logger has stored more.  A new day, or somebody deleted the journal: in that case
