@@ -479,7 +479,8 @@ pass_run(struct pass *p, struct vacuum *v, uint64_t unit_max, uint64_t total_max
     uint64_t max_age_us)
 {
 	note_days(p);
-	qsort(p->files, p->n, sizeof(*p->files), by_age);
+	if (p->n > 1)
+		qsort(p->files, p->n, sizeof(*p->files), by_age);
 	keep_newest(p);
 	bound_age(p, max_age_us);
 	bound_units(p, unit_max);

@@ -96,6 +96,20 @@ test_age_and_strangers(void **state)
 }
 
 static void
+test_nothing_there(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	const struct msg_vacuum_done *d;
+
+	(void)state;
+	fake_start(f);
+	d = run(f, 1, 1);
+	assert_int_equal(d->err, 0);
+	assert_int_equal(d->files, 0);
+	fake_free(f);
+}
+
+static void
 test_total_and_unit_bytes(void **state)
 {
 	struct fake *f = fake_new(NULL);
@@ -164,6 +178,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_there),
 		cmocka_unit_test(test_age_and_strangers),
 		cmocka_unit_test(test_total_and_unit_bytes),
 		cmocka_unit_test(test_compression),
