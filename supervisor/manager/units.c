@@ -147,9 +147,10 @@ release_all(struct unit *u)
 static void
 drop_service(struct unit *u)
 {
-	unit_ops_clear(u);
 	svc_free(u->svc);
 	u->svc = NULL;
+	/* After it: the service ends what it has begun by these. */
+	unit_ops_clear(u);
 	u->stand_in = false;
 	if (u->svc_conf != u->conf)
 		unit_conf_free(u->svc_conf);
