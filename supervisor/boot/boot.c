@@ -440,5 +440,7 @@ boot_main(int argc, char **argv)
 	supd_conf_free(b.conf);
 	instance_clear(&b.in);
 	free(b.run_path);
+	if (b.lock != NULL)
+		(void)pidfile_close(b.lock);
 	return r;
 }
