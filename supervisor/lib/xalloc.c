@@ -9,6 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 static void __attribute__((noreturn)) out_of_memory(void)
 {
 	static const char text[] = "supd: out of memory\n";
@@ -120,5 +124,19 @@ xalloc_init(void)
 	(void)mallopt(M_MMAP_THRESHOLD, BIG);
 	(void)mallopt(M_TRIM_THRESHOLD, BIG);
 	(void)mallopt(M_TOP_PAD, BIG);
+#endif
+}
+
+void
+xalloc_check_leaks(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	char link[24] = "";
+
+	/* It looks at the threads of /proc/PID, whoever's they are, and gives up the
+	 * whole process when there are none: not in a container without a /proc of its
+	 * own. */
+	if (readlink("/proc/self", link, sizeof(link) - 1) > 0 && atoi(link) == getpid())
+		(void)__lsan_do_recoverable_leak_check();
 #endif
 }

@@ -22,6 +22,9 @@ void xalloc_trim(void);
 /* Call once at start: what is big goes back to the system when it is freed, however often
  * such blocks come. */
 void xalloc_init(void);
+/* In a build with AddressSanitizer: report what nothing points to any more.  For roles
+ * that end without freeing, where all that they use is still reachable. */
+void xalloc_check_leaks(void);
 char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull, nonnull));
 /* At most n bytes of s, always terminated. */
 char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull, nonnull));

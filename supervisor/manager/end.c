@@ -72,6 +72,8 @@ halt(struct shutdown *sd)
 		manager_say(m, MARK_NOTE, "supd ends; the services go on");
 	else
 		manager_say(m, MARK_NOTE, "everything is stopped");
+	/* Init kills us next. */
+	xalloc_check_leaks();
 	link_halt(m->link, sd->leave ? HALT_LEAVE : (enum halt_how)sd->how, sd->status);
 }
 

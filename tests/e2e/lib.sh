@@ -146,6 +146,14 @@ e2e_end() {
 		while ! gone "$SUP_PID" && [ "$SECONDS" -lt "$end" ]; do sleep 0.05; done
 		gone "$SUP_PID" || kill -KILL "$SUP_PID" 2>/dev/null
 	fi
+	# Who was killed was killed by a test, or by init when it hung; the rest are crashes.
+	local crashes
+	crashes=$(grep -h '"event":"role-died"' "$D"/journal/2*/events.jsonl 2>/dev/null |
+		grep -v '"how":"killed","status":9,')
+	if [ -n "$crashes" ] && [ -n "${SUPD_SIGNS:-}" ]; then
+		echo "$crashes" >"$SUPD_SIGNS/crash"
+		TAP_FAILED=1
+	fi
 	if [ "$TAP_FAILED" -ne 0 ] && [ -s "$LOG" ]; then
 		echo "# supd said:"
 		tail -n 40 "$LOG" | sed 's/^/#   /'
