@@ -228,6 +228,8 @@ remove_below(int parentfd, const char *name, int levels, int unused)
 int
 cgroup_remove(int parentfd, const char *name)
 {
+	if (unlinkat(parentfd, name, AT_REMOVEDIR) == 0)
+		return 0;
 	remove_below(parentfd, name, LEVELS, 0);
 	return faccessat(parentfd, name, F_OK, 0) == -1 ? 0 : -1;
 }

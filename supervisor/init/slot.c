@@ -278,7 +278,7 @@ clear_slot(struct table_slot *s)
 		s->proc[k].pidfd = s->proc[k].report_fd = -1;
 }
 
-/* Those that only the sets of role_watch_busy know. */
+/* Those that only the sets of role_watch_busy know, or none. */
 static void
 close_fd(int *fd)
 {
@@ -312,7 +312,7 @@ unmake_slot(struct table_slot *s, uint32_t slot)
 	}
 	/* Also one that was made and not yet noted when init died. */
 	if (s->want_cgroup && tab->fd[FD_CGROUP] != -1) {
-		watch_close(&s->fd_cgroup);
+		close_fd(&s->fd_cgroup);
 		table_cgroup_name(s, slot, name);
 		/* Busy when something survived KILL: the next one takes another name. */
 		(void)cgroup_remove(tab->fd[FD_CGROUP], name);
@@ -713,8 +713,9 @@ tell_started(struct table_proc *p, uint32_t slot, uint32_t kind)
 }
 
 static int
-tell_exit(struct table_proc *p, uint32_t slot, uint32_t kind)
+tell_exit(struct table_slot *s, uint32_t slot, uint32_t kind)
 {
+	struct table_proc *p = &s->proc[kind];
 	struct msg m;
 	struct msg_exit *q = &m.u.EXIT;
 
@@ -728,6 +729,7 @@ tell_exit(struct table_proc *p, uint32_t slot, uint32_t kind)
 	q->status = p->status;
 	q->phase = p->phase;
 	q->err = p->err;
+	q->empty = s->has_cgroup != CGROUP_NONE && !slot_is_alive(s);
 	q->seq = p->seq;
 	q->mono_us = p->exit_mono_us;
 	q->wall_us = p->exit_wall_us;
@@ -740,13 +742,15 @@ tell_exit(struct table_proc *p, uint32_t slot, uint32_t kind)
 }
 
 static int
-tell_proc(struct table_proc *p, uint32_t slot, uint32_t kind)
+tell_proc(struct table_slot *s, uint32_t slot, uint32_t kind)
 {
+	struct table_proc *p = &s->proc[kind];
+
 	if (p->state != TPROC_RUNNING && p->state != TPROC_EXITED)
 		return 1;
 	if (p->pid > 0 && tell_started(p, slot, kind) != 1)
 		return 0;
-	return p->state == TPROC_RUNNING || tell_exit(p, slot, kind) == 1;
+	return p->state == TPROC_RUNNING || tell_exit(s, slot, kind) == 1;
 }
 
 /* All that the manager has to hear of one slot: 1 done, 0 the channel is full. */
@@ -775,7 +779,7 @@ tell_manager(uint32_t slot)
 		s->told |= TOLD_CGROUP;
 	}
 	for (uint32_t k = 0; k < PROC_N; k++) {
-		if (!tell_proc(&s->proc[k], slot, k))
+		if (!tell_proc(s, slot, k))
 			return 0;
 	}
 	if (s->watch_empty && !slot_is_alive(s)) {

@@ -163,11 +163,11 @@ struct msg_exit {
 	uint32_t slot;
 	uint32_t kind;
 	int32_t pid;
-	uint32_t how;   /* enum exit_how */
-	int32_t status; /* exit status or signal */
-	uint32_t phase; /* spec.h: the step that failed before exec, or 0 */
-	int32_t err;    /* its errno */
-	uint32_t pad;
+	uint32_t how;     /* enum exit_how */
+	int32_t status;   /* exit status or signal */
+	uint32_t phase;   /* spec.h: the step that failed before exec, or 0 */
+	int32_t err;      /* its errno */
+	uint32_t empty;   /* no process of the slot lives, as its cgroup says; 0: ask */
 	uint64_t seq;     /* of the SPAWN */
 	uint64_t mono_us; /* when it was reaped */
 	uint64_t wall_us;

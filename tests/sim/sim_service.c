@@ -1064,6 +1064,46 @@ test_reload(void **state)
 	w_free(w);
 }
 
+/* What init says with an exit is neither signalled nor asked for again, when it can be
+ * true. */
+static void
+test_exit_tells_empty(void **state)
+{
+	struct world *w =
+	    w_new(U("Restart=always\nRestartSec=0\nExecReload=/r\n" SIMPLE));
+
+	(void)state;
+	w->tells_empty = true;
+	w_up(w);
+	w_run(w);
+	w->loglen = 0;
+	w_main_ends(w, EXIT_KILLED, SIGKILL);
+	w_advance(w, 1);
+	assert_null(strstr(w->log, "TERM"));
+	assert_null(strstr(w->log, "empty"));
+	assert_state(w, SVC_RUNNING);
+	assert_int_equal(w->spawns[PROC_MAIN], 2);
+	/* Something else was left in the group. */
+	w->slot[svc_memory(w->s)->slot].extra = 1;
+	w->loglen = 0;
+	w_main_ends(w, EXIT_KILLED, SIGKILL);
+	w_advance(w, 1);
+	assert_non_null(strstr(w->log, "TERM"));
+	assert_int_equal(w->spawns[PROC_MAIN], 3);
+	/* A process was asked for before the manager heard of the end, and leaves one. */
+	w->auto_exit_control = false;
+	w->deaf = true;
+	w_exit(w, PROC_MAIN, EXIT_KILLED, SIGKILL);
+	w->loglen = 0;
+	svc_want_reload(w->s, "a person");
+	w->slot[svc_memory(w->s)->slot].extra = 1;
+	w_run(w);
+	w_exit(w, PROC_CONTROL, EXIT_EXITED, 0);
+	w_advance(w, 200 * SEC);
+	assert_non_null(strstr(w->log, "KILL"));
+	w_free(w);
+}
+
 static void
 test_main_ends_during_reload(void **state)
 {
@@ -1711,6 +1751,7 @@ main(void)
 		cmocka_unit_test(test_extend_stop_and_runtime),
 		cmocka_unit_test(test_watchdog),
 		cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_exit_tells_empty),
 		cmocka_unit_test(test_main_ends_during_reload),
 		cmocka_unit_test(test_ready_all),
 		cmocka_unit_test(test_ready_any_and_exec),

@@ -94,6 +94,7 @@ struct world {
 	bool deaf;              /* nobody ends by TERM */
 	bool immortal;          /* not even by KILL */
 	bool auto_exit_control; /* control processes end well by themselves */
+	bool tells_empty;       /* with an exit, as init does of a slot with a cgroup */
 	unsigned forks;         /* extra processes that main leaves in the group */
 	int fail_slots;         /* SLOT_OPEN fails so often */
 	int fail_fill;
@@ -200,6 +201,7 @@ w_proc_ends(struct world *w, uint32_t i, int kind, enum exit_how how, int status
 		.pid = p->pid,
 		.how = how,
 		.status = status,
+		.empty = w->tells_empty && !w_slot_lives(sl),
 		.seq = p->seq,
 		.mono_us = w->now_us,
 		.wall_us = clock_wall_us() };
@@ -1018,6 +1020,7 @@ w_revive(struct world *w)
 
 			if (p->running)
 				svc_on_started(w->s, &st);
+			p->exit.empty = w->tells_empty && !w_slot_lives(sl);
 			if (p->has_exit)
 				svc_on_exit(w->s, &p->exit);
 		}

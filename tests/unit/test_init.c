@@ -1109,6 +1109,7 @@ use_cgroup(bool fork_inside)
 	want_line(&g, 0, 0, "away\n");
 	send_signal(&g, 0, SIGNAL_PROC, SIGKILL);
 	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.empty, 0);
 	ack(&g, &m);
 	send_slot(&g, MSG_WATCH_EMPTY, 0);
 	send_signal(&g, 0, SIGNAL_SLOT_KILL, 0);
@@ -1118,6 +1119,7 @@ use_cgroup(bool fork_inside)
 	want(&g, MSG_EXIT, &m);
 	assert_int_equal(m.u.EXIT.how, EXIT_EXITED);
 	assert_int_equal(m.u.EXIT.status, 8);
+	assert_int_equal(m.u.EXIT.empty, 1);
 	ack(&g, &m);
 	send_slot(&g, MSG_SLOT_CLOSE, 0);
 	want(&g, MSG_SLOT_DONE, &m);

@@ -1140,6 +1140,19 @@ ack(struct service *s, const struct msg_exit *x)
 	s->acks[s->nacks++] = *x;
 }
 
+/* init says that nothing of the slot lives: true when nothing was spawned meanwhile. */
+static void
+note_empty(struct service *s, const struct msg_exit *x)
+{
+	bool other = x->kind == PROC_MAIN ? s->m.control_running : s->m.main_running;
+
+	if (s->probes != NULL)
+		other = other || s->probes->aux[PROBE_USE_READY].running ||
+			s->probes->aux[PROBE_USE_HEALTH].running;
+	if (x->empty != 0 && !other)
+		s->empty = true;
+}
+
 void
 svc_on_exit(struct service *s, const struct msg_exit *x)
 {
@@ -1161,6 +1174,7 @@ svc_on_exit(struct service *s, const struct msg_exit *x)
 			/* The answer to PROC_SET has no number; its pid says it. */
 			if (m->main_running && (m->main_alien ? x->pid == m->main_pid
 							      : x->seq == m->main_seq)) {
+				note_empty(s, x);
 				in.ev = SVC_EV_MAIN_EXIT;
 				svc_dispatch(s, &in);
 				return;
@@ -1168,6 +1182,7 @@ svc_on_exit(struct service *s, const struct msg_exit *x)
 			break;
 		case PROC_CONTROL:
 			if (m->control_running && x->seq == m->control_seq) {
+				note_empty(s, x);
 				in.ev = SVC_EV_CONTROL_EXIT;
 				svc_dispatch(s, &in);
 				return;
