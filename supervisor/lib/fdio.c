@@ -352,7 +352,12 @@ symlink_atomic(int dirfd, const char *target, const char *linkpath)
 	folder = open_parent(dirfd, linkpath, &name);
 	if (folder == -1)
 		return -1;
-	r = check_link(folder, name, target);
+	/* Mostly there is none: nothing to put aside. */
+	if (symlinkat(target, folder, name) == 0) {
+		fd_close(&folder);
+		return 0;
+	}
+	r = errno == EEXIST ? check_link(folder, name, target) : -1;
 	if (r != 0) {
 		fd_close(&folder);
 		return r == 1 ? 0 : -1;

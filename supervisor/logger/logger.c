@@ -48,6 +48,7 @@ enum {
 	CHANNEL_MAX = 512,    /* more than a channel holds */
 	ANSWERS_MAX = 1024,   /* a manager that asks and never reads */
 	DUE_US = 1000 * 1000, /* a silent program's file is made then */
+	DUE_TURN = 16,        /* of them at a time */
 	RETRY_US = 1000 * 1000,
 	LINE_MAX_DEFAULT = 16 * 1024,
 	LINE_MAX_LEAST = 256,
@@ -261,8 +262,9 @@ on_due(struct loop_timer *t, void *arg)
 	uint64_t now = clock_mono_us();
 	struct logslot *ls;
 
-	while ((ls = TAILQ_FIRST(&lg->due)) != NULL) {
-		if (ls->due_us > now) {
+	/* A few at a time: what a person wished must not wait for a thousand files. */
+	for (int i = 0; (ls = TAILQ_FIRST(&lg->due)) != NULL; i++) {
+		if (ls->due_us > now || i == DUE_TURN) {
 			loop_timer_at(t, ls->due_us);
 			break;
 		}

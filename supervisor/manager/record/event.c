@@ -24,6 +24,7 @@
 enum {
 	KEPT_BYTES = 128 * 1024, /* bound of the events kept for subscribers */
 	WISH_RESERVE_PART = 8,   /* one part in so many of the ring is for wishes only */
+	WAKE_US = 5000,          /* what is no wish waits so long for more */
 };
 
 struct kept {
@@ -41,9 +42,9 @@ struct sink {
 };
 
 struct emitter {
-	struct loop *loop;
 	struct ring *ring;
 	int wake_fd;
+	struct loop_timer *wake_timer; /* NULL: no loop */
 	struct metrics *metrics;
 	struct jw *jw;
 	struct buf line;
@@ -114,14 +115,17 @@ event_level_parse(const char *name)
 	return -1;
 }
 
+static void on_wake(struct loop_timer *t, void *arg);
+
 struct emitter *
 emitter_new(struct loop *loop, struct ring *ring, int wake_fd, struct metrics *metrics)
 {
 	struct emitter *ev = xcalloc(1, sizeof(*ev));
 
-	ev->loop = loop;
 	ev->ring = ring;
 	ev->wake_fd = wake_fd;
+	if (loop != NULL)
+		ev->wake_timer = loop_timer_new(loop, "wake", on_wake, ev);
 	ev->metrics = metrics;
 	ev->jw = jw_new(JW_COMPACT);
 	TAILQ_INIT(&ev->kept);
@@ -130,8 +134,6 @@ emitter_new(struct loop *loop, struct ring *ring, int wake_fd, struct metrics *m
 	return ev;
 }
 
-static void on_wake(void *arg);
-
 void
 emitter_free(struct emitter *ev)
 {
@@ -139,8 +141,8 @@ emitter_free(struct emitter *ev)
 
 	if (ev == NULL)
 		return;
-	if (ev->loop != NULL)
-		loop_post_cancel(ev->loop, on_wake, ev);
+	if (ev->wake_timer != NULL)
+		loop_timer_free(ev->wake_timer);
 	while ((k = TAILQ_FIRST(&ev->kept)) != NULL) {
 		TAILQ_REMOVE(&ev->kept, k, link);
 		free(k);
@@ -418,8 +420,9 @@ wake(const struct emitter *ev)
 }
 
 static void
-on_wake(void *arg)
+on_wake(struct loop_timer *t, void *arg)
 {
+	(void)t;
 	wake(arg);
 }
 
@@ -442,10 +445,10 @@ to_ring(struct emitter *ev, uint32_t flags)
 		ev->unreported++;
 	}
 	/* A burst wakes the logger once, unless the ring fills in the middle of it. */
-	if (ev->loop == NULL || (flags & RING_WISH) != 0 || room < r->size / 2)
+	if (ev->wake_timer == NULL || (flags & RING_WISH) != 0 || room < r->size / 2)
 		wake(ev);
-	else
-		loop_post(ev->loop, on_wake, ev);
+	else if (!loop_timer_is_armed(ev->wake_timer))
+		loop_timer_in(ev->wake_timer, WAKE_US);
 }
 
 /* A line that the ring cannot hold keeps its head, so that the gap is seen. */
