@@ -24,6 +24,7 @@ read_clock(enum clock_kind kind)
 		[CLOCK_KIND_MONO] = CLOCK_MONOTONIC,
 		[CLOCK_KIND_BOOT] = CLOCK_BOOTTIME,
 		[CLOCK_KIND_WALL] = CLOCK_REALTIME,
+		[CLOCK_KIND_CPU] = CLOCK_THREAD_CPUTIME_ID,
 	};
 	struct timespec ts;
 	int r;
@@ -54,6 +55,12 @@ uint64_t
 clock_wall_us(void)
 {
 	return read_clock(CLOCK_KIND_WALL);
+}
+
+uint64_t
+clock_cpu_us(void)
+{
+	return read_clock(CLOCK_KIND_CPU);
 }
 
 uint64_t

@@ -22,6 +22,7 @@ enum clock_kind {
 	CLOCK_KIND_MONO,
 	CLOCK_KIND_BOOT,
 	CLOCK_KIND_WALL,
+	CLOCK_KIND_CPU,
 };
 
 enum {
@@ -32,6 +33,9 @@ enum {
 uint64_t clock_mono_us(void);
 uint64_t clock_boot_us(void);
 uint64_t clock_wall_us(void);
+/* What this thread has computed: what work costs, whoever else has the processor.  A
+ * system call, unlike the others. */
+uint64_t clock_cpu_us(void);
 /* a + b, USEC_INFINITY when that would overflow. */
 uint64_t clock_add_us(uint64_t a_us, uint64_t b_us);
 

@@ -69,7 +69,8 @@ static int fake_kill_step = -1;
 static int fake_kill_passes;
 
 static int64_t fake_clock_offset_us;
-static int64_t *fake_clock_shared; /* set: read by the child, too */
+static int64_t *fake_clock_shared;    /* set: read by the child, too */
+static uint64_t fake_clock_stolen_us; /* by others, between two looks at the time */
 
 void
 logger_step_hook(int step)
@@ -99,15 +100,21 @@ fake_now_ms(void)
 static uint64_t
 fake_clock(enum clock_kind kind, void *arg)
 {
+	static uint64_t stolen_us;
 	struct timespec ts;
 	uint64_t us;
 
 	(void)arg;
-	clock_gettime(kind == CLOCK_KIND_WALL ? CLOCK_REALTIME : CLOCK_MONOTONIC, &ts);
+	clock_gettime(kind == CLOCK_KIND_WALL  ? CLOCK_REALTIME
+		      : kind == CLOCK_KIND_CPU ? CLOCK_THREAD_CPUTIME_ID
+					       : CLOCK_MONOTONIC,
+	    &ts);
 	us = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 	if (kind == CLOCK_KIND_WALL)
 		us += (uint64_t)(fake_clock_shared != NULL ? *fake_clock_shared
 							   : fake_clock_offset_us);
+	if (kind == CLOCK_KIND_MONO)
+		us += stolen_us += fake_clock_stolen_us;
 	return us;
 }
 

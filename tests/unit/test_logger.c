@@ -299,6 +299,24 @@ test_patterns(void **state)
 	fake_free(f);
 }
 
+/* A machine with other work: the line that is waited for is found all the same. */
+static void
+test_patterns_on_a_loaded_machine(void **state)
+{
+	static const char *const texts[] = { "^ready$", NULL };
+	struct fake *f = fake_new(NULL);
+
+	(void)state;
+	fake_clock_stolen_us = 30000;
+	fake_start(f);
+	fake_clock_stolen_us = 0;
+	fake_open_told(f, 0, "a", "1");
+	send_patterns(f, 0, texts);
+	put(f, 0, 0, "1\n2\n3\n4\n5\n6\nready\n8\n9\n");
+	wait_matches(f, 1);
+	fake_free(f);
+}
+
 /* ---- viewers ---- */
 
 static int
@@ -660,6 +678,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_patterns_on_a_loaded_machine),
 		cmocka_unit_test(test_viewers),
 		cmocka_unit_test(test_mirror),
 		cmocka_unit_test(test_mirror_at_the_end),
