@@ -1127,6 +1127,45 @@ test_main_ends_during_reload(void **state)
 /* ---- readiness and health ---------------------------------------------------- */
 
 static void
+w_forget_log(struct world *w)
+{
+	w->loglen = 0;
+	w->log[0] = '\0';
+}
+
+/* Whoever comes after the manager that told the logger can tell it again. */
+static void
+test_patterns_outlive_manager(void **state)
+{
+	struct world *w =
+	    w_new(U("ExecStartPre=/bin/true\n" SIMPLE "ReadyPattern=listening\n"));
+
+	(void)state;
+	w->auto_exit_control = false;
+	w_up(w);
+	w_run(w);
+	assert_state(w, SVC_START_PRE);
+	w_forget_log(w);
+	w_revive(w);
+	w_run(w);
+	assert_non_null(strstr(w->log, "patterns"));
+	w_exit(w, PROC_CONTROL, EXIT_EXITED, 0);
+	w_run(w);
+	assert_state(w, SVC_START);
+	w_forget_log(w);
+	w_revive(w);
+	w_run(w);
+	assert_non_null(strstr(w->log, "patterns"));
+	svc_on_match(w->s, w_slot(w), 0, "now listening");
+	assert_state(w, SVC_RUNNING);
+	w_forget_log(w);
+	w_revive(w);
+	w_run(w);
+	assert_null(strstr(w->log, "patterns"));
+	w_free(w);
+}
+
+static void
 test_ready_all(void **state)
 {
 	struct world *w = w_new(U(SIMPLE "ReadyPattern=listening\nReadyTCP=8080\n"));
@@ -1753,6 +1792,7 @@ main(void)
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_exit_tells_empty),
 		cmocka_unit_test(test_main_ends_during_reload),
+		cmocka_unit_test(test_patterns_outlive_manager),
 		cmocka_unit_test(test_ready_all),
 		cmocka_unit_test(test_ready_any_and_exec),
 		cmocka_unit_test(test_main_ends_before_ready),

@@ -335,6 +335,11 @@ resume_state(struct service *s)
 		return;
 	}
 
+	/* The logger may be new as well, or will be: only a manager can tell it. */
+	if (m->state == SVC_CONDITION || m->state == SVC_START_PRE ||
+	    m->state == SVC_START)
+		svc_deed_patterns(s);
+
 	switch (m->state) {
 	case SVC_START:
 		if (svc_sc(s)->type == SERVICE_FORKING && !m->ready) {

@@ -149,6 +149,22 @@ plan_ready(struct service *s)
 }
 
 void
+svc_deed_patterns(struct service *s)
+{
+	const struct probe_list *l = &svc_sc(s)->ready;
+	struct deed *d;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->v[i].kind != PROBE_PATTERN)
+			continue;
+		d = svc_deed(s, DEED_PATTERNS);
+		d->u.patterns.slot = s->m.slot;
+		d->u.patterns.list = l;
+		return;
+	}
+}
+
+void
 svc_ready_begin(struct service *s)
 {
 	if (!has_probes(s))

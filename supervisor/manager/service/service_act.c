@@ -460,7 +460,6 @@ svc_open_slot(struct service *s)
 	struct msg_slot_open *o = xcalloc(1, sizeof(*o));
 	char why[SVC_WHY_MAX] = "";
 	int status = 0;
-	bool has_pattern = false;
 	uint32_t slot;
 
 	/* A wrong User= is the unit's failure, before anything is made. */
@@ -497,14 +496,7 @@ svc_open_slot(struct service *s)
 		snprintf(o->log.day, sizeof(o->log.day), "%s", m->day);
 	o->log.order = m->order;
 	svc_deed(s, DEED_SLOT_OPEN)->u.open = o;
-	for (size_t i = 0; i < svc_sc(s)->ready.n; i++)
-		has_pattern |= svc_sc(s)->ready.v[i].kind == PROBE_PATTERN;
-	if (has_pattern) {
-		struct deed *d = svc_deed(s, DEED_PATTERNS);
-
-		d->u.patterns.slot = slot;
-		d->u.patterns.list = &svc_sc(s)->ready;
-	}
+	svc_deed_patterns(s);
 }
 
 static void

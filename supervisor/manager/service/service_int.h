@@ -268,6 +268,8 @@ bool svc_ready_probes_hold(const struct service *s);
 /* A start begins: nothing is known. */
 void svc_probes_reset(struct service *s);
 void svc_ready_begin(struct service *s);
+/* Gives the logger ReadyPattern=; it looks at all that this invocation has logged. */
+void svc_deed_patterns(struct service *s);
 void svc_ready_end(struct service *s);
 void svc_health_begin(struct service *s);
 void svc_health_end(struct service *s);
