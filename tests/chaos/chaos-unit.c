@@ -10,8 +10,9 @@
  * number of the last line that the kernel has taken, so that the test knows how many must
  * be in the logs; lines look like `c UNIT PID.N NUMBER LENGTH xxxx', LENGTH times x.
  *
- * MODE: simple, notify, fork (PIDFILE follows, or -), oneshot, crash, stubborn, leaky,
- * mute (no lines), whole (simple, each line in one write).
+ * MODE: simple, notify, line (ready by a line to descriptor 5), fork (PIDFILE follows, or
+ *-), oneshot, crash, stubborn, leaky, mute (no lines), whole (simple, each line in one
+ *write).
  */
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -285,6 +286,12 @@ main(int argc, char *argv[])
 	if (strcmp(mode, "notify") == 0) {
 		pause_ms(next_random(40));
 		say_ready();
+		work();
+	}
+	if (strcmp(mode, "line") == 0) {
+		pause_ms(next_random(40));
+		put(5, "ready\n", 6);
+		close(5);
 		work();
 	}
 	if (strcmp(mode, "oneshot") == 0) {
