@@ -1,5 +1,6 @@
 #include "instance/paths.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,8 @@ paths_conf(const char *root)
 	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	char *own = xasprintf("%s/supd.conf", root);
 
-	if (access(own, F_OK) == 0)
+	/* A link is not followed: what it leads to may be on a file system that hangs. */
+	if (faccessat(AT_FDCWD, own, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return own;
 	if (strcmp(root, INSTANCE_SYSTEM_ROOT) == 0) {
 		free(own);

@@ -536,6 +536,7 @@ restore_one(void *arg, const char *name)
 
 	if (u == NULL)
 		return;
+	m->memory_unanswered = m->memory_unanswered || (u->svc == NULL && u->unanswered);
 	if (u->svc == NULL)
 		(void)unit_forget(u);
 	else
@@ -565,5 +566,17 @@ adopt_finish(struct manager *m)
 		if (s != NULL && s->notify_fd != -1 && s->notify_io == NULL)
 			notify_listen(s);
 	}
-	store_forget_memories(m->store);
+	/* Of what cannot be read yet nobody knows whether it is a service. */
+	if (!m->memory_unanswered)
+		store_forget_memories(m->store);
+}
+
+void
+adopt_late(struct unit *u)
+{
+	if (!u->manager->memory_unanswered || u->manager->phase != MANAGER_RUNNING ||
+	    u->restored || u->svc == NULL)
+		return;
+	restore_unit(u);
+	svc_adopt(u->svc);
 }

@@ -27,6 +27,8 @@ void adopt_on_stream_state(struct manager *m, const struct msg_stream_state *s);
 void adopt_on_match(struct manager *m, const struct msg_match *x);
 /* REPLAY_END: all that init remembers is known, let the services catch up. */
 void adopt_finish(struct manager *m);
+/* A unit whose files could not be read then was loaded: what is remembered of it. */
+void adopt_late(struct unit *u);
 
 /* A slot number that neither init nor we use, kept for that unit; SLOT_NONE: all used. */
 uint32_t adopt_take_slot(struct manager *m, struct unit *u);

@@ -29,6 +29,7 @@
 #include "manager/link.h"
 #include "manager/notify_up.h"
 #include "manager/ops.h"
+#include "manager/reach.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/record/metrics.h"
@@ -76,11 +77,15 @@ static void
 take_descriptors(struct manager *m)
 {
 	uint64_t table_bytes_;
+	struct stat root;
 	const char *bad;
 
 	for (int fd = ROLE_FD_CHAN; fd < ROLE_FD_EXTRA + 2; fd++)
 		(void)fd_set_cloexec(fd, true);
 	m->root_fd = ROLE_FD_ROOT;
+	/* Asked once: the folder may hang later, when somebody is to be let in. */
+	if (fstat(m->root_fd, &root) == 0)
+		m->owner = root.st_uid;
 	m->run_fd = ROLE_FD_RUN;
 	m->wake_fd = ROLE_FD_WAKE;
 	m->control_fd = FD_FIRST_EXTRA;
@@ -129,11 +134,27 @@ send_snapshot(void *arg, uint64_t id, int fd, uint64_t size)
 void
 manager_read_conf(struct manager *m)
 {
-	char *path = paths_conf(m->root_path);
+	struct supd_conf *old = m->conf;
+	char *path = NULL;
 	struct diags d;
 
+	if (reach_may(m->reach, m->root_path, true))
+		path = paths_conf(m->root_path);
+	m->conf_unanswered = path == NULL || !reach_may(m->reach, path, true);
+	if (m->conf_unanswered && old != NULL) {
+		free(path);
+		return;
+	}
 	diags_init(&d);
-	m->conf = supd_conf_load(path, &d);
+	if (m->conf_unanswered) {
+		log_warnx("supd.conf cannot be read: until then the defaults hold");
+		m->conf = supd_conf_load_text("supd.conf", "", 0, &d);
+	} else {
+		m->conf = supd_conf_load(path, &d);
+	}
+	if (m->world != NULL)
+		m->world->conf = m->conf;
+	supd_conf_free(old);
 	for (size_t i = 0; i < d.n; i++) {
 		char *line = diag_format(&d.v[i]);
 
@@ -182,12 +203,14 @@ manager_start(struct manager *m)
 	m->tty = isatty(STDERR_FILENO);
 	m->is_pid1 = m->table->is_pid1;
 	m->loop = loop_new();
-	manager_read_conf(m);
-	m->paths = paths_units(m->root_path, m->run_path);
-	make_world(m);
 	m->metrics = metrics_new();
 	m->history = history_new();
 	m->events = emitter_new(m->loop, m->ring, m->wake_fd, m->metrics);
+	m->reach = reach_new(m);
+	manager_read_conf(m);
+	m->paths = paths_units(m->root_path, m->run_path);
+	unit_paths_set_guard(m->paths, reach_may, m->reach);
+	make_world(m);
 	joblink_new(m);
 	m->store = store_new(m->loop, m->events, m->history, m->table->boot_id, &ops);
 	store_set_interval(m->store, m->conf->snapshot_interval_us);

@@ -1,13 +1,16 @@
 /*
  * manager: all policy.  Crash-only: what is running is init's table, what was asked for
  * is the event journal, the snapshot and the wishes; a new manager reads them and carries
- * on.  It never waits for a disk (unit files aside), for the logger, or for init.
+ * on.  It never waits for a disk (local unit files aside, see reach.h), for the logger,
+ * or for init.
  *
  * struct manager is the root of everything and the first argument of what needs more than
  * one unit.  Ownership: manager -> units -> unit -> service.
  */
 #ifndef SUPD_MANAGER_MANAGER_H
 #define SUPD_MANAGER_MANAGER_H
+
+#include <sys/types.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +27,7 @@ struct link;
 struct loop;
 struct loop_timer;
 struct metrics;
+struct reach;
 struct ring;
 struct shutdown;
 struct scanner;
@@ -58,6 +62,7 @@ struct manager {
 	const char *root_path; /* the instance folder */
 	const char *run_path;  /* short: socket paths are made of it */
 	int root_fd, run_fd, wake_fd, control_fd;
+	uid_t owner;   /* of the instance folder, when this manager came */
 	int cgroup_fd; /* -1: containment is best effort */
 	uint32_t nslots;
 	uint32_t generation; /* how often a manager was started */
@@ -71,6 +76,10 @@ struct manager {
 	struct manager_role role[ROLE_N];
 
 	struct supd_conf *conf; /* never NULL */
+	struct reach *reach;
+	bool conf_unanswered; /* supd.conf could not be looked at */
+	bool boot_unanswered; /* nor some unit files, when the units were to be started */
+	bool memory_unanswered; /* and what is remembered of them waits */
 	struct unit_paths *paths;
 	struct map units;            /* name or alias -> struct unit */
 	struct strv transient_ended; /* oldest first */
@@ -117,7 +126,8 @@ void manager_reexec(
     struct manager *m, const char *who, manager_reexec_fn *done, void *arg);
 /* arg is gone: its done is not called. */
 void manager_reexec_cancel(struct manager *m, void *arg);
-/* supd.conf into m->conf; what is wrong in it is logged. */
+/* supd.conf into m->conf; what is wrong in it is logged.  When its file system does not
+ * answer m->conf stays as it is. */
 void manager_read_conf(struct manager *m);
 /* The end of safe mode, if it is on: units are loaded and started. */
 void manager_leave_safe_mode(struct manager *m, const char *why);

@@ -93,13 +93,10 @@ manager_on_signal(struct manager *m, const struct msg_got_signal *sig)
 void
 manager_reload(struct manager *m, const char *who)
 {
-	struct supd_conf *old = m->conf;
 	struct msg_settings settings;
 	struct msg_log_settings log;
 
 	manager_read_conf(m);
-	m->world->conf = m->conf;
-	supd_conf_free(old);
 	store_set_interval(m->store, m->conf->snapshot_interval_us);
 	settings_of_init(m->conf, m->is_pid1, &settings);
 	link_settings(m->link, &settings);

@@ -12,6 +12,7 @@
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "manager/units.h"
+#include "manager/unitwatch.h"
 #include "unit/conf.h"
 #include "unit/load.h"
 
@@ -56,11 +57,51 @@ start_one(struct unit *u, void *arg)
 	request(u, JOB_START, why);
 }
 
+static void
+note_unanswered(struct unit *u, void *arg)
+{
+	bool *any = arg;
+
+	*any = *any || u->unanswered;
+}
+
+/* Units, or folders that may hold some. */
+static bool
+any_unanswered(struct manager *m)
+{
+	bool any = false;
+
+	unit_paths_scan(m->paths);
+	any = unit_paths_unanswered(m->paths);
+	unit_paths_forget(m->paths);
+	units_foreach(m, note_unanswered, &any);
+	return any;
+}
+
 void
 start_units(struct manager *m)
 {
 	units_load_all(m);
 	units_count_transient(m);
+	m->boot_unanswered = any_unanswered(m);
+	units_foreach(m, start_one, m);
+	end_start_exit_unit(m);
+}
+
+/* What could not be read at the start is done now, in the same order. */
+void
+start_answered(struct manager *m)
+{
+	if (m->phase != MANAGER_RUNNING || m->safe_mode)
+		return;
+	if (m->conf_unanswered)
+		manager_reload(m, "supd.conf can be read");
+	else
+		units_on_change(m, NULL);
+	unitwatch_again(m->watch);
+	if (!m->boot_unanswered || any_unanswered(m))
+		return;
+	m->boot_unanswered = false;
 	units_foreach(m, start_one, m);
 	end_start_exit_unit(m);
 }

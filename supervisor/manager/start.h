@@ -12,6 +12,8 @@ struct manager;
 /* Load all files and queue the starts that are due: of every unit that is wanted and was
  * not started since supd was, so that a manager that dies in between changes nothing. */
 void start_units(struct manager *m);
+/* Files that could not be read, because their file system did not answer, can be now. */
+void start_answered(struct manager *m);
 /* Read all unit files again; says what changed.  Nothing is started or restarted. */
 void start_reload_units(struct manager *m, const char *who);
 /* A new logger has no patterns. */

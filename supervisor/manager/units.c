@@ -287,6 +287,7 @@ unit_get(struct manager *m, const char *name)
 	struct unit *u = unit_find(m, name);
 	struct unit_conf *conf;
 	struct diags d;
+	bool unanswered;
 	char *full;
 
 	if (u != NULL)
@@ -296,6 +297,7 @@ unit_get(struct manager *m, const char *name)
 		return NULL;
 	diags_init(&d);
 	conf = unit_load(m->paths, m->conf, full, &d);
+	unanswered = unit_paths_unanswered(m->paths);
 	u = map_get(&m->units, conf->id);
 	if (u != NULL) {
 		/* Another name of one that we have. */
@@ -304,6 +306,7 @@ unit_get(struct manager *m, const char *name)
 		diags_clear(&d);
 	} else {
 		u = unit_new(m, conf, &d);
+		u->unanswered = unanswered;
 		if (!map_has(&m->units, full))
 			map_set(&m->units, full, u);
 	}
@@ -320,6 +323,13 @@ unit_reload(struct unit *u)
 
 	diags_init(&d);
 	conf = unit_load(m->paths, m->conf, u->name, &d);
+	if (unit_paths_unanswered(m->paths) && !u->unanswered) {
+		/* What is known of it is better. */
+		unit_conf_free(conf);
+		diags_clear(&d);
+		return;
+	}
+	u->unanswered = unit_paths_unanswered(m->paths);
 	if (strcmp(conf->id, u->name) != 0 && !unit_is_running(u) &&
 	    map_get(&m->units, conf->id) == NULL) {
 		log_info("%s is now another name of %s", u->name, conf->id);
@@ -329,12 +339,21 @@ unit_reload(struct unit *u)
 	set_conf(u, conf);
 	register_names(u);
 	tell_loaded(u);
+	adopt_late(u);
 }
 
 bool
 unit_refresh(struct unit *u)
 {
-	if (!unit_conf_changed(u->manager->paths, u->conf))
+	bool changed = unit_conf_changed(u->manager->paths, u->conf);
+
+	if (u->unanswered) {
+		if (unit_paths_unanswered(u->manager->paths))
+			return false;
+		unit_reload(u);
+		return true;
+	}
+	if (!changed)
 		return false;
 	/* What runs with a stand-in waits for nothing but a usable file. */
 	if (unit_is_running(u) && !u->stand_in) {

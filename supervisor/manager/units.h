@@ -63,6 +63,7 @@ struct unit {
 	struct job_unit *job_unit; /* never NULL */
 	bool changed;              /* a file differs from conf */
 	bool stand_in;             /* svc_conf is that of unit_make_stoppable */
+	bool unanswered;           /* conf is not what is on the disk: see reach.h */
 	bool transient;            /* made by `supctl run' */
 	bool adopted;              /* was running when this manager came */
 	bool restored;             /* its memory was given to svc */
@@ -83,8 +84,8 @@ struct unit *unit_find(struct manager *m, const char *name);
 /* The same, loaded when it has to be.  NULL only when the name is not valid; a unit
  * without a file is there with load state not-found. */
 struct unit *unit_get(struct manager *m, const char *name);
-/* Look at the files again (a few stat(2)); loads anew what is not running, marks changed
- * what is.  Returns true when something is different now. */
+/* Look at the files again (a few stat(2)), unless they hang; loads anew what is not
+ * running, marks changed what is.  Returns true when something is different now. */
 bool unit_refresh(struct unit *u);
 /* Load anew whatever runs; the service takes the new one with its next start. */
 void unit_reload(struct unit *u);

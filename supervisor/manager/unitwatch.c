@@ -16,6 +16,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/manager.h"
+#include "manager/reach.h"
 #include "manager/units.h"
 #include "unit/load.h"
 #include "unit/name.h"
@@ -74,7 +75,8 @@ add_sub_folder(struct unitwatch *w, const char *dir, const char *name)
 	if (unit == NULL)
 		return;
 	path = xasprintf("%s/%s", dir, name);
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+	if (reach_may(w->m->reach, path, true) && stat(path, &st) == 0 &&
+	    S_ISDIR(st.st_mode))
 		add_folder(w, path, unit);
 	free(path);
 	free(unit);
@@ -83,7 +85,7 @@ add_sub_folder(struct unitwatch *w, const char *dir, const char *name)
 static void
 add_sub_folders(struct unitwatch *w, const char *dir)
 {
-	DIR *d = opendir(dir);
+	DIR *d = reach_may(w->m->reach, dir, true) ? opendir(dir) : NULL;
 	struct dirent *e;
 
 	if (d == NULL)
@@ -100,7 +102,7 @@ add_folder(struct unitwatch *w, const char *path, const char *unit)
 {
 	int wd;
 
-	if (w->n >= FOLDERS_MAX)
+	if (w->n >= FOLDERS_MAX || !reach_may(w->m->reach, path, true))
 		return;
 	wd = inotify_add_watch(w->fd, path, MASK);
 	if (wd == -1) {
@@ -239,6 +241,15 @@ unitwatch_new(struct manager *m)
 	for (size_t i = 0; i < unit_paths_count(m->paths); i++)
 		add_folder(w, unit_paths_dir(m->paths, i), NULL);
 	return w;
+}
+
+void
+unitwatch_again(struct unitwatch *w)
+{
+	for (size_t i = 0; w != NULL && i < unit_paths_count(w->m->paths); i++) {
+		add_folder(w, unit_paths_dir(w->m->paths, i), NULL);
+		add_sub_folders(w, unit_paths_dir(w->m->paths, i));
+	}
 }
 
 void

@@ -12,6 +12,8 @@ struct unitwatch;
 
 /* NULL when there is no inotify to be had; that is no reason not to run. */
 struct unitwatch *unitwatch_new(struct manager *m);
+/* Folders that could not be looked at may be now. */
+void unitwatch_again(struct unitwatch *w);
 void unitwatch_free(struct unitwatch *w);
 
 #endif

@@ -192,7 +192,8 @@ load_file(struct load *l, const char *path, struct unit_source *source)
 	struct buf text = { 0 };
 	struct stat st;
 
-	if (read_file(path, &text, &st) == -1) {
+	if (paths_touch(l->paths, path, true) == -1 ||
+	    read_file(path, &text, &st) == -1) {
 		diag_add(l->diags, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
 		    strerror(errno));
 		l->unreadable = true;
@@ -210,7 +211,9 @@ static void
 load_links(struct load *l, const struct strv *dirs, enum unit_dep kind)
 {
 	for (size_t i = 0; i < dirs->n; i++) {
-		DIR *dir = opendir(dirs->v[i]);
+		DIR *dir = paths_touch(l->paths, dirs->v[i], true) == 0
+			       ? opendir(dirs->v[i])
+			       : NULL;
 		struct strv names = { 0 };
 		struct dirent *de;
 
@@ -311,6 +314,15 @@ load_resolved(struct load *l, struct resolved *r)
 	load_finish(l);
 }
 
+/* What was not looked at might say anything, whatever the rest is. */
+static void
+load_unanswered(struct load *l)
+{
+	diag_add(l->diags, DIAG_ERROR, l->conf->id, 0, 0, "it is loaded when they answer",
+	    "some of its files are on a file system that does not answer");
+	l->conf->load_state = UNIT_LOAD_ERROR;
+}
+
 /* A conf for a name that is none. */
 static struct unit_conf *
 load_bad_name(struct unit_paths *paths, const struct supd_conf *sc, const char *name,
@@ -335,9 +347,12 @@ unit_load(struct unit_paths *paths, const struct supd_conf *sc, const char *name
 
 	if (!unit_name_is_valid(name))
 		return load_bad_name(paths, sc, name, d);
+	paths->unanswered = false;
 	paths_resolve(paths, name, NULL, &r, d);
 	load_begin(&l, paths, sc, r.id, d);
 	load_resolved(&l, &r);
+	if (paths->unanswered)
+		load_unanswered(&l);
 	resolved_clear(&r);
 	return conf_pack(paths->pool, l.parts);
 }
@@ -368,12 +383,13 @@ unit_conf_changed(struct unit_paths *paths, const struct unit_conf *conf)
 
 	if (!unit_name_is_valid(conf->id))
 		return false;
+	paths->unanswered = false;
 	paths_resolve(paths, conf->id, &conf->aliases, &r, NULL);
 	changed = r.n_sources != conf->n_sources || strcmp(r.id, conf->id) != 0;
 	for (size_t i = 0; !changed && i < r.n_sources; i++)
 		changed = !source_equal(&r.sources[i], &conf->sources[i]);
 	resolved_clear(&r);
-	return changed;
+	return changed && !paths->unanswered;
 }
 
 bool

@@ -52,6 +52,18 @@ enum unit_path_kind unit_paths_kind(const struct unit_paths *, size_t i);
 const char *unit_paths_base(const struct unit_paths *, enum exec_dir_kind);
 
 /*
+ * Asked before each file and folder is touched; false: do not, it might never answer.
+ * follow: links at its end are followed.
+ */
+typedef bool unit_guard(void *arg, const char *path, bool follow);
+void unit_paths_set_guard(struct unit_paths *, unit_guard *, void *arg);
+/*
+ * The guard kept something from the last load, scan or look for changes: what came of it
+ * is not what is on the disk.
+ */
+bool unit_paths_unanswered(const struct unit_paths *);
+
+/*
  * Reads all folders once, so that the loads until unit_paths_forget cost no look-ups of
  * what is not there.  For loading many: a file that appears in between may not be seen.
  */
@@ -86,6 +98,7 @@ void unit_conf_free(struct unit_conf *);
 
 /*
  * Whether a file that CONF was made from changed, vanished or came since; a few stat(2).
+ * False, too, when that cannot be told because the guard forbids to look.
  */
 bool unit_conf_changed(struct unit_paths *, const struct unit_conf *conf);
 

@@ -119,6 +119,49 @@ unit_paths_base(const struct unit_paths *paths, enum exec_dir_kind kind)
 	return paths->host.base[kind];
 }
 
+/* ---- the guard ---- */
+
+void
+unit_paths_set_guard(struct unit_paths *paths, unit_guard *guard, void *arg)
+{
+	paths->guard = guard;
+	paths->guard_arg = arg;
+}
+
+bool
+unit_paths_unanswered(const struct unit_paths *paths)
+{
+	return paths->unanswered;
+}
+
+int
+paths_touch(struct unit_paths *paths, const char *path, bool follow)
+{
+	if (paths->guard == NULL || paths->guard(paths->guard_arg, path, follow))
+		return 0;
+	paths->unanswered = true;
+	errno = ETIMEDOUT;
+	return -1;
+}
+
+static int
+guarded_stat(struct unit_paths *paths, const char *path, struct stat *st)
+{
+	return paths_touch(paths, path, true) == 0 ? stat(path, st) : -1;
+}
+
+static int
+guarded_lstat(struct unit_paths *paths, const char *path, struct stat *st)
+{
+	return paths_touch(paths, path, false) == 0 ? lstat(path, st) : -1;
+}
+
+static DIR *
+guarded_opendir(struct unit_paths *paths, const char *path)
+{
+	return paths_touch(paths, path, true) == 0 ? opendir(path) : NULL;
+}
+
 /* ---- the scan ---- */
 
 static struct path_entry *
@@ -162,11 +205,14 @@ scan_link(struct unit_paths *paths, int dirfd, const char *name)
 static void
 scan_dir(struct unit_paths *paths, size_t i)
 {
-	DIR *dir = opendir(paths->v[i].dir);
+	DIR *dir = guarded_opendir(paths, paths->v[i].dir);
 	struct dirent *de;
 
-	if (dir == NULL)
+	if (dir == NULL) {
+		if (errno == ETIMEDOUT)
+			paths->unscanned |= UINT64_C(1) << i;
 		return;
+	}
 	while ((de = readdir(dir)) != NULL) {
 		if (de->d_name[0] == '.')
 			continue;
@@ -181,6 +227,7 @@ void
 unit_paths_scan(struct unit_paths *paths)
 {
 	unit_paths_forget(paths);
+	paths->unanswered = false;
 	for (size_t i = 0; i < paths->n; i++)
 		scan_dir(paths, i);
 	paths->scanned = true;
@@ -191,6 +238,7 @@ unit_paths_forget(struct unit_paths *paths)
 {
 	map_clear(&paths->entries, free_entry);
 	paths->scanned = false;
+	paths->unscanned = 0;
 }
 
 void
@@ -224,7 +272,7 @@ may_have(const struct unit_paths *paths, size_t i, const char *name)
 {
 	const struct path_entry *e;
 
-	if (!paths->scanned)
+	if (!paths->scanned || (paths->unscanned >> i & 1) != 0)
 		return true;
 	e = map_get(&paths->entries, name);
 	return e != NULL && (e->dirs & UINT64_C(1) << i) != 0;
@@ -282,18 +330,18 @@ resolved_clear(struct resolved *r)
 /* ---- the main file ---- */
 
 static bool
-is_on_path(const struct unit_paths *paths, const char *dir)
+is_on_path(struct unit_paths *paths, const char *dir)
 {
 	struct stat a, b;
 
 	for (size_t i = 0; i < paths->n; i++)
 		if (strcmp(paths->v[i].dir, dir) == 0)
 			return true;
-	if (stat(dir, &a) == -1)
+	if (guarded_stat(paths, dir, &a) == -1)
 		return false;
 	for (size_t i = 0; i < paths->n; i++)
-		if (stat(paths->v[i].dir, &b) == 0 && a.st_dev == b.st_dev &&
-		    a.st_ino == b.st_ino)
+		if (guarded_stat(paths, paths->v[i].dir, &b) == 0 &&
+		    a.st_dev == b.st_dev && a.st_ino == b.st_ino)
 			return true;
 	return false;
 }
@@ -385,7 +433,7 @@ find_file(struct unit_paths *paths, const char *file_name, const char *name,
 		if (!may_have(paths, i, file_name))
 			continue;
 		path = xasprintf("%s/%s", paths->v[i].dir, file_name);
-		if (lstat(path, &st) == -1) {
+		if (guarded_lstat(paths, path, &st) == -1) {
 			bool gone = errno == ENOENT || errno == ENOTDIR;
 
 			if (!gone)
@@ -413,11 +461,17 @@ find_file(struct unit_paths *paths, const char *file_name, const char *name,
 				free(path);
 				return FIND_ALIAS;
 			}
-			if (!masked && stat(path, &st) == -1) {
+			if (!masked && guarded_stat(paths, path, &st) == -1) {
 				add_source(r, path, &st);
-				diag_add(d, DIAG_ERROR, path, 0, 0,
-				    "remove the link, or put back what it leads to",
-				    "the link leads to nothing: %s", strerror(errno));
+				if (errno == ETIMEDOUT)
+					diag_add(d, DIAG_ERROR, path, 0, 0, NULL,
+					    "cannot be read: %s", strerror(errno));
+				else
+					diag_add(d, DIAG_ERROR, path, 0, 0,
+					    "remove the link, or put back what it leads "
+					    "to",
+					    "the link leads to nothing: %s",
+					    strerror(errno));
 				free(path);
 				return FIND_BAD;
 			}
@@ -492,9 +546,9 @@ add_names(struct strv *names, const char *name)
 
 /* The drop-ins of one folder, those already in SEEN left out. */
 static void
-list_drop_ins(const char *dir, struct map *seen)
+list_drop_ins(struct unit_paths *paths, const char *dir, struct map *seen)
 {
-	DIR *d = opendir(dir);
+	DIR *d = guarded_opendir(paths, dir);
 	struct dirent *de;
 
 	if (d == NULL)
@@ -523,7 +577,7 @@ each_folder(struct unit_paths *paths, const char *name, const char *suffix,
 		if (!may_have(paths, i, below))
 			continue;
 		dir = xasprintf("%s/%s", paths->v[i].dir, below);
-		if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
+		if (guarded_stat(paths, dir, &st) == 0 && S_ISDIR(st.st_mode))
 			fn(dir, &st, arg);
 		free(dir);
 	}
@@ -547,7 +601,7 @@ find_drop_ins(struct unit_paths *paths, struct resolved *r)
 			char *dir = xasprintf("%s/%s", paths->v[i].dir, below);
 
 			if (may_have(paths, i, below))
-				list_drop_ins(dir, &seen);
+				list_drop_ins(paths, dir, &seen);
 			free(below);
 			free(dir);
 		}
@@ -557,7 +611,7 @@ find_drop_ins(struct unit_paths *paths, struct resolved *r)
 		char *dir = xasprintf("%s/%s", paths->v[i].dir, below);
 
 		if (may_have(paths, i, below))
-			list_drop_ins(dir, &seen);
+			list_drop_ins(paths, dir, &seen);
 		free(below);
 		free(dir);
 	}
@@ -567,7 +621,7 @@ find_drop_ins(struct unit_paths *paths, struct resolved *r)
 		struct stat st;
 
 		/* One that is empty or leads to /dev/null only hides those below it. */
-		if (stat(path, &st) == -1)
+		if (guarded_stat(paths, path, &st) == -1)
 			memset(&st, 0, sizeof(st));
 		else if (S_ISCHR(st.st_mode))
 			continue;
@@ -641,7 +695,7 @@ forget_circle(struct unit_paths *paths, const char *name, struct resolved *r)
 		char *path = xasprintf("%s/%s", paths->v[i].dir, name);
 		struct stat st;
 
-		if (lstat(path, &st) == 0)
+		if (guarded_lstat(paths, path, &st) == 0)
 			add_source(r, path, &st);
 		free(path);
 	}

@@ -26,7 +26,11 @@ struct unit_paths {
 	struct unit_parts defaults; /* of the table; scalars only */
 	struct pack_pool *pool;
 	bool scanned;
+	uint64_t unscanned; /* bit i: v[i] could not be listed for the guard */
 	struct map entries; /* scanned: name to its struct path_entry */
+	unit_guard *guard;  /* NULL: everything may be touched */
+	void *guard_arg;
+	bool unanswered; /* the guard said no since this was cleared */
 };
 
 /* What a scan saw of one name. */
@@ -63,6 +67,9 @@ struct resolved {
 void paths_resolve(struct unit_paths *, const char *name, const struct strv *known,
     struct resolved *, struct diags *d);
 void resolved_clear(struct resolved *);
+
+/* Before a path is touched.  -1 with ETIMEDOUT: the guard forbids it. */
+int paths_touch(struct unit_paths *, const char *path, bool follow);
 
 void source_from_stat(struct unit_source *, const char *path, const struct stat *);
 bool source_equal(const struct unit_source *, const struct unit_source *);

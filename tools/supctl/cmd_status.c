@@ -483,6 +483,10 @@ put_overview(struct ctl *ctl, const struct jv *s)
 		    "Jobs", (long long)jobs);
 	if (jv_bool(jv_get(s, "safe_mode"), false))
 		put_safe_mode(ctl, text_of(s, "safe_mode_until"));
+	for (size_t i = 0; i < jv_count(jv_get(s, "unanswered")); i++)
+		ctl_printf(ctl,
+		    "%*s: %s does not answer; unit files on it are as they were loaded\n",
+		    LABEL_WIDTH, "!", jv_str(jv_at(jv_get(s, "unanswered"), i), ""));
 	if (dropped > 0)
 		ctl_printf(ctl, "%*s: %lld events were dropped (a full disk?)\n",
 		    LABEL_WIDTH, "!", (long long)dropped);

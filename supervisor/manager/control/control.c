@@ -117,9 +117,8 @@ static void
 on_accept(void *arg, int fd, struct access_peer *peer)
 {
 	struct control *c = arg;
-	struct stat sb;
 	struct access_conf conf = {
-		.owner = 0,
+		.owner = c->m->owner,
 		.control_group = c->group,
 		.init_pid = c->m->table == NULL ? -1 : c->m->table->init_pid,
 		.cgroup = c->cgroup,
@@ -128,8 +127,6 @@ on_accept(void *arg, int fd, struct access_peer *peer)
 		.arg = c,
 	};
 
-	if (c->m->root_fd != -1 && fstat(c->m->root_fd, &sb) == 0)
-		conf.owner = sb.st_uid;
 	access_decide(fd, &conf, peer);
 }
 

@@ -19,6 +19,7 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
+#include "manager/reach.h"
 #include "manager/service/service.h"
 #include "manager/service/service_exec.h"
 #include "unit/conf.h"
@@ -34,27 +35,32 @@ enum {
 /* Who may only operate reads here what he can read himself: a file that is closed to
  * others has a reason for it. */
 static bool
-may_read_file(const struct access_peer *peer, const char *path)
+may_read_file(struct control *c, const struct access_peer *peer, const char *path)
 {
 	struct stat st;
 
-	return peer->class >= ACCESS_ADMINISTER || stat(path, &st) == -1 ||
-	       (st.st_mode & S_IROTH) != 0 || st.st_uid == peer->uid;
+	if (peer->class >= ACCESS_ADMINISTER)
+		return true;
+	if (!reach_may(c->m->reach, path, true))
+		return false;
+	return stat(path, &st) == -1 || (st.st_mode & S_IROTH) != 0 ||
+	       st.st_uid == peer->uid;
 }
 
 static bool
-may_read_unit(const struct access_peer *peer, const struct unit_conf *conf)
+may_read_unit(
+    struct control *c, const struct access_peer *peer, const struct unit_conf *conf)
 {
 	for (size_t i = 0; i < conf->n_sources; i++)
 		if (conf->sources[i].ino != 0 &&
-		    !may_read_file(peer, conf->sources[i].path))
+		    !may_read_file(c, peer, conf->sources[i].path))
 			return false;
 	if (conf->type != UNIT_SERVICE || peer->class >= ACCESS_ADMINISTER)
 		return true;
 	for (size_t i = 0; i < conf->service->context.n_environment_files; i++) {
 		const char *path = conf->service->context.environment_files[i].path;
 
-		if (strpbrk(path, "*?[") != NULL || !may_read_file(peer, path))
+		if (strpbrk(path, "*?[") != NULL || !may_read_file(c, peer, path))
 			return false;
 	}
 	return true;
@@ -63,13 +69,16 @@ may_read_unit(const struct access_peer *peer, const struct unit_conf *conf)
 /* ---- Cat ---- */
 
 static void
-write_file(struct jw *w, const struct access_peer *peer, const char *path)
+write_file(
+    struct control *c, struct jw *w, const struct access_peer *peer, const char *path)
 {
 	struct buf text = { 0 };
 
 	jw_obj(w);
 	jw_kv_str(w, "path", path);
-	if (!may_read_file(peer, path))
+	if (!reach_may(c->m->reach, path, true))
+		jw_kv_str(w, "text", "# its file system does not answer\n");
+	else if (!may_read_file(c, peer, path))
 		jw_kv_str(w, "text", "# closed to you by the rights of the file\n");
 	else if (file_read_follow_at(AT_FDCWD, path, FILE_MAX, &text) == -1)
 		jw_kv_strf(w, "text", "# cannot be read: %s\n", strerror(errno));
@@ -97,7 +106,7 @@ method_unit_cat(struct call *call, void *arg)
 
 		for (size_t j = 0; j < conf->n_sources; j++)
 			if (conf->sources[j].ino != 0)
-				write_file(w, call_peer(call), conf->sources[j].path);
+				write_file(c, w, call_peer(call), conf->sources[j].path);
 	}
 	jw_end(w);
 	selection_clear(&s);
@@ -308,7 +317,7 @@ method_unit_show(struct call *call, void *arg)
 	if (u == NULL)
 		return;
 	s.u = u;
-	s.closed = !may_read_unit(call_peer(call), u->conf);
+	s.closed = !may_read_unit(c, call_peer(call), u->conf);
 	s.w = call_begin(call);
 	jw_kv_str(s.w, "unit", u->name);
 	jw_kv_arr(s.w, "settings");

@@ -15,6 +15,7 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
+#include "manager/reach.h"
 #include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/service/service.h"
@@ -110,6 +111,7 @@ write_manager(struct manager *m, struct jw *w)
 	jw_kv_u64(w, "jobs", m->jobs == NULL ? 0 : jobs_count(m->jobs));
 	jw_kv_u64(w, "events_seq", emitter_seq(m->events));
 	jw_kv_u64(w, "events_dropped", emitter_dropped(m->events));
+	reach_write(m->reach, w);
 	jw_kv_str(w, "run", m->run_path);
 	jw_kv_strf(w, "journal", "%s/journal", m->root_path);
 	strv_free(&n.failed);
@@ -230,6 +232,10 @@ compare_conf(struct reload *r)
 	struct diags diags;
 
 	diags_init(&diags);
+	if (!reach_may(r->m->reach, path, true)) {
+		free(path);
+		return;
+	}
 	now = supd_conf_load(path, &diags);
 	supd_conf_show(r->m->conf, keep_setting, &d.old);
 	r->unit = "supd.conf";
@@ -267,6 +273,7 @@ compare_names(struct reload *r)
 		const struct unit *u = unit_find(r->m, r->before.v[i]);
 
 		if (u != NULL && u->conf->fragment != NULL &&
+		    reach_may(r->m->reach, u->conf->fragment, true) &&
 		    access(u->conf->fragment, F_OK) == -1 &&
 		    !map_has(&now, r->before.v[i]))
 			strv_add(&r->removed, r->before.v[i]);
