@@ -24,6 +24,8 @@
 /* SNAPSHOT_DONE names no kind: these ids are never the store's. */
 #define STATUS_IDS (UINT64_C(1) << 63)
 
+enum { GATHER_US = 20000 };
+
 struct status {
 	struct manager *m;
 	struct loop_timer *timer;
@@ -79,7 +81,11 @@ arm(struct status *st)
 {
 	uint64_t next_us =
 	    clock_add_us(st->sent_us, st->m->conf->status_file_interval_us);
+	uint64_t soon_us = clock_add_us(clock_mono_us(), GATHER_US);
 
+	/* Not between the end of a service and its restart. */
+	if (next_us < soon_us)
+		next_us = soon_us;
 	if (!st->writing && !loop_timer_is_armed(st->timer))
 		loop_timer_at(st->timer, next_us);
 }

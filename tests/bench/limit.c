@@ -1,12 +1,14 @@
 /*
  * limit: what the machine can do at best, for the rows of the bench.  No supervisor can
- *be faster than a bare loop of vfork and exec.
+ * be faster than a bare loop of vfork and exec.
  *
- *	limit start N [pipes]	start N sleepers, with two pipes each if asked; then end
- *all limit respawn N		N times: kill a sleeper, reap it, start the next limit
- *empty N		N times: start a program that does nothing, and reap it
+ * limit start N [pipes]: start N sleepers, with two pipes each if asked; then end all.
+ * limit respawn N: N times, kill a sleeper, reap it, start the next.
+ * limit killed N: kill N sleepers at once, and start another for each that is reaped.
+ * limit empty N: N times, start a program that does nothing, and reap it.
  *
- * Prints one line: microseconds to start (or per round), microseconds to end.
+ * Prints one line: microseconds to start (or per round; killed: in all), microseconds to
+ * end.
  */
 #include <sys/wait.h>
 
@@ -107,6 +109,33 @@ run_respawn(int n)
 }
 
 static void
+run_killed(int n)
+{
+	char sleep_path[] = "/bin/sleep", word[] = "sleep", forever[] = "100000";
+	char *argv[] = { word, forever, NULL };
+	pid_t *pids = calloc((size_t)n, sizeof(*pids));
+	uint64_t t0;
+
+	if (pids == NULL)
+		err(1, NULL);
+	for (int i = 0; i < n; i++)
+		pids[i] = start(sleep_path, argv, -1, -1);
+	t0 = now_us();
+	for (int i = 0; i < n; i++)
+		kill(pids[i], SIGKILL);
+	for (int i = 0; i < n; i++) {
+		waitpid(-1, NULL, 0);
+		pids[i] = start(sleep_path, argv, -1, -1);
+	}
+	printf("%llu 0\n", (unsigned long long)(now_us() - t0));
+	for (int i = 0; i < n; i++)
+		kill(pids[i], SIGKILL);
+	for (int i = 0; i < n; i++)
+		waitpid(pids[i], NULL, 0);
+	free(pids);
+}
+
+static void
 run_empty(int n)
 {
 	char path[] = "/bin/true";
@@ -124,11 +153,13 @@ main(int argc, char **argv)
 	int n = argc > 2 ? atoi(argv[2]) : 0;
 
 	if (n < 1)
-		errx(2, "usage: limit start|respawn|empty N [pipes]");
+		errx(2, "usage: limit start|respawn|killed|empty N [pipes]");
 	if (strcmp(argv[1], "start") == 0)
 		run_start(n, argc > 3);
 	else if (strcmp(argv[1], "respawn") == 0)
 		run_respawn(n);
+	else if (strcmp(argv[1], "killed") == 0)
+		run_killed(n);
 	else if (strcmp(argv[1], "empty") == 0)
 		run_empty(n);
 	else

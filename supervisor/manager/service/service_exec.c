@@ -26,6 +26,7 @@
 #include "unit/load.h"
 
 enum {
+	USERS_FRESH_US = 2000,
 	NAME_BUF_MAX = 1 << 20, /* of getpwnam_r: large groups, not endless ones */
 	GROUPS_MAX = 65536,
 	NSSWITCH_MAX = 65536,
@@ -46,6 +47,7 @@ struct svc_user {
 struct svc_users {
 	struct map by_name; /* "" is who supd is */
 	struct timespec passwd_mtime, group_mtime;
+	uint64_t checked_us;    /* when they were looked at last */
 	bool remote;            /* nsswitch.conf names more than local files */
 	uint64_t hung_until_us; /* monotonic */
 };
@@ -335,15 +337,18 @@ find_group(struct svc_users *users, const char *name, uint32_t *gid)
 	return 0;
 }
 
-/* name NULL: who supd is.  NULL: why says it. */
-static const struct svc_user *
-find_user(struct svc_world *w, const char *name, char *why, size_t size)
+/* Forgets all when a file has changed.  One start asks for several names, and many may be
+ * started at once: it is looked at once for those. */
+static void
+refresh_users(struct svc_world *w)
 {
-	struct timespec p = mtime_of("/etc/passwd"), g = mtime_of("/etc/group");
-	const char *key = name != NULL ? name : "";
-	struct svc_user *u;
-	uint32_t uid;
+	uint64_t now = clock_mono_us();
+	struct timespec p, g;
 
+	if (w->users != NULL && now - w->users->checked_us < USERS_FRESH_US)
+		return;
+	p = mtime_of("/etc/passwd");
+	g = mtime_of("/etc/group");
 	if (w->users != NULL && (!same_time(p, w->users->passwd_mtime) ||
 				    !same_time(g, w->users->group_mtime)))
 		svc_world_clear(w);
@@ -353,6 +358,18 @@ find_user(struct svc_world *w, const char *name, char *why, size_t size)
 		w->users->group_mtime = g;
 		w->users->remote = names_are_remote();
 	}
+	w->users->checked_us = now;
+}
+
+/* name NULL: who supd is.  NULL: why says it. */
+static const struct svc_user *
+find_user(struct svc_world *w, const char *name, char *why, size_t size)
+{
+	const char *key = name != NULL ? name : "";
+	struct svc_user *u;
+	uint32_t uid;
+
+	refresh_users(w);
 	if ((u = map_get(&w->users->by_name, key)) != NULL)
 		return u;
 	u = xcalloc(1, sizeof(*u));
