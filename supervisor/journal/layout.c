@@ -151,10 +151,13 @@ layout_log_file(char *dst, size_t size, const char *ref, const char *name, unsig
 }
 
 char *
-layout_log_path(
-    char *dst, size_t size, const char *day, const char *ref, const char *name)
+layout_log_path(char *dst, size_t size, const char *day, const char *ref,
+    const char *name, unsigned alt)
 {
-	snprintf(dst, size, "journal/%s/health/%s_%s.log", day, ref, name);
+	int n = snprintf(dst, size, "journal/%s/health/", day);
+
+	if (n > 0 && (size_t)n < size)
+		layout_log_file(dst + n, size - (size_t)n, ref, name, alt);
 	return dst;
 }
 

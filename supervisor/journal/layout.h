@@ -50,9 +50,9 @@ char *layout_day_dir(char *dst, size_t size, const char *day);
 /* "1795257045123_deacon.log"; alt 1 to LAYOUT_ALT_MAX: "1795257045123.1_deacon.log". */
 char *layout_log_file(
     char *dst, size_t size, const char *ref, const char *name, unsigned alt);
-/* "journal/20261121/health/1795257045123_deacon.log" */
-char *layout_log_path(
-    char *dst, size_t size, const char *day, const char *ref, const char *name);
+/* "journal/20261121/health/1795257045123_deacon.log"; alt as above */
+char *layout_log_path(char *dst, size_t size, const char *day, const char *ref,
+    const char *name, unsigned alt);
 /* "deacon.log", the name of both links */
 char *layout_link_file(char *dst, size_t size, const char *name);
 /* "journal/health/deacon.log" */

@@ -446,7 +446,8 @@ logger_report(struct logger *lg, struct logslot *ls, unsigned stream,
 	if (what == STREAM_PARKED)
 		ls->report[stream] &= ~(1U << STREAM_RESUMED);
 	ls->report[stream] |= 1U << what;
-	ls->report_err[stream] = err;
+	if (what != STREAM_NAMED)
+		ls->report_err[stream] = err;
 	report_queue(lg, ls);
 }
 
@@ -488,6 +489,10 @@ send_report(struct logger *lg, struct logslot *ls, unsigned stream, unsigned wha
 	if (what == STREAM_DROPPED && stream < 2) {
 		m.u.STREAM_STATE.lines = ls->unreported_lines[stream];
 		m.u.STREAM_STATE.bytes = ls->unreported_bytes[stream];
+	}
+	if (what == STREAM_NAMED) {
+		m.u.STREAM_STATE.err = 0;
+		m.u.STREAM_STATE.lines = ls->sink.alt;
 	}
 	if (chan_send(&lg->manager, &m) != 1)
 		return false;

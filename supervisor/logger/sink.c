@@ -162,6 +162,7 @@ static int
 sink_open(struct logger *lg, struct logslot *ls, const char *day, uint64_t *size)
 {
 	int dir = sink_day_fd(lg, day), refused = 0;
+	unsigned was = ls->sink.alt;
 	char file[LAYOUT_FILE_MAX];
 	struct stat st;
 
@@ -177,6 +178,10 @@ sink_open(struct logger *lg, struct logslot *ls, const char *day, uint64_t *size
 			*size = (uint64_t)st.st_size;
 			if (refused != 0)
 				logger_report(lg, ls, 2, STREAM_DISTURBED, refused);
+			/* For those who are shown its path.  Also back to the plain one.
+			 */
+			if (alt != was)
+				logger_report(lg, ls, 2, STREAM_NAMED, 0);
 			return 0;
 		}
 		if (!is_refused(errno))

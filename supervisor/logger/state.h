@@ -33,7 +33,7 @@ enum {
 	TURN_BYTES = 64 * 1024,  /* a stream gets at most this, then the next one */
 	OUT_BYTES = 1024 * 1024, /* stamped bytes of one batch */
 	DAYDIRS = 4,             /* open folders of days */
-	STREAM_WHATS = STREAM_ROLLED + 1,
+	STREAM_WHATS = STREAM_NAMED + 1,
 };
 
 /* One log pipe. */

@@ -44,6 +44,10 @@ struct slot {
 	bool used;     /* from slot_take until SLOT_DONE */
 	bool answered; /* init has spoken of it */
 	bool has_cgroup;
+	/* Whose it was, from its close until SLOT_DONE: the logger's last words of it
+	 * come when init has forgotten it.  NULL else. */
+	char *closed_unit, *closed_ref;
+	uint8_t closed_invocation[16];
 };
 
 struct slots {
@@ -120,6 +124,9 @@ slot_release(struct slot *s)
 	struct slots *ss = s->m->slots;
 
 	slot_clear(s);
+	free(s->closed_unit);
+	free(s->closed_ref);
+	s->closed_unit = s->closed_ref = NULL;
 	if (!s->used)
 		return;
 	s->used = false;
@@ -153,6 +160,14 @@ adopt_close_slot(struct manager *m, uint32_t slot)
 	if (s == NULL)
 		return;
 	slot_clear(s);
+	if (s->closed_unit == NULL && slot < table_used(m->table)) {
+		const struct table_slot *t = table_slot(m->table, slot);
+
+		s->closed_unit = xstrndup(t->unit, strnlen(t->unit, sizeof(t->unit)));
+		s->closed_ref =
+		    xstrndup(t->conf.ref, strnlen(t->conf.ref, sizeof(t->conf.ref)));
+		memcpy(s->closed_invocation, t->invocation, sizeof(t->invocation));
+	}
 	link_slot_close(m->link, slot);
 }
 
@@ -502,12 +517,23 @@ adopt_on_slot_done(struct manager *m, uint32_t slot)
 void
 adopt_on_stream_state(struct manager *m, const struct msg_stream_state *msg)
 {
-	const struct table_slot *s;
+	const struct slot *s = slot_of(m, msg->slot);
+	const struct table_slot *t;
+	const uint8_t *invocation;
+	const char *unit, *ref;
+	struct unit *u;
 
-	if (msg->slot >= m->nslots)
+	if (s == NULL || msg->slot >= m->nslots)
 		return;
-	s = table_slot(m->table, msg->slot);
-	tell_stream(m, s->unit, s->invocation, s->conf.ref, msg);
+	t = table_slot(m->table, msg->slot);
+	unit = s->closed_unit != NULL ? s->closed_unit : t->unit;
+	ref = s->closed_unit != NULL ? s->closed_ref : t->conf.ref;
+	invocation = s->closed_unit != NULL ? s->closed_invocation : t->invocation;
+	/* By the invocation: one that was short has given up its slot by now. */
+	u = msg->what == STREAM_NAMED && unit[0] != '\0' ? unit_find(m, unit) : NULL;
+	if (u != NULL && u->svc != NULL)
+		svc_on_log_named(u->svc, invocation, (uint32_t)msg->lines);
+	tell_stream(m, unit, invocation, ref, msg);
 }
 
 void

@@ -268,6 +268,8 @@ take_fd(struct msg *msg, int i)
 	return fd;
 }
 
+static void take_logger(struct link *l, int max);
+
 /* What init says of slots; false: something else. */
 static bool
 dispatch_slot(struct manager *m, struct msg *msg)
@@ -298,6 +300,8 @@ dispatch_slot(struct manager *m, struct msg *msg)
 		adopt_on_empty(m, msg->u.EMPTY.slot);
 		return true;
 	case MSG_SLOT_DONE:
+		/* What the logger said of it lies in its channel: before it forgot it. */
+		take_logger(m->link, TURN_MAX);
 		adopt_on_slot_done(m, msg->u.SLOT_DONE.slot);
 		return true;
 	default:
@@ -402,17 +406,13 @@ dispatch_logger(struct link *l, struct msg *msg)
 }
 
 static void
-on_logger(struct loop_io *io, int events, void *arg)
+take_logger(struct link *l, int max)
 {
-	struct link *l = arg;
+	const struct loop_io *io = l->logger.io;
 	struct msg msg;
 	int r;
 
-	if ((events & LOOP_WRITE) && send_queue(&l->logger) == -1) {
-		logger_lost(l);
-		return;
-	}
-	for (int i = 0; (events & LOOP_READ) && i < TURN_MAX; i++) {
+	for (int i = 0; io != NULL && i < max; i++) {
 		/* A handler may have found the logger gone, or a new one there. */
 		if (l->logger.io != io)
 			return;
@@ -426,6 +426,20 @@ on_logger(struct loop_io *io, int events, void *arg)
 		dispatch_logger(l, &msg);
 		msg_close_fds(&msg);
 	}
+}
+
+static void
+on_logger(struct loop_io *io, int events, void *arg)
+{
+	struct link *l = arg;
+
+	(void)io;
+	if ((events & LOOP_WRITE) && send_queue(&l->logger) == -1) {
+		logger_lost(l);
+		return;
+	}
+	if (events & LOOP_READ)
+		take_logger(l, TURN_MAX);
 }
 
 /* ---- life ---------------------------------------------------------------------------

@@ -64,7 +64,8 @@ put_log(struct unit *u, const struct svc_memory *mem)
 	event_str(ev, "name", name);
 	if (layout_ref_is_valid(mem->ref))
 		event_strf(ev, "log_path", "%s/%s", u->manager->root_path,
-		    layout_log_path(path, sizeof(path), day, mem->ref, name));
+		    layout_log_path(
+			path, sizeof(path), day, mem->ref, name, mem->log_alt));
 	else
 		event_null(ev, "log_path");
 }
@@ -528,7 +529,7 @@ tell_stream(struct manager *m, const char *unit, const uint8_t *invocation,
 	struct emitter *ev = m->events;
 
 	if (s->what < STREAM_PARKED || s->what > STREAM_ROLLED)
-		return;
+		return; /* STREAM_NAMED: the path of the log, no event */
 	/* A slot that was closed meanwhile has no name any more. */
 	event_begin(ev, ids[s->what], *unit == '\0' ? NULL : unit,
 	    *unit == '\0' ? NULL : invocation);

@@ -320,6 +320,7 @@ enum stream_what {
 	STREAM_DISTURBED, /* somebody else changed the file */
 	STREAM_LIMIT,     /* max_bytes reached */
 	STREAM_ROLLED,    /* a new day's file */
+	STREAM_NAMED,     /* its name was taken: lines is the ALT of its file */
 };
 struct msg_match {
 	uint32_t slot;

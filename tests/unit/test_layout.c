@@ -71,7 +71,8 @@ test_files_and_targets(void **state)
 	struct layout_file lf;
 
 	(void)state;
-	assert_string_equal(layout_log_path(path, sizeof(path), "20261121", "17", "a_b"),
+	assert_string_equal(
+	    layout_log_path(path, sizeof(path), "20261121", "17", "a_b", 0),
 	    "journal/20261121/health/17_a_b.log");
 	assert_true(layout_parse_file("17_a_b.log", &lf));
 	assert_string_equal(lf.ref, "17");

@@ -164,6 +164,12 @@ write_history(struct jw *w, const struct unit *u, const struct history_run *run)
 	};
 	char text[128];
 
+	unsigned alt = 0;
+
+	/* Another name than it wanted is known of the newest only. */
+	if (u->svc != NULL && memcmp(svc_memory(u->svc)->invocation, run->invocation,
+				  sizeof(run->invocation)) == 0)
+		alt = svc_memory(u->svc)->log_alt;
 	for (size_t i = 0; i < sizeof(run->invocation); i++)
 		snprintf(id + 2 * i, 3, "%02x", run->invocation[i]);
 	jw_obj(w);
@@ -187,7 +193,7 @@ write_history(struct jw *w, const struct unit *u, const struct history_run *run)
 		layout_name_of_unit(name, sizeof(name), u->name);
 		clock_day(day, sizeof(day), run->wall_start_us);
 		jw_kv_strf(w, "log", "%s/%s", u->manager->root_path,
-		    layout_log_path(path, sizeof(path), day, run->ref, name));
+		    layout_log_path(path, sizeof(path), day, run->ref, name, alt));
 	} else {
 		jw_kv_null(w, "log");
 	}

@@ -159,7 +159,8 @@ render_log_path(const struct unit *u)
 		return NULL;
 	log_name_of(u, name);
 	log_day_of(u, day);
-	layout_log_path(path, sizeof(path), day, svc_memory(u->svc)->ref, name);
+	layout_log_path(path, sizeof(path), day, svc_memory(u->svc)->ref, name,
+	    svc_memory(u->svc)->log_alt);
 	return xasprintf("%s/%s", u->manager->root_path, path);
 }
 

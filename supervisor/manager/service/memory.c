@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal/layout.h"
 #include "lib/json.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
@@ -427,7 +428,8 @@ read_members(const struct jv *obj, struct svc_memory *m, struct json_err *err)
 		if (timer_names[i] != NULL &&
 		    jr_opt_u64(obj, timer_names[i], &m->deadline_us[i], err) == -1)
 			return -1;
-	if (m->cmd >= 7 || m->access > 4 || m->main_pid < 0 || m->control_pid < 0) {
+	if (m->cmd >= 7 || m->access > 4 || m->log_alt > LAYOUT_ALT_MAX ||
+	    m->main_pid < 0 || m->control_pid < 0) {
 		snprintf(
 		    err->text, sizeof(err->text), "memory of a service: out of range");
 		return -1;

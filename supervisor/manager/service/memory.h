@@ -104,6 +104,7 @@ struct svc_memory {
 
 	/* Restarts and the start limit. */
 	uint32_t restarts; /* automatic ones since a person started it */
+	uint32_t log_alt;  /* the name of its log was taken: the ALT of layout_log_file */
 	uint32_t backoff;  /* steps of RestartSteps= taken */
 	uint64_t limit_begin_us;
 	uint32_t limit_count;

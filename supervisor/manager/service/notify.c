@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "journal/layout.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/utf8.h"
@@ -558,6 +559,16 @@ apply(struct service *s, const struct notify_fields *f, const struct svc_notify 
 		m->stopping = true;
 		svc_raise(s, SVC_EV_STOPPING);
 	}
+}
+
+void
+svc_on_log_named(struct service *s, const uint8_t invocation[16], uint32_t alt)
+{
+	if (s->restoring || alt > LAYOUT_ALT_MAX ||
+	    memcmp(invocation, s->m.invocation, sizeof(s->m.invocation)) != 0)
+		return;
+	s->m.log_alt = alt;
+	svc_settle(s);
 }
 
 void

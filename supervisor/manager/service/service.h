@@ -300,6 +300,8 @@ void svc_on_notify_take_fds(
 /* A line came through NotifyFD=, or it was closed without one. */
 void svc_on_ready_line(struct service *s, uint32_t slot);
 void svc_on_ready_closed(struct service *s, uint32_t slot);
+/* The log of an invocation has another name than it wanted. */
+void svc_on_log_named(struct service *s, const uint8_t invocation[16], uint32_t alt);
 void svc_on_timer(struct service *s, enum svc_timer which);
 void svc_on_match(struct service *s, uint32_t slot, uint32_t rule, const char *text);
 void svc_on_probe(

@@ -565,6 +565,7 @@ svc_begin_start(struct service *s, bool automatic)
 	m->ready_mask = 0;
 	m->stop_step = 0;
 	m->leftover = 0;
+	m->log_alt = 0;
 	m->active_us = 0;
 	m->runtime_us = UINT64_MAX;
 	m->main_pid = m->control_pid = 0;
