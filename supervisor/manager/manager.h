@@ -36,6 +36,7 @@ struct status;
 struct store;
 struct supd_conf;
 struct svc_world;
+struct unit;
 struct unit_paths;
 struct unitwatch;
 
@@ -81,7 +82,9 @@ struct manager {
 	bool boot_unanswered; /* nor some unit files, when the units were to be started */
 	bool memory_unanswered; /* and what is remembered of them waits */
 	struct unit_paths *paths;
-	struct map units;            /* name or alias -> struct unit */
+	struct map units;      /* name or alias -> struct unit */
+	struct unit **by_name; /* each once, sorted; NULL: to be made (units.c) */
+	size_t n_by_name;
 	struct strv transient_ended; /* oldest first */
 	struct slots *slots;         /* adopt.c */
 	struct scanner *scanner;     /* scan.c */

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -36,11 +37,21 @@ enum {
 /* ---- one unit -----------------------------------------------------------------------
  */
 
+/* The set of units changes. */
+static void
+forget_order(struct manager *m)
+{
+	free(m->by_name);
+	m->by_name = NULL;
+	m->n_by_name = 0;
+}
+
 static void
 register_names(struct unit *u)
 {
 	struct manager *m = u->manager;
 
+	forget_order(m);
 	map_set(&m->units, u->name, u);
 	for (size_t i = 0; i < u->conf->aliases.n; i++) {
 		if (!map_has(&m->units, u->conf->aliases.v[i]))
@@ -53,6 +64,7 @@ unregister_names(struct unit *u)
 {
 	struct strv names = { 0 };
 
+	forget_order(u->manager);
 	map_keys(&u->manager->units, &names);
 	for (size_t i = 0; i < names.n; i++) {
 		if (map_get(&u->manager->units, names.v[i]) == u)
@@ -258,7 +270,7 @@ unit_free(struct unit *u)
 	if (u->share != NULL)
 		loop_timer_free(u->share);
 	jobs_unit_release(js, u->name);
-	free(u->rendered);
+	unit_render_drop(u);
 	for (int i = 0; i < WISH_NFLAGS; i++)
 		free(u->flag_who[i]);
 	free(u->name);
@@ -402,9 +414,11 @@ unit_diags_write(const struct unit *u, struct jw *w)
 void
 unit_render_drop(struct unit *u)
 {
-	free(u->rendered);
-	u->rendered = NULL;
-	u->rendered_len = 0;
+	for (int i = 0; i < 2; i++) {
+		free(u->rendered[i]);
+		u->rendered[i] = NULL;
+		u->rendered_len[i] = 0;
+	}
 }
 
 /* ---- transient units ----------------------------------------------------------------
@@ -544,6 +558,44 @@ units_foreach(struct manager *m, unit_fn *fn, void *arg)
 			fn(u, arg);
 	}
 	strv_free(&names);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const struct unit *x = *(struct unit *const *)a, *y = *(struct unit *const *)b;
+
+	return strcmp(x->name, y->name);
+}
+
+static void
+make_order(struct manager *m)
+{
+	const char *name;
+	size_t it = 0;
+	void *u;
+
+	m->by_name = xreallocarray(NULL, m->units.n + 1, sizeof(struct unit *));
+	m->n_by_name = 0;
+	while (map_next(&m->units, &it, &name, &u)) {
+		if (strcmp(((struct unit *)u)->name, name) == 0)
+			m->by_name[m->n_by_name++] = u;
+	}
+	qsort(m->by_name, m->n_by_name, sizeof(struct unit *), compare_names);
+}
+
+void
+units_look(struct manager *m, unit_fn *fn, void *arg)
+{
+	struct unit **v;
+
+	if (m->by_name == NULL)
+		make_order(m);
+	v = m->by_name;
+	for (size_t i = 0; i < m->n_by_name; i++) {
+		fn(v[i], arg);
+		assert(m->by_name == v);
+	}
 }
 
 static void
@@ -759,5 +811,6 @@ units_free(struct manager *m)
 		unit_free(u);
 	}
 	strv_free(&names);
+	forget_order(m);
 	map_clear(&m->units, NULL);
 }

@@ -75,8 +75,9 @@ struct unit {
 	struct wish_who wish_who;
 	bool flag[WISH_NFLAGS];
 	struct wish_who *flag_who[WISH_NFLAGS]; /* ours; NULL: never said */
-	void *rendered; /* control's cached JSON, freed by units with free() */
-	size_t rendered_len;
+	/* control's cached JSON, full and short, freed by units with free() */
+	void *rendered[2];
+	uint32_t rendered_len[2];
 };
 
 /* The unit of that name if the manager has it already; NULL: not (yet) known. */
@@ -125,6 +126,8 @@ void units_on_change(struct manager *m, const char *name);
 /* Each unit once, by name. */
 typedef void unit_fn(struct unit *u, void *arg);
 void units_foreach(struct manager *m, unit_fn *fn, void *arg);
+/* The same, quicker, for a fn that neither adds units nor forgets any. */
+void units_look(struct manager *m, unit_fn *fn, void *arg);
 size_t units_count(struct manager *m);
 /* All units that match a glob (or the one of that name), sorted; appended.  -1 when a
  * plain name is not valid. */

@@ -66,6 +66,8 @@ run_list(struct ctl *ctl, int argc, char **argv)
 		jw_kv_strv(w, "states", &states);
 	if (all)
 		jw_kv_bool(w, "all", true);
+	if (!ctl->json)
+		jw_kv_bool(w, "short", true);
 	jw_end(w);
 	jw_take(w, &params);
 	jw_free(w);

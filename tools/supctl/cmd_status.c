@@ -512,8 +512,11 @@ status_of_all(struct ctl *ctl)
 	else if (ctl->json)
 		ctl_json(ctl, r.params);
 	else if (!ctl->quiet) {
+		struct jw *w = ctl_params();
+
+		jw_kv_bool(w, "short", true);
 		put_overview(ctl, r.params);
-		code = briefs_get(ctl, "io.supd.Unit.List", ctl_params(), &list);
+		code = briefs_get(ctl, "io.supd.Unit.List", w, &list);
 		if (code == CTL_OK && list.n > 0) {
 			ctl_printf(ctl, "\n");
 			briefs_table(ctl, &list);

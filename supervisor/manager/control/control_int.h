@@ -92,8 +92,9 @@ void control_check_later(struct control *c);
 
 /* ---- rendering (render.c) ---- */
 
-/* The cached JSON of the light form. */
-const char *render_brief(struct unit *u, size_t *len);
+/* The cached JSON of the light form, or of that with what a table shows.  w is what it
+ * is made with when it has to be, empty before and after. */
+const char *render_brief(struct unit *u, bool in_short, struct jw *w, size_t *len);
 /* The same, written anew. */
 void render_brief_to(const struct unit *u, struct jw *w);
 void render_forget(struct unit *u);

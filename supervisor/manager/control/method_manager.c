@@ -91,7 +91,7 @@ write_manager(struct manager *m, struct jw *w)
 {
 	struct counts n = { 0 };
 
-	units_foreach(m, count_one, &n);
+	units_look(m, count_one, &n);
 	strv_sort(&n.failed);
 	jw_kv_str(w, "version", SUPD_VERSION);
 	jw_kv_str(w, "instance", m->root_path);
@@ -130,7 +130,7 @@ control_write_status(struct manager *m, struct jw *w)
 {
 	write_manager(m, w);
 	jw_kv_arr(w, "units");
-	units_foreach(m, write_unit, w);
+	units_look(m, write_unit, w);
 	jw_end(w);
 }
 

@@ -144,7 +144,7 @@ method_metrics_read(struct call *call, void *arg)
 
 	add_instance(c, &out);
 	add_roles(c->m, &out);
-	units_foreach(c->m, add_unit, &g);
+	units_look(c->m, add_unit, &g);
 	add_states(&g, &out);
 	per_unit(&g, &out, "supd_unit_active", "1 while a unit is active.", value_active);
 	per_unit(&g, &out, "supd_unit_failed", "1 while a unit is failed.", value_failed);

@@ -52,8 +52,10 @@ struct list {
 	struct call *call;
 	struct strv states;
 	struct buf text;
+	struct jw *w;
 	size_t n;
 	bool all;
+	bool in_short;
 	bool gone; /* the client was cut */
 };
 
@@ -75,7 +77,7 @@ is_listed(const struct list *l, const struct unit *u)
 static void
 list_begin(struct list *l)
 {
-	buf_clear(&l->text);
+	call_text_begin(&l->text);
 	buf_adds(&l->text, "{\"units\":[");
 	l->n = 0;
 }
@@ -89,14 +91,14 @@ list_add(struct unit *u, void *arg)
 
 	if (l->gone || !is_listed(l, u))
 		return;
-	text = render_brief(u, &len);
+	text = render_brief(u, l->in_short, l->w, &len);
 	if (l->n > 0)
 		buf_addc(&l->text, ',');
 	buf_append(&l->text, text, len);
 	if (++l->n < LIST_PART || !call_wants_more(l->call))
 		return;
 	buf_adds(&l->text, "]}");
-	l->gone = !call_reply_text(l->call, buf_str(&l->text), l->text.len, true);
+	l->gone = !call_text_end(l->call, &l->text, true);
 	list_begin(l);
 }
 
@@ -134,7 +136,12 @@ method_unit_list(struct call *call, void *arg)
 {
 	struct control *c = arg;
 	const struct jv *p = call_params(call), *states = jv_get(p, "states");
-	struct list l = { .call = call, .all = jv_bool(jv_get(p, "all"), false) };
+	struct list l = {
+		.call = call,
+		.w = jw_new(JW_COMPACT),
+		.all = jv_bool(jv_get(p, "all"), false),
+		.in_short = jv_bool(jv_get(p, "short"), false),
+	};
 
 	for (size_t i = 0; i < jv_count(states); i++)
 		strv_add(&l.states, jv_str(jv_at(states, i), ""));
@@ -144,11 +151,12 @@ method_unit_list(struct call *call, void *arg)
 	if (jv_type(jv_get(p, "patterns")) == JV_ARRAY)
 		list_patterns(c, &l, jv_get(p, "patterns"));
 	else
-		units_foreach(c->m, list_add, &l);
+		units_look(c->m, list_add, &l);
 	buf_adds(&l.text, "]}");
 	if (!l.gone)
-		call_reply_text(call, buf_str(&l.text), l.text.len, false);
+		call_text_end(call, &l.text, false);
 	buf_free(&l.text);
+	jw_free(l.w);
 	strv_free(&l.states);
 }
 
@@ -284,10 +292,12 @@ wait_check(struct wait *w)
 	struct unit_wait *uw = (struct unit_wait *)w;
 	struct call *call = uw->call;
 	struct buf text = { 0 };
+	struct jw *jw;
 
 	for (size_t i = 0; i < uw->units.n; i++)
 		if (!is_there(uw, uw->units.v[i]))
 			return;
+	jw = jw_new(JW_COMPACT);
 	buf_adds(&text, "{\"units\":[");
 	for (size_t i = 0, n = 0; i < uw->units.n; i++) {
 		struct unit *u = unit_find(uw->c->m, uw->units.v[i]);
@@ -296,12 +306,13 @@ wait_check(struct wait *w)
 
 		if (u == NULL)
 			continue;
-		brief = render_brief(u, &len);
+		brief = render_brief(u, false, jw, &len);
 		if (n++ > 0)
 			buf_addc(&text, ',');
 		buf_append(&text, brief, len);
 	}
 	buf_adds(&text, "]}");
+	jw_free(jw);
 	call_set_data(call, NULL, NULL);
 	unit_wait_free(uw);
 	call_reply_text(call, buf_str(&text), text.len, false);

@@ -217,9 +217,7 @@ write_run(const struct unit *u, struct jw *w)
 void
 render_forget(struct unit *u)
 {
-	free(u->rendered);
-	u->rendered = NULL;
-	u->rendered_len = 0;
+	unit_render_drop(u);
 }
 
 void
@@ -238,24 +236,44 @@ render_brief_to(const struct unit *u, struct jw *w)
 	jw_end(w);
 }
 
-const char *
-render_brief(struct unit *u, size_t *len)
+/* What a table shows of it, and no more: most lists are for one. */
+static void
+write_short(const struct unit *u, struct jw *w)
 {
-	struct buf text = { 0 };
-	struct jw *w;
+	const struct svc_memory *mem = u->svc == NULL ? NULL : svc_memory(u->svc);
 
-	if (u->rendered != NULL) {
-		*len = u->rendered_len;
-		return u->rendered;
+	jw_obj(w);
+	jw_kv_str(w, "unit", u->name);
+	jw_kv_str(w, "description", u->conf->description);
+	jw_kv_str(w, "load_state", unit_load_state_name(u->conf->load_state));
+	jw_kv_str(w, "state", render_active(u));
+	jw_kv_str(w, "substate", render_sub(u));
+	if (mem != NULL && mem->main_pid > 0)
+		jw_kv_i64(w, "pid", mem->main_pid);
+	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
+	render_time(w, "since", mem == NULL ? 0 : mem->changed_wall_us);
+	if (strcmp(render_active(u), "active") != 0)
+		jw_kv_str(w, "why", render_why(u));
+	jw_end(w);
+}
+
+const char *
+render_brief(struct unit *u, bool in_short, struct jw *w, size_t *len)
+{
+	if (u->rendered[in_short] == NULL) {
+		struct buf text = { 0 };
+
+		if (in_short)
+			write_short(u, w);
+		else
+			render_brief_to(u, w);
+		jw_take(w, &text);
+		u->rendered_len[in_short] = (uint32_t)text.len;
+		u->rendered[in_short] = xmemdup(buf_str(&text), text.len + 1);
+		buf_free(&text);
 	}
-	w = jw_new(JW_COMPACT);
-	render_brief_to(u, w);
-	jw_take(w, &text);
-	jw_free(w);
-	u->rendered_len = text.len;
-	u->rendered = buf_take(&text);
-	*len = u->rendered_len;
-	return u->rendered;
+	*len = u->rendered_len[in_short];
+	return u->rendered[in_short];
 }
 
 /* ---- the full form ---- */

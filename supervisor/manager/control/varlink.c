@@ -407,8 +407,15 @@ call_invalid(struct call *c, const char *parameter, const char *fmt, ...)
 	call_error(c, "org.varlink.service.InvalidParameter");
 }
 
+void
+call_text_begin(struct buf *text)
+{
+	buf_clear(text);
+	buf_adds(text, "{\"parameters\":");
+}
+
 bool
-call_reply_text(struct call *c, const char *parameters, size_t len, bool continues)
+call_text_end(struct call *c, struct buf *text, bool continues)
 {
 	struct client *cl = c->client;
 
@@ -417,15 +424,35 @@ call_reply_text(struct call *c, const char *parameters, size_t len, bool continu
 	if (!continues)
 		c->gone = NULL;
 	if (!c->oneway) {
-		buf_adds(&cl->out, "{\"parameters\":");
-		buf_append(&cl->out, parameters, len);
-		buf_adds(&cl->out, continues ? ",\"continues\":true}" : "}");
+		buf_adds(text, continues ? ",\"continues\":true}" : "}");
+		if (cl->out.len == 0) {
+			/* A long one is not copied. */
+			struct buf empty = cl->out;
+
+			cl->out = *text;
+			*text = empty;
+		} else {
+			buf_append(&cl->out, text->data, text->len);
+		}
 		if (client_push(cl) == -1)
 			return false;
 	}
 	if (!continues)
 		call_finish(c);
 	return true;
+}
+
+bool
+call_reply_text(struct call *c, const char *parameters, size_t len, bool continues)
+{
+	struct buf text = { 0 };
+	bool there;
+
+	call_text_begin(&text);
+	buf_append(&text, parameters, len);
+	there = call_text_end(c, &text, continues);
+	buf_free(&text);
+	return there;
 }
 
 int

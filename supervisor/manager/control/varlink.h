@@ -110,6 +110,13 @@ void call_fail(struct call *c, const char *error, const char *next, const char *
 void call_invalid(struct call *c, const char *parameter, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /*
+ * A long reply in two steps: begin, append the parameters object, end.  It is not copied
+ * when nothing else waits for the client; text holds nothing of use afterwards, and is
+ * still the caller's to free.  continues and the value as below.
+ */
+void call_text_begin(struct buf *text);
+bool call_text_end(struct call *c, struct buf *text, bool continues);
+/*
  * A reply whose parameters object is already text.  continues as call_reply_more; else
  * the call is over.  false: the client was cut, the call is gone.
  */
