@@ -24,6 +24,8 @@
 #include "manager/job/job.h"
 #include "manager/link.h"
 #include "manager/manager.h"
+#include "manager/reach.h"
+#include "manager/record/event.h"
 #include "manager/scan.h"
 #include "manager/service/helper.h"
 #include "manager/service/probe.h"
@@ -36,6 +38,8 @@
 enum {
 	PIDS_MAX = 1024,
 	REMOVALS_MAX = 1000000,
+	REMOVALS_NOW = 64, /* are done at once; more are a helper's */
+	REMOVAL_SEC = 30,
 	ENV_FILES_SEC = 30, /* that reading EnvironmentFile= may take */
 };
 
@@ -89,6 +93,8 @@ unit_ops_clear(struct unit *u)
 	}
 	while ((w = TAILQ_FIRST(&u->ops->spawns)) != NULL)
 		spawn_drop(w);
+	if (u->ops->removal != NULL)
+		u->ops->removal->unit = NULL;
 	free(u->ops);
 	u->ops = NULL;
 }
@@ -217,8 +223,8 @@ spawns_flush(struct unit *u)
 	bool failed;
 	int err;
 
-	while (u->ops != NULL && (w = TAILQ_FIRST(&u->ops->spawns)) != NULL &&
-	       w->helper == NULL) {
+	while (u->ops != NULL && u->ops->removal == NULL &&
+	       (w = TAILQ_FIRST(&u->ops->spawns)) != NULL && w->helper == NULL) {
 		sp = w->spawn;
 		failed = w->failed;
 		err = w->err;
@@ -266,15 +272,16 @@ ops_spawn(void *arg, const struct svc_spawn *sp, char *why, size_t size)
 	struct unit_ops *o = unit_ops(u);
 	struct unit_spawn *w;
 
-	if (x->n_environment_files == 0 && TAILQ_EMPTY(&o->spawns))
+	if (x->n_environment_files == 0 && TAILQ_EMPTY(&o->spawns) && o->removal == NULL)
 		return spawn_now(u, sp, NULL, why, size);
 	w = xcalloc(1, sizeof(*w));
 	w->unit = u;
 	w->spawn = *sp;
 	w->conf = svc_conf(u->svc);
 	TAILQ_INSERT_TAIL(&o->spawns, w, next);
-	w->helper = svc_files_begin(
-	    u->manager->loop, x, ENV_FILES_SEC * USEC_PER_SEC, on_files, w);
+	if (x->n_environment_files > 0)
+		w->helper = svc_files_begin(
+		    u->manager->loop, x, ENV_FILES_SEC * USEC_PER_SEC, on_files, w);
 	return 0;
 }
 
@@ -539,12 +546,44 @@ ops_slot_uid(void *arg, uint32_t slot)
 	return uid >= 0 ? (uid_t)uid : geteuid();
 }
 
+/* The answer of a helper, a fork of us. */
+struct pidfile {
+	enum svc_pidfile r;
+	int32_t pid;
+	bool trusted;
+	char why[SVC_WHY_MAX];
+};
+
+static void
+work_pidfile(const void *question, struct buf *out)
+{
+	struct pidfile p;
+
+	memset(&p, 0, sizeof(p));
+	p.r = procfs_pidfile(question, &p.pid, &p.trusted, p.why, sizeof(p.why));
+	buf_append(out, &p, sizeof(p));
+}
+
 static enum svc_pidfile
 ops_pidfile_read(
     void *arg, const char *path, int32_t *pid, bool *trusted, char *why, size_t size)
 {
-	(void)arg;
-	return procfs_pidfile(path, pid, trusted, why, size);
+	struct reach *reach = ((struct unit *)arg)->manager->reach;
+	struct pidfile p = { .r = SVC_PIDFILE_MISSING };
+	struct buf b = { 0 };
+
+	if (reach_is_local(reach, path, true))
+		return procfs_pidfile(path, pid, trusted, why, size);
+	/* What does not answer is as good as not there yet; a start has its time limit.
+	 */
+	if (reach_ask(reach, path, work_pidfile, path, &b) == 0 && b.len == sizeof(p))
+		memcpy(&p, buf_str(&b), sizeof(p));
+	buf_free(&b);
+	*pid = p.pid;
+	*trusted = p.trusted;
+	if (p.r == SVC_PIDFILE_BAD)
+		snprintf(why, size, "%s", p.why);
+	return p.r;
 }
 
 static int32_t
@@ -575,35 +614,147 @@ ops_survivors(void *arg, uint32_t slot, struct buf *out)
 /* ---- consequences -------------------------------------------------------------------
  */
 
-static void
-remove_dirs(struct unit *u, const struct exec_dir *dir)
+/*
+ * What to remove is a list of texts, each ended by NUL: the PIDFile= (may be ""), the
+ * folder of the folders, and their names.  -1 with errno: why says what is left.
+ */
+static int
+remove_listed(const char *list, size_t len, size_t max, struct buf *why)
 {
-	const char *base = unit_paths_base(u->manager->paths, DIR_RUNTIME);
-	int fd;
+	const char *pid_file = list, *base = pid_file + strlen(pid_file) + 1;
+	const char *name = base + strlen(base) + 1;
+	int dir = -1, err = 0;
 
-	if (dir->names.n == 0 || base == NULL)
-		return;
-	fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1)
-		return;
-	for (size_t i = 0; i < dir->names.n; i++) {
-		if (rm_rf_at(fd, dir->names.v[i], REMOVALS_MAX) == -1)
-			log_warn("%s: %s/%s", u->name, base, dir->names.v[i]);
+	if (*pid_file != '\0' && unlink(pid_file) == -1 && errno != ENOENT) {
+		err = errno;
+		buf_addf(why, "%s: %s", pid_file, strerror(err));
 	}
-	close(fd);
+	if (name < list + len)
+		dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (; dir != -1 && name < list + len; name += strlen(name) + 1) {
+		if (rm_rf_at(dir, name, max) == 0)
+			continue;
+		if (err != E2BIG)
+			err = errno;
+		buf_addf(why, "%s%s/%s: %s", why->len > 0 ? ", " : "", base, name,
+		    strerror(err));
+	}
+	fd_close(&dir);
+	errno = err;
+	return err == 0 ? 0 : -1;
+}
+
+struct removal_question {
+	size_t len;
+	char list[];
+};
+
+static void
+work_remove(const void *question, struct buf *out)
+{
+	const struct removal_question *q = question;
+	struct buf why = { 0 };
+
+	buf_addc(out, 'K');
+	if (remove_listed(q->list, q->len, REMOVALS_MAX, &why) == -1)
+		buf_adds(out, buf_str(&why));
+}
+
+static void
+tell_not_removed(struct manager *m, const char *unit, const char *why)
+{
+	log_warnx("%s: cannot be removed: %s", unit, why);
+	event_begin(m->events, EVENT_CLEANUP_FAILED, unit, NULL);
+	event_str(m->events, "why", why);
+	event_end(m->events);
+}
+
+static void
+on_removed(void *arg, const struct buf *answer)
+{
+	struct unit_removal *r = arg;
+	struct unit *u = r->unit;
+
+	if (answer == NULL)
+		tell_not_removed(r->manager, r->name, strerror(errno));
+	else if (answer->len > 1)
+		tell_not_removed(r->manager, r->name, buf_str(answer) + 1);
+	free(r->name);
+	free(r);
+	if (u == NULL)
+		return;
+	u->ops->removal = NULL;
+	spawns_flush(u);
+}
+
+/* The next start of the unit makes the folders anew: it waits for this. */
+static void
+remove_by_helper(struct unit *u, const struct buf *list)
+{
+	struct unit_removal *r = xcalloc(1, sizeof(*r));
+	struct removal_question *q = xcalloc(1, sizeof(*q) + list->len);
+
+	q->len = list->len;
+	memcpy(q->list, list->data, list->len);
+	r->manager = u->manager;
+	r->unit = u;
+	r->name = xstrdup(u->name);
+	/* Two of one unit: the first is on its own then. */
+	if (unit_ops(u)->removal != NULL)
+		unit_ops(u)->removal->unit = NULL;
+	u->ops->removal = r;
+	r->helper = helper_new(u->manager->loop, work_remove, q, sizeof(*q) + list->len,
+	    REMOVAL_SEC * USEC_PER_SEC, on_removed, r);
+	free(q);
+}
+
+/* False: to touch one of the paths may take for ever. */
+static bool
+is_local(
+    struct manager *m, const char *pid_file, const char *base, const struct strv *names)
+{
+	bool local = pid_file == NULL || reach_is_local(m->reach, pid_file, false);
+
+	for (size_t i = 0; local && i < names->n; i++) {
+		char *path = xasprintf("%s/%s", base, names->v[i]);
+
+		local = reach_is_local(m->reach, path, false);
+		free(path);
+	}
+	return local;
 }
 
 static void
 ops_cleanup(void *arg, const struct unit_conf *conf, bool restarts)
 {
+	static const struct strv none;
 	struct unit *u = arg;
-	enum dir_preserve keep = conf->service->context.runtime_directory_preserve;
+	const struct exec_conf *x = &conf->service->context;
+	enum dir_preserve keep = x->runtime_directory_preserve;
+	const char *base = unit_paths_base(u->manager->paths, DIR_RUNTIME);
+	bool removes = base != NULL &&
+		       (keep == PRESERVE_NO || (keep == PRESERVE_RESTART && !restarts));
+	const struct strv *names = removes ? &x->dirs[DIR_RUNTIME].names : &none;
+	const char *pid_file = conf->service->pid_file;
+	struct buf list = { 0 }, why = { 0 };
 
-	if (keep == PRESERVE_NO || (keep == PRESERVE_RESTART && !restarts))
-		remove_dirs(u, &conf->service->context.dirs[DIR_RUNTIME]);
-	if (conf->service->pid_file != NULL && unlink(conf->service->pid_file) == -1 &&
-	    errno != ENOENT)
-		log_warn("%s: %s", u->name, conf->service->pid_file);
+	if (names->n == 0 && pid_file == NULL)
+		return;
+	buf_append(&list, pid_file != NULL ? pid_file : "",
+	    pid_file != NULL ? strlen(pid_file) + 1 : 1);
+	buf_append(&list, base != NULL ? base : "/", base != NULL ? strlen(base) + 1 : 2);
+	for (size_t i = 0; i < names->n; i++)
+		buf_append(&list, names->v[i], strlen(names->v[i]) + 1);
+	if (!is_local(u->manager, pid_file, base, names))
+		remove_by_helper(u, &list);
+	else if (remove_listed(list.data, list.len, REMOVALS_NOW, &why) == -1) {
+		if (errno == E2BIG)
+			remove_by_helper(u, &list);
+		else
+			tell_not_removed(u->manager, u->name, buf_str(&why));
+	}
+	buf_free(&list);
+	buf_free(&why);
 }
 
 static void

@@ -12,6 +12,7 @@
 
 struct helper;
 struct loop_timer;
+struct manager;
 struct probe;
 struct scan_watch;
 struct unit;
@@ -43,11 +44,21 @@ struct unit_spawn {
 	char why[SVC_WHY_MAX];
 };
 
+/* What is left of a service that ended is removed by a helper: it is much, or may hang.
+ */
+struct unit_removal {
+	struct manager *manager;
+	struct unit *unit; /* NULL: its service is gone, the removal goes on */
+	char *name;
+	struct helper *helper;
+};
+
 /* What hangs on a unit for its service; made on first use. */
 struct unit_ops {
 	struct unit_timer *timer[SVC_NTIMERS]; /* NULL: never armed */
 	TAILQ_HEAD(, unit_probe) probes;
 	TAILQ_HEAD(, unit_spawn) spawns; /* in the order in which they are wanted */
+	struct unit_removal *removal;    /* NULL: none; spawns wait for it */
 	uint32_t empty_slot;     /* whose end is to be watched after them, or SLOT_NONE */
 	struct scan_watch *scan; /* NULL: nothing is watched */
 	uint32_t pattern_slot;   /* whose patterns the logger has, SLOT_NONE: none */
