@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,25 @@ fd_close(int *fd)
 		close(*fd); /* Linux closes even when it reports EINTR. */
 	*fd = -1;
 	errno = saved;
+}
+
+bool
+fd_is_writable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
+}
+
+int
+file_allocate(int fd, uint64_t at, uint64_t len)
+{
+	int r;
+
+	do
+		r = fallocate(fd, 0, (off_t)at, (off_t)len);
+	while (r == -1 && errno == EINTR);
+	return r == -1 && (errno == EOPNOTSUPP || errno == ENOSYS) ? 0 : r;
 }
 
 int

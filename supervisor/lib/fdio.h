@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stddef.h>
 
 struct buf;
@@ -69,6 +70,15 @@ int fd_set_cloexec(int fd, bool on);
 int fd_set_nonblock(int fd, bool on);
 /* Closes when not -1 and sets to -1; errno is kept. */
 void fd_close(int *fd);
+/* Whether a line of at most PIPE_BUF bytes can be written now without waiting: false for
+ * a full pipe and a stopped terminal. */
+bool fd_is_writable(int fd);
+/*
+ * Makes sure that these bytes of a file have room, so that writing to its mapping cannot
+ * end in SIGBUS.  -1 with ENOSPC: there is none.  A file system that cannot promise it is
+ * taken as it is (0).
+ */
+int file_allocate(int fd, uint64_t at, uint64_t len);
 
 int pidfd_open_(pid_t pid);
 int pidfd_send_signal_(int pidfd, int signo);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/fdio.h"
 #include "lib/utf8.h"
 
 enum {
@@ -22,6 +23,7 @@ static struct {
 	enum log_level level;
 	log_sink *sink;
 	void *sink_arg;
+	unsigned lost; /* lines since the last that found room */
 } log_state = { .level = LOG_LEVEL_INFO };
 
 void
@@ -50,10 +52,29 @@ log_set_sink(log_sink *fn, void *arg)
 	log_state.sink_arg = arg;
 }
 
-/* A line that cannot be written is lost: there is nobody left to tell. */
+/*
+ * A line that cannot be written is lost: there is nobody left to tell.  A role does not
+ * wait for a stopped terminal or a pipe that nobody empties, or all of supd would.
+ */
 static void
 write_line(const char *p, size_t n)
 {
+	char note[64];
+	int len;
+
+	if (log_state.role != NULL && !fd_is_writable(STDERR_FILENO)) {
+		log_state.lost++;
+		return;
+	}
+	if (log_state.lost > 0) {
+		len = snprintf(note, sizeof(note), "supd[%s]: %u lines were lost\n",
+		    log_state.role, log_state.lost);
+		log_state.lost = 0;
+		if (len > 0 && (size_t)len < sizeof(note))
+			write_line(note, (size_t)len);
+		write_line(p, n);
+		return;
+	}
 	while (n > 0) {
 		ssize_t r = write(STDERR_FILENO, p, n);
 

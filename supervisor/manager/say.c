@@ -1,24 +1,16 @@
 /*
  * say: what happens, for a person who has supd in the foreground of a terminal.
  */
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/fdio.h"
 #include "lib/log.h"
 #include "lib/utf8.h"
 #include "manager/manager.h"
-
-static bool
-is_writable(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-
-	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
-}
 
 void
 manager_say(struct manager *m, enum manager_mark mark, const char *fmt, ...)
@@ -55,6 +47,6 @@ manager_say(struct manager *m, enum manager_mark mark, const char *fmt, ...)
 	n = snprintf(line, sizeof(line), "%s%s%s %s\n", colour ? colours[mark] : "",
 	    marks[mark], colour ? "\033[0m" : "", safe);
 	/* A terminal that was stopped (Ctrl-S) must not stop the manager. */
-	if (n > 0 && is_writable(STDERR_FILENO))
+	if (n > 0 && fd_is_writable(STDERR_FILENO))
 		(void)!write(STDERR_FILENO, line, (size_t)n);
 }
