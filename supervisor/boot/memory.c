@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,10 +43,13 @@ memory_boot_id(char *dst, size_t size)
 	buf_free(&b);
 }
 
-/* A new file of that size under a temporary name, mapped; it gets its name when it is
- * complete. */
+/*
+ * A new file of that size under a temporary name, mapped; it gets its name when it is
+ * complete.  The first bytes of it get their room now: a tmpfs may be filled by anybody
+ * later, and then the first touch of a page is a SIGBUS.
+ */
 static void *
-make_file(int run_fd, const char *tmp, uint64_t bytes, int *fd)
+make_file(int run_fd, const char *tmp, uint64_t bytes, uint64_t first, int *fd)
 {
 	void *p = NULL;
 
@@ -53,7 +57,7 @@ make_file(int run_fd, const char *tmp, uint64_t bytes, int *fd)
 	*fd = open_at(run_fd, tmp, O_RDWR | O_CREAT | O_EXCL, MEMORY_MODE);
 	if (*fd == -1)
 		return NULL;
-	if (ftruncate(*fd, (off_t)bytes) == 0)
+	if (ftruncate(*fd, (off_t)bytes) == 0 && file_allocate(*fd, 0, first) == 0)
 		p = map_file(*fd, bytes);
 	if (p == NULL) {
 		int err = errno;
@@ -69,7 +73,10 @@ static int
 table_make(struct memory *m, int run_fd, uint32_t nslots)
 {
 	m->table_bytes = table_bytes(nslots);
-	m->table = make_file(run_fd, "table.new", m->table_bytes, &m->table_fd);
+	/* A slot gets its room when it is opened, a carry when something lies in it,
+	 * and so on. */
+	m->table = make_file(run_fd, "table.new", m->table_bytes,
+	    offsetof(struct table, stored), &m->table_fd);
 	if (m->table == NULL) {
 		log_warn("run/table of %u slots", nslots);
 		return -1;
@@ -192,7 +199,7 @@ ring_open(struct memory *m, int run_fd, uint64_t bytes)
 		(void)renameat(run_fd, "ring", run_fd, "ring.bad");
 	}
 	fd_close(&m->ring_fd);
-	r = make_file(run_fd, "ring.new", bytes, &m->ring_fd);
+	r = make_file(run_fd, "ring.new", bytes, sizeof(struct ring), &m->ring_fd);
 	if (r == NULL) {
 		log_warn("run/ring of %llu bytes", (unsigned long long)bytes);
 		return -1;

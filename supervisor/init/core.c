@@ -166,6 +166,15 @@ proc_start_ticks(const char *pid, int32_t *ppid)
 	return take_number(&p);
 }
 
+bool
+table_make_room(const void *at, size_t n)
+{
+	off_t from = (const char *)at - (const char *)tab;
+
+	return fallocate(tab->fd[FD_TABLE], 0, from, (off_t)n) == 0 ||
+	       errno == EOPNOTSUPP || errno == ENOSYS;
+}
+
 void
 init_complain(const char *what, const char *about, int err)
 {

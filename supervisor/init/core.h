@@ -39,6 +39,12 @@ int watch_change(int fd, uint32_t events, enum watch w, uint32_t a, uint32_t b);
 /* Take fd out and close it, and set it to -1; -1 is fine. */
 void watch_close(int *fd);
 
+/*
+ * See that these bytes of the table have memory: on a full tmpfs the first touch of a
+ * page is a SIGBUS.  False: errno.
+ */
+bool table_make_room(const void *at, size_t n);
+
 /* A descriptor that must live through a re-exec of init: call it after its number stands
  * in the table, so that none is ever lost. */
 void keep_over_exec(int fd);

@@ -37,8 +37,11 @@ fdstore_on_put(struct msg *m)
 	for (uint32_t i = 0; i < STORED_MAX; i++) {
 		struct table_stored *s = &tab->stored[i];
 
-		if (i >= tab->stored_high)
+		if (i >= tab->stored_high) {
+			if (!table_make_room(s, sizeof(*s)))
+				break;
 			tab->stored_high = i + 1;
+		}
 		/* A number gets a new meaning when the manager knows that the old is
 		 * over.
 		 */

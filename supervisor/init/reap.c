@@ -101,7 +101,7 @@ reap_on_pidfd(uint32_t slot, uint32_t kind)
 	int st;
 	pid_t pid;
 
-	if (slot >= tab->nslots || kind >= PROC_N)
+	if (slot >= table_used(tab) || kind >= PROC_N)
 		return;
 	p = &table_slot(tab, slot)->proc[kind];
 	if (p->pidfd == -1 || !proc_is_alive(p))

@@ -29,6 +29,10 @@ struct todo {
 };
 static struct todo for_manager, for_logger;
 
+/* Why a slot could not be opened for which there was no memory in the table, so that it
+ * could not be noted there.  The next manager does not ask. */
+static int16_t *no_room;
+
 /* Living processes by pid: open addressing, linear probing, at most half full. */
 struct pid_entry {
 	int32_t pid;
@@ -80,8 +84,9 @@ slot_setup(void)
 	for_logger.ring = storage(tab->nslots * sizeof(uint32_t));
 	for_manager.in = storage(tab->nslots);
 	for_logger.in = storage(tab->nslots);
+	no_room = storage(tab->nslots * sizeof(*no_room));
 	return pids == NULL || for_manager.ring == NULL || for_logger.ring == NULL ||
-		       for_manager.in == NULL || for_logger.in == NULL
+		       for_manager.in == NULL || for_logger.in == NULL || no_room == NULL
 		   ? -1
 		   : 0;
 }
@@ -367,6 +372,19 @@ open_is_valid(const struct msg_slot_open *q)
 	       q->unit[0] != '.' && strchr(q->unit, '/') == NULL;
 }
 
+/* A slot gets its memory before it is used, and so do those below it.  False: errno. */
+static bool
+make_room(const struct msg_slot_open *q)
+{
+	uint32_t high = tab->slots_high;
+
+	if (q->slot >= high && !table_make_room(table_slot(tab, high),
+				   (q->slot - high + 1) * sizeof(struct table_slot)))
+		return false;
+	return table_stem_len(q->unit, q->log.name) > 0 ||
+	       table_make_room(table_rare(tab, q->slot), sizeof(struct table_rare));
+}
+
 void
 slot_on_open(const struct msg *m)
 {
@@ -377,6 +395,11 @@ slot_on_open(const struct msg *m)
 
 	if (!open_is_valid(q)) {
 		init_complain("a slot cannot be opened like this", NULL, EINVAL);
+		return;
+	}
+	if (!make_room(q)) {
+		no_room[q->slot] = (int16_t)errno;
+		todo_add(&for_manager, q->slot);
 		return;
 	}
 	if (q->slot >= tab->slots_high)
@@ -460,7 +483,7 @@ end_if_over(uint32_t slot)
 {
 	struct table_slot *s = table_slot(tab, slot);
 
-	if (!is_over(s))
+	if (slot >= table_used(tab) || !is_over(s))
 		return;
 	unmake_slot(s, slot);
 	clear_slot(s);
@@ -489,7 +512,7 @@ slot_close(uint32_t slot)
 void
 slot_on_close(const struct msg *m)
 {
-	if (m->u.SLOT_CLOSE.slot < tab->nslots)
+	if (m->u.SLOT_CLOSE.slot < table_used(tab))
 		slot_close(m->u.SLOT_CLOSE.slot);
 }
 
@@ -499,7 +522,7 @@ slot_on_log_done(const struct msg *m)
 	uint32_t slot = m->u.LOG_DONE.slot;
 	struct table_slot *s;
 
-	if (slot >= tab->nslots)
+	if (slot >= table_used(tab))
 		return;
 	s = table_slot(tab, slot);
 	/* Only the answer to our LOG_CLOSE counts. */
@@ -565,7 +588,7 @@ slot_on_signal(const struct msg *m)
 	const struct msg_signal *q = &m->u.SIGNAL;
 	struct table_slot *s;
 
-	if (q->slot >= tab->nslots || q->kind >= PROC_N || q->signo < 0 ||
+	if (q->slot >= table_used(tab) || q->kind >= PROC_N || q->signo < 0 ||
 	    q->signo > SIGRTMAX)
 		return;
 	s = table_slot(tab, q->slot);
@@ -609,7 +632,7 @@ slot_on_watch_empty(const struct msg *m)
 	uint32_t slot = m->u.WATCH_EMPTY.slot;
 	struct table_slot *s;
 
-	if (slot >= tab->nslots)
+	if (slot >= table_used(tab))
 		return;
 	s = table_slot(tab, slot);
 	if (s->state != SLOT_OPEN && s->state != SLOT_CLOSING)
@@ -625,7 +648,7 @@ slot_on_cgroup_event(uint32_t slot)
 	struct table_slot *s;
 	char text[256];
 
-	if (slot >= tab->nslots)
+	if (slot >= table_used(tab))
 		return;
 	s = table_slot(tab, slot);
 	if (s->fd_events == -1)
@@ -753,12 +776,30 @@ tell_proc(struct table_slot *s, uint32_t slot, uint32_t kind)
 	return p->state == TPROC_RUNNING || tell_exit(s, slot, kind) == 1;
 }
 
+static int
+tell_no_room(uint32_t slot)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_SLOT);
+	m.u.SLOT.slot = slot;
+	m.u.SLOT.err = no_room[slot];
+	if (role_send(ROLE_MANAGER, &m) != 1)
+		return 0;
+	no_room[slot] = 0;
+	return 1;
+}
+
 /* All that the manager has to hear of one slot: 1 done, 0 the channel is full. */
 static int
 tell_manager(uint32_t slot)
 {
 	struct table_slot *s = table_slot(tab, slot);
 
+	if (no_room[slot] != 0 && !tell_no_room(slot))
+		return 0;
+	if (slot >= table_used(tab))
+		return 1;
 	if (s->owed_done) {
 		if (tell_ref(slot, MSG_SLOT_DONE, -1) != 1)
 			return 0;
@@ -847,6 +888,8 @@ slot_tell_logger(void)
 void
 slot_forget_manager(void)
 {
+	for (uint32_t i = 0; i < for_manager.n; i++)
+		no_room[for_manager.ring[(for_manager.head + i) % tab->nslots]] = 0;
 	for (uint32_t i = 0; i < table_used(tab); i++) {
 		struct table_slot *s = table_slot(tab, i);
 

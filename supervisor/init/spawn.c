@@ -80,6 +80,8 @@ check_spawn(const struct msg_spawn *q)
 
 	if (q->slot >= tab->nslots || q->kind >= PROC_N)
 		return EINVAL;
+	if (q->slot >= table_used(tab))
+		return ENOENT; /* never opened, or slot_on_open found no room for it */
 	s = table_slot(tab, q->slot);
 	if (s->state == SLOT_FREE && s->open_err != 0)
 		return s->open_err;
@@ -221,7 +223,7 @@ spawn_on_report(uint32_t slot, uint32_t kind)
 	struct table_proc *p;
 	char byte;
 
-	if (slot >= tab->nslots || kind >= PROC_N)
+	if (slot >= table_used(tab) || kind >= PROC_N)
 		return;
 	p = &table_slot(tab, slot)->proc[kind];
 	if (p->report_fd == -1)
@@ -275,7 +277,7 @@ spawn_on_proc_set(const struct msg *m)
 	int32_t ppid;
 	int pidfd;
 
-	if (q->slot >= tab->nslots || q->kind >= PROC_N)
+	if (q->slot >= table_used(tab) || q->kind >= PROC_N)
 		return;
 	s = table_slot(tab, q->slot);
 	p = &s->proc[q->kind];
@@ -322,7 +324,7 @@ spawn_on_exit_ack(const struct msg *m)
 	const struct msg_exit_ack *q = &m->u.EXIT_ACK;
 	struct table_proc *p;
 
-	if (q->slot >= tab->nslots || q->kind >= PROC_N)
+	if (q->slot >= table_used(tab) || q->kind >= PROC_N)
 		return;
 	p = &table_slot(tab, q->slot)->proc[q->kind];
 	if (p->state != TPROC_EXITED || p->pid != q->pid || p->seq != q->seq)

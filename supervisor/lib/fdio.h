@@ -12,8 +12,8 @@
 #include <sys/types.h>
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf;
 

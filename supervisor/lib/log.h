@@ -2,9 +2,9 @@
  * log: one line for people on stderr, "supd[ROLE]: text", with one write(2).
  *
  * Promises: control characters and bytes that are not UTF-8 never reach the terminal
- * (they are escaped), errno is preserved, nothing is allocated, and a role never waits for
- * who should read its stderr: what finds no room there is lost and counted.  Must never be
- * used for what programs read: events are the interface, log lines may change.
+ * (they are escaped), errno is preserved, nothing is allocated, and a role never waits
+ * for who should read its stderr: what finds no room there is lost and counted.  Must
+ * never be used for what programs read: events are the interface, log lines may change.
  */
 #ifndef SUPD_LIB_LOG_H
 #define SUPD_LIB_LOG_H

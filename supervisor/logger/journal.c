@@ -106,6 +106,8 @@ events_ready(struct logger *lg, uint64_t *size)
 	if (lg->events_fd != -1 && strcmp(day, lg->events_day) == 0 &&
 	    events_are_current(lg, size))
 		return 0;
+	/* Closed also when there will be no other: what was moved away is not ours. */
+	fd_close(&lg->events_fd);
 	return events_open_day(lg, day, size);
 }
 

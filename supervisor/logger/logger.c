@@ -672,7 +672,7 @@ is_coming(struct logger *lg, uint32_t n)
 {
 	const struct table_slot *ts;
 
-	if (n >= lg->t->nslots || lg->slots[n] != NULL)
+	if (n >= table_used(lg->t) || lg->slots[n] != NULL)
 		return false;
 	ts = table_slot(lg->t, n);
 	return (ts->state == SLOT_OPEN || ts->state == SLOT_CLOSING) &&

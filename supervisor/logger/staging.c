@@ -53,12 +53,17 @@ staging_sum(const char *p, size_t n)
 }
 
 void
-staging_add_tail(struct logslot *ls, const char *p, size_t n)
+staging_add_tail(struct logger *lg, struct logslot *ls, const char *p, size_t n)
 {
 	struct table_log *log = &ls->ts->log;
 	uint32_t have = log->tail_len <= PROTO_TAIL_MAX ? log->tail_len : 0;
 	size_t keep;
 
+	if (!ls->tail_room &&
+	    file_allocate(ROLE_FD_TABLE, (uint64_t)(ls->tail - (char *)lg->t),
+		PROTO_TAIL_MAX) == -1)
+		return; /* no memory: a failure is told without its last words */
+	ls->tail_room = true;
 	if (n > PROTO_TAIL_MAX) {
 		p += n - PROTO_TAIL_MAX;
 		n = PROTO_TAIL_MAX;
@@ -215,6 +220,27 @@ append(int fd, const struct batch *b)
 	return -1;
 }
 
+/*
+ * The unfinished line into the carry that is not in use.  The table lies on a tmpfs,
+ * which others may fill: a page that was never touched gets its room first, because
+ * without it the copy would be a SIGBUS.
+ */
+static int
+carry_store(struct logger *lg, struct stream *s, const struct batch *b)
+{
+	uint32_t which = lg->t->intent.carry_which;
+	char *carry = table_carry(lg->t, s->slot->n, s->which, which);
+
+	if (b->tail_len > s->room[which]) {
+		if (file_allocate(ROLE_FD_TABLE, (uint64_t)(carry - (char *)lg->t),
+			b->tail_len) == -1)
+			return -1;
+		s->room[which] = b->tail_len;
+	}
+	memcpy(carry, b->tail, b->tail_len);
+	return 0;
+}
+
 int
 staging_commit(struct logger *lg, struct stream *s, const struct batch *b)
 {
@@ -223,8 +249,8 @@ staging_commit(struct logger *lg, struct stream *s, const struct batch *b)
 	size_t got;
 
 	fill_intent(lg, s, b);
-	memcpy(
-	    table_carry(lg->t, ls->n, s->which, it->carry_which), b->tail, b->tail_len);
+	if (carry_store(lg, s, b) == -1)
+		return -1;
 	LOGGER_STEP(10);
 	set_phase(it, PHASE_WRITE);
 	LOGGER_STEP(20);
@@ -237,7 +263,7 @@ staging_commit(struct logger *lg, struct stream *s, const struct batch *b)
 	if (got < b->n)
 		logger_report(lg, ls, s->which, STREAM_DISTURBED, ENODATA);
 	if (s->which == 1)
-		staging_add_tail(ls, b->data + b->carry, b->n);
+		staging_add_tail(lg, ls, b->data + b->carry, b->n);
 	finish(lg, ls, got);
 	return 0;
 }
@@ -328,7 +354,7 @@ tail_from_staging(struct logger *lg, struct logslot *ls)
 	ssize_t r;
 
 	while ((r = read(lg->staging_r, text, sizeof(text))) > 0)
-		staging_add_tail(ls, text, (size_t)r);
+		staging_add_tail(lg, ls, text, (size_t)r);
 }
 
 void

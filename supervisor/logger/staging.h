@@ -39,6 +39,6 @@ void staging_recover(struct logger *lg);
  * than the stamping. */
 uint64_t staging_sum(const char *p, size_t n);
 /* The last bytes of stderr that a failure carries. */
-void staging_add_tail(struct logslot *ls, const char *p, size_t n);
+void staging_add_tail(struct logger *lg, struct logslot *ls, const char *p, size_t n);
 
 #endif

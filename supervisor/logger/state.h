@@ -44,6 +44,7 @@ struct stream {
 	bool ready;     /* on the ready queue */
 	bool empty;     /* the last look found nothing; an edge says more */
 	unsigned full;  /* turns in a row that took all they may */
+	size_t room[2]; /* bytes of each carry that are known to have memory */
 	TAILQ_ENTRY(stream) link;
 };
 
@@ -61,6 +62,7 @@ struct logslot {
 	uint32_t n;
 	struct table_slot *ts;
 	char *tail;       /* of stderr, in the table; its length: ts->log */
+	bool tail_room;   /* it has memory */
 	char *name, *ref; /* owned */
 	int32_t pid;      /* of the newest main process that was seen; 0: none */
 	struct stream stream[2];

@@ -272,8 +272,12 @@ commit_dropped(struct logger *lg, struct stream *s, struct batch *b)
 	drop_batch(b, &s->slot->ts->log.stream[s->which], lines);
 	/* Nothing is written, so that the place of the file does not matter. */
 	b->size = 0;
-	if (staging_commit(lg, s, b) == -1)
-		return -1;
+	if (staging_commit(lg, s, b) == -1) {
+		/* No memory for the unfinished line: it is dropped, too. */
+		b->tail_len = 0;
+		if (staging_commit(lg, s, b) == -1)
+			return -1;
+	}
 	s->slot->unreported_lines[s->which] += lines;
 	s->slot->unreported_bytes[s->which] += b->n;
 	report_dropped(lg, s->slot, false);

@@ -523,7 +523,7 @@ adopt_on_stream_state(struct manager *m, const struct msg_stream_state *msg)
 	const char *unit, *ref;
 	struct unit *u;
 
-	if (s == NULL || msg->slot >= m->nslots)
+	if (s == NULL || msg->slot >= table_used(m->table))
 		return;
 	t = table_slot(m->table, msg->slot);
 	unit = s->closed_unit != NULL ? s->closed_unit : t->unit;

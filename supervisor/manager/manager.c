@@ -205,7 +205,7 @@ manager_start(struct manager *m)
 	m->loop = loop_new();
 	m->metrics = metrics_new();
 	m->history = history_new();
-	m->events = emitter_new(m->loop, m->ring, m->wake_fd, m->metrics);
+	m->events = emitter_new(m->loop, m->ring, ROLE_FD_RING, m->wake_fd, m->metrics);
 	m->reach = reach_new(m);
 	manager_read_conf(m);
 	m->paths = paths_units(m->root_path, m->run_path);

@@ -541,7 +541,7 @@ ops_slot_uid(void *arg, uint32_t slot)
 {
 	struct unit *u = arg;
 	const struct manager *m = u->manager;
-	int32_t uid = slot < m->nslots ? table_slot(m->table, slot)->uid : -1;
+	int32_t uid = slot < table_used(m->table) ? table_slot(m->table, slot)->uid : -1;
 
 	return uid >= 0 ? (uid_t)uid : geteuid();
 }

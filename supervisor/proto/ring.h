@@ -69,5 +69,11 @@ const struct ring_record *ring_next(const struct ring *r, uint64_t *at);
  * first), so that a quiet ring costs little memory however big it may grow.
  */
 void ring_trim(struct ring *r, uint64_t *trimmed);
+/*
+ * See that the next record finds memory: fd is the ring's file, *room the offset up to
+ * which it was seen to, 0 at first and after each trim.  -1 with ENOSPC: the tmpfs is
+ * full, and writing would be a SIGBUS.
+ */
+int ring_make_room(struct ring *r, int fd, uint64_t *room);
 
 #endif

@@ -114,6 +114,17 @@ table_rare(struct table *t, uint32_t i)
 	return (struct table_rare *)(void *)base + i;
 }
 
+uint32_t
+table_stem_len(const char *unit, const char *name)
+{
+	size_t n = strnlen(name, PROTO_NAME_MAX - 1);
+
+	return n > 0 && n < PROTO_UNIT_MAX && strncmp(unit, name, n) == 0 &&
+		       unit[n] == '.'
+		   ? (uint32_t)n
+		   : 0;
+}
+
 void
 table_set_log_name(struct table *t, uint32_t i, const char *name)
 {
@@ -121,15 +132,12 @@ table_set_log_name(struct table *t, uint32_t i, const char *name)
 	size_t n = strnlen(name, PROTO_NAME_MAX - 1);
 	char *dst;
 
-	if (n > 0 && n < PROTO_UNIT_MAX && strncmp(s->unit, name, n) == 0 &&
-	    s->unit[n] == '.') {
-		s->stem_len = (uint32_t)n;
+	s->stem_len = table_stem_len(s->unit, name);
+	if (s->stem_len > 0)
 		return;
-	}
 	dst = table_rare(t, i)->name;
 	memcpy(dst, name, n);
 	dst[n] = '\0';
-	s->stem_len = 0;
 }
 
 void

@@ -236,9 +236,12 @@ const char *table_invalid(const struct table *t, uint64_t total_bytes);
 /* This build writes it from now on. */
 void table_sign(struct table *t);
 struct table_slot *table_slot(struct table *t, uint32_t i);
-/* How many slots there are to look at. */
+/* How many slots there are to look at; those behind have no memory yet, and on a full
+ * tmpfs a look would be a SIGBUS. */
 uint32_t table_used(const struct table *t);
 struct table_rare *table_rare(struct table *t, uint32_t i);
+/* The bytes of unit that are this log name: its stem; 0: it is another. */
+uint32_t table_stem_len(const char *unit, const char *name);
 /* The name of the log of a slot whose unit is set: most are the unit's without suffix. */
 void table_set_log_name(struct table *t, uint32_t i, const char *name);
 /* Into dst of PROTO_NAME_MAX bytes, terminated. */

@@ -77,7 +77,7 @@ open_world(struct world *w)
 	w->loop = loop_new();
 	w->metrics = metrics_new();
 	w->history = history_new();
-	w->ev = emitter_new(NULL, NULL, -1, w->metrics);
+	w->ev = emitter_new(NULL, NULL, -1, -1, w->metrics);
 	w->st = store_new(w->loop, w->ev, w->history, "boot", &ops);
 	w->from = w->st;
 }

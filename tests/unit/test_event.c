@@ -46,7 +46,7 @@ open_fixture(struct fixture *f)
 	f->ring = xcalloc(1, RING_BYTES);
 	ring_init(f->ring, RING_BYTES);
 	f->metrics = metrics_new();
-	f->ev = emitter_new(NULL, f->ring, -1, f->metrics);
+	f->ev = emitter_new(NULL, f->ring, -1, -1, f->metrics);
 	emitter_set_check(f->ev, true);
 	emitter_add_sink(f->ev, receive, f);
 }
@@ -217,7 +217,7 @@ counting_goes_on_where_the_ring_or_restore_says(void **state)
 	(void)state;
 	open_fixture(&f);
 	emit_ready(f.ev, "a.service", "x");
-	next = emitter_new(NULL, f.ring, -1, f.metrics);
+	next = emitter_new(NULL, f.ring, -1, -1, f.metrics);
 	assert_int_equal(emit_ready(next, "a.service", "x"), 2);
 	emitter_set_seq(next, 100);
 	emitter_set_seq(next, 50);

@@ -90,7 +90,7 @@ open_record(struct fixture *f, const char *boot_id)
 	f->loop = loop_new();
 	f->metrics = metrics_new();
 	f->history = history_new();
-	f->ev = emitter_new(NULL, f->ring, -1, f->metrics);
+	f->ev = emitter_new(NULL, f->ring, -1, -1, f->metrics);
 	f->st = store_new(f->loop, f->ev, f->history, boot_id, &ops);
 }
 

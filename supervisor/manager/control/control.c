@@ -67,7 +67,7 @@ search_unit(struct unit *u, void *arg)
 	const struct svc_memory *mem = u->svc == NULL ? NULL : svc_memory(u->svc);
 
 	if (q->found != NULL || mem == NULL || mem->slot == SLOT_NONE ||
-	    mem->slot >= m->nslots)
+	    mem->slot >= table_used(m->table))
 		return;
 	if ((q->folder == NULL &&
 		(mem->main_pid == q->pid || mem->control_pid == q->pid)) ||

@@ -137,7 +137,7 @@ log_day_of(const struct unit *u, char dst[CLOCK_DAY_MAX])
 		return;
 	}
 	/* The logger's own word, while it has the file open. */
-	if (mem->slot != SLOT_NONE && mem->slot < m->nslots) {
+	if (mem->slot != SLOT_NONE && mem->slot < table_used(m->table)) {
 		const struct table_slot *s = table_slot(m->table, mem->slot);
 
 		if (strcmp(s->conf.ref, mem->ref) == 0 &&

@@ -49,8 +49,9 @@ struct emitter {
 	struct jw *jw;
 	struct buf line;
 	uint64_t seq;
-	uint64_t trimmed;    /* of ring_trim */
-	uint64_t unreported; /* lines dropped that no event tells of yet */
+	int ring_fd;            /* not owned; -1: its memory cannot run short */
+	uint64_t trimmed, room; /* of ring_trim, ring_make_room */
+	uint64_t unreported;    /* lines dropped that no event tells of yet */
 	bool trace;
 	bool check;
 	/* The event being made; id is EVENT_NONE between two. */
@@ -118,11 +119,13 @@ event_level_parse(const char *name)
 static void on_wake(struct loop_timer *t, void *arg);
 
 struct emitter *
-emitter_new(struct loop *loop, struct ring *ring, int wake_fd, struct metrics *metrics)
+emitter_new(struct loop *loop, struct ring *ring, int ring_fd, int wake_fd,
+    struct metrics *metrics)
 {
 	struct emitter *ev = xcalloc(1, sizeof(*ev));
 
 	ev->ring = ring;
+	ev->ring_fd = ring_fd;
 	ev->wake_fd = wake_fd;
 	if (loop != NULL)
 		ev->wake_timer = loop_timer_new(loop, "wake", on_wake, ev);
@@ -437,7 +440,8 @@ to_ring(struct emitter *ev, uint32_t flags)
 	room = ring_free_bytes(r);
 	need = record_bytes(ev->line.len);
 	reserve = (flags & RING_WISH) != 0 ? 0 : r->size / WISH_RESERVE_PART;
-	if (need + reserve > room) {
+	if (need + reserve > room ||
+	    (ev->ring_fd != -1 && ring_make_room(r, ev->ring_fd, &ev->room) == -1)) {
 		atomic_fetch_add(&r->dropped, 1);
 		ev->unreported++;
 	} else if (ring_put(r, ev->seq, flags, ev->line.data, (uint32_t)ev->line.len) ==
@@ -564,8 +568,13 @@ emitter_stored(const struct emitter *ev)
 void
 emitter_on_ack(struct emitter *ev)
 {
-	if (ev->ring != NULL)
-		ring_trim(ev->ring, &ev->trimmed);
+	uint64_t before = ev->trimmed;
+
+	if (ev->ring == NULL)
+		return;
+	ring_trim(ev->ring, &ev->trimmed);
+	if (ev->trimmed != before)
+		ev->room = 0;
 }
 
 uint64_t

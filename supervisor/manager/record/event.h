@@ -77,13 +77,14 @@ const char *event_level_name(enum event_level level);
 int event_level_parse(const char *name);
 
 /*
- * ring may be NULL (tests): then nothing is journalled.  wake_fd, an eventfd or -1, tells
+ * ring may be NULL (tests): then nothing is journalled.  ring_fd is its file, -1 when it
+ * lies in memory of our own.  wake_fd, an eventfd or -1, tells
  * the logger that the ring has lines; with a loop (may be NULL) once in a round of it.
  * Counters go to metrics.  The first event gets seq_written of the ring plus one; see
  * emitter_set_seq.
  */
-struct emitter *emitter_new(
-    struct loop *loop, struct ring *ring, int wake_fd, struct metrics *metrics);
+struct emitter *emitter_new(struct loop *loop, struct ring *ring, int ring_fd,
+    int wake_fd, struct metrics *metrics);
 void emitter_free(struct emitter *ev);
 
 /* Begins an event.  unit may be NULL, invocation may be NULL (or 16 bytes). */
