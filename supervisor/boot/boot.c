@@ -199,11 +199,24 @@ read_conf(struct boot *b)
 	return 0;
 }
 
-/* False only when it is known that the one who wrote its pid is gone. */
+/* False only when it is known that the one who wrote its pid is gone: also when it is
+ * dead and its parent has not asked for it yet. */
 static bool
 supd_is_alive(pid_t pid)
 {
-	return kill(pid, 0) == 0 || errno != ESRCH;
+	struct buf stat = { 0 };
+	bool alive = kill(pid, 0) == 0 || errno != ESRCH;
+	const char *state;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	if (alive && file_read_at(AT_FDCWD, path, 4096, &stat) == 0) {
+		/* The name before may hold anything. */
+		state = strrchr(buf_str(&stat), ')');
+		alive = state == NULL || strncmp(state, ") Z", 3) != 0;
+	}
+	buf_free(&stat);
+	return alive;
 }
 
 /* Lives as long as any role does: they inherit the descriptor, services never do. */
