@@ -326,7 +326,8 @@ tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory 
 	tell_result(u, note, mem);
 	if (note->state == SVC_FAILED)
 		tell_failed(u, mem);
-	if (note->state == SVC_FAILED || note->state == SVC_DEAD)
+	if (note->state == SVC_FAILED || note->state == SVC_DEAD ||
+	    note->state == SVC_AUTO_RESTART)
 		history_result(m->history, u->name, svc_result_name(mem->result));
 	say_state(u, note, mem);
 	jobs_unit_changed(u->job_unit);

@@ -189,7 +189,7 @@ unit_is_wanted(const struct unit *u, const char **why)
 		no = NULL;
 	if (why != NULL)
 		*why = no != NULL                   ? no
-		       : u->wish == WISH_STARTED    ? "started by a person"
+		       : u->wish == WISH_STARTED    ? "the wish of a person"
 		       : u->flag[WISH_FLAG_ENABLED] ? "enabled"
 						    : "[Install]";
 	return no == NULL;

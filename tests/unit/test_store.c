@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -271,6 +272,41 @@ snapshot_then_newer_events(void **state)
 }
 
 static void
+feed_history(struct fixture *f, const char *json)
+{
+	struct jv *v = jv_parse(json, strlen(json), NULL);
+
+	assert_non_null(v);
+	history_event(f->history, v);
+	jv_free(v);
+}
+
+static void
+history_comes_back_from_events(void **state)
+{
+	struct fixture *f = *state;
+	const struct history_run *run;
+
+	feed_history(f,
+	    "{\"ts\":\"2026-11-28T20:00:00.000000Z\",\"event\":\"exec\",\"unit\":\"a\","
+	    "\"ref\":\"17\",\"pid\":42,\"kind\":\"main\"}");
+	feed_history(f,
+	    "{\"ts\":\"2026-11-28T20:00:01.000000Z\",\"event\":\"exit\",\"unit\":\"a\","
+	    "\"ref\":\"17\",\"pid\":42,\"kind\":\"main\",\"exit_code\":null,"
+	    "\"signal\":\"TERM\",\"how\":\"killed\",\"duration_ms\":1000}");
+	run = history_run(f->history, "a", 0);
+	assert_non_null(run);
+	assert_int_equal(run->how, EXIT_KILLED);
+	assert_int_equal(run->status, SIGTERM);
+	assert_string_equal(run->result, "");
+	feed_history(f,
+	    "{\"ts\":\"2026-11-28T20:00:01.000000Z\",\"event\":\"unit-state\","
+	    "\"unit\":\"a\",\"substate\":\"auto-restart\",\"result\":\"signal\"}");
+	run = history_run(f->history, "a", 0);
+	assert_string_equal(run->result, "signal");
+}
+
+static void
 another_boot_is_told_apart(void **state)
 {
 	struct fixture *f = *state;
@@ -515,6 +551,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 		TEST(events_in_the_ring_are_enough),
 		TEST(snapshot_then_newer_events),
+		TEST(history_comes_back_from_events),
 		TEST(another_boot_is_told_apart),
 		TEST(wishes_alone_survive_the_loss_of_all_else),
 		TEST(a_damaged_snapshot_is_set_aside),

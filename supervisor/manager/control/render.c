@@ -446,6 +446,37 @@ write_processes(struct jw *w, const struct unit *u)
 	jw_end(w);
 }
 
+/* How the main process ended; of one that runs, how the one before it did. */
+static void
+write_last_exit(struct jw *w, const struct unit *u, const struct svc_memory *mem)
+{
+	const struct history_run *run = NULL;
+	struct svc_exit x = mem->main_exit;
+	uint64_t begin_us = mem->main_started_wall_us;
+	char text[128];
+
+	for (size_t i = 0; x.how == 0; i++) {
+		run = history_run(u->manager->history, u->name, i);
+		if (run == NULL)
+			break;
+		x = (struct svc_exit){
+			.how = (uint32_t)run->how,
+			.status = run->status,
+			.wall_us = run->wall_end_us,
+		};
+		begin_us = run->wall_start_us;
+	}
+	if (x.how == 0) {
+		jw_kv_null(w, "main_exit");
+		return;
+	}
+	jw_kv_obj(w, "main_exit");
+	render_exit(w, (int)x.how, x.status, x.wall_us,
+	    begin_us != 0 && x.wall_us > begin_us ? x.wall_us - begin_us : 0,
+	    svc_exit_text(&x, text, sizeof(text)));
+	jw_end(w);
+}
+
 static void
 write_ends(struct control *c, struct jw *w, const struct unit *u)
 {
@@ -453,20 +484,11 @@ write_ends(struct control *c, struct jw *w, const struct unit *u)
 	uint64_t next_us = u->svc == NULL ? 0 : svc_next_restart_us(u->svc);
 	uint64_t now_us = clock_mono_us();
 	const char *tail = map_get(&c->tails, u->name);
-	char text[128];
 
-	if (mem != NULL && mem->main_exit.how != 0) {
-		uint64_t begin_us = mem->main_started_wall_us;
-		uint64_t end_us = mem->main_exit.wall_us;
-
-		jw_kv_obj(w, "main_exit");
-		render_exit(w, (int)mem->main_exit.how, mem->main_exit.status, end_us,
-		    begin_us != 0 && end_us > begin_us ? end_us - begin_us : 0,
-		    svc_exit_text(&mem->main_exit, text, sizeof(text)));
-		jw_end(w);
-	} else {
+	if (mem != NULL)
+		write_last_exit(w, u, mem);
+	else
 		jw_kv_null(w, "main_exit");
-	}
 	if (next_us == 0)
 		jw_kv_null(w, "next_restart_ms");
 	else

@@ -12,6 +12,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "proto/msg.h"
+#include "unit/signame.h"
 
 enum { HISTORY_UNITS = 20000 }; /* bound of what restore may make us remember */
 
@@ -290,18 +291,17 @@ how_by_name(const char *name)
 	return EXIT_UNKNOWN;
 }
 
-/* The number of "SIGTERM"; 0 when it is none. */
-static int32_t
-signal_by_name(const char *name)
+/* The state in which a unit ends up after a run says what the run came to. */
+static void
+take_result(struct history *h, const char *unit, const struct jv *event)
 {
-	for (int s = 1; s < 65; s++) {
-		const char *abbrev = sigabbrev_np(s);
+	const char *substate = jv_str(jv_get(event, "substate"), "");
+	const char *result = jv_str(jv_get(event, "result"), NULL);
 
-		if (abbrev != NULL && strncmp(name, "SIG", 3) == 0 &&
-		    strcmp(name + 3, abbrev) == 0)
-			return s;
-	}
-	return 0;
+	if (result != NULL &&
+	    (strcmp(substate, "dead") == 0 || strcmp(substate, "failed") == 0 ||
+		strcmp(substate, "auto-restart") == 0))
+		history_result(h, unit, result);
 }
 
 void
@@ -315,6 +315,8 @@ history_event(struct history *h, const struct jv *event)
 	uint8_t invocation[16] = { 0 };
 	uint64_t wall_us;
 
+	if (unit != NULL && strcmp(name, "unit-state") == 0)
+		take_result(h, unit, event);
 	if (unit == NULL || strcmp(kind, "main") != 0 || pid < 0 || pid > INT32_MAX ||
 	    clock_parse(jv_str(jv_get(event, "ts"), ""), &wall_us) == -1)
 		return;
@@ -324,10 +326,10 @@ history_event(struct history *h, const struct jv *event)
 	} else if (strcmp(name, "exit") == 0) {
 		int64_t ms = jv_i64(jv_get(event, "duration_ms"), 0);
 		int64_t code = jv_i64(jv_get(event, "exit_code"), -1);
-		int32_t status =
-		    code >= 0 && code < 256
-			? (int32_t)code
-			: signal_by_name(jv_str(jv_get(event, "signal"), ""));
+		int signo = signal_from_name(jv_str(jv_get(event, "signal"), ""));
+		int32_t status = code >= 0 && code < 256 ? (int32_t)code
+				 : signo > 0             ? signo
+							 : 0;
 
 		history_ended(h, unit, ref, invocation, (int32_t)pid,
 		    how_by_name(jv_str(jv_get(event, "how"), "")), status, wall_us,

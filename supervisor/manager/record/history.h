@@ -55,7 +55,8 @@ const char *history_how_name(int32_t how);
 
 void history_write_json(const struct history *h, struct jw *w);
 void history_read_json(struct history *h, const struct jv *v);
-/* Restore: an exec or exit event of an earlier manager (others are ignored). */
+/* Restore: an exec, exit or unit-state event of an earlier manager (others are ignored).
+ */
 void history_event(struct history *h, const struct jv *event);
 
 #endif
