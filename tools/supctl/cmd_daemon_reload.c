@@ -72,7 +72,8 @@ put_diagnostics(struct ctl *ctl, const struct jv *list)
 
 	for (i = 0; i < jv_count(list); i++) {
 		d = jv_at(list, i);
-		ctl_note(ctl, "", jv_str(jv_get(d, "text"), "?"));
+		if (!ctl->json)
+			ctl_note(ctl, "", jv_str(jv_get(d, "text"), "?"));
 		if (strcmp(jv_str(jv_get(d, "level"), ""), "error") == 0)
 			code = CTL_FAILED;
 	}
@@ -113,8 +114,7 @@ run_daemon_reload(struct ctl *ctl, int argc, char **argv)
 		if (jv_count(added) + jv_count(removed) + jv_count(changed) == 0)
 			ctl_say(ctl, "nothing differs");
 	}
-	if (!ctl->json)
-		code = put_diagnostics(ctl, jv_get(r.params, "diagnostics"));
+	code = put_diagnostics(ctl, jv_get(r.params, "diagnostics"));
 	reply_clear(&r);
 	return code;
 }

@@ -3,6 +3,7 @@
  *
  * Read from the files and followed by inotify, so that it works whether supd runs or not.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -25,6 +26,7 @@
 #include "lib/strv.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
+#include "unit/table.h"
 
 enum {
 	OPT_SINCE = OPT_LONG,
@@ -258,6 +260,55 @@ follow(struct ctl *ctl, struct reader *r)
 	}
 }
 
+/* The log with the name that is nearest, NULL when none is near; the caller frees it. */
+static char *
+nearest_log(int root, const char *name)
+{
+	enum { NEAR = 3 };
+	int fd = openat(root, "journal/health", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	size_t best_distance = NEAR + 1;
+	char *best = NULL;
+	struct dirent *e;
+
+	if (d == NULL) {
+		fd_close(&fd);
+		return NULL;
+	}
+	while ((e = readdir(d)) != NULL) {
+		size_t n = strlen(e->d_name), dist;
+		char *log;
+
+		if (n <= 4 || strcmp(e->d_name + n - 4, ".log") != 0)
+			continue;
+		log = xstrndup(e->d_name, n - 4);
+		dist = edit_distance(name, log, NEAR);
+		if (dist < best_distance) {
+			best_distance = dist;
+			free(best);
+			best = log;
+		} else {
+			free(log);
+		}
+	}
+	closedir(d);
+	return best;
+}
+
+static int
+no_log(struct ctl *ctl, int root, const struct strv *names)
+{
+	char *near = nearest_log(root, names->v[0]);
+	char *next = near == NULL ? xstrdup("supctl list --all shows the units")
+				  : xasprintf("did you mean %s?", near);
+	int code = ctl_fail(ctl, CTL_NO_UNIT, "no-log", next, "there is no log of %s%s",
+	    names->v[0], names->n > 1 ? " or the others" : "");
+
+	free(near);
+	free(next);
+	return code;
+}
+
 static int
 show(struct ctl *ctl, struct reader_query *q, struct strv *names, char **words)
 {
@@ -280,11 +331,12 @@ show(struct ctl *ctl, struct reader_query *q, struct strv *names, char **words)
 	} else if (drain(ctl, r) == -1) {
 		code = CTL_FAILED;
 	} else if (q->follow) {
+		if (names->n > 0 && !reader_found_any(r) && !ctl->quiet)
+			ctl_warn(ctl, "there is no log of %s%s yet; waiting for it",
+			    names->v[0], names->n > 1 ? " or the others" : "");
 		code = follow(ctl, r);
 	} else if (names->n > 0 && !reader_found_any(r)) {
-		code = ctl_fail(ctl, CTL_NO_UNIT, "no-log",
-		    "supctl list --all shows the units", "there is no log of %s%s",
-		    names->v[0], names->n > 1 ? " or the others" : "");
+		code = no_log(ctl, root, names);
 	}
 	reader_free(r);
 	fd_close(&root);

@@ -134,13 +134,16 @@ ctl_error_status(const char *error)
 	return CTL_FAILED;
 }
 
+/* but: what was said already; NULL: nothing. */
 static void
-put_list(struct ctl *ctl, const struct jv *list, const char *head)
+put_list(struct ctl *ctl, const struct jv *list, const char *head, const char *but)
 {
 	char *line;
 	size_t i;
 
 	for (i = 0; i < jv_count(list); i++) {
+		if (but != NULL && strstr(but, jv_str(jv_at(list, i), "")) != NULL)
+			continue;
 		line = xasprintf("%s%s", head, jv_str(jv_at(list, i), ""));
 		ctl_note(ctl, "  ", line);
 		free(line);
@@ -191,8 +194,8 @@ ctl_error_reply(struct ctl *ctl, const struct reply *r)
 		    xasprintf("did you mean %s?", jv_str(jv_at(nearest, 0), ""));
 	code = ctl_fail(ctl, ctl_error_status(r->error), r->error, next, "%s",
 	    message == NULL ? r->error : message);
-	put_list(ctl, jv_get(r->params, "diagnostics"), "");
-	put_list(ctl, jv_get(r->params, "pending"), "not yet: ");
+	put_list(ctl, jv_get(r->params, "diagnostics"), "", message);
+	put_list(ctl, jv_get(r->params, "pending"), "not yet: ", NULL);
 	free(hint);
 	return code;
 }

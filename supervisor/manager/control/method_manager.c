@@ -20,6 +20,7 @@
 #include "manager/record/store.h"
 #include "manager/service/service.h"
 #include "unit/conf.h"
+#include "unit/diag.h"
 #include "unit/load.h"
 #include "unit/name.h"
 
@@ -161,6 +162,7 @@ struct reload {
 	struct manager *m;
 	struct jw *w;
 	struct strv before, added, removed;
+	struct diags conf_diags;
 	const char *unit;
 	const char *class;
 };
@@ -229,21 +231,18 @@ compare_conf(struct reload *r)
 	char *path = xasprintf("%s/supd.conf", r->m->root_path);
 	struct conf_diff d = { .r = r };
 	struct supd_conf *now;
-	struct diags diags;
 
-	diags_init(&diags);
 	if (!reach_may(r->m->reach, path, true)) {
 		free(path);
 		return;
 	}
-	now = supd_conf_load(path, &diags);
+	now = supd_conf_load(path, &r->conf_diags);
 	supd_conf_show(r->m->conf, keep_setting, &d.old);
 	r->unit = "supd.conf";
 	r->class = "now";
 	supd_conf_show(now, compare_setting, &d);
 	map_clear(&d.old, free);
 	supd_conf_free(now);
-	diags_clear(&diags);
 	free(path);
 }
 
@@ -283,21 +282,24 @@ compare_names(struct reload *r)
 }
 
 static void
-write_diagnostics(struct unit *u, void *arg)
+write_diags(struct jw *w, const char *unit, const struct diags *d)
 {
-	struct jw *w = arg;
-
-	for (size_t i = 0; i < u->diags.n; i++) {
-		char *text = diag_format(&u->diags.v[i]);
+	for (size_t i = 0; i < d->n; i++) {
+		char *text = diag_format(&d->v[i]);
 
 		jw_obj(w);
-		jw_kv_str(w, "unit", u->name);
-		jw_kv_str(
-		    w, "level", u->diags.v[i].level == DIAG_ERROR ? "error" : "warning");
+		jw_kv_str(w, "unit", unit);
+		jw_kv_str(w, "level", d->v[i].level == DIAG_ERROR ? "error" : "warning");
 		jw_kv_str(w, "text", text);
 		jw_end(w);
 		free(text);
 	}
+}
+
+static void
+write_diagnostics(struct unit *u, void *arg)
+{
+	write_diags(arg, u->name, &u->diags);
 }
 
 void
@@ -308,6 +310,7 @@ method_manager_reload(struct call *call, void *arg)
 	struct reload r = { .m = c->m, .w = call_begin(call) };
 	char who[160];
 
+	diags_init(&r.conf_diags);
 	units_foreach(c->m, note_present, &r.before);
 	compare_names(&r);
 	jw_kv_strv(r.w, "added", &r.added);
@@ -319,11 +322,13 @@ method_manager_reload(struct call *call, void *arg)
 	if (!dry)
 		manager_reload(c->m, control_origin(call, who, sizeof(who)));
 	jw_kv_arr(r.w, "diagnostics");
+	write_diags(r.w, "supd.conf", &r.conf_diags);
 	units_foreach(c->m, write_diagnostics, r.w);
 	jw_end(r.w);
 	strv_free(&r.before);
 	strv_free(&r.added);
 	strv_free(&r.removed);
+	diags_clear(&r.conf_diags);
 	call_reply(call);
 }
 
