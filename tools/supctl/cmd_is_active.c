@@ -17,6 +17,22 @@ is_wanted(const char *state, bool want_failed)
 	return strcmp(state, "active") == 0 || strcmp(state, "reloading") == 0;
 }
 
+static int ask(struct ctl *ctl, int argc, char **argv, bool want_failed);
+
+/* One of several is not there: a script that reads a line for each gets one for each. */
+static int
+ask_each(struct ctl *ctl, int argc, char **argv, bool want_failed)
+{
+	int code = CTL_UNKNOWN, one;
+
+	for (; optind < argc; optind++) {
+		one = ask(ctl, optind + 1, argv, want_failed);
+		if (one == CTL_OK || code == CTL_UNKNOWN)
+			code = one;
+	}
+	return code;
+}
+
 /* As systemctl has it: the answer is yes when it is yes for one of the units. */
 static int
 ask(struct ctl *ctl, int argc, char **argv, bool want_failed)
@@ -37,7 +53,9 @@ ask(struct ctl *ctl, int argc, char **argv, bool want_failed)
 	jw_free(w);
 	result = ctl_call_quietly(ctl, "io.supd.Unit.Status", buf_str(&params), false,
 	    ctl_deadline(ctl, false), &r, &why);
-	if (result != CLIENT_OK || r.error != NULL) {
+	if (result == CLIENT_OK && r.error != NULL && argc - optind > 1 && !ctl->json) {
+		code = ask_each(ctl, argc, argv, want_failed);
+	} else if (result != CLIENT_OK || r.error != NULL) {
 		if (!ctl->quiet && !ctl->json)
 			ctl_printf(ctl, "unknown\n");
 		if (result != CLIENT_OK)

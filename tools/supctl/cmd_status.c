@@ -355,6 +355,24 @@ show_units(struct ctl *ctl, const struct jv *units, size_t lines, bool one)
 	return code;
 }
 
+static int status_of_units(struct ctl *ctl, int argc, char **argv, size_t lines);
+
+/* One of several is not there: the others are shown all the same. */
+static int
+status_of_each(struct ctl *ctl, int argc, char **argv, size_t lines)
+{
+	int first = optind, code = CTL_OK, r;
+
+	for (; optind < argc; optind++) {
+		if (optind > first && ctl->out.len > 0 && !ctl->quiet)
+			ctl_printf(ctl, "\n");
+		r = status_of_units(ctl, optind + 1, argv, lines);
+		if (code == CTL_OK)
+			code = r;
+	}
+	return code;
+}
+
 static int
 status_of_units(struct ctl *ctl, int argc, char **argv, size_t lines)
 {
@@ -375,6 +393,9 @@ status_of_units(struct ctl *ctl, int argc, char **argv, size_t lines)
 		code = offline_status(ctl, res, argc - optind, argv + optind, lines);
 	} else if (res != CLIENT_OK) {
 		code = ctl_client_failed(ctl, res, buf_str(&why));
+	} else if (r.error != NULL && argc - optind > 1 && !ctl->json &&
+		   ctl_error_status(r.error) == CTL_NO_UNIT) {
+		code = status_of_each(ctl, argc, argv, lines);
 	} else if (r.error != NULL) {
 		code = ctl_error_reply(ctl, &r);
 	} else {
