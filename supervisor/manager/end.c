@@ -264,6 +264,8 @@ end_on_start_failed(struct manager *m, const char *unit, const char *message)
 	snprintf(reason, sizeof(reason), "ExitUnit=%s could not be started%s%.80s",
 	    m->conf->exit_unit, message == NULL ? "" : ": ",
 	    message == NULL ? "" : message);
+	/* The last that anybody sees: the events may lie in a container that is gone. */
+	manager_say(m, MARK_FAIL, "%s", reason);
 	e.reason = reason;
 	manager_end(m, &e);
 }

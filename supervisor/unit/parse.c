@@ -295,7 +295,9 @@ parse_text(struct parse *p, const char *text, size_t len)
 		} else if (section != SECTION_NONE) {
 			parse_line(p, section);
 		} else if (!any_section) {
-			parse_warn(p, lx.name, "write [Section] above it",
+			parse_warn(p, lx.name,
+			    p->parts == NULL ? "write [Supd] above it"
+					     : "write [Section] above it",
 			    "%s= stands before any section, line ignored", lx.name);
 		}
 	}
