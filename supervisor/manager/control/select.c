@@ -18,6 +18,7 @@
 enum {
 	SELECT_MAX = 20000, /* units in one call */
 	NEAREST_MAX = 3,
+	SCAN_FROM = 16, /* units; then reading the folders is less than asking for each */
 };
 
 void
@@ -209,6 +210,7 @@ add_glob(struct control *c, struct call *call, const char *pattern, unsigned fla
     struct map *seen, struct selection *out)
 {
 	struct strv names = { 0 };
+	bool scan;
 	int rc = 0;
 
 	(void)units_match(c->m, pattern, &names);
@@ -223,6 +225,9 @@ add_glob(struct control *c, struct call *call, const char *pattern, unsigned fla
 		    pattern);
 		rc = -1;
 	}
+	scan = names.n >= SCAN_FROM && !c->m->safe_mode;
+	if (scan)
+		unit_paths_scan(c->m->paths);
 	for (size_t i = 0; rc == 0 && i < names.n; i++) {
 		struct unit *u = unit_find(c->m, names.v[i]);
 
@@ -235,6 +240,8 @@ add_glob(struct control *c, struct call *call, const char *pattern, unsigned fla
 			rc = -1;
 		}
 	}
+	if (scan)
+		unit_paths_forget(c->m->paths);
 	strv_free(&names);
 	return rc;
 }
