@@ -27,13 +27,13 @@
 #include "manager/control/varlink_text.h"
 
 enum {
-	READ_CHUNK = 16384,
+	READ_CHUNK = 16 * 1024,
 	ACCEPT_BATCH = 32,    /* connections taken in one turn */
 	RESERVED_CLIENTS = 8, /* of the allowed ones, for those who administer */
 	MESSAGE_DEPTH_MAX = 32,
 	MESSAGE_NODES_MAX = 65536,
-	CALLS_A_TURN = 64,       /* of one client, then the others have theirs */
-	OUT_SHRINK = 256 * 1024, /* an output buffer that grew beyond is given back */
+	CALLS_A_TURN = 64,      /* of one client, then the others have theirs */
+	OUT_SHRINK = 64 * 1024, /* a buffer that grew beyond is given back */
 };
 
 static const uint64_t accept_pause_us = USEC_PER_SEC;
