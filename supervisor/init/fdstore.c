@@ -10,6 +10,11 @@
 /* table_stored.told */
 enum { TOLD_NOT, TOLD_STORED, OWED_UNSTORED };
 
+enum {
+	RESERVED = 256, /* places for units that keep few */
+	FEW = 16,
+};
+
 /* Entries from here on may be untold. */
 static uint32_t untold_from;
 /* Who stores chooses how often it is refused; it is said once until there is room. */
@@ -29,12 +34,30 @@ fdstore_recover(void)
 	fdstore_forget_manager();
 }
 
+/* The last places are for those who have few: a unit that fills the store does not take
+ * it from the others. */
+static int
+is_fair(const char *unit)
+{
+	uint32_t all = 0, mine = 0;
+
+	for (uint32_t i = 0; i < tab->stored_high; i++) {
+		const struct table_stored *s = &tab->stored[i];
+
+		if (!s->used)
+			continue;
+		all++;
+		mine += strncmp(s->unit, unit, sizeof(s->unit)) == 0;
+	}
+	return mine < FEW || all < STORED_MAX - RESERVED;
+}
+
 void
 fdstore_on_put(struct msg *m)
 {
 	const struct msg_stored *q = &m->u.FD_PUT;
 
-	for (uint32_t i = 0; i < STORED_MAX; i++) {
+	for (uint32_t i = is_fair(q->unit) ? 0 : STORED_MAX; i < STORED_MAX; i++) {
 		struct table_stored *s = &tab->stored[i];
 
 		if (i >= tab->stored_high) {

@@ -14,6 +14,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
+#include "manager/fdwatch.h"
 #include "manager/link.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
@@ -354,7 +355,7 @@ adopt_on_stored_take_fd(struct manager *m, const struct msg_stored *msg, int fd)
 	struct unit *u = unit_get(m, msg->unit);
 
 	/* init keeps it; the number is all that a start needs. */
-	fd_close(&fd);
+	fdwatch_take_fd(m, msg, fd);
 	if (u == NULL || u->svc == NULL) {
 		link_fd_drop(m->link, msg->id, msg->unit, msg->fdname);
 		return;
@@ -370,6 +371,7 @@ adopt_on_unstored(struct manager *m, const struct msg_stored *msg)
 {
 	struct unit *u = unit_find(m, msg->unit);
 
+	fdwatch_drop(m, msg->id);
 	if (u != NULL && u->svc != NULL)
 		svc_on_unstored(u->svc, msg->id);
 }

@@ -21,6 +21,7 @@
 
 struct control;
 struct emitter;
+struct fdwatch;
 struct history;
 struct jobs;
 struct link;
@@ -98,6 +99,7 @@ struct manager {
 	struct control *control;
 	struct link *link;
 	struct unitwatch *watch;
+	struct fdwatch *fdwatch; /* NULL: nothing kept was to be watched yet */
 	struct status *status;
 	struct shutdown *shutdown; /* NULL: not ending */
 	bool tty;                  /* stderr is a terminal: say what happens */
