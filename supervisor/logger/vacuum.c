@@ -141,6 +141,15 @@ note_day(struct pass *p, const char *day)
 	closedir(dir);
 }
 
+/* A link may lead to the days of somebody else. */
+static bool
+is_folder(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
 static void
 note_days(struct pass *p)
 {
@@ -153,7 +162,7 @@ note_days(struct pass *p)
 		return;
 	}
 	while ((de = readdir(dir)) != NULL)
-		if (layout_day_is_valid(de->d_name))
+		if (layout_day_is_valid(de->d_name) && is_folder(fd, de->d_name))
 			strv_add(&p->days, de->d_name);
 	closedir(dir);
 	strv_sort(&p->days);
@@ -332,21 +341,31 @@ tidy_events(struct pass *p, uint64_t max_age_us)
 
 /* ---- compressing ---- */
 
+static bool
+is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* What is there stays on the disk until what replaces it is there, too. */
 static int
-gzip_file(int dir, const char *file, const char *temp)
+gzip_file(int dir, const struct old_file *f, const char *temp)
 {
 	char *data = xmalloc(256 * 1024);
-	int in = -1, out = -1, r = -1;
+	int in = -1, out = -1, copy = -1, r = -1;
 	gzFile gz = NULL;
-	struct stat st;
+	struct stat st, now;
 	ssize_t n;
 
-	in = open_at(dir, file, O_RDONLY | O_NONBLOCK, 0);
-	if (in == -1 || fstat(in, &st) == -1)
+	in = open_at(dir, f->file, O_RDONLY | O_NONBLOCK, 0);
+	if (in == -1 || fstat(in, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    st.st_ino != f->ino || st.st_dev != f->dev)
 		goto out;
 	unlinkat(dir, temp, 0);
 	out = open_at(dir, temp, O_WRONLY | O_CREAT | O_EXCL, st.st_mode & 0666);
-	gz = out == -1 ? NULL : gzdopen(out, "wb");
+	copy = out == -1 ? -1 : fcntl(out, F_DUPFD_CLOEXEC, 0);
+	gz = copy == -1 ? NULL : gzdopen(out, "wb");
 	if (gz == NULL)
 		goto out;
 	out = -1;
@@ -358,6 +377,8 @@ gzip_file(int dir, const char *file, const char *temp)
 out:
 	if (gz != NULL && gzclose(gz) != Z_OK)
 		r = -1;
+	if (r == 0 && (fsync(copy) == -1 || fstat(in, &now) == -1 || !is_same(&st, &now)))
+		r = -1;
 	/* The age of a log is that of its last line. */
 	if (r == 0) {
 		struct timespec times[2] = { st.st_atim, st.st_mtim };
@@ -366,8 +387,24 @@ out:
 	}
 	fd_close(&in);
 	fd_close(&out);
+	fd_close(&copy);
 	free(data);
 	return r;
+}
+
+/* Something has the name.  When it is what a compression left that was cut off before its
+ * last step, it may be replaced: it has the age of the plain file. */
+static bool
+is_taken(int dir, const char *gz, const struct old_file *f)
+{
+	struct stat st, plain;
+
+	if (fstatat(dir, gz, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno != ENOENT;
+	return !S_ISREG(st.st_mode) ||
+	       fstatat(dir, f->file, &plain, AT_SYMLINK_NOFOLLOW) == -1 ||
+	       st.st_mtim.tv_sec != plain.st_mtim.tv_sec ||
+	       st.st_mtim.tv_nsec != plain.st_mtim.tv_nsec;
 }
 
 /* In the child.  The plain file goes when the other is whole and in its place. */
@@ -383,7 +420,8 @@ compress_one(int root, const struct old_file *f)
 		return;
 	snprintf(gz, sizeof(gz), "%.250s.gz", f->file);
 	strlcpy(temp, ".compress.tmp", sizeof(temp));
-	if (gzip_file(dir, f->file, temp) == -1 || renameat(dir, temp, dir, gz) == -1) {
+	if (is_taken(dir, gz, f) || gzip_file(dir, f, temp) == -1 ||
+	    renameat(dir, temp, dir, gz) == -1 || fsync(dir) == -1) {
 		unlinkat(dir, temp, 0);
 		close(dir);
 		return;

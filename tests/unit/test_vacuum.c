@@ -174,6 +174,44 @@ test_compression(void **state)
 	fake_free(f);
 }
 
+static void
+test_what_is_not_ours_to_replace(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	uint64_t until = fake_now_ms() + 30000;
+	struct stat st;
+
+	(void)state;
+	make(f, "journal/20200101/health/1_a.log", 1000, 400);
+	make(f, "journal/20200101/health/1_a.log.gz", 77, 300);
+	make(f, "journal/20200101/health/2_a.log", 1000, 400);
+	make(f, "journal/20200105/health/3_a.log", 1000, 400);
+	/* The days of another, behind a link. */
+	make(f, "other/20200102/health/1_b.log", 100, 400);
+	make(f, "other/20200102/health/2_b.log", 100, 400);
+	make(f, "other/20200102/events.jsonl", 100, 400);
+	assert_int_equal(
+	    symlinkat("../other/20200102", f->root_fd, "journal/20200102"), 0);
+	f->t->log_settings.compress_after_us = USEC_PER_DAY;
+	fake_start(f);
+	run(f, 0, 0);
+	while (exists(f, "journal/20200101/health/2_a.log")) {
+		assert_true(fake_now_ms() < until);
+		fake_poll(f, 20);
+	}
+	/* Lines of another run of the same name are in it: neither is lost. */
+	assert_true(exists(f, "journal/20200101/health/1_a.log"));
+	assert_int_equal(
+	    fstatat(f->root_fd, "journal/20200101/health/1_a.log.gz", &st, 0), 0);
+	assert_int_equal(st.st_size, 77);
+	run(f, 0, 30);
+	assert_true(exists(f, "other/20200102/health/1_b.log"));
+	assert_true(exists(f, "other/20200102/health/2_b.log"));
+	assert_true(exists(f, "other/20200102/events.jsonl"));
+	assert_false(exists(f, "journal/20200101"));
+	fake_free(f);
+}
+
 int
 main(void)
 {
@@ -182,6 +220,7 @@ main(void)
 		cmocka_unit_test(test_age_and_strangers),
 		cmocka_unit_test(test_total_and_unit_bytes),
 		cmocka_unit_test(test_compression),
+		cmocka_unit_test(test_what_is_not_ours_to_replace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
