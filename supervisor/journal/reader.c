@@ -33,6 +33,7 @@ enum {
 	KEEP_OPEN = 3,            /* newest files of a chain, when following */
 	SEEK_LEAST = 1024 * 1024, /* smaller files are read, not searched */
 	SEEK_PIECE = 256 * 1024,
+	KEPT_ROOM = 1024,
 };
 
 struct file {
@@ -113,9 +114,8 @@ chain_has(const struct chain *c, const char *day, const struct layout_file *lf)
 {
 	for (size_t i = c->nfiles; i-- > 0;)
 		if (strcmp(c->files[i].day, day) == 0 &&
-		    strcmp(c->files[i].lf.ref, lf->ref) == 0 &&
-		    c->files[i].lf.compressed == lf->compressed)
-			return true;
+		    strcmp(c->files[i].lf.ref, lf->ref) == 0)
+			return true; /* compressed since is not new */
 	return false;
 }
 
@@ -351,6 +351,13 @@ save_gzip(struct reader *r, struct chain *c, size_t i, size_t max)
 		save(&part, i, &e);
 		if (part.nsaved - first > max)
 			saved_clear(&part.saved[first++]);
+		/* What was let go does not add up to the length of the file. */
+		if (first > KEPT_ROOM && first >= max) {
+			part.nsaved -= first;
+			memmove(part.saved, part.saved + first,
+			    part.nsaved * sizeof(*part.saved));
+			first = 0;
+		}
 	}
 	for (size_t k = part.nsaved; k-- > first;) {
 		e = (struct reader_entry){ .wall_us = part.saved[k].wall_us,

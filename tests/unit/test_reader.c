@@ -251,6 +251,39 @@ test_follow(void **state)
 	assert_next(r, "again");
 	add("journal/20261121/health/2_a.log", "2026-11-21T00:00:03 [a:stdout] late\n");
 	assert_next(r, "late");
+	/* A closed day is compressed meanwhile: its lines were shown. */
+	add_gzip("journal/20261120/health/2_a.log.gz",
+	    "2026-11-20T10:00:00 [a:stdout] first\n");
+	assert_int_equal(unlinkat(root, "journal/20261120/health/2_a.log", 0), 0);
+	add("journal/20261122/health/4_a.log", "2026-11-22T00:00:02 [a:stdout] new\n");
+	assert_next(r, "new");
+	assert_int_equal(reader_next(r, &e), 0);
+	reader_free(r);
+}
+
+/* The end of a long compressed file. */
+static void
+test_end_of_gzip(void **state)
+{
+	static const char *const a[] = { "a", NULL };
+	struct reader_query q = { .names = a, .n = 3 };
+	char err[READER_ERR_MAX], want[20];
+	struct buf text = { 0 };
+	struct reader_entry e;
+	struct reader *r;
+
+	(void)state;
+	for (int i = 0; i < 10000; i++)
+		buf_addf(&text, "2026-11-19T10:00:00 [a:stdout] line %d\n", i);
+	add_gzip("journal/20261119/health/1_a.log.gz", buf_str(&text));
+	buf_free(&text);
+	r = reader_open(root, &q, err);
+	assert_non_null(r);
+	for (int i = 9997; i < 10000; i++) {
+		snprintf(want, sizeof(want), "line %d", i);
+		assert_next(r, want);
+	}
+	assert_int_equal(reader_next(r, &e), 0);
 	reader_free(r);
 }
 
@@ -380,6 +413,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_queries, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_follow, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end_of_gzip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lines_backwards, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
 	};
