@@ -341,6 +341,19 @@ on_wait_timer(struct loop_timer *t, void *arg)
 	strv_free(&pending);
 }
 
+/* A state, or a substate; what is neither would be waited for in vain. */
+static bool
+is_state_name(const char *name)
+{
+	for (int a = 0; a < SVC_NACTIVES; a++)
+		if (strcmp(svc_active_name((enum svc_active)a), name) == 0)
+			return true;
+	for (int st = 0; st < SVC_NSTATES; st++)
+		if (strcmp(svc_state_name((enum svc_state)st), name) == 0)
+			return true;
+	return strcmp(name, "settled") == 0;
+}
+
 void
 method_unit_wait(struct call *call, void *arg)
 {
@@ -351,6 +364,12 @@ method_unit_wait(struct call *call, void *arg)
 	struct selection s;
 	struct unit_wait *uw;
 
+	if (!is_state_name(state)) {
+		call_invalid(call, "state",
+		    "no state has this name; there are active, inactive, failed, running "
+		    "and others, see supd --explain=states");
+		return;
+	}
 	if (select_units(c, call, SELECT_LOADED, &s) == -1) {
 		selection_clear(&s);
 		return;
