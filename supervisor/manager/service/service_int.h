@@ -2,8 +2,9 @@
  * service_int: what the files of this folder share of a service.  Nobody else includes
  * it.
  *
- * service.c owns the table, the queue, the commit and svc_set_state; service_act.c the
- * actions; restart.c, health.c, notify.c and adopt.c a part of the decisions each.
+ * service.c owns the table, the queue, the commit and svc_set_state; service_start.c,
+ * service_reload.c and service_stop.c the actions, and service_act.c what they share;
+ * restart.c, health.c, notify.c and adopt.c a part of the decisions each.
  */
 #ifndef SUPD_MANAGER_SERVICE_SERVICE_INT_H
 #define SUPD_MANAGER_SERVICE_SERVICE_INT_H
@@ -224,34 +225,55 @@ enum svc_result svc_exit_result(
 uint64_t svc_memory_sum(const struct service *s);
 extern svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS];
 
-/* ---- service_act.c ----------------------------------------------------------- */
+/* ---- the actions: service_start.c, service_reload.c, service_stop.c ----------- */
 svc_action svc_ignore;
 #define SVC_ACTION(name) svc_action act_##name;
 #include "manager/service/service.def"
 
+/* ---- service_act.c ----------------------------------------------------------- */
 void svc_spawn_main(struct service *s, unsigned index);
 void svc_spawn_control(struct service *s, enum service_exec kind, unsigned index);
+/* The next command of a list that runs; false: that was the last one. */
+bool svc_next_control(struct service *s, enum service_exec kind, unsigned index);
 /* Spawn again what the memory says is wanted (same sequence number). */
 void svc_respawn(struct service *s, enum proc_kind kind);
-void svc_open_slot(struct service *s);
-void svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart);
-void svc_enter_signal(struct service *s, enum svc_state st, enum svc_result f);
-/* Only the signals of the stop state it is in (adoption). */
-void svc_send_stop_signals(struct service *s);
+/* Probes of readiness and health end. */
+void svc_kill_aux(struct service *s);
 /* Main is another process from now on. */
 void svc_take_main(struct service *s, int32_t pid, uint64_t ticks, const char *from);
-/* In start: go on when everything that start waits for is there. */
-void svc_check_ready(struct service *s);
 /* A process ended: tell it, and what it means for the result when it was main. */
 void svc_note_exit(struct service *s, const struct svc_event_in *in, bool is_main);
 /* The first failure names the result and the reason. */
 void svc_fail(struct service *s, enum svc_result r, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void svc_begin_start(struct service *s, bool automatic);
 /* Begins the time limit of the state. */
 void svc_phase_timer(struct service *s, uint64_t timeout_us);
 /* In a state that ends with EMPTY. */
 bool svc_waits_for_empty(const struct service *s);
+/* KillMode= asks that a stop sees the whole group gone. */
+bool svc_waits_for_group(const struct service *s);
+/*
+ * How a process ended, and of what it was: with the NAME of a kind of command
+ * ("ExecStop="), of the control process; NULL: of main.
+ */
+void svc_exit_line(const struct service *s, const struct msg_exit *x, const char *name,
+    char *dst, size_t size);
+
+/* ---- service_start.c --------------------------------------------------------- */
+void svc_open_slot(struct service *s);
+void svc_begin_start(struct service *s, bool automatic);
+/* In start: go on when everything that start waits for is there. */
+void svc_check_ready(struct service *s);
+/* What is up goes on being so: after the start, and after a reload. */
+void svc_enter_running(struct service *s);
+
+/* ---- service_stop.c ---------------------------------------------------------- */
+/* With ExecStop=, if there is one; else the signals. */
+void svc_enter_stop(struct service *s);
+void svc_enter_signal(struct service *s, enum svc_state st, enum svc_result f);
+/* Only the signals of the stop state it is in (adoption). */
+void svc_send_stop_signals(struct service *s);
+void svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart);
 void svc_enter_auto_restart(struct service *s);
 
 /* ---- restart.c --------------------------------------------------------------- */

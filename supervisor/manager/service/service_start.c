@@ -1,0 +1,783 @@
+/*
+ * service_start: from the request to the running service, and its life until the end
+ * begins: the actions of the states that come up, and of running.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/xalloc.h"
+#include "manager/service/service_int.h"
+#include "proto/spec.h"
+
+enum {
+	PIDFILE_POLL_MS = 50,
+};
+
+/* ---- start ------------------------------------------------------------------- */
+
+static void
+enter_start_post(struct service *s, unsigned index)
+{
+	if (index == 0) {
+		svc_ready_end(s);
+		svc_watchdog_arm(s);
+	}
+	if (svc_sc(s)->exec[EXEC_START_POST].n > index) {
+		svc_set_state(s, SVC_START_POST);
+		svc_spawn_control(s, EXEC_START_POST, index);
+		return;
+	}
+	svc_enter_running(s);
+}
+
+/* What is a start only when its process is known: files that are read before it may be
+ * missing or never end, and the other commands are told MAINPID. */
+static bool
+needs_main_pid(const struct service_conf *c)
+{
+	return c->context.n_environment_files > 0 || c->exec[EXEC_START_POST].n > 0 ||
+	       c->exec[EXEC_RELOAD].n > 0 || c->exec[EXEC_STOP].n > 0;
+}
+
+void
+svc_check_ready(struct service *s)
+{
+	const struct service_conf *c = svc_sc(s);
+	const struct svc_memory *m = &s->m;
+
+	if (m->state != SVC_START)
+		return;
+	switch (c->type) {
+	case SERVICE_ONESHOT:
+		return; /* its end is what start waits for */
+	case SERVICE_NOTIFY:
+	case SERVICE_NOTIFY_RELOAD:
+	case SERVICE_FORKING:
+		if (!m->ready)
+			return;
+		break;
+	case SERVICE_EXEC:
+		if (!m->main_execed || (c->notify_fd >= 0 && !m->ready))
+			return;
+		break;
+	case SERVICE_SIMPLE:
+	case SERVICE_IDLE:
+		if (m->main_pid == 0 && needs_main_pid(c))
+			return;
+		if (c->notify_fd >= 0 && !m->ready)
+			return;
+		break;
+	}
+	if (svc_ready_probes_hold(s))
+		enter_start_post(s, 0);
+}
+
+static void
+enter_start(struct service *s)
+{
+	const struct service_conf *c = svc_sc(s);
+
+	svc_set_state(s, SVC_START);
+	svc_set_why(s, "starting");
+	switch (c->type) {
+	case SERVICE_FORKING:
+		svc_spawn_control(s, EXEC_START, 0);
+		break;
+	case SERVICE_ONESHOT:
+		if (c->exec[EXEC_START].n == 0)
+			enter_start_post(s, 0);
+		else
+			svc_spawn_main(s, 0);
+		break;
+	default:
+		svc_spawn_main(s, 0);
+		svc_ready_begin(s);
+		svc_check_ready(s);
+		break;
+	}
+}
+
+static void
+enter_start_pre(struct service *s, unsigned index)
+{
+	if (svc_sc(s)->exec[EXEC_START_PRE].n > index) {
+		svc_set_state(s, SVC_START_PRE);
+		svc_spawn_control(s, EXEC_START_PRE, index);
+		return;
+	}
+	enter_start(s);
+}
+
+static void
+enter_condition(struct service *s, unsigned index)
+{
+	if (svc_sc(s)->exec[EXEC_CONDITION].n > index) {
+		svc_set_state(s, SVC_CONDITION);
+		svc_spawn_control(s, EXEC_CONDITION, index);
+		return;
+	}
+	enter_start_pre(s, 0);
+}
+
+void
+svc_open_slot(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+	struct msg_slot_open *o = xcalloc(1, sizeof(*o));
+	char why[SVC_WHY_MAX] = "";
+	int status = 0;
+	uint32_t slot;
+
+	/* A wrong User= is the unit's failure, before anything is made. */
+	if (s->ops->slot_fill(s->arg, svc_conf(s), o, &status, why, sizeof(why)) == -1) {
+		free(o);
+		if (status != 0) {
+			/* As if a child had been made and had found out. */
+			m->result = SVC_RESULT_EXIT_CODE;
+			m->main_exit = (struct svc_exit){ .how = EXIT_EXITED,
+				.status = status,
+				.phase = (uint32_t)status };
+			svc_set_why(s, "%s (status=%d)", why, status);
+		} else {
+			svc_set_why(s, "%s", why);
+		}
+		svc_raise(s, SVC_EV_SLOT_FAILED);
+		return;
+	}
+	slot = s->ops->slot_take(s->arg, why, sizeof(why));
+	if (slot == SLOT_NONE) {
+		free(o);
+		svc_set_why(s, "%s", why);
+		svc_raise(s, SVC_EV_SLOT_FAILED);
+		return;
+	}
+	m->slot = slot;
+	o->slot = slot;
+	memcpy(o->invocation, m->invocation, sizeof(o->invocation));
+	snprintf(o->unit, sizeof(o->unit), "%s", s->unit);
+	snprintf(o->log.ref, sizeof(o->log.ref), "%s", m->ref);
+	if (m->log_name[0] != '\0')
+		snprintf(o->log.name, sizeof(o->log.name), "%s", m->log_name);
+	if (m->day[0] != '\0')
+		snprintf(o->log.day, sizeof(o->log.day), "%s", m->day);
+	o->log.order = m->order;
+	svc_deed(s, DEED_SLOT_OPEN)->u.open = o;
+	svc_deed_patterns(s);
+}
+
+static void
+limit_hit(struct service *s)
+{
+	const struct unit_conf *u = s->conf;
+	char text[SVC_WHY_MAX], dur[CLOCK_TEXT_MAX], retry[CLOCK_TEXT_MAX];
+	uint64_t retry_us = u->service->start_limit_retry_us;
+	struct deed *d;
+
+	snprintf(text, sizeof(text), "started more than %" PRIu32 " times in %s",
+	    u->rules->start_limit_burst,
+	    clock_format_duration(dur, sizeof(dur), u->rules->start_limit_interval_us));
+	s->m.result = SVC_RESULT_START_LIMIT;
+	if (retry_us != UNIT_INFINITY) {
+		svc_set_state(s, SVC_LIMIT_WAIT);
+		svc_phase_timer(s, retry_us);
+		svc_set_why(s, "%s; tried again in %s", text,
+		    clock_format_duration(retry, sizeof(retry), retry_us));
+	} else {
+		svc_set_state(s, SVC_FAILED);
+		svc_timer(s, SVC_TIMER_PHASE, UINT64_MAX);
+		svc_set_why(
+		    s, "%s; supctl reset-failed %s allows another start", text, s->unit);
+	}
+	s->m.then_start = false;
+	svc_done(s, SVC_DONE_START, SVC_DONE_FAILED, s->m.why);
+	if (u->rules->start_limit_action != ACTION_NONE) {
+		d = svc_deed(s, DEED_ACTION);
+		d->u.action.action = u->rules->start_limit_action;
+		d->u.action.status = -1;
+		d->u.action.why = xstrdup(s->m.why);
+	}
+}
+
+void
+svc_begin_start(struct service *s, bool automatic)
+{
+	struct svc_memory *m = &s->m;
+	uint64_t now_ms = clock_wall_us() / 1000;
+	char ref[PROTO_REF_MAX];
+
+	if (m->slot != SLOT_NONE || m->main_running || m->control_running) {
+		svc_done(s, SVC_DONE_START, SVC_DONE_FAILED,
+		    "processes of the last run are still there");
+		return;
+	}
+	if (!automatic) {
+		/* Only a restart by Restart= goes on counting. */
+		m->restarts = 0;
+		m->backoff = 0;
+		m->fresh_start = !s->start.automatic;
+	}
+	if (!svc_limit_allows(s)) {
+		limit_hit(s);
+		return;
+	}
+	s->run_conf = s->conf;
+	m->result = SVC_RESULT_SUCCESS;
+	m->reload_result = SVC_RESULT_SUCCESS;
+	m->forbid_restart = m->then_start = m->restart_deferred = false;
+	m->ready = m->stopping = m->reloading = m->stop_after = false;
+	m->notify_errno = 0;
+	m->watchdog_us = UINT64_MAX;
+	m->access = 0;
+	m->ready_mask = 0;
+	m->stop_step = 0;
+	m->leftover = 0;
+	m->log_alt = 0;
+	m->active_us = 0;
+	m->runtime_us = UINT64_MAX;
+	m->main_pid = m->control_pid = 0;
+	m->main_seq = m->control_seq = 0;
+	m->main_ticks = 0;
+	m->main_index = m->cmd = m->cmd_index = 0;
+	m->main_alien = m->main_execed = false;
+	m->main_started_wall_us = 0;
+	memset(&m->main_exit, 0, sizeof(m->main_exit));
+	memset(&m->control_exit, 0, sizeof(m->control_exit));
+	svc_memory_text(&m->status, SVC_STATUS_MAX, NULL);
+	m->started_wall_us = clock_wall_us();
+	s->refused = 0;
+	s->fds_on_the_way = 0; /* what init refused is not counted for ever */
+	s->empty = s->watching = s->watch_stale = s->stop_signalled = false;
+	svc_probes_reset(s);
+
+	arc4random_buf(m->invocation, sizeof(m->invocation));
+	m->order = now_ms > m->order ? now_ms : m->order + 1;
+	snprintf(ref, sizeof(ref), "%" PRIu64, m->order);
+	svc_memory_text(&m->ref, PROTO_REF_MAX,
+	    !automatic && s->start.ref != NULL ? s->start.ref : ref);
+	if (!automatic) {
+		svc_memory_text(&m->day, PROTO_DAY_MAX, s->start.day);
+		svc_memory_text(&m->log_name, PROTO_NAME_MAX, s->start.log_name);
+		svc_memory_text(&m->who, SVC_WHO_MAX, s->start.who);
+	}
+	svc_set_why(s, "starting");
+	svc_phase_timer(s, svc_sc(s)->timeout_start_us);
+	svc_open_slot(s);
+	if (m->slot == SLOT_NONE) {
+		/* SLOT_FAILED is queued; it ends what this begins. */
+		svc_set_state(s, SVC_START_PRE);
+		return;
+	}
+	enter_condition(s, 0);
+}
+
+void
+act_start(struct service *s)
+{
+	svc_begin_start(s, false);
+}
+
+/* In auto-restart: a person does not wait, a dependency does. */
+void
+act_start_waiting(struct service *s)
+{
+	if (!s->start.automatic)
+		svc_begin_start(s, false);
+}
+
+void
+act_restart_now(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+
+	if (m->state == SVC_LIMIT_WAIT) {
+		/* The slow retry is a fresh budget. */
+		m->limit_begin_us = 0;
+		m->limit_count = 0;
+	}
+	m->restarts++;
+	svc_begin_start(s, true);
+}
+
+void
+act_join_start(struct service *s)
+{
+	(void)s; /* the request is answered with the one that runs */
+}
+
+void
+act_already_up(struct service *s)
+{
+	svc_done(s, SVC_DONE_START, SVC_DONE_OK, "it runs already");
+}
+
+void
+act_up_refused(struct service *s)
+{
+	svc_done(s, SVC_DONE_START, SVC_DONE_FAILED, "it is being stopped");
+}
+
+void
+act_execed(struct service *s)
+{
+	svc_check_ready(s);
+}
+
+void
+act_ready(struct service *s)
+{
+	svc_check_ready(s);
+}
+
+void
+act_slot_failed(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+
+	/* Nothing can have been started in it, or all of it is gone. */
+	m->main_running = m->control_running = false;
+	m->main_pid = m->control_pid = 0;
+	m->slot = SLOT_NONE;
+	m->leftover = 0;
+	if (m->result == SVC_RESULT_SUCCESS)
+		m->result = SVC_RESULT_RESOURCES;
+	if (m->state == SVC_FAILED) {
+		if (m->restart_deferred)
+			svc_enter_auto_restart(s);
+		return;
+	}
+	svc_enter_dead(s, SVC_RESULT_RESOURCES, true);
+}
+
+void
+act_condition_exit(struct service *s)
+{
+	const struct msg_exit *x = &s->in->exit;
+	char text[SVC_WHY_MAX];
+
+	if (s->in->result == SVC_RESULT_SUCCESS) {
+		enter_condition(s, s->m.cmd_index + 1);
+		return;
+	}
+	svc_exit_line(s, x, "ExecCondition=", text, sizeof(text));
+	if (s->in->result == SVC_RESULT_EXIT_CODE && x->phase == 0 && x->status < 255)
+		svc_fail(s, SVC_RESULT_EXEC_CONDITION, "skipped: %s", text);
+	else
+		svc_fail(s, s->in->result, "%s", text);
+	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+}
+
+void
+act_pre_exit(struct service *s)
+{
+	char text[SVC_WHY_MAX];
+
+	if (s->in->result == SVC_RESULT_SUCCESS) {
+		enter_start_pre(s, s->m.cmd_index + 1);
+		return;
+	}
+	svc_exit_line(s, &s->in->exit, "ExecStartPre=", text, sizeof(text));
+	svc_fail(s, s->in->result, "%s", text);
+	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+}
+
+/* The pid file: 1 main is known, 0 not there yet, -1 it will never be. */
+static int
+load_pidfile(struct service *s, char *why, size_t size)
+{
+	const struct service_conf *c = svc_sc(s);
+	bool trusted = false;
+	uint64_t ticks = 0;
+	int32_t pid = 0;
+
+	switch (s->ops->pidfile_read(s->arg, c->pid_file, &pid, &trusted, why, size)) {
+	case SVC_PIDFILE_OK:
+		break;
+	case SVC_PIDFILE_MISSING:
+		return 0;
+	case SVC_PIDFILE_BAD:
+		svc_note_refused(s, 0, "PIDFile=%s: %s", c->pid_file, why);
+		return -1;
+	}
+	switch (s->ops->pid_check(s->arg, s->m.slot, pid, &ticks)) {
+	case SVC_PID_OURS:
+		break;
+	case SVC_PID_FOREIGN:
+		if (trusted)
+			break;
+		snprintf(why, size,
+		    "process %" PRId32
+		    " is not of this unit; only a file of root may name it",
+		    pid);
+		svc_note_refused(s, 1, "PIDFile=%s: %s", c->pid_file, why);
+		return -1;
+	case SVC_PID_SUPD:
+		snprintf(why, size, "process %" PRId32 " is supd or init", pid);
+		svc_note_refused(s, 1, "PIDFile=%s: %s", c->pid_file, why);
+		return -1;
+	case SVC_PID_GONE:
+		/* Perhaps a stale file that is about to be replaced. */
+		return 0;
+	}
+	if (pid == s->m.control_pid)
+		return 0;
+	svc_take_main(s, pid, ticks, "PIDFile=");
+	return 1;
+}
+
+static void
+forked_ready(struct service *s)
+{
+	s->m.ready = true;
+	svc_timer(s, SVC_TIMER_READY, UINT64_MAX);
+	svc_ready_begin(s);
+	svc_check_ready(s);
+}
+
+/* The starter of Type=forking is done. */
+void
+act_forked(struct service *s)
+{
+	const struct service_conf *c = svc_sc(s);
+	char text[SVC_WHY_MAX];
+	uint64_t ticks = 0;
+	int32_t pid;
+
+	if (c->type != SERVICE_FORKING) {
+		svc_bug(s, "a control process in start");
+		return;
+	}
+	if (s->in->result != SVC_RESULT_SUCCESS) {
+		svc_exit_line(s, &s->in->exit, "ExecStart=", text, sizeof(text));
+		svc_fail(s, s->in->result, "%s", text);
+		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+		return;
+	}
+	if (c->pid_file != NULL) {
+		switch (load_pidfile(s, text, sizeof(text))) {
+		case 1:
+			break;
+		case 0:
+			if (c->exec[EXEC_START_POST].n > 0)
+				break; /* that may write it */
+			svc_set_why(s, "waiting for PIDFile=%s", c->pid_file);
+			svc_timer(s, SVC_TIMER_READY,
+			    clock_add_us(clock_mono_us(), PIDFILE_POLL_MS * USEC_PER_MSEC));
+			svc_deed_watch_empty(s);
+			return;
+		default:
+			svc_fail(
+			    s, SVC_RESULT_PROTOCOL, "PIDFile=%s: %s", c->pid_file, text);
+			svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+			return;
+		}
+	} else if (c->guess_main_pid) {
+		pid = s->ops->guess_main(s->arg, s->m.slot);
+		if (pid > 0 &&
+		    s->ops->pid_check(s->arg, s->m.slot, pid, &ticks) == SVC_PID_OURS)
+			svc_take_main(s, pid, ticks, "guess");
+	}
+	forked_ready(s);
+}
+
+static void
+poll_pidfile(struct service *s)
+{
+	char text[SVC_WHY_MAX];
+
+	switch (load_pidfile(s, text, sizeof(text))) {
+	case 1:
+		forked_ready(s);
+		break;
+	case 0:
+		svc_timer(s, SVC_TIMER_READY,
+		    clock_add_us(clock_mono_us(), PIDFILE_POLL_MS * USEC_PER_MSEC));
+		break;
+	default:
+		svc_fail(
+		    s, SVC_RESULT_PROTOCOL, "PIDFile=%s: %s", svc_sc(s)->pid_file, text);
+		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+		break;
+	}
+}
+
+void
+svc_on_ready_timer(struct service *s)
+{
+	const struct service_conf *c = svc_sc(s);
+
+	if (s->m.state == SVC_START && c->type == SERVICE_FORKING && !s->m.ready) {
+		if (!s->m.control_running && c->pid_file != NULL)
+			poll_pidfile(s);
+		return;
+	}
+	svc_ready_try(s);
+}
+
+void
+act_empty_start(struct service *s)
+{
+	const struct service_conf *c = svc_sc(s);
+
+	if (s->m.main_running || s->m.control_running)
+		return;
+	if (c->type == SERVICE_FORKING && c->pid_file != NULL)
+		svc_fail(s, SVC_RESULT_PROTOCOL,
+		    "all processes ended and PIDFile=%s was not written", c->pid_file);
+	else
+		svc_fail(
+		    s, SVC_RESULT_PROTOCOL, "all processes ended before it was ready");
+	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+}
+
+void
+act_main_exit_start(struct service *s)
+{
+	const struct service_conf *c = svc_sc(s);
+	const struct msg_exit *x = &s->in->exit;
+	struct svc_memory *m = &s->m;
+	char text[SVC_WHY_MAX];
+
+	if (c->type == SERVICE_ONESHOT) {
+		if (s->in->result != SVC_RESULT_SUCCESS)
+			svc_enter_signal(s, SVC_STOP_SIGTERM, s->in->result);
+		else if (m->main_index + 1 < c->exec[EXEC_START].n)
+			svc_spawn_main(s, m->main_index + 1);
+		else
+			enter_start_post(s, 0);
+		return;
+	}
+	svc_exit_line(s, x, NULL, text, sizeof(text));
+	if (s->in->result != SVC_RESULT_SUCCESS) {
+		svc_enter_signal(s, SVC_STOP_SIGTERM, s->in->result);
+		return;
+	}
+	if ((c->type == SERVICE_EXEC || c->type == SERVICE_SIMPLE ||
+		c->type == SERVICE_IDLE) &&
+	    c->ready.n == 0 && c->notify_fd < 0 && x->phase == 0) {
+		enter_start_post(s, 0);
+		return;
+	}
+	if (svc_is_notify(c) && c->remain_after_exit &&
+	    c->notify_access != NOTIFY_ACCESS_MAIN) {
+		/* Somebody else of the unit may still say it. */
+		svc_deed_watch_empty(s);
+		return;
+	}
+	svc_fail(s, SVC_RESULT_PROTOCOL, "%s before it was ready", text);
+	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+}
+
+/* ---- running ----------------------------------------------------------------- */
+
+static void
+became_active(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+	const struct service_conf *c = svc_sc(s);
+	struct svc_note note = { .what = SVC_EMIT_READY };
+	uint64_t max;
+
+	if (m->active_us != 0)
+		return;
+	m->active_us = clock_mono_us();
+	m->active_wall_us = clock_wall_us();
+	if (m->active_wall_us > m->started_wall_us)
+		note.duration_us = m->active_wall_us - m->started_wall_us;
+	svc_note(s, &note,
+	    svc_is_notify(c) || c->notify_fd >= 0 ? "the service said so"
+	    : c->ready.n > 0                      ? "its Ready...= lines hold"
+						  : "it was started");
+	if (c->runtime_max_us != UNIT_INFINITY) {
+		max = clock_add_us(m->active_us, c->runtime_max_us);
+		if (c->runtime_randomized_extra_us > 0 &&
+		    c->runtime_randomized_extra_us != UNIT_INFINITY)
+			max = clock_add_us(
+			    max, (uint64_t)((double)c->runtime_randomized_extra_us *
+					    (arc4random() / 4294967296.0)));
+		m->runtime_us = max;
+		svc_timer(s, SVC_TIMER_RUNTIME, max);
+	}
+}
+
+/* Nobody knows which process is the main one, or it does not matter: the last to end
+ * ends it. */
+static bool
+main_is_unknown(const struct service *s)
+{
+	if (s->m.main_running || s->empty)
+		return false;
+	return (svc_sc(s)->type == SERVICE_FORKING && s->m.main_exit.how == 0) ||
+	       svc_sc(s)->exit_type == SERVICE_EXIT_CGROUP;
+}
+
+void
+svc_enter_running(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+	char text[SVC_WHY_MAX];
+	const struct service_conf *c = svc_sc(s);
+	bool unknown;
+
+	svc_timer(s, SVC_TIMER_PHASE, UINT64_MAX);
+	if (m->result != SVC_RESULT_SUCCESS) {
+		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+		return;
+	}
+	if (c->type == SERVICE_FORKING && c->pid_file != NULL && !m->main_running &&
+	    m->main_exit.how == 0)
+		load_pidfile(s, text, sizeof(text));
+	unknown = main_is_unknown(s);
+	if (m->main_running || unknown) {
+		became_active(s);
+		if (unknown)
+			svc_deed_watch_empty(s);
+		if (m->stopping) {
+			svc_set_state(s, SVC_RUNNING);
+			svc_raise(s, SVC_EV_STOPPING);
+		} else if (m->reloading) {
+			svc_set_state(s, SVC_RELOAD_NOTIFY);
+			svc_phase_timer(s, c->timeout_start_us);
+			svc_set_why(s, "reloads itself");
+		} else {
+			svc_set_state(s, SVC_RUNNING);
+			svc_set_why(s, "running%s%s",
+			    m->who[0] != '\0' ? ", started by " : "", m->who);
+		}
+		svc_health_begin(s);
+		svc_done(s, SVC_DONE_START, SVC_DONE_OK, "started");
+	} else if (c->remain_after_exit) {
+		became_active(s);
+		svc_set_state(s, SVC_EXITED);
+		svc_set_why(s, "done, and stays active (RemainAfterExit=)");
+		svc_done(s, SVC_DONE_START, SVC_DONE_OK, "done");
+	} else {
+		/* The start is complete when the commands after it are: see the end. */
+		became_active(s);
+		svc_enter_stop(s);
+	}
+}
+
+void
+act_post_exit(struct service *s)
+{
+	char text[SVC_WHY_MAX];
+
+	if (s->in->result != SVC_RESULT_SUCCESS) {
+		svc_exit_line(s, &s->in->exit, "ExecStartPost=", text, sizeof(text));
+		svc_fail(s, s->in->result, "%s", text);
+		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+		return;
+	}
+	enter_start_post(s, s->m.cmd_index + 1);
+}
+
+/* Main ended while a control process runs: that one ends first. */
+void
+act_main_exit_wait(struct service *s)
+{
+	if (s->m.control_running)
+		return;
+	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, s->m.why);
+	if (s->m.result != SVC_RESULT_SUCCESS)
+		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+	else
+		svc_enter_stop(s);
+}
+
+void
+act_main_exit_running(struct service *s)
+{
+	const struct service_conf *c = svc_sc(s);
+	char text[SVC_WHY_MAX];
+
+	/* A forking service may go on as another process that its pid file names. */
+	if (c->type == SERVICE_FORKING && c->pid_file != NULL &&
+	    s->in->exit.how != EXIT_NOT_STARTED &&
+	    load_pidfile(s, text, sizeof(text)) == 1) {
+		s->m.result = SVC_RESULT_SUCCESS;
+		svc_set_why(s, "running, with a new main process");
+		return;
+	}
+	/* With ExitType=cgroup a failure counts, too, but not before the others have
+	 * ended.
+	 */
+	if ((s->m.result == SVC_RESULT_SUCCESS || c->exit_type == SERVICE_EXIT_CGROUP) &&
+	    main_is_unknown(s)) {
+		svc_set_why(s, "running, its main process ended (ExitType=cgroup)");
+		svc_deed_watch_empty(s);
+		return;
+	}
+	if (s->m.result == SVC_RESULT_SUCCESS && c->remain_after_exit) {
+		svc_health_end(s);
+		svc_timer(s, SVC_TIMER_WATCHDOG, UINT64_MAX);
+		svc_set_state(s, SVC_EXITED);
+		svc_set_why(s, "done, and stays active (RemainAfterExit=)");
+		return;
+	}
+	if (s->m.result != SVC_RESULT_SUCCESS)
+		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+	else
+		svc_enter_stop(s);
+}
+
+void
+act_empty_running(struct service *s)
+{
+	char text[SVC_WHY_MAX];
+
+	if (s->m.main_running)
+		return;
+	if (s->m.result == SVC_RESULT_SUCCESS)
+		svc_set_why(s, "all processes ended");
+	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, s->m.why);
+	if (s->m.result != SVC_RESULT_SUCCESS) {
+		svc_set_why(s, "main process %s",
+		    svc_exit_text(&s->m.main_exit, text, sizeof(text)));
+		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+		return;
+	}
+	if (svc_sc(s)->remain_after_exit) {
+		svc_health_end(s);
+		svc_set_state(s, SVC_EXITED);
+		return;
+	}
+	svc_enter_stop(s);
+}
+
+void
+act_runtime_max(struct service *s)
+{
+	char dur[CLOCK_TEXT_MAX];
+
+	svc_fail(s, SVC_RESULT_TIMEOUT, "ran longer than RuntimeMaxSec=%s",
+	    clock_format_duration(dur, sizeof(dur), svc_sc(s)->runtime_max_us));
+	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, s->m.why);
+	if (s->m.control_running) {
+		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+		return;
+	}
+	svc_enter_stop(s);
+}
+
+void
+act_watchdog(struct service *s)
+{
+	char dur[CLOCK_TEXT_MAX];
+
+	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, "the watchdog was lost");
+	if (s->in->from_health) {
+		svc_fail(s, SVC_RESULT_WATCHDOG, "unhealthy: %s",
+		    s->probes != NULL ? s->probes->text : "?");
+		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+		return;
+	}
+	if (s->in->triggered)
+		svc_fail(s, SVC_RESULT_WATCHDOG, "it said WATCHDOG=trigger");
+	else
+		svc_fail(s, SVC_RESULT_WATCHDOG, "no WATCHDOG=1 within %s",
+		    clock_format_duration(dur, sizeof(dur), svc_watchdog_period_us(s)));
+	svc_enter_signal(s, SVC_STOP_WATCHDOG, SVC_RESULT_SUCCESS);
+}

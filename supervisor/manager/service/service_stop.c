@@ -1,0 +1,666 @@
+/*
+ * service_stop: the way down: the signals and their time limits, the commands of the stop,
+ * and what is decided when nothing is left.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/xalloc.h"
+#include "manager/service/service_int.h"
+#include "proto/spec.h"
+
+/* ---- stop -------------------------------------------------------------------- */
+
+static void
+note_stop_wanted(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+
+	m->forbid_restart = true;
+	m->restart_deferred = false;
+	m->then_start = s->down == SVC_DOWN_RESTART;
+	svc_done(s, SVC_DONE_START, SVC_DONE_CANCELED, "a stop was asked for");
+	if (m->result == SVC_RESULT_SUCCESS)
+		svc_set_why(s, "%s%s%s", m->then_start ? "restarting" : "stopping",
+		    m->who[0] != '\0' ? ", asked by " : "", m->who);
+}
+
+void
+svc_enter_stop(struct service *s)
+{
+	svc_kill_aux(s);
+	svc_timer(s, SVC_TIMER_WATCHDOG, UINT64_MAX);
+	svc_timer(s, SVC_TIMER_RUNTIME, UINT64_MAX);
+	if (svc_sc(s)->exec[EXEC_STOP].n > 0 && !s->m.control_running) {
+		svc_set_state(s, SVC_STOP);
+		svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
+		svc_spawn_control(s, EXEC_STOP, 0);
+		return;
+	}
+	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+}
+
+void
+act_stop(struct service *s)
+{
+	note_stop_wanted(s);
+	svc_enter_stop(s);
+}
+
+void
+act_stop_starting(struct service *s)
+{
+	note_stop_wanted(s);
+	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+}
+
+void
+act_stop_reloading(struct service *s)
+{
+	note_stop_wanted(s);
+	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_CANCELED, "a stop was asked for");
+	if (!s->m.control_running) {
+		s->m.reloading = false;
+		svc_enter_stop(s);
+		return;
+	}
+	/* ExecStop= takes the place of ExecReload=, which must be gone first. */
+	s->m.stop_after = true;
+	svc_deed_signal(s, PROC_CONTROL, SIGNAL_PROC_GROUP, SIGKILL);
+	svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
+}
+
+void
+act_join_stop(struct service *s)
+{
+	note_stop_wanted(s);
+}
+
+void
+act_already_down(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+
+	m->forbid_restart = true;
+	m->restart_deferred = false;
+	m->then_start = s->down == SVC_DOWN_RESTART;
+	if (m->slot == SLOT_NONE) {
+		svc_done(s, SVC_DONE_STOP, SVC_DONE_OK, "it does not run");
+		return;
+	}
+	/* What outlived the signals gets them again. */
+	m->leftover = 0;
+	svc_enter_signal(s,
+	    svc_sc(s)->kill.send_sigkill ? SVC_FINAL_SIGKILL : SVC_FINAL_SIGTERM,
+	    SVC_RESULT_SUCCESS);
+}
+
+void
+act_cancel_restart(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+
+	m->forbid_restart = true;
+	m->then_start = s->down == SVC_DOWN_RESTART;
+	svc_timer(s, SVC_TIMER_PHASE, UINT64_MAX);
+	svc_set_state(s, SVC_DEAD);
+	svc_set_why(s, "stopped while it waited for a restart%s%s",
+	    m->who[0] != '\0' ? ", by " : "", m->who);
+	svc_done(s, SVC_DONE_START, SVC_DONE_CANCELED, "a stop was asked for");
+	svc_done(s, SVC_DONE_STOP, SVC_DONE_OK, "stopped");
+	if (!m->then_start)
+		svc_deed(s, DEED_FD_DROP)->u.name = NULL;
+}
+
+void
+act_force_down(struct service *s)
+{
+	note_stop_wanted(s);
+	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_CANCELED, "a stop was asked for");
+	s->m.stop_after = false;
+	svc_enter_signal(s, SVC_FINAL_SIGKILL, SVC_RESULT_SUCCESS);
+}
+
+/* STOPPING=1: as if it had been told to. */
+void
+act_stopping_notify(struct service *s)
+{
+	svc_kill_aux(s);
+	svc_timer(s, SVC_TIMER_WATCHDOG, UINT64_MAX);
+	svc_timer(s, SVC_TIMER_RUNTIME, UINT64_MAX);
+	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, "it stops itself");
+	svc_set_state(s, SVC_STOP_SIGTERM);
+	svc_set_why(s, "stops itself");
+	svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
+	if (svc_waits_for_group(s))
+		svc_deed_watch_empty(s);
+}
+
+static void
+signal_all(struct service *s, int signo, bool to_group)
+{
+	struct svc_memory *m = &s->m;
+
+	if (to_group) {
+		svc_deed_signal(s, PROC_MAIN,
+		    signo == SIGKILL ? SIGNAL_SLOT_KILL : SIGNAL_SLOT, signo);
+		return;
+	}
+	if (m->main_running)
+		svc_deed_signal(s, PROC_MAIN, SIGNAL_PROC, signo);
+	if (m->control_running)
+		svc_deed_signal(s, PROC_CONTROL, SIGNAL_PROC, signo);
+}
+
+static int
+term_signal(const struct service *s)
+{
+	const struct kill_conf *k = &svc_sc(s)->kill;
+
+	if (k->n_sequence > 0 && s->m.stop_step < k->n_sequence)
+		return k->sequence[s->m.stop_step].signal;
+	if (s->m.then_start && k->restart_signal != 0)
+		return k->restart_signal;
+	return k->signal;
+}
+
+void
+svc_send_stop_signals(struct service *s)
+{
+	const struct kill_conf *k = &svc_sc(s)->kill;
+	bool group = k->mode == KILL_CONTROL_GROUP;
+	int signo;
+
+	if (k->mode == KILL_NONE)
+		return;
+	switch (s->m.state) {
+	case SVC_STOP_WATCHDOG:
+		signo = k->watchdog_signal;
+		break;
+	case SVC_STOP_SIGTERM:
+	case SVC_FINAL_SIGTERM:
+		signo = term_signal(s);
+		break;
+	case SVC_STOP_SIGKILL:
+	case SVC_FINAL_SIGKILL:
+		signal_all(s, k->final_signal, svc_waits_for_group(s));
+		if (k->final_signal != SIGKILL && k->final_signal != SIGCONT)
+			signal_all(s, SIGCONT, svc_waits_for_group(s));
+		return;
+	default:
+		return;
+	}
+	signal_all(s, signo, group);
+	if (signo != SIGKILL) {
+		if (k->send_sighup && signo != SIGHUP)
+			signal_all(s, SIGHUP, group);
+		/* What is stopped could not act on it. */
+		if (signo != SIGCONT)
+			signal_all(s, SIGCONT, group);
+	}
+	if (group)
+		s->stop_signalled = true;
+}
+
+static void
+stop_timer(struct service *s)
+{
+	const struct service_conf *c = svc_sc(s);
+	uint64_t us = c->timeout_stop_us;
+
+	if (s->m.state == SVC_STOP_WATCHDOG)
+		us = c->timeout_abort_us;
+	else if (s->m.state == SVC_STOP_SIGTERM && s->m.stop_step < c->kill.n_sequence &&
+		 c->kill.sequence[s->m.stop_step].wait_us != UNIT_INFINITY)
+		us = c->kill.sequence[s->m.stop_step].wait_us;
+	svc_phase_timer(s, us);
+}
+
+static void
+enter_stop_post(struct service *s, enum svc_result f)
+{
+	svc_fail(s, f, "the stop took too long");
+	if (svc_sc(s)->exec[EXEC_STOP_POST].n > 0 && !s->m.control_running) {
+		svc_set_state(s, SVC_STOP_POST);
+		svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
+		svc_spawn_control(s, EXEC_STOP_POST, 0);
+		return;
+	}
+	svc_enter_signal(s, SVC_FINAL_SIGTERM, SVC_RESULT_SUCCESS);
+}
+
+void
+svc_enter_signal(struct service *s, enum svc_state st, enum svc_result f)
+{
+	const struct kill_conf *k = &svc_sc(s)->kill;
+	struct svc_memory *m = &s->m;
+	bool procs, group;
+
+	svc_fail(s, f, "%s", f == SVC_RESULT_TIMEOUT ? "the stop took too long" : m->why);
+	svc_kill_aux(s);
+	svc_timer(s, SVC_TIMER_WATCHDOG, UINT64_MAX);
+	svc_timer(s, SVC_TIMER_RUNTIME, UINT64_MAX);
+
+	procs = m->main_running || m->control_running;
+	group = svc_waits_for_group(s) && !s->empty;
+	/* Mixed: with main gone the rest gets the final signal at once. */
+	if (st == SVC_FINAL_SIGTERM && k->mode == KILL_MIXED && !procs && group &&
+	    k->send_sigkill)
+		st = SVC_FINAL_SIGKILL;
+	if (st == SVC_STOP_SIGTERM) {
+		m->stop_step = 0;
+		if (k->n_sequence > 0 && k->sequence[0].signal == SIGKILL)
+			st = SVC_STOP_SIGKILL;
+	}
+	if (k->mode == KILL_NONE ||
+	    (!procs && (!group || (st == SVC_STOP_SIGTERM && k->mode == KILL_MIXED)))) {
+		/* Nothing to wait for. */
+		switch (st) {
+		case SVC_FINAL_SIGTERM:
+		case SVC_FINAL_SIGKILL:
+			svc_enter_dead(s, SVC_RESULT_SUCCESS, true);
+			break;
+		default:
+			enter_stop_post(s, SVC_RESULT_SUCCESS);
+			break;
+		}
+		return;
+	}
+	svc_set_state(s, st);
+	stop_timer(s);
+	if (!(st == SVC_FINAL_SIGTERM && s->stop_signalled && !procs))
+		svc_send_stop_signals(s);
+	if (svc_waits_for_group(s))
+		svc_deed_watch_empty(s);
+}
+
+void
+act_stop_exit(struct service *s)
+{
+	char text[SVC_WHY_MAX];
+
+	if (s->in->result == SVC_RESULT_SUCCESS &&
+	    svc_next_control(s, EXEC_STOP, s->m.cmd_index + 1)) {
+		svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
+		return;
+	}
+	svc_exit_line(s, &s->in->exit, "ExecStop=", text, sizeof(text));
+	svc_fail(s, s->in->result, "%s", text);
+	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
+}
+
+/* Main or control ended in stop-*: when both are gone, go on; what is left of the group
+ * is dealt with after ExecStopPost=. */
+void
+act_main_exit_stopping(struct service *s)
+{
+	if (!s->m.main_running && !s->m.control_running)
+		enter_stop_post(s, SVC_RESULT_SUCCESS);
+}
+
+void
+act_empty_stopping(struct service *s)
+{
+	act_main_exit_stopping(s);
+}
+
+void
+act_stop_post_exit(struct service *s)
+{
+	char text[SVC_WHY_MAX];
+
+	if (s->in->result == SVC_RESULT_SUCCESS &&
+	    svc_next_control(s, EXEC_STOP_POST, s->m.cmd_index + 1)) {
+		svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
+		return;
+	}
+	svc_exit_line(s, &s->in->exit, "ExecStopPost=", text, sizeof(text));
+	svc_fail(s, s->in->result, "%s", text);
+	svc_enter_signal(s, SVC_FINAL_SIGTERM, SVC_RESULT_SUCCESS);
+}
+
+static void
+check_final(struct service *s)
+{
+	const struct kill_conf *k = &svc_sc(s)->kill;
+
+	if (s->m.main_running || s->m.control_running)
+		return;
+	if (!svc_waits_for_group(s) || s->empty) {
+		svc_enter_dead(s, SVC_RESULT_SUCCESS, true);
+		return;
+	}
+	if (s->m.state == SVC_FINAL_SIGTERM && k->mode == KILL_MIXED && k->send_sigkill) {
+		svc_enter_signal(s, SVC_FINAL_SIGKILL, SVC_RESULT_SUCCESS);
+		return;
+	}
+	svc_deed_watch_empty(s);
+}
+
+void
+act_exit_final(struct service *s)
+{
+	check_final(s);
+}
+
+void
+act_empty_final(struct service *s)
+{
+	check_final(s);
+}
+
+/* ---- time limits ------------------------------------------------------------- */
+
+static void give_up(struct service *s);
+
+static enum svc_state
+state_of_mode(enum timeout_mode mode)
+{
+	switch (mode) {
+	case TIMEOUT_ABORT:
+		return SVC_STOP_WATCHDOG;
+	case TIMEOUT_KILL:
+		return SVC_STOP_SIGKILL;
+	case TIMEOUT_TERMINATE:
+		break;
+	}
+	return SVC_STOP_SIGTERM;
+}
+
+void
+act_timeout_start(struct service *s)
+{
+	char dur[CLOCK_TEXT_MAX];
+
+	svc_fail(s, SVC_RESULT_TIMEOUT, "not started within TimeoutStartSec=%s (in %s)",
+	    clock_format_duration(dur, sizeof(dur), svc_sc(s)->timeout_start_us),
+	    svc_state_name(s->m.state));
+	svc_enter_signal(
+	    s, state_of_mode(svc_sc(s)->timeout_start_mode), SVC_RESULT_SUCCESS);
+}
+
+void
+act_timeout_stop(struct service *s)
+{
+	svc_fail(s, SVC_RESULT_TIMEOUT, "ExecStop= took too long");
+	svc_enter_signal(
+	    s, state_of_mode(svc_sc(s)->timeout_stop_mode), SVC_RESULT_SUCCESS);
+}
+
+static void
+escalate(struct service *s)
+{
+	if (svc_sc(s)->kill.send_sigkill)
+		svc_enter_signal(s, SVC_STOP_SIGKILL, SVC_RESULT_SUCCESS);
+	else
+		enter_stop_post(s, SVC_RESULT_SUCCESS);
+}
+
+void
+act_timeout_watchdog(struct service *s)
+{
+	svc_fail(s, SVC_RESULT_TIMEOUT, "did not end by the abort signal in time");
+	escalate(s);
+}
+
+void
+act_timeout_sigterm(struct service *s)
+{
+	const struct service_conf *c = svc_sc(s);
+	const struct kill_conf *k = &c->kill;
+	struct svc_memory *m = &s->m;
+
+	if (m->stop_step + 1 < k->n_sequence &&
+	    k->sequence[m->stop_step + 1].signal != SIGKILL) {
+		m->stop_step++;
+		stop_timer(s);
+		svc_send_stop_signals(s);
+		return;
+	}
+	svc_fail(s, SVC_RESULT_TIMEOUT, "did not end by the stop signal in time");
+	if (c->timeout_stop_mode == TIMEOUT_ABORT && k->n_sequence == 0)
+		svc_enter_signal(s, SVC_STOP_WATCHDOG, SVC_RESULT_SUCCESS);
+	else
+		escalate(s);
+}
+
+void
+act_timeout_sigkill(struct service *s)
+{
+	svc_fail(s, SVC_RESULT_TIMEOUT, "processes outlived the final signal");
+	/* Nothing will be run that could change it: asking once more is in vain. */
+	if (svc_sc(s)->exec[EXEC_STOP_POST].n == 0 || s->m.control_running)
+		give_up(s);
+	else
+		enter_stop_post(s, SVC_RESULT_SUCCESS);
+}
+
+void
+act_timeout_stop_post(struct service *s)
+{
+	svc_fail(s, SVC_RESULT_TIMEOUT, "ExecStopPost= took too long");
+	svc_enter_signal(s, SVC_FINAL_SIGTERM, SVC_RESULT_SUCCESS);
+}
+
+static void
+give_up(struct service *s)
+{
+	struct buf b = { 0 };
+
+	s->ops->survivors(s->arg, s->m.slot, &b);
+	svc_note(s, &(struct svc_note){ .what = SVC_EMIT_LEFTOVER }, buf_str(&b));
+	s->m.leftover = 1;
+	if (s->m.result == SVC_RESULT_SUCCESS)
+		s->m.result = SVC_RESULT_TIMEOUT;
+	svc_set_why(s, "processes outlived the stop: %s",
+	    b.len > 0 ? buf_str(&b) : "they cannot be listed");
+	buf_free(&b);
+	svc_enter_dead(s, SVC_RESULT_TIMEOUT, true);
+}
+
+void
+act_timeout_final_term(struct service *s)
+{
+	svc_fail(s, SVC_RESULT_TIMEOUT, "processes outlived the stop signal");
+	if (svc_sc(s)->kill.send_sigkill)
+		svc_enter_signal(s, SVC_FINAL_SIGKILL, SVC_RESULT_SUCCESS);
+	else
+		give_up(s);
+}
+
+void
+act_timeout_final_kill(struct service *s)
+{
+	give_up(s);
+}
+
+/* ---- the end ----------------------------------------------------------------- */
+
+static void
+release_conf(struct service *s)
+{
+	if (s->run_conf != NULL && s->run_conf != s->conf)
+		svc_deed(s, DEED_RELEASE)->u.conf = s->run_conf;
+	s->run_conf = NULL;
+}
+
+static void
+close_slot(struct service *s)
+{
+	if (s->m.slot == SLOT_NONE)
+		return;
+	svc_deed(s, DEED_SLOT_CLOSE)->u.slot = s->m.slot;
+	s->m.slot = SLOT_NONE;
+	s->empty = s->watching = s->watch_stale = s->stop_signalled = false;
+}
+
+void
+svc_enter_auto_restart(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+	const struct unit_conf *u = svc_conf(s);
+	char cause[SVC_WHY_MAX], dur[CLOCK_TEXT_MAX];
+	uint64_t delay = svc_restart_delay_us(s);
+	struct svc_note note = { .what = SVC_EMIT_RESTART, .delay_us = delay };
+
+	m->restart_deferred = false;
+	strlcpy(cause, m->why, sizeof(cause));
+	clock_format_duration(dur, sizeof(dur), delay);
+	/* The part about the restart must fit whatever the cause is. */
+	if (u->rules->start_limit_interval_us > 0 && u->rules->start_limit_burst > 0)
+		svc_set_why(s, "%.160s; restart in %s (%" PRIu32 "/%" PRIu32 ")", cause,
+		    dur, m->limit_count, u->rules->start_limit_burst);
+	else
+		svc_set_why(s, "%.160s; restart in %s", cause, dur);
+	svc_set_state(s, SVC_AUTO_RESTART);
+	svc_phase_timer(s, delay);
+	svc_note(s, &note, m->why);
+}
+
+static void
+deed_action(struct service *s, enum unit_action action, int status)
+{
+	struct deed *d;
+
+	if (action == ACTION_NONE)
+		return;
+	if (status == -1 && s->m.main_exit.how == EXIT_EXITED)
+		status = s->m.main_exit.status;
+	else if (status == -1 &&
+		 (s->m.main_exit.how == EXIT_KILLED || s->m.main_exit.how == EXIT_DUMPED))
+		status = 128 + s->m.main_exit.status;
+	d = svc_deed(s, DEED_ACTION);
+	d->u.action.action = action;
+	d->u.action.status = status;
+	d->u.action.why = xstrdup(s->m.why);
+}
+
+void
+svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
+{
+	struct svc_memory *m = &s->m;
+	const struct unit_conf *u = svc_conf(s);
+	bool restart, failed;
+	const char *reason = "";
+	struct deed *d;
+
+	svc_fail(s, f, "%s", m->why);
+	svc_kill_aux(s);
+	for (int i = 0; i < SVC_NTIMERS; i++)
+		svc_timer(s, (enum svc_timer)i, UINT64_MAX);
+	m->hard_us = m->runtime_us = UINT64_MAX;
+	failed =
+	    m->result != SVC_RESULT_SUCCESS && m->result != SVC_RESULT_EXEC_CONDITION;
+	restart = allow_restart && svc_shall_restart(s, &reason);
+	m->ended_wall_us = clock_wall_us();
+	m->active_us = 0;
+	m->ready = m->reloading = m->stopping = m->stop_after = false;
+
+	d = svc_deed(s, DEED_CLEANUP);
+	d->u.cleanup.conf = u;
+	d->u.cleanup.restarts = restart || m->then_start;
+	if (m->leftover == 0) {
+		/* KillMode=process and none leave processes that we know of. */
+		m->main_running = m->control_running = false;
+		m->main_pid = m->control_pid = 0;
+		close_slot(s);
+	}
+	if (!restart && !m->then_start)
+		svc_deed(s, DEED_FD_DROP)->u.name = NULL;
+
+	if (!failed && m->forbid_restart && m->result == SVC_RESULT_SUCCESS)
+		svc_set_why(s, "stopped%s%s", m->who[0] != '\0' ? " by " : "", m->who);
+	else if (m->result == SVC_RESULT_SUCCESS && svc_sc(s)->type == SERVICE_ONESHOT)
+		svc_set_why(s, "done");
+	if (m->result == SVC_RESULT_EXEC_CONDITION)
+		svc_done(s, SVC_DONE_START, SVC_DONE_SKIPPED, m->why);
+	else if (m->result == SVC_RESULT_TIMEOUT)
+		svc_done(s, SVC_DONE_START, SVC_DONE_TIMEOUT, m->why);
+	else if (m->result == SVC_RESULT_SUCCESS)
+		svc_done(s, SVC_DONE_START, SVC_DONE_OK, "done");
+	else
+		svc_done(s, SVC_DONE_START, SVC_DONE_FAILED, m->why);
+	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, m->why);
+
+	if (restart && m->leftover == 0) {
+		svc_enter_auto_restart(s);
+	} else {
+		m->restart_deferred = restart;
+		svc_set_state(s, failed || m->leftover > 0 ? SVC_FAILED : SVC_DEAD);
+		if (failed)
+			deed_action(
+			    s, u->rules->failure_action, u->rules->failure_action_status);
+		else if (m->result == SVC_RESULT_SUCCESS)
+			deed_action(
+			    s, u->rules->success_action, u->rules->success_action_status);
+	}
+	svc_done(
+	    s, SVC_DONE_STOP, m->leftover > 0 ? SVC_DONE_FAILED : SVC_DONE_OK, m->why);
+	if (m->leftover == 0)
+		release_conf(s);
+	else
+		svc_deed_watch_empty(s);
+	/* The job that would start it now died with the manager that began the restart.
+	 */
+	if (m->then_start && s->restart_is_ours && m->leftover == 0)
+		svc_raise(s, SVC_EV_WANT_UP);
+	s->restart_is_ours = false;
+}
+
+/* Failed, with a slot: what outlived the stop ended at last. */
+static void
+leftover_gone(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+
+	if (m->slot == SLOT_NONE || m->main_running || m->control_running)
+		return;
+	if (svc_waits_for_group(s) && !s->empty) {
+		svc_deed_watch_empty(s);
+		return;
+	}
+	m->leftover = 0;
+	svc_set_why(s, "processes outlived the stop, and are gone now");
+	close_slot(s);
+	if (m->restart_deferred)
+		svc_enter_auto_restart(s);
+	release_conf(s);
+}
+
+void
+act_exit_failed(struct service *s)
+{
+	leftover_gone(s);
+}
+
+void
+act_empty_failed(struct service *s)
+{
+	leftover_gone(s);
+}
+
+void
+act_reset(struct service *s)
+{
+	s->m.restarts = 0;
+	s->m.backoff = 0;
+	s->m.limit_begin_us = 0;
+	s->m.limit_count = 0;
+}
+
+void
+act_reset_failed(struct service *s)
+{
+	act_reset(s);
+	if (s->m.slot != SLOT_NONE) {
+		/* Not over yet; only the counters. */
+		return;
+	}
+	svc_timer(s, SVC_TIMER_PHASE, UINT64_MAX);
+	s->m.result = SVC_RESULT_SUCCESS;
+	svc_set_state(s, SVC_DEAD);
+	svc_set_why(s, "reset by a person");
+}
