@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "init/pids.h"
 #include "init/slot.h"
 
 enum {

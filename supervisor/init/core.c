@@ -4,6 +4,7 @@
 #include "init/core.h"
 
 #include <sys/epoll.h>
+#include <sys/mman.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -197,4 +198,17 @@ init_complain(const char *what, const char *about, int err)
 	/* A line is smaller than PIPE_BUF: writable means that it does not wait. */
 	if (poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLOUT) != 0)
 		(void)!write(STDERR_FILENO, line, (size_t)(p - line));
+}
+
+void *
+storage(size_t bytes)
+{
+	void *p =
+	    mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	/* No child has use for it: nothing to copy in a fork. */
+	(void)madvise(p, bytes, MADV_DONTFORK);
+	return p;
 }

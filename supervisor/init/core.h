@@ -45,6 +45,9 @@ void watch_close(int *fd);
  */
 bool table_make_room(const void *at, size_t n);
 
+/* Memory for init's own lists, zeroed, taken once at the start; NULL with errno. */
+void *storage(size_t bytes);
+
 /* A descriptor that must live through a re-exec of init: call it after its number stands
  * in the table, so that none is ever lost. */
 void keep_over_exec(int fd);

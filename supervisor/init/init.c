@@ -22,11 +22,13 @@
 #include "init/fdstore.h"
 #include "init/halt.h"
 #include "init/loop.h"
+#include "init/pids.h"
 #include "init/reap.h"
 #include "init/reexec.h"
 #include "init/role.h"
 #include "init/slot.h"
 #include "init/spawn.h"
+#include "init/tell.h"
 #include "proto/ring.h"
 
 enum { EVENTS = 128 };
@@ -177,7 +179,7 @@ set_up(void)
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (epoll_fd == -1 || timer_fd == -1 || set_up_signals() == -1 ||
-	    slot_setup() == -1)
+	    pids_setup() == -1 || tell_setup() == -1)
 		return -1;
 	if (watch_add(signal_fd, EPOLLIN, WATCH_SIGNALS, 0, 0) == -1 ||
 	    watch_add(timer_fd, EPOLLIN, WATCH_TIMER, 0, 0) == -1)

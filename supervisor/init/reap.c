@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "init/core.h"
+#include "init/pids.h"
 #include "init/reexec.h"
 #include "init/role.h"
 #include "init/slot.h"

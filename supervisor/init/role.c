@@ -20,6 +20,7 @@
 #include "init/reexec.h"
 #include "init/slot.h"
 #include "init/spawn.h"
+#include "init/tell.h"
 
 enum {
 	TURN = 128,                /* messages of one role before the other's */
@@ -512,9 +513,9 @@ static int
 tell_all(enum role r)
 {
 	if (r == ROLE_LOGGER)
-		return slot_tell_logger() && send_peer(r) && send_ping(r);
-	return send_peer(r) && slot_tell_manager() && fdstore_tell() &&
-	       spawn_tell_refused() && send_signals() && send_role_news(ROLE_LOGGER) &&
+		return tell_logger() && send_peer(r) && send_ping(r);
+	return send_peer(r) && tell_manager() && fdstore_tell() && spawn_tell_refused() &&
+	       send_signals() && send_role_news(ROLE_LOGGER) &&
 	       send_role_news(ROLE_MANAGER) && send_counters() && send_ping(r);
 }
 
@@ -526,7 +527,7 @@ greet(enum role r)
 	case HELLO:
 		return send_hello(r);
 	case SLOTS:
-		return r == ROLE_MANAGER ? slot_tell_manager() : slot_tell_logger();
+		return r == ROLE_MANAGER ? tell_manager() : tell_logger();
 	case STORED:
 		return r == ROLE_MANAGER ? fdstore_tell() : 1;
 	case PEER:
@@ -748,10 +749,10 @@ forget_role(enum role r)
 		close(l->peer_fd);
 	l->peer_fd = -1;
 	if (r == ROLE_LOGGER) {
-		slot_forget_logger();
+		tell_forget_logger();
 		return;
 	}
-	slot_forget_manager();
+	tell_forget_manager();
 	fdstore_forget_manager();
 	spawn_forget_manager();
 	orphans_told = 0;

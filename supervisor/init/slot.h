@@ -1,7 +1,5 @@
 /*
- * Slots: opening and closing invocations, and telling manager and logger about them.
- * The table is the queue: nothing is stored for a peer but what the slot says anyway;
- * here are only the numbers of the slots that have something to tell.
+ * Slots: opening and closing invocations, and signalling them.
  */
 #ifndef SUPD_INIT_SLOT_H
 #define SUPD_INIT_SLOT_H
@@ -23,8 +21,6 @@ enum {
 	TOLD_LOG_CLOSE = 2,
 };
 
-/* Storage for nslots; once, before the loop.  -1 with errno. */
-int slot_setup(void);
 /* After a start from a table that was in use: descriptors, pids, half-made slots. */
 void slot_recover(void);
 
@@ -39,6 +35,8 @@ void slot_on_cgroup_event(uint32_t slot);
 
 /* Something of the slot is to be told to the manager, or may be over. */
 void slot_changed(uint32_t slot);
+/* Free the slot when everything of it is done and told. */
+void slot_end_if_over(uint32_t slot);
 /* Begin the end of a slot: the logger drains it. */
 void slot_close(uint32_t slot);
 /* Signal all processes of a slot (enum signal_scope SIGNAL_SLOT or SIGNAL_SLOT_KILL). */
@@ -46,21 +44,5 @@ void slot_signal_all(uint32_t slot, int signo, bool kill_all);
 /* True while a process of the slot lives, as far as init can know. */
 bool slot_is_alive(const struct table_slot *s);
 bool proc_is_alive(const struct table_proc *p);
-
-/* Tell what is to be told, until the channel is full: 1 all told, 0 full. send is
- * role_send. */
-int slot_tell_manager(void);
-int slot_tell_logger(void);
-/* A new manager or logger knows nothing: everything is to be told (again). */
-void slot_forget_manager(void);
-void slot_forget_logger(void);
-
-/* Which process a pid is: slot * PROC_N + kind, or PID_UNKNOWN.  Only living ones. */
-#define PID_UNKNOWN UINT32_MAX
-void pid_set(int32_t pid, uint32_t slot, uint32_t kind);
-uint32_t pid_find(int32_t pid);
-/* A process of a slot that init itself has to reap. */
-bool pid_is_child(int32_t pid);
-void pid_forget(int32_t pid);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "init/child.h"
 #include "init/core.h"
+#include "init/pids.h"
 #include "init/reap.h"
 #include "init/role.h"
 #include "init/slot.h"

@@ -464,7 +464,8 @@ act_forked(struct service *s)
 				break; /* that may write it */
 			svc_set_why(s, "waiting for PIDFile=%s", c->pid_file);
 			svc_timer(s, SVC_TIMER_READY,
-			    clock_add_us(clock_mono_us(), PIDFILE_POLL_MS * USEC_PER_MSEC));
+			    clock_add_us(
+				clock_mono_us(), PIDFILE_POLL_MS * USEC_PER_MSEC));
 			svc_deed_watch_empty(s);
 			return;
 		default:

@@ -1,6 +1,6 @@
 /*
- * service_stop: the way down: the signals and their time limits, the commands of the stop,
- * and what is decided when nothing is left.
+ * service_stop: the way down: the signals and their time limits, the commands of the
+ * stop, and what is decided when nothing is left.
  */
 #include <inttypes.h>
 #include <signal.h>
