@@ -59,6 +59,31 @@ struct list {
 	bool gone; /* the client was cut */
 };
 
+/* A state, or a substate; of what is neither nothing is listed, and it never comes. */
+static bool
+is_state_name(const char *name)
+{
+	for (int a = 0; a < SVC_NACTIVES; a++)
+		if (strcmp(svc_active_name((enum svc_active)a), name) == 0)
+			return true;
+	for (int st = 0; st < SVC_NSTATES; st++)
+		if (strcmp(svc_state_name((enum svc_state)st), name) == 0)
+			return true;
+	for (int l = 0; l < UNIT_NLOAD_STATES; l++)
+		if (strcmp(unit_load_state_name((enum unit_load_state)l), name) == 0)
+			return true;
+	return false;
+}
+
+static void
+refuse_state(struct call *call, const char *parameter, const char *name)
+{
+	call_invalid(call, parameter,
+	    "no state is called \"%s\"; there are active, inactive, failed, running and "
+	    "others, see supd --explain=states",
+	    name);
+}
+
 static bool
 is_listed(const struct list *l, const struct unit *u)
 {
@@ -143,8 +168,17 @@ method_unit_list(struct call *call, void *arg)
 		.in_short = jv_bool(jv_get(p, "short"), false),
 	};
 
-	for (size_t i = 0; i < jv_count(states); i++)
-		strv_add(&l.states, jv_str(jv_at(states, i), ""));
+	for (size_t i = 0; i < jv_count(states); i++) {
+		const char *name = jv_str(jv_at(states, i), "");
+
+		strv_add(&l.states, name);
+		if (is_state_name(name))
+			continue;
+		refuse_state(call, "states", name);
+		jw_free(l.w);
+		strv_free(&l.states);
+		return;
+	}
 	if (l.all && !c->m->safe_mode)
 		load_all(c->m);
 	list_begin(&l);
@@ -341,19 +375,6 @@ on_wait_timer(struct loop_timer *t, void *arg)
 	strv_free(&pending);
 }
 
-/* A state, or a substate; what is neither would be waited for in vain. */
-static bool
-is_state_name(const char *name)
-{
-	for (int a = 0; a < SVC_NACTIVES; a++)
-		if (strcmp(svc_active_name((enum svc_active)a), name) == 0)
-			return true;
-	for (int st = 0; st < SVC_NSTATES; st++)
-		if (strcmp(svc_state_name((enum svc_state)st), name) == 0)
-			return true;
-	return strcmp(name, "settled") == 0;
-}
-
 void
 method_unit_wait(struct call *call, void *arg)
 {
@@ -364,10 +385,8 @@ method_unit_wait(struct call *call, void *arg)
 	struct selection s;
 	struct unit_wait *uw;
 
-	if (!is_state_name(state)) {
-		call_invalid(call, "state",
-		    "no state has this name; there are active, inactive, failed, running "
-		    "and others, see supd --explain=states");
+	if (strcmp(state, "settled") != 0 && !is_state_name(state)) {
+		refuse_state(call, "state", state);
 		return;
 	}
 	if (select_units(c, call, SELECT_LOADED, &s) == -1) {
@@ -404,19 +423,34 @@ parse_whom(const char *text)
 					      : -1;
 }
 
+/* Persons type small letters. */
+static int
+signal_typed(const char *name)
+{
+	char upper[24];
+	size_t i = 0;
+
+	for (; name[i] != '\0' && i + 1 < sizeof(upper); i++)
+		upper[i] =
+		    name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 32) : name[i];
+	upper[i] = '\0';
+	return name[i] == '\0' ? signal_from_name(upper) : -1;
+}
+
 void
 method_unit_kill(struct call *call, void *arg)
 {
 	struct control *c = arg;
 	const struct jv *p = call_params(call);
-	int signo = signal_from_name(jv_str(jv_get(p, "signal"), "TERM"));
+	const char *named = jv_str(jv_get(p, "signal"), "TERM");
+	int signo = signal_typed(named);
 	int whom = parse_whom(jv_str(jv_get(p, "whom"), "all"));
 	struct strv signaled = { 0 };
 	struct selection s;
 	size_t n;
 
 	if (signo <= 0 || signo > SIGRTMAX) {
-		call_invalid(call, "signal", "there is no such signal");
+		call_invalid(call, "signal", "there is no signal \"%s\"", named);
 		return;
 	}
 	if (whom == -1) {
