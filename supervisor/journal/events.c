@@ -1,8 +1,9 @@
 /*
  * events: see the header.
  *
- * seq only grows, over all days, so the place to begin is found without reading what is
- * before it: the day by the first line of each, the line by halving.
+ * seq only grows, over all days in the order of their first events, so the place to begin
+ * is found without reading what is before it: the day by the first line of each, the line
+ * by halving.
  */
 #include "journal/events.h"
 
@@ -35,8 +36,9 @@ struct events {
 	int root_fd;
 	struct events_query q;
 	struct strv units, kinds;
-	struct strv days;
-	size_t day; /* the one that is read */
+	struct strv days;           /* in the order of their events */
+	char newest[CLOCK_DAY_MAX]; /* day that is known; later ones are looked for */
+	size_t day;                 /* the one that is read */
 	struct lines *lines;
 	struct jv *tree; /* of the last entry */
 	uint64_t damaged;
@@ -63,11 +65,51 @@ open_day(struct events *e, const char *day)
 	return lines_new_take_fd(fd, false);
 }
 
+static uint64_t first_seq(struct events *e, const char *day);
+
+struct first {
+	uint64_t seq;
+	const char *day;
+};
+
+static int
+compare_first(const void *a, const void *b)
+{
+	const struct first *x = a, *y = b;
+
+	return x->seq != y->seq ? (x->seq < y->seq ? -1 : 1) : strcmp(x->day, y->day);
+}
+
+/*
+ * Adds what was found, sorted by name.  A clock that was set back makes a file of an
+ * earlier day come later.  Of a day without events only the newest counts: it may get
+ * some.
+ */
+static void
+add_days(struct events *e, const struct strv *found)
+{
+	struct first *v = xcalloc(found->n + 1, sizeof(*v));
+	size_t n = 0;
+
+	for (size_t i = 0; i < found->n; i++) {
+		v[n] = (struct first){ first_seq(e, found->v[i]), found->v[i] };
+		if (v[n].seq == 0 && i + 1 == found->n)
+			v[n].seq = UINT64_MAX;
+		if (v[n].seq != 0)
+			n++;
+	}
+	qsort(v, n, sizeof(*v), compare_first);
+	for (size_t i = 0; i < n; i++)
+		strv_add(&e->days, v[i].day);
+	free(v);
+	if (found->n > 0)
+		strlcpy(e->newest, found->v[found->n - 1], sizeof(e->newest));
+}
+
 /* Adds the days that are there and newer than all that are known. */
 static int
 list_days(struct events *e)
 {
-	const char *last = e->days.n > 0 ? e->days.v[e->days.n - 1] : "";
 	int fd = open_dir_at(e->root_fd, "journal");
 	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
 	struct strv found = { 0 };
@@ -81,11 +123,11 @@ list_days(struct events *e)
 		return err == ENOENT ? 0 : -1;
 	}
 	while ((de = readdir(dir)) != NULL)
-		if (layout_day_is_valid(de->d_name) && strcmp(de->d_name, last) > 0)
+		if (layout_day_is_valid(de->d_name) && strcmp(de->d_name, e->newest) > 0)
 			strv_add(&found, de->d_name);
 	closedir(dir);
 	strv_sort(&found);
-	strv_add_all(&e->days, &found);
+	add_days(e, &found);
 	strv_free(&found);
 	return 0;
 }

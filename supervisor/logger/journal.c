@@ -97,12 +97,53 @@ events_are_current(struct logger *lg, uint64_t *size)
 	       at.st_dev == st.st_dev && at.st_ino == st.st_ino;
 }
 
+static bool
+has_events(const struct logger *lg, const char *day)
+{
+	char path[LAYOUT_PATH_MAX];
+	struct stat st;
+
+	layout_events_path(path, sizeof(path), day);
+	return fstatat(lg->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && st.st_size > 0;
+}
+
+/* The day that journal/events.jsonl leads to: an earlier logger wrote there. */
+static bool
+linked_day(const struct logger *lg, char *day, size_t size)
+{
+	char to[LAYOUT_PATH_MAX];
+	ssize_t n = readlinkat(lg->root_fd, "journal/events.jsonl", to, sizeof(to) - 1);
+
+	to[n > 0 ? n : 0] = '\0';
+	to[strcspn(to, "/")] = '\0';
+	return strlcpy(day, to, size) < size && layout_day_is_valid(day);
+}
+
+/*
+ * The day whose file is written: today, but never one that was left before.  So seq grows
+ * through a file, and a file holds what came before the next one, also when the clock is
+ * set back.
+ */
+static void
+choose_day(const struct logger *lg, char day[CLOCK_DAY_MAX])
+{
+	char current[CLOCK_DAY_MAX];
+
+	clock_day(day, CLOCK_DAY_MAX, clock_wall_us());
+	strlcpy(current, lg->events_day, sizeof(current));
+	if (*current == '\0' && !linked_day(lg, current, sizeof(current)))
+		return;
+	if (strcmp(current, day) != 0 && has_events(lg, day))
+		strlcpy(day, current, CLOCK_DAY_MAX);
+}
+
 static int
 events_ready(struct logger *lg, uint64_t *size)
 {
 	char day[CLOCK_DAY_MAX];
 
-	clock_day(day, sizeof(day), clock_wall_us());
+	choose_day(lg, day);
 	if (lg->events_fd != -1 && strcmp(day, lg->events_day) == 0 &&
 	    events_are_current(lg, size))
 		return 0;

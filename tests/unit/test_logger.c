@@ -14,6 +14,7 @@
 
 #include <sched.h>
 
+#include "journal/events.h"
 #include "journal/pattern.h"
 #include "lib/json.h"
 #include "logger/staging.h"
@@ -673,6 +674,69 @@ test_asked_before_replay_end(void **state)
 	fake_free(f);
 }
 
+/* ---- the event journal under a clock that is set back ---- */
+
+static void
+one_event(struct fake *f, uint64_t seq, int days)
+{
+	uint64_t until = fake_now_ms() + 30000;
+
+	*fake_clock_shared = (int64_t)USEC_PER_DAY * days;
+	fake_event(f, seq, 0);
+	while (f->acked < seq) {
+		assert_true(fake_now_ms() < until);
+		assert_true(fake_poll(f, 10));
+	}
+}
+
+static void
+assert_day_holds(struct fake *f, int days, const char *seqs)
+{
+	char day[CLOCK_DAY_MAX], path[200], got[64] = "";
+	struct buf b;
+
+	/* (the clock is set for the logger alone) */
+	clock_day(day, sizeof(day),
+	    (uint64_t)((int64_t)clock_wall_us() + (int64_t)USEC_PER_DAY * days));
+	snprintf(path, sizeof(path), "journal/%s/events.jsonl", day);
+	b = fake_read(f, path);
+	for (const char *s = b.len > 0 ? buf_str(&b) : "";
+	     (s = strstr(s, "\"seq\":")) != NULL; s++)
+		snprintf(
+		    got + strlen(got), sizeof(got) - strlen(got), "%d ", atoi(s + 6));
+	assert_string_equal(got, seqs);
+	buf_free(&b);
+}
+
+static void
+test_clock_set_back(void **state)
+{
+	struct fake *f;
+
+	(void)state;
+	fake_clock_shared = mmap(NULL, sizeof(*fake_clock_shared), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(fake_clock_shared, MAP_FAILED);
+	f = fake_new(NULL);
+	fake_start(f);
+	one_event(f, 1, 0);
+	one_event(f, 2, -1);
+	/* Again the first day, whose file was left, for this logger and for another. */
+	one_event(f, 3, 0);
+	fake_kill(f);
+	fake_start(f);
+	one_event(f, 4, 0);
+	one_event(f, 5, 1);
+	one_event(f, 6, 0);
+	assert_day_holds(f, 0, "1 ");
+	assert_day_holds(f, -1, "2 3 4 ");
+	assert_day_holds(f, 1, "5 6 ");
+	assert_int_equal(events_last_seq(f->root_fd), 6);
+	*fake_clock_shared = 0;
+	fake_clock_shared = NULL;
+	fake_free(f);
+}
+
 int
 main(void)
 {
@@ -684,6 +748,7 @@ main(void)
 		cmocka_unit_test(test_mirror_at_the_end),
 		cmocka_unit_test(test_mirror_at_the_end_unread),
 		cmocka_unit_test(test_thief),
+		cmocka_unit_test(test_clock_set_back),
 		cmocka_unit_test(test_asked_before_open),
 		cmocka_unit_test(test_asked_before_close),
 		cmocka_unit_test(test_asked_before_replay_end),

@@ -389,6 +389,16 @@ test_events(void **state)
 	q.kinds = kinds;
 	assert_events(&q, 0, 0);
 	assert_true(events_last_seq(root) == 6100);
+	/* The clock was set back, for long enough to make a file of an earlier day. */
+	add_events("20261115", 6101, 6200);
+	q = (struct events_query){ .n = -1 };
+	assert_events(&q, 1, 6200);
+	q.after_seq = 6050;
+	assert_events(&q, 6051, 150);
+	q = (struct events_query){ .n = 120 };
+	assert_events(&q, 6081, 120);
+	assert_true(events_last_seq(root) == 6200);
+	assert_int_equal(unlinkat(root, "journal/20261115/events.jsonl", 0), 0);
 	q = (struct events_query){ .n = 0, .follow = true };
 	e = events_open(root, &q);
 	assert_int_equal(events_next(e, &ev), 0);
