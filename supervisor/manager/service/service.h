@@ -4,7 +4,8 @@
  * THE MODEL
  *
  * A service is in one state (service.def), in which it waits for events; svc_table
- * [state][event] in service.c names the action for every pair.  The states are systemd's:
+ * [state][event] (service_table.c) names the action for every pair.  The states are
+ * those of systemd:
  *
  *	start   dead -> [condition] -> [start-pre] -> start -> [start-post] -> running
  *	        oneshot: start runs all ExecStart= lines, then exited or dead

@@ -2,9 +2,10 @@
  * service_int: what the files of this folder share of a service.  Nobody else includes
  * it.
  *
- * service.c owns the table, the queue, the commit and svc_set_state; service_start.c,
- * service_reload.c and service_stop.c the actions, and service_act.c what they share;
- * restart.c, health.c, notify.c and adopt.c a part of the decisions each.
+ * service.c owns the queue, service_table.c the table, service_event.c what becomes an
+ * event, service_commit.c the commit and svc_set_state; service_start.c, service_reload.c
+ * and service_stop.c the actions, and service_act.c what they share; restart.c, health.c,
+ * notify.c and adopt.c a part of the decisions each.
  */
 #ifndef SUPD_MANAGER_SERVICE_SERVICE_INT_H
 #define SUPD_MANAGER_SERVICE_SERVICE_INT_H
@@ -189,29 +190,38 @@ struct service {
 typedef void svc_action(struct service *s);
 
 /* ---- service.c --------------------------------------------------------------- */
-void svc_set_state(struct service *s, enum svc_state st);
 /* Queues an event; dispatches unless that is going on already. */
 void svc_dispatch(struct service *s, const struct svc_event_in *in);
 /* The same without data. */
 void svc_raise(struct service *s, enum svc_event ev);
-/* Kept descriptors of that name, NULL: all.  Forgotten at once, so that no start waits
- * for what init is about to close; init's word of it comes, too, for those on the way. */
-void svc_drop_stored(struct service *s, const char *name);
-/* Emit and do what is decided. */
-void svc_commit(struct service *s);
-/* The same outside of an event, and then the events that this raised. */
+/* Outside of an event: svc_commit, and then the events that this raised. */
 void svc_settle(struct service *s);
 /* What the configuration of this run says. */
 const struct service_conf *svc_sc(const struct service *s);
-void svc_set_why(struct service *s, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
 void svc_bug(struct service *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- service_table.c --------------------------------------------------------- */
+extern svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS];
+/* As in service.def: "WANT_UP". */
+const char *svc_event_name(enum svc_event ev);
+
+/* ---- service_event.c --------------------------------------------------------- */
+/* Kept descriptors of that name, NULL: all.  Forgotten at once, so that no start waits
+ * for what init is about to close; init's word of it comes, too, for those on the way. */
+void svc_drop_stored(struct service *s, const char *name);
+
+/* ---- service_commit.c -------------------------------------------------------- */
+void svc_set_state(struct service *s, enum svc_state st);
+void svc_set_why(struct service *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 struct deed *svc_deed(struct service *s, enum deed_kind kind);
 /* text (may be NULL) is copied. */
 void svc_note(struct service *s, const struct svc_note *note, const char *text);
 void svc_note_refused(struct service *s, unsigned bit, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* What was wrong with the context tells more than the errno that it became. */
+void svc_note_no_spawn(struct service *s, enum proc_kind kind, const char *why);
 void svc_timer(struct service *s, enum svc_timer which, uint64_t deadline_us);
 /* Answers a request, if one is open. */
 void svc_done(
@@ -219,11 +229,11 @@ void svc_done(
 void svc_deed_signal(
     struct service *s, enum proc_kind kind, enum signal_scope scope, int signo);
 void svc_deed_watch_empty(struct service *s);
-/* The result of a process that ended. */
-enum svc_result svc_exit_result(
-    const struct service *s, const struct msg_exit *x, bool is_main);
 uint64_t svc_memory_sum(const struct service *s);
-extern svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS];
+/* Emit and do what is decided. */
+void svc_commit(struct service *s);
+/* Of a service that ends: frees what was decided and not done. */
+void svc_undone_clear(struct service *s);
 
 /* ---- the actions: service_start.c, service_reload.c, service_stop.c ----------- */
 svc_action svc_ignore;
@@ -231,6 +241,9 @@ svc_action svc_ignore;
 #include "manager/service/service.def"
 
 /* ---- service_act.c ----------------------------------------------------------- */
+/* The result of a process that ended. */
+enum svc_result svc_exit_result(
+    const struct service *s, const struct msg_exit *x, bool is_main);
 void svc_spawn_main(struct service *s, unsigned index);
 void svc_spawn_control(struct service *s, enum service_exec kind, unsigned index);
 /* The next command of a list that runs; false: that was the last one. */

@@ -1,0 +1,387 @@
+/*
+ * service_commit: decided, then told, then done.
+ *
+ * An action changes the struct and leaves notes, exits to acknowledge, timers and deeds.
+ * svc_commit then emits the notes, one of them with the memory, and only after that does
+ * the deeds in their order: so a new manager finds the decision before any of its
+ * effects.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/xalloc.h"
+#include "manager/service/service_int.h"
+
+/* ---- decided ----------------------------------------------------------------- */
+
+struct deed *
+svc_deed(struct service *s, enum deed_kind kind)
+{
+	struct deed *d;
+
+	if (s->ndeeds == s->deeds_cap) {
+		s->deeds_cap = s->deeds_cap == 0 ? 8 : 2 * s->deeds_cap;
+		s->deeds = xreallocarray(s->deeds, s->deeds_cap, sizeof(*s->deeds));
+	}
+	d = &s->deeds[s->ndeeds++];
+	memset(d, 0, sizeof(*d));
+	d->kind = kind;
+	return d;
+}
+
+void
+svc_note(struct service *s, const struct svc_note *note, const char *text)
+{
+	struct svc_waiting_note *n;
+
+	if (s->nnotes == s->notes_cap) {
+		s->notes_cap = s->notes_cap == 0 ? 8 : 2 * s->notes_cap;
+		s->notes = xreallocarray(s->notes, s->notes_cap, sizeof(*s->notes));
+	}
+	n = &s->notes[s->nnotes++];
+	n->note = *note;
+	n->text = text != NULL ? xstrdup(text) : NULL;
+	n->note.text = n->text;
+}
+
+void
+svc_note_refused(struct service *s, unsigned bit, const char *fmt, ...)
+{
+	char text[SVC_WHY_MAX];
+	va_list ap;
+
+	/* Once for each kind and invocation: the sender chooses how often it asks. */
+	if (s->refused & (1U << bit))
+		return;
+	s->refused |= 1U << bit;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	svc_note(s, &(struct svc_note){ .what = SVC_EMIT_REFUSED }, text);
+}
+
+void
+svc_timer(struct service *s, enum svc_timer which, uint64_t deadline_us)
+{
+	s->m.deadline_us[which] = deadline_us;
+}
+
+void
+svc_set_why(struct service *s, const char *fmt, ...)
+{
+	char raw[2 * SVC_WHY_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	va_end(ap);
+	svc_memory_text(&s->m.why, SVC_WHY_MAX, raw);
+}
+
+/* The only writer of the state. */
+void
+svc_set_state(struct service *s, enum svc_state st)
+{
+	struct svc_note note = { .what = SVC_EMIT_STATE, .old = s->m.state };
+	uint64_t now = clock_wall_us();
+
+	if (st == s->m.state)
+		return;
+	note.state = st;
+	s->m.state = st;
+	if (now > s->m.changed_wall_us && s->m.changed_wall_us != 0)
+		note.duration_us = now - s->m.changed_wall_us;
+	s->m.changed_wall_us = now;
+	svc_note(s, &note, NULL);
+}
+
+void
+svc_done(struct service *s, enum svc_done what, enum svc_done_result r, const char *why)
+{
+	struct deed *d;
+
+	if (!s->open[what])
+		return;
+	s->open[what] = false;
+	d = svc_deed(s, DEED_DONE);
+	d->u.done.what = what;
+	d->u.done.r = r;
+	d->u.done.why = xstrdup(why != NULL ? why : "");
+}
+
+void
+svc_deed_signal(
+    struct service *s, enum proc_kind kind, enum signal_scope scope, int signo)
+{
+	struct deed *d = svc_deed(s, DEED_SIGNAL);
+
+	d->u.sig.slot = s->m.slot;
+	d->u.sig.kind = kind;
+	d->u.sig.scope = scope;
+	d->u.sig.signo = signo;
+}
+
+void
+svc_deed_watch_empty(struct service *s)
+{
+	if (s->watching || s->m.slot == SLOT_NONE)
+		return;
+	s->watching = true;
+	svc_deed(s, DEED_WATCH_EMPTY)->u.slot = s->m.slot;
+}
+
+/* ---- told -------------------------------------------------------------------- */
+
+/* As fnv1a64, but in steps of eight bytes, turned about so that the high ones count for
+ * the low: it is asked for after every event of every service. */
+static uint64_t
+add_sum(uint64_t sum, const void *data, size_t n)
+{
+	const uint8_t *p = data;
+
+	while (n > 0) {
+		uint64_t word = 0;
+		size_t len = n < sizeof(word) ? n : sizeof(word);
+
+		memcpy(&word, p, len);
+		sum = (sum ^ word) * UINT64_C(0x100000001b3);
+		sum = sum << 29 | sum >> 35;
+		p += len;
+		n -= len;
+	}
+	return sum;
+}
+
+/*
+ * A sum over what a new manager would have to know.  What a service says all the time
+ * (keep-alives, its status text) and what begins anew with a new manager (probes) waits
+ * for the next reason.
+ */
+uint64_t
+svc_memory_sum(const struct service *s)
+{
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+	struct svc_memory m;
+
+	memcpy(&m, &s->m, sizeof(m));
+	m.seq = 0;
+	m.main_execed = false; /* init says it again */
+	m.status = NULL;
+	for (int i = SVC_TIMER_WATCHDOG; i < SVC_NTIMERS; i++)
+		m.deadline_us[i] = 0;
+		/* Of the others, what they say and not where they are. */
+#define UINT(f)
+#define INT(f)
+#define TIME(f)
+#define BOOL(f)
+#define TEXT(f, max)                                      \
+	if (m.f != NULL)                                  \
+		sum = add_sum(sum, m.f, strlen(m.f) + 1); \
+	m.f = NULL;
+#include "manager/service/memory.def"
+	return add_sum(sum, &m, sizeof(m));
+}
+
+static void
+emit_notes(struct service *s)
+{
+	size_t carrier = SIZE_MAX;
+	uint64_t sum = svc_memory_sum(s);
+	struct svc_memory passed;
+
+	/* One of the notes carries the memory: the last change of the state, else one of
+	 * its own.  Those before it were passed within one decision. */
+	for (size_t i = 0; i < s->nnotes; i++)
+		if (s->notes[i].note.what == SVC_EMIT_STATE)
+			carrier = i;
+	if (carrier == SIZE_MAX && sum != s->told) {
+		carrier = s->nnotes;
+		svc_note(s,
+		    &(struct svc_note){ .what = SVC_EMIT_MEMORY, .state = s->m.state },
+		    NULL);
+	}
+	for (size_t i = 0; i < s->nnotes; i++) {
+		struct svc_note *n = &s->notes[i].note;
+
+		n->keep = i == carrier;
+		if (n->what == SVC_EMIT_STATE && !n->keep) {
+			memcpy(&passed, &s->m, sizeof(passed));
+			passed.state = n->state;
+			s->ops->emit(s->arg, n, &passed);
+		} else {
+			s->ops->emit(s->arg, n, &s->m);
+		}
+		free(s->notes[i].text);
+	}
+	if (carrier != SIZE_MAX)
+		s->told = sum;
+	free(s->notes);
+	s->notes = NULL;
+	s->nnotes = s->notes_cap = 0;
+}
+
+void
+svc_note_no_spawn(struct service *s, enum proc_kind kind, const char *why)
+{
+	if (why[0] == '\0')
+		return;
+	svc_note(s, &(struct svc_note){ .what = SVC_EMIT_REFUSED }, why);
+	if (kind == PROC_MAIN)
+		svc_fail(s, SVC_RESULT_RESOURCES, "%s", why);
+}
+
+/* ---- done -------------------------------------------------------------------- */
+
+static void
+spawn_failed(struct service *s, const struct svc_spawn *sp, int err, const char *why)
+{
+	struct msg_exit x = { .slot = sp->slot,
+		.kind = sp->kind,
+		.how = EXIT_NOT_STARTED,
+		.err = err,
+		.seq = sp->seq,
+		.mono_us = clock_mono_us(),
+		.wall_us = clock_wall_us() };
+
+	svc_note_no_spawn(s, sp->kind, why);
+	if (sp->kind == PROC_READY || sp->kind == PROC_HEALTH)
+		svc_on_aux_exit(
+		    s, sp->kind == PROC_READY ? PROBE_USE_READY : PROBE_USE_HEALTH, &x);
+	else
+		svc_dispatch(s, &(struct svc_event_in){ .ev = sp->kind == PROC_MAIN
+								  ? SVC_EV_MAIN_EXIT
+								  : SVC_EV_CONTROL_EXIT,
+				    .exit = x });
+}
+
+static void
+do_deed(struct service *s, const struct deed *d)
+{
+	const struct svc_ops *o = s->ops;
+	char why[SVC_WHY_MAX];
+
+	switch (d->kind) {
+	case DEED_SLOT_OPEN:
+		if (o->slot_open(s->arg, d->u.open) == -1) {
+			svc_set_why(s, "no slot: %s", strerror(errno));
+			svc_raise(s, SVC_EV_SLOT_FAILED);
+		}
+		break;
+	case DEED_SLOT_CLOSE:
+		o->slot_close(s->arg, d->u.slot);
+		break;
+	case DEED_SPAWN:
+		why[0] = '\0';
+		errno = EBADF;
+		if (d->u.spawn.slot == SLOT_NONE ||
+		    o->spawn(s->arg, &d->u.spawn, why, sizeof(why)) == -1)
+			spawn_failed(s, &d->u.spawn, errno != 0 ? errno : EIO, why);
+		break;
+	case DEED_PROC_SET:
+		o->proc_set(
+		    s->arg, d->u.proc.slot, PROC_MAIN, d->u.proc.pid, d->u.proc.ticks);
+		break;
+	case DEED_SIGNAL:
+		o->signal(
+		    s->arg, d->u.sig.slot, d->u.sig.kind, d->u.sig.scope, d->u.sig.signo);
+		break;
+	case DEED_WATCH_EMPTY:
+		o->watch_empty(s->arg, d->u.slot);
+		break;
+	case DEED_PROBE_START:
+		o->probe_start(s->arg, d->u.probe.use, d->u.probe.id, d->u.probe.conf,
+		    d->u.probe.since_wall_us, d->u.probe.timeout_us);
+		break;
+	case DEED_PROBE_STOP:
+		o->probe_stop(s->arg, d->u.probe.use);
+		break;
+	case DEED_PATTERNS:
+		o->patterns(s->arg, d->u.patterns.slot, d->u.patterns.list);
+		break;
+	case DEED_FD_DROP:
+		svc_drop_stored(s, d->u.name);
+		break;
+	case DEED_CLEANUP:
+		o->cleanup(s->arg, d->u.cleanup.conf, d->u.cleanup.restarts);
+		break;
+	case DEED_DONE:
+		o->done(s->arg, d->u.done.what, d->u.done.r, d->u.done.why);
+		break;
+	case DEED_ACTION:
+		o->action(
+		    s->arg, d->u.action.action, d->u.action.status, d->u.action.why);
+		break;
+	case DEED_RELEASE:
+		o->conf_release(s->arg, d->u.conf);
+		break;
+	}
+}
+
+static void
+deed_clear(struct deed *d)
+{
+	switch (d->kind) {
+	case DEED_SLOT_OPEN:
+		free(d->u.open);
+		break;
+	case DEED_FD_DROP:
+		free(d->u.name);
+		break;
+	case DEED_DONE:
+		free(d->u.done.why);
+		break;
+	case DEED_ACTION:
+		free(d->u.action.why);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+svc_commit(struct service *s)
+{
+	struct deed *deeds = s->deeds;
+	size_t n = s->ndeeds;
+	bool was_busy = s->busy;
+
+	emit_notes(s);
+	/* What the deeds raise is dispatched by the loop of svc_dispatch. */
+	s->busy = true;
+	for (size_t i = 0; i < s->nacks; i++)
+		s->ops->exit_ack(s->arg, &s->acks[i]);
+	free(s->acks);
+	s->acks = NULL;
+	s->nacks = s->acks_cap = 0;
+	for (int i = 0; i < SVC_NTIMERS; i++) {
+		if (s->m.deadline_us[i] == s->armed_us[i])
+			continue;
+		s->armed_us[i] = s->m.deadline_us[i];
+		s->ops->timer_set(s->arg, (enum svc_timer)i, s->armed_us[i]);
+	}
+	/* The list is taken: a deed that fails may queue further ones. */
+	s->deeds = NULL;
+	s->ndeeds = s->deeds_cap = 0;
+	for (size_t i = 0; i < n; i++) {
+		do_deed(s, &deeds[i]);
+		deed_clear(&deeds[i]);
+	}
+	free(deeds);
+	s->busy = was_busy;
+}
+
+void
+svc_undone_clear(struct service *s)
+{
+	for (size_t i = 0; i < s->ndeeds; i++)
+		deed_clear(&s->deeds[i]);
+	for (size_t i = 0; i < s->nnotes; i++)
+		free(s->notes[i].text);
+	free(s->deeds);
+	free(s->notes);
+	free(s->acks);
+}
