@@ -26,6 +26,8 @@ void xalloc_init(void);
  * that end without freeing, where all that they use is still reachable. */
 void xalloc_check_leaks(void);
 char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull, nonnull));
+/* NULL stays NULL. */
+char *xstrdup_opt(const char *s) __attribute__((malloc));
 /* At most n bytes of s, always terminated. */
 char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull, nonnull));
 void *xmemdup(const void *p, size_t n) __attribute__((malloc, returns_nonnull));

@@ -54,12 +54,6 @@ read_id(const char *path)
 	return id;
 }
 
-static char *
-dup_or_null(const char *s)
-{
-	return s != NULL && *s != '\0' ? xstrdup(s) : NULL;
-}
-
 static void
 ask_os_release(struct specifier_host *h)
 {
@@ -122,7 +116,7 @@ ask_kernel(struct specifier_host *h)
 	if (file_read_follow_at(AT_FDCWD, "/etc/machine-info", HOST_FILE_MAX, &b) == 0)
 		env_file_parse("machine-info", buf_str(&b), b.len, &env, NULL);
 	pretty = strv_env_get(&env, "PRETTY_HOSTNAME");
-	h->value['q'] = dup_or_null(pretty != NULL ? pretty : h->value['H']);
+	h->value['q'] = xstrdup_opt(pretty != NULL ? pretty : h->value['H']);
 	strv_free(&env);
 	buf_free(&b);
 	h->value['b'] = read_id("/proc/sys/kernel/random/boot_id");
@@ -138,8 +132,8 @@ ask_user(struct specifier_host *h)
 	h->value['U'] = xasprintf("%u", (unsigned)geteuid());
 	h->value['G'] = xasprintf("%u", (unsigned)getegid());
 	h->value['u'] = xstrdup(pw != NULL ? pw->pw_name : h->value['U']);
-	h->value['s'] = dup_or_null(pw != NULL ? pw->pw_shell : NULL);
-	h->value['h'] = dup_or_null(pw != NULL ? pw->pw_dir : getenv("HOME"));
+	h->value['s'] = xstrdup_opt(pw != NULL ? pw->pw_shell : NULL);
+	h->value['h'] = xstrdup_opt(pw != NULL ? pw->pw_dir : getenv("HOME"));
 	if (geteuid() != 0 && getenv("HOME") != NULL && *getenv("HOME") == '/') {
 		free(h->value['h']);
 		h->value['h'] = xstrdup(getenv("HOME"));

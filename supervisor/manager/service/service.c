@@ -208,12 +208,6 @@ svc_settle(struct service *s)
 
 /* ---- requests ---------------------------------------------------------------- */
 
-static char *
-dup_or_null(const char *t)
-{
-	return t != NULL ? xstrdup(t) : NULL;
-}
-
 static void
 set_who(struct service *s, const char *who)
 {
@@ -224,11 +218,11 @@ void
 svc_want_up(struct service *s, const struct svc_start *start)
 {
 	start_clear(&s->start);
-	s->start.who = dup_or_null(start->who);
+	s->start.who = xstrdup_opt(start->who);
 	s->start.automatic = start->automatic;
-	s->start.ref = dup_or_null(start->ref);
-	s->start.day = dup_or_null(start->day);
-	s->start.log_name = dup_or_null(start->log_name);
+	s->start.ref = xstrdup_opt(start->ref);
+	s->start.day = xstrdup_opt(start->day);
+	s->start.log_name = xstrdup_opt(start->log_name);
 	s->open[SVC_DONE_START] = true;
 	svc_raise(s, SVC_EV_WANT_UP);
 }

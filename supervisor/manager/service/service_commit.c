@@ -44,7 +44,7 @@ svc_note(struct service *s, const struct svc_note *note, const char *text)
 	}
 	n = &s->notes[s->nnotes++];
 	n->note = *note;
-	n->text = text != NULL ? xstrdup(text) : NULL;
+	n->text = xstrdup_opt(text);
 	n->note.text = n->text;
 }
 
