@@ -155,5 +155,28 @@ void plan_clear(struct plan *p);
 /* ---- job.c ------------------------------------------------------------------- */
 /* Goes the way of a start: of what it does now. */
 bool job_is_startlike(const struct job *j);
+/* Of that unit, in the list of all and in no queue.  anchor: it was asked for by name, so
+ * that the log of the request is its. */
+struct job *job_new(
+    struct job_unit *u, enum job_type type, const struct job_request *r, bool anchor);
+/* Takes it out of everything; its waiters are not called. */
+void job_free(struct job *j);
+/* Its result is known; the unit is free for the next one, and settle does the rest. */
+void job_end(struct job *j, enum job_result r, const char *message);
+/* done NULL: nobody waits. */
+void job_add_waiter(struct job *j, job_done_fn *done, void *arg);
+void job_call_waiters(struct job *j, enum job_result r, const char *message);
+/* (Re)make what j waits for and what waits for it. */
+void job_order(struct job *j);
+/* Into the queue of what may run, if it waits for nothing. */
+void job_make_runnable(struct job *j);
+/* Out of the queue it is in, if any. */
+void job_dequeue(struct job *j);
+/* mine: of what I wait for; else of what waits for me. */
+void job_waits_clear(struct waits *w, bool mine);
+/* Asks for jobs_settle, unless it is at work. */
+void jobs_schedule(struct jobs *js);
+/* The timer, for the first of all deadlines. */
+void jobs_rearm(struct jobs *js);
 
 #endif
