@@ -21,7 +21,7 @@ enum watch {
 	WATCH_SIGNALS,
 	WATCH_TIMER,
 	WATCH_ROLE,   /* a: role */
-	WATCH_BUSY,   /* a: role; something waits for it, see role.h */
+	WATCH_BUSY,   /* a: role; something waits for it, see pulse.h */
 	WATCH_REPORT, /* a: slot, b: kind; a child's pipe that its exec closes */
 	WATCH_PIDFD,  /* a: slot, b: kind; a process that is not our child */
 	WATCH_EVENTS, /* a: slot; cgroup.events */

@@ -20,9 +20,11 @@
 
 #include "init/core.h"
 #include "init/fdstore.h"
+#include "init/greet.h"
 #include "init/halt.h"
 #include "init/loop.h"
 #include "init/pids.h"
+#include "init/pulse.h"
 #include "init/reap.h"
 #include "init/reexec.h"
 #include "init/role.h"
@@ -202,7 +204,7 @@ take_signal(const struct signalfd_siginfo *si)
 	got->count++;
 	got->pid = (int32_t)si->ssi_pid;
 	got->uid = si->ssi_uid;
-	role_changed();
+	greet_owe_news();
 	/* Asked twice, and there is no manager to hear it. */
 	if (!role_is_live(ROLE_MANAGER) && (signo == SIGTERM || signo == SIGINT) &&
 	    tab->signal[SIGTERM].count + tab->signal[SIGINT].count > 1) {
@@ -246,7 +248,7 @@ handle_event(const struct epoll_event *ev)
 		role_on_channel((enum role)a, ev->events);
 		break;
 	case WATCH_BUSY:
-		role_on_busy((enum role)a);
+		pulse_on_busy((enum role)a);
 		break;
 	case WATCH_REPORT:
 		spawn_on_report(a, b);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "init/core.h"
+#include "init/greet.h"
 #include "init/pids.h"
 #include "init/reexec.h"
 #include "init/role.h"
@@ -74,7 +75,7 @@ handle_end(pid_t pid, int st, const struct rusage *ru)
 	if (role_on_exit(pid, how, status) || reexec_on_exit(pid, how, status))
 		return;
 	tab->orphans++;
-	role_changed();
+	greet_owe_news();
 }
 
 bool

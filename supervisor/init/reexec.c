@@ -12,8 +12,8 @@
 
 #include "init/child.h"
 #include "init/core.h"
+#include "init/greet.h"
 #include "init/init.h"
-#include "init/role.h"
 
 enum {
 	STACK_BYTES = 65536,
@@ -92,7 +92,7 @@ refuse(int err)
 	asked_fd = -1;
 	asked_pid = 0;
 	asked_until = NEVER;
-	role_reexec_failed(err);
+	greet_reexec_failed(err);
 }
 
 /* The binary by its path, which a package may have given to another file meanwhile. */

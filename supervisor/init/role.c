@@ -1,3 +1,7 @@
+/*
+ * The two roles as processes, and the channel of each.  What comes out of a channel is
+ * handed on here; greet.c knows what is to go into it.
+ */
 #include "init/role.h"
 
 #include <sys/epoll.h>
@@ -15,12 +19,13 @@
 #include "init/child.h"
 #include "init/core.h"
 #include "init/fdstore.h"
+#include "init/greet.h"
 #include "init/halt.h"
 #include "init/init.h"
+#include "init/pulse.h"
 #include "init/reexec.h"
 #include "init/slot.h"
 #include "init/spawn.h"
-#include "init/tell.h"
 
 enum {
 	TURN = 128,                /* messages of one role before the other's */
@@ -31,23 +36,15 @@ enum {
 	LIFT = 64,
 };
 
-/* How far the greeting of a role is. */
-enum stage { DOWN, HELLO, SLOTS, STORED, PEER, END, LIVE };
-
 struct link {
 	struct chan chan;
-	enum stage stage;
+	bool up;     /* it runs: greet.c knows how far its greeting is */
 	bool writes; /* EPOLLOUT is watched: the channel was full */
 	uint64_t retry_at;
 	uint64_t born_at;
 	uint64_t start_at; /* NEVER: it runs, or is not to be started */
 
-	int busy_fd; /* epoll set of what waits for it */
-	uint64_t ping_at, pong_by, ping_seq;
-	bool ping_owed, busy_again;
 	bool was_killed, was_hung;
-
-	int peer_fd;    /* its end of the channel to the other, not sent yet */
 	bool role_owed; /* the manager has to hear how it was started again */
 	uint32_t last_how;
 	int32_t last_status;
@@ -57,9 +54,6 @@ extern char **environ;
 
 static struct link links[ROLE_N];
 static bool no_respawn;
-static bool signals_owed = true;
-static uint64_t orphans_told;
-static int reexec_err;
 
 static const enum role all_roles[] = { ROLE_LOGGER, ROLE_MANAGER };
 #define FOR_EACH_ROLE(r)                                                     \
@@ -74,125 +68,21 @@ role_name(enum role r)
 }
 
 bool
+role_is_up(enum role r)
+{
+	return links[r].up;
+}
+
+bool
 role_is_live(enum role r)
 {
-	return links[r].stage == LIVE;
+	return links[r].up && greet_is_done(r);
 }
 
 int32_t
 role_pid(enum role r)
 {
 	return tab->role[r].pid;
-}
-
-/* ---- is it alive? -------------------------------------------------------------------
- */
-
-static uint64_t
-ping_us(void)
-{
-	return tab->settings.ping_us != 0 ? tab->settings.ping_us : 10 * SECOND_US;
-}
-
-static uint64_t
-ping_timeout_us(void)
-{
-	return tab->settings.ping_timeout_us != 0 ? tab->settings.ping_timeout_us
-						  : 30 * SECOND_US;
-}
-
-/* Something waits for this role: it must show within the interval that it lives. */
-static void
-note_busy(struct link *l)
-{
-	if (l->stage == DOWN)
-		return;
-	if (l->pong_by != NEVER)
-		l->busy_again = true;
-	else if (l->ping_at == NEVER)
-		l->ping_at = now_us() + ping_us();
-}
-
-void
-role_watch_busy(enum role r, int fd)
-{
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
-
-	if (fd != -1 && links[r].busy_fd != -1)
-		(void)epoll_ctl(links[r].busy_fd, EPOLL_CTL_ADD, fd, &ev);
-}
-
-void
-role_unwatch_busy(enum role r, int fd)
-{
-	if (fd != -1 && links[r].busy_fd != -1)
-		(void)epoll_ctl(links[r].busy_fd, EPOLL_CTL_DEL, fd, NULL);
-}
-
-void
-role_on_busy(enum role r)
-{
-	note_busy(&links[r]); /* one shot: the next one comes after the pong */
-}
-
-/* Forget what was ready, and look again once. */
-static void
-arm_busy(enum role r)
-{
-	struct epoll_event ev[64];
-
-	if (links[r].busy_fd == -1)
-		return;
-	for (int i = 0; i < 1024 && epoll_wait(links[r].busy_fd, ev, 64, 0) > 0; i++)
-		;
-	(void)watch_change(
-	    links[r].busy_fd, EPOLLIN | EPOLLONESHOT, WATCH_BUSY, (uint32_t)r, 0);
-}
-
-void
-role_on_pong(enum role r, const struct msg *m)
-{
-	struct link *l = &links[r];
-
-	if (l->pong_by == NEVER || m->u.PONG.seq != l->ping_seq)
-		return;
-	l->pong_by = NEVER;
-	arm_busy(r);
-	if (l->busy_again) {
-		l->busy_again = false;
-		note_busy(l);
-	}
-}
-
-void
-role_kill(enum role r)
-{
-	if (tab->role[r].pid > 0)
-		(void)kill(tab->role[r].pid, SIGKILL);
-	links[r].was_killed = true;
-}
-
-static void
-check_alive(enum role r, uint64_t now)
-{
-	struct link *l = &links[r];
-
-	if (l->stage == DOWN || l->was_killed)
-		return;
-	if (now >= l->ping_at) {
-		l->ping_at = NEVER;
-		l->pong_by = now + ping_timeout_us();
-		l->ping_seq++;
-		l->ping_owed = true;
-	}
-	if (now >= l->pong_by) {
-		init_complain("does not answer and is killed", role_name(r), 0);
-		l->was_hung = l->role_owed = true;
-		l->last_how = 0; /* it has not ended yet */
-		role_kill(r);
-		/* In a system call that cannot be interrupted it stays for now: its
-		 * successor is started once it is gone. */
-	}
 }
 
 /* ---- starting -----------------------------------------------------------------------
@@ -267,28 +157,6 @@ become_role(enum role r, int chan_fd, pid_t parent)
 	_exit(INIT_ROLE_FAILURE);
 }
 
-/* A fresh channel between the two, as soon as both are there. */
-static void
-pair_peers(void)
-{
-	struct link *m = &links[ROLE_MANAGER], *g = &links[ROLE_LOGGER];
-	int fds[2];
-
-	if (m->stage == DOWN || g->stage == DOWN)
-		return;
-	if (chan_pair(fds) == -1) {
-		/* The manager's side of it is only missing; tried with the next role. */
-		init_complain("no channel between manager and logger", NULL, errno);
-		return;
-	}
-	if (m->peer_fd != -1)
-		close(m->peer_fd);
-	if (g->peer_fd != -1)
-		close(g->peer_fd);
-	m->peer_fd = fds[0];
-	g->peer_fd = fds[1];
-}
-
 static uint64_t
 backoff_us(uint32_t quick_deaths)
 {
@@ -337,12 +205,12 @@ start_role(enum role r)
 	tab->role[r].pid = pid;
 	tab->role[r].chan_fd = fds[0];
 	l->chan = (struct chan){ fds[0], ROLE_INIT, r };
-	l->stage = HELLO;
-	l->writes = l->was_killed = l->ping_owed = l->busy_again = false;
-	l->retry_at = l->ping_at = l->pong_by = NEVER;
+	l->up = true;
+	l->writes = l->was_killed = false;
+	l->retry_at = NEVER;
 	l->born_at = now_us();
-	pair_peers();
-	arm_busy(r);
+	greet_begin(r);
+	pulse_begin(r);
 }
 
 /* ---- sending ------------------------------------------------------------------------
@@ -354,16 +222,16 @@ role_send(enum role r, const struct msg *m)
 	struct link *l = &links[r];
 	int n;
 
-	if (l->stage == DOWN || l->was_killed)
+	if (!l->up || l->was_killed)
 		return 0;
 	n = chan_send(&l->chan, m);
 	if (n == 1) {
 		if (m->head.id != MSG_PING && m->head.id != MSG_LOG_PING)
-			note_busy(l);
+			pulse_note(r);
 		return 1;
 	}
 	if (n == 0 && errno == EAGAIN) {
-		note_busy(l);
+		pulse_note(r);
 		if (!l->writes && watch_change(l->chan.fd, EPOLLIN | EPOLLOUT, WATCH_ROLE,
 				      (uint32_t)r, 0) == 0)
 			l->writes = true;
@@ -378,166 +246,19 @@ role_send(enum role r, const struct msg *m)
 	return 0;
 }
 
-static int
-send_hello(enum role r)
-{
-	struct msg m;
-	struct msg_hello *h = &m.u.HELLO;
-
-	msg_init(&m, r == ROLE_MANAGER ? MSG_HELLO : MSG_LOG_HELLO);
-	h->version = PROTO_VERSION;
-	h->nslots = tab->nslots;
-	h->safe_mode =
-	    r == ROLE_MANAGER &&
-	    tab->role[r].quick_deaths >=
-		(tab->settings.safe_mode_after != 0 ? tab->settings.safe_mode_after : 4);
-	h->generation = tab->role[r].restarts;
-	h->init_pid = getpid();
-	h->is_pid1 = tab->is_pid1;
-	h->revived = tab->revived;
-	h->boot_us = tab->start_wall_us;
-	return role_send(r, &m);
-}
-
-static int
-send_peer(enum role r)
+static void
+check_alive(enum role r, uint64_t now)
 {
 	struct link *l = &links[r];
-	struct msg m;
 
-	if (l->peer_fd == -1)
-		return 1;
-	msg_init(&m, r == ROLE_MANAGER ? MSG_PEER : MSG_LOG_PEER);
-	m.fds[0] = l->peer_fd;
-	m.nfds = 1;
-	if (role_send(r, &m) != 1)
-		return 0;
-	close(l->peer_fd);
-	l->peer_fd = -1;
-	return 1;
-}
-
-static int
-send_ping(enum role r)
-{
-	struct link *l = &links[r];
-	struct msg m;
-
-	if (!l->ping_owed)
-		return 1;
-	msg_init(&m, r == ROLE_MANAGER ? MSG_PING : MSG_LOG_PING);
-	m.u.PING.seq = l->ping_seq;
-	if (role_send(r, &m) != 1)
-		return 0;
-	l->ping_owed = false;
-	return 1;
-}
-
-static int
-send_signals(void)
-{
-	for (int s = 1; signals_owed && s < TABLE_SIGNALS; s++) {
-		struct table_signal *got = &tab->signal[s];
-		struct msg m;
-
-		if (got->count == 0)
-			continue;
-		msg_init(&m, MSG_GOT_SIGNAL);
-		m.u.GOT_SIGNAL.signo = s;
-		m.u.GOT_SIGNAL.pid = got->pid;
-		m.u.GOT_SIGNAL.uid = got->uid;
-		m.u.GOT_SIGNAL.count = got->count;
-		if (role_send(ROLE_MANAGER, &m) != 1)
-			return 0;
-		got->count = 0;
-	}
-	signals_owed = false;
-	return 1;
-}
-
-static int
-send_role_news(enum role about)
-{
-	struct link *l = &links[about];
-	struct msg m;
-
-	if (!l->role_owed || l->stage == DOWN)
-		return 1;
-	msg_init(&m, MSG_ROLE);
-	m.u.ROLE.role = (uint32_t)about;
-	m.u.ROLE.pid = tab->role[about].pid;
-	m.u.ROLE.restarts = tab->role[about].restarts;
-	m.u.ROLE.how = l->last_how;
-	m.u.ROLE.status = l->last_status;
-	m.u.ROLE.hung = l->was_hung;
-	if (role_send(ROLE_MANAGER, &m) != 1)
-		return 0;
-	l->role_owed = false;
-	if (l->last_how != 0)
-		l->was_hung = false;
-	return 1;
-}
-
-static int
-send_counters(void)
-{
-	struct msg m;
-
-	if (tab->orphans != orphans_told) {
-		msg_init(&m, MSG_ORPHAN);
-		m.u.ORPHAN.reaped = tab->orphans;
-		if (role_send(ROLE_MANAGER, &m) != 1)
-			return 0;
-		orphans_told = tab->orphans;
-	}
-	if (reexec_err != 0) {
-		msg_init(&m, MSG_REEXEC_FAILED);
-		m.u.REEXEC_FAILED.err = reexec_err;
-		if (role_send(ROLE_MANAGER, &m) != 1)
-			return 0;
-		reexec_err = 0;
-	}
-	return 1;
-}
-
-static int
-send_none(enum role r, enum msg_id id)
-{
-	struct msg m;
-
-	msg_init(&m, id);
-	return role_send(r, &m);
-}
-
-static int
-tell_all(enum role r)
-{
-	if (r == ROLE_LOGGER)
-		return tell_logger() && send_peer(r) && send_ping(r);
-	return send_peer(r) && tell_manager() && fdstore_tell() && spawn_tell_refused() &&
-	       send_signals() && send_role_news(ROLE_LOGGER) &&
-	       send_role_news(ROLE_MANAGER) && send_counters() && send_ping(r);
-}
-
-/* One step of the greeting: 1 done, 0 the channel is full. */
-static int
-greet(enum role r)
-{
-	switch (links[r].stage) {
-	case HELLO:
-		return send_hello(r);
-	case SLOTS:
-		return r == ROLE_MANAGER ? tell_manager() : tell_logger();
-	case STORED:
-		return r == ROLE_MANAGER ? fdstore_tell() : 1;
-	case PEER:
-		return send_peer(r);
-	case END:
-		return send_none(
-		    r, r == ROLE_MANAGER ? MSG_REPLAY_END : MSG_LOG_REPLAY_END);
-	default:
-		return 0;
-	}
+	if (!l->up || l->was_killed || !pulse_is_lost(r, now))
+		return;
+	init_complain("does not answer and is killed", role_name(r), 0);
+	l->was_hung = l->role_owed = true;
+	l->last_how = 0; /* it has not ended yet */
+	role_kill(r);
+	/* In a system call that cannot be interrupted it stays for now: its successor is
+	 * started once it is gone. */
 }
 
 static void
@@ -545,16 +266,12 @@ flush_role(enum role r)
 {
 	struct link *l = &links[r];
 
-	if (l->stage == DOWN || l->writes || l->was_killed || l->retry_at != NEVER)
+	if (!l->up || l->writes || l->was_killed || l->retry_at != NEVER)
 		return;
-	while (l->stage < LIVE) {
-		if (greet(r) != 1) {
-			(void)(l->writes ? 0 : send_ping(r));
-			return;
-		}
-		l->stage++;
-	}
-	(void)tell_all(r);
+	if (greet_go_on(r))
+		greet_tell_news(r);
+	else if (!l->writes)
+		(void)pulse_send_ping(r);
 }
 
 static bool
@@ -592,11 +309,10 @@ role_next_us(void)
 	FOR_EACH_ROLE(r)
 	{
 		const struct link *l = &links[r];
-		uint64_t times[4] = { may_start(r) ? l->start_at : NEVER, l->retry_at,
-			l->was_killed ? NEVER : l->ping_at,
-			l->was_killed ? NEVER : l->pong_by };
+		uint64_t times[3] = { may_start(r) ? l->start_at : NEVER, l->retry_at,
+			l->was_killed ? NEVER : pulse_next_us(r) };
 
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < 3; i++)
 			next = times[i] < next ? times[i] : next;
 	}
 	return next;
@@ -649,7 +365,7 @@ handle_manager(struct msg *m)
 		fdstore_on_drop(m);
 		break;
 	case MSG_PONG:
-		role_on_pong(ROLE_MANAGER, m);
+		pulse_on_pong(ROLE_MANAGER, m);
 		break;
 	case MSG_HALT:
 		halt_begin(m->u.HALT.how, m->u.HALT.status);
@@ -670,13 +386,13 @@ handle(enum role r, struct msg *m)
 {
 	if (m->head.id != MSG_PONG && m->head.id != MSG_LOG_PONG) {
 		/* What the manager does makes work for the logger: both must live. */
-		note_busy(&links[r]);
-		note_busy(&links[ROLE_LOGGER]);
+		pulse_note(r);
+		pulse_note(ROLE_LOGGER);
 	}
 	if (r == ROLE_MANAGER)
 		handle_manager(m);
 	else if (m->head.id == MSG_LOG_PONG)
-		role_on_pong(ROLE_LOGGER, m);
+		pulse_on_pong(ROLE_LOGGER, m);
 	else if (m->head.id == MSG_LOG_DONE)
 		slot_on_log_done(m);
 	msg_close_fds(m);
@@ -722,7 +438,7 @@ role_on_channel(enum role r, uint32_t events)
 {
 	struct link *l = &links[r];
 
-	if (l->stage == DOWN)
+	if (!l->up)
 		return;
 	if ((events & EPOLLOUT) != 0 && l->writes) {
 		l->writes = false;
@@ -740,25 +456,6 @@ role_on_channel(enum role r, uint32_t events)
 /* ---- its end ------------------------------------------------------------------------
  */
 
-static void
-forget_role(enum role r)
-{
-	struct link *l = &links[r];
-
-	if (l->peer_fd != -1)
-		close(l->peer_fd);
-	l->peer_fd = -1;
-	if (r == ROLE_LOGGER) {
-		tell_forget_logger();
-		return;
-	}
-	tell_forget_manager();
-	fdstore_forget_manager();
-	spawn_forget_manager();
-	orphans_told = 0;
-	signals_owed = true;
-}
-
 /* Read what it said before it died, then forget what it knew. */
 static void
 close_channel(enum role r)
@@ -770,10 +467,39 @@ close_channel(enum role r)
 	watch_close(&l->chan.fd);
 	tab->role[r].chan_fd = -1;
 	tab->role[r].pid = 0;
-	l->stage = DOWN;
-	l->ping_at = l->pong_by = l->retry_at = NEVER;
-	l->ping_owed = false;
-	forget_role(r);
+	l->up = false;
+	l->retry_at = NEVER;
+	pulse_end(r);
+	greet_forget(r);
+}
+
+static int
+tell_restart(enum role about)
+{
+	struct link *l = &links[about];
+	struct msg m;
+
+	if (!l->role_owed || !l->up)
+		return 1;
+	msg_init(&m, MSG_ROLE);
+	m.u.ROLE.role = (uint32_t)about;
+	m.u.ROLE.pid = tab->role[about].pid;
+	m.u.ROLE.restarts = tab->role[about].restarts;
+	m.u.ROLE.how = l->last_how;
+	m.u.ROLE.status = l->last_status;
+	m.u.ROLE.hung = l->was_hung;
+	if (role_send(ROLE_MANAGER, &m) != 1)
+		return 0;
+	l->role_owed = false;
+	if (l->last_how != 0)
+		l->was_hung = false;
+	return 1;
+}
+
+int
+role_tell_restarts(void)
+{
+	return tell_restart(ROLE_LOGGER) && tell_restart(ROLE_MANAGER);
 }
 
 bool
@@ -804,6 +530,14 @@ role_on_exit(int32_t pid, uint32_t how, int32_t status)
 }
 
 void
+role_kill(enum role r)
+{
+	if (tab->role[r].pid > 0)
+		(void)kill(tab->role[r].pid, SIGKILL);
+	links[r].was_killed = true;
+}
+
+void
 role_stop_respawn(void)
 {
 	no_respawn = true;
@@ -812,21 +546,8 @@ role_stop_respawn(void)
 void
 role_let_logger_end(void)
 {
-	if (links[ROLE_LOGGER].stage != DOWN)
+	if (links[ROLE_LOGGER].up)
 		(void)shutdown(links[ROLE_LOGGER].chan.fd, SHUT_WR);
-}
-
-void
-role_reexec_failed(int err)
-{
-	init_complain("the new binary cannot take over", NULL, err);
-	reexec_err = err == 0 ? EIO : err;
-}
-
-void
-role_changed(void)
-{
-	signals_owed = true;
 }
 
 /* ---- recovery -----------------------------------------------------------------------
@@ -841,11 +562,8 @@ recover_role(enum role r)
 
 	memset(l, 0, sizeof(*l));
 	l->chan = (struct chan){ -1, ROLE_INIT, r };
-	l->peer_fd = -1;
-	l->start_at = l->retry_at = l->ping_at = l->pong_by = NEVER;
-	l->busy_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (l->busy_fd != -1)
-		(void)watch_add(l->busy_fd, EPOLLONESHOT, WATCH_BUSY, (uint32_t)r, 0);
+	l->start_at = l->retry_at = NEVER;
+	pulse_set_up(r);
 	if (t->chan_fd > 2 && fcntl(t->chan_fd, F_GETFD) != -1)
 		l->chan.fd = t->chan_fd;
 	t->chan_fd = l->chan.fd;
@@ -854,7 +572,7 @@ recover_role(enum role r)
 		/* Of this init before its re-exec: it ends, and is followed as any other
 		 * dead role, its channel read to the end. */
 		l->born_at = now_us() - QUICK_US;
-		l->stage = LIVE;
+		l->up = true;
 		role_kill(r);
 		return;
 	}
@@ -870,5 +588,5 @@ role_recover(void)
 {
 	recover_role(ROLE_LOGGER);
 	recover_role(ROLE_MANAGER);
-	role_watch_busy(ROLE_MANAGER, tab->fd[FD_CONTROL]);
+	pulse_watch(ROLE_MANAGER, tab->fd[FD_CONTROL]);
 }

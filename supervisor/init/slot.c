@@ -16,8 +16,8 @@
 #include "init/cgroup.h"
 #include "init/core.h"
 #include "init/pids.h"
+#include "init/pulse.h"
 #include "init/reap.h"
-#include "init/role.h"
 #include "init/tell.h"
 
 enum { CGROUP_TRIES = 10 };
@@ -154,7 +154,7 @@ clear_slot(struct table_slot *s)
 		s->proc[k].pidfd = s->proc[k].report_fd = -1;
 }
 
-/* Those that only the sets of role_watch_busy know, or none. */
+/* Those that only the sets of pulse.c know, or none. */
 static void
 close_fd(int *fd)
 {
@@ -169,9 +169,9 @@ unmake_slot(struct table_slot *s, uint32_t slot)
 {
 	char path[64], name[NAME_MAX + 1];
 
-	role_unwatch_busy(ROLE_LOGGER, s->fd_out);
-	role_unwatch_busy(ROLE_LOGGER, s->fd_err);
-	role_unwatch_busy(ROLE_MANAGER, s->fd_notify);
+	pulse_unwatch(ROLE_LOGGER, s->fd_out);
+	pulse_unwatch(ROLE_LOGGER, s->fd_err);
+	pulse_unwatch(ROLE_MANAGER, s->fd_notify);
 	close_fd(&s->fd_out);
 	close_fd(&s->fd_err);
 	close_fd(&s->fd_notify);
@@ -202,9 +202,9 @@ unmake_slot(struct table_slot *s, uint32_t slot)
 static void
 watch_slot(struct table_slot *s)
 {
-	role_watch_busy(ROLE_LOGGER, s->fd_out);
-	role_watch_busy(ROLE_LOGGER, s->fd_err);
-	role_watch_busy(ROLE_MANAGER, s->fd_notify);
+	pulse_watch(ROLE_LOGGER, s->fd_out);
+	pulse_watch(ROLE_LOGGER, s->fd_err);
+	pulse_watch(ROLE_MANAGER, s->fd_notify);
 }
 
 static int
