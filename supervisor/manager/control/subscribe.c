@@ -1,6 +1,6 @@
 /*
  * subscribe: events to those who asked for them.  A subscriber that falls behind is cut
- * by the server (varlink.c); it knows its last seq and comes back.
+ * by the server (varlink_call.c); it knows its last seq and comes back.
  */
 #include <fnmatch.h>
 #include <stdlib.h>
