@@ -124,16 +124,19 @@ manager_end(struct manager *m, const struct manager_end *why)
 	sd->leave = why->leave;
 	strlcpy(sd->reason, why->reason, sizeof(sd->reason));
 	sd->deadline_us = NO_BOUND_US;
-	if (bound_us > 2 * RESERVE_US)
-		sd->deadline_us = clock_add_us(clock_mono_us(), bound_us - RESERVE_US);
-	else if (bound_us > 0)
-		sd->deadline_us = clock_add_us(clock_mono_us(), bound_us / 2);
+	if (bound_us > 0) {
+		bound_us -= bound_us > 2 * RESERVE_US ? RESERVE_US : bound_us / 2;
+		bound_us -= why->spent_us < bound_us ? why->spent_us : bound_us;
+		sd->deadline_us = clock_add_us(clock_mono_us(), bound_us);
+	}
 	m->phase = MANAGER_STOPPING;
-	event_begin(m->events, EVENT_SUPD_STOPPING, NULL, NULL);
-	event_str(m->events, "who", sd->reason);
-	event_str(m->events, "how", sd->leave ? "leave" : how_name(sd->how));
-	event_int(m->events, "status", sd->status);
-	event_end(m->events);
+	if (!why->resumed) {
+		event_begin(m->events, EVENT_SUPD_STOPPING, NULL, NULL);
+		event_str(m->events, "who", sd->reason);
+		event_str(m->events, "how", sd->leave ? "leave" : how_name(sd->how));
+		event_int(m->events, "status", sd->status);
+		event_end(m->events);
+	}
 	notify_up(m, "STOPPING=1\nSTATUS=Stopping: %s", sd->reason);
 	manager_say(m, MARK_NOTE, "stopping: %s", sd->reason);
 	if (sd->leave) {
@@ -148,55 +151,38 @@ manager_end(struct manager *m, const struct manager_end *why)
 /* ---- an end that the last manager had begun ------------------------------------------
  */
 
-struct begun {
-	bool yes;
-	uint32_t how;
-	int status;
-	char reason[160];
-};
-
-static void
-look_for_end(void *arg, const struct event_view *v)
+static uint32_t
+how_of(const char *name)
 {
-	struct begun *b = arg;
-	struct jv *jv;
-
-	if (v->id != EVENT_SUPD_STARTED && v->id != EVENT_SUPD_STOPPING)
-		return;
-	jv = jv_parse(v->line, v->len, NULL);
-	if (v->id == EVENT_SUPD_STOPPING) {
-		const char *how = jv_str(jv_get(jv, "how"), "");
-
-		b->yes = true;
-		b->status = (int)jv_i64(jv_get(jv, "status"), 0);
-		b->how = HALT_EXIT;
-		for (uint32_t i = HALT_EXIT; i <= HALT_LEAVE; i++) {
-			if (strcmp(how, how_name(i)) == 0)
-				b->how = i;
-		}
-		strlcpy(b->reason, jv_str(jv_get(jv, "who"), "?"), sizeof(b->reason));
-	} else if (jv_i64(jv_get(jv, "generation"), 0) == 0) {
-		/* Another supd: what ended before it is over. */
-		b->yes = false;
+	for (uint32_t i = HALT_EXIT; i <= HALT_LEAVE; i++) {
+		if (strcmp(name, how_name(i)) == 0)
+			return i;
 	}
-	jv_free(jv);
+	return HALT_EXIT;
 }
 
 bool
 end_resume(struct manager *m)
 {
-	struct begun b = { .yes = false };
-	struct manager_end e;
+	struct jv *begun = store_ending(m->store);
+	uint32_t how = how_of(jv_str(jv_get(begun, "how"), ""));
+	uint64_t then_us, now_us = clock_wall_us();
+	struct manager_end e = {
+		.reason = jv_str(jv_get(begun, "who"), "?"),
+		.how = how == HALT_LEAVE ? (uint32_t)HALT_EXIT : how,
+		.status = (int)jv_i64(jv_get(begun, "status"), 0),
+		.leave = how == HALT_LEAVE,
+		.resumed = true,
+	};
+	bool yes = begun != NULL && m->generation > 0;
 
-	emitter_replay(m->events, 0, look_for_end, &b);
-	if (!b.yes || m->generation == 0)
-		return false;
-	e = (struct manager_end){ .reason = b.reason,
-		.how = b.how == HALT_LEAVE ? (uint32_t)HALT_EXIT : b.how,
-		.status = b.status,
-		.leave = b.how == HALT_LEAVE };
-	manager_end(m, &e);
-	return true;
+	if (yes && clock_parse(jv_str(jv_get(begun, "ts"), ""), &then_us) == 0 &&
+	    then_us < now_us)
+		e.spent_us = now_us - then_us;
+	if (yes)
+		manager_end(m, &e);
+	jv_free(begun);
+	return yes;
 }
 
 /* ---- by units -----------------------------------------------------------------------

@@ -120,6 +120,10 @@ struct manager_end {
 	int status;
 	bool leave; /* the services keep running (OnExit=leave) */
 	bool force; /* KILL now, no order */
+	/* A manager that died had begun it: no new event, and what it has taken already
+	 * counts for ShutdownTimeoutSec=. */
+	bool resumed;
+	uint64_t spent_us;
 };
 /* Begin the end of the instance; again with force to hurry it. */
 void manager_end(struct manager *m, const struct manager_end *why);

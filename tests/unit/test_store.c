@@ -544,6 +544,56 @@ history_keeps_the_newest_runs(void **state)
 	assert_null(history_run(f->history, "a", 0));
 }
 
+static void
+emit_started(struct fixture *f, int64_t generation)
+{
+	event_begin(f->ev, EVENT_SUPD_STARTED, NULL, NULL);
+	event_int(f->ev, "generation", generation);
+	event_str(f->ev, "boot_id", "boot-a");
+	event_end(f->ev);
+}
+
+/* What a manager that comes now learns of the end; empty: there is none. */
+static void
+check_ending(struct fixture *f, const char *who)
+{
+	struct jv *v;
+
+	close_record(f);
+	open_record(f, "boot-a");
+	store_restore(f->st, f->root_fd, f->ring);
+	v = store_ending(f->st);
+	assert_string_equal(jv_str(jv_get(v, "who"), ""), who);
+	jv_free(v);
+}
+
+static void
+an_end_that_was_begun_is_kept_by_snapshots(void **state)
+{
+	struct fixture *f = *state;
+
+	emit_started(f, 0);
+	check_ending(f, "");
+	event_begin(f->ev, EVENT_SUPD_STOPPING, NULL, NULL);
+	event_str(f->ev, "who", "a person");
+	event_end(f->ev);
+	check_ending(f, "a person");
+	/* By the snapshot alone, and by one that was made of that. */
+	for (int i = 0; i < 2; i++) {
+		emit_started(f, 1);
+		assert_int_equal(store_snapshot_now(f->st), 0);
+		write_file(f, "state/snapshot.json", f->snapshot.data, f->snapshot.len);
+		check_ending(f, "a person");
+		assert_int_equal(store_report(f->st)->n_events, 0);
+	}
+	/* Another supd: that end is over. */
+	emit_started(f, 0);
+	check_ending(f, "");
+	assert_int_equal(store_snapshot_now(f->st), 0);
+	write_file(f, "state/snapshot.json", f->snapshot.data, f->snapshot.len);
+	check_ending(f, "");
+}
+
 int
 main(void)
 {
@@ -560,6 +610,7 @@ main(void)
 		TEST(failures_are_told_and_tried_again),
 		TEST(a_new_journal_brings_a_snapshot),
 		TEST(history_keeps_the_newest_runs),
+		TEST(an_end_that_was_begun_is_kept_by_snapshots),
 #undef TEST
 	};
 

@@ -64,6 +64,7 @@ struct store {
 	char boot_id[BOOT_ID_MAX];
 	struct map memories;  /* unit to struct memory; only until adopted */
 	struct map wishes;    /* "UNIT WHAT" to struct wish */
+	char *ending;         /* the event that began the end of the instance, or NULL */
 	bool past_same_boot;  /* the events being read are of this boot */
 	bool past_boot_known; /* something has said of which they are */
 	bool restoring;
@@ -148,6 +149,20 @@ take_wish(struct store *st, const char *unit, const char *what, uint64_t seq,
 	w->seq = seq;
 }
 
+/* An end of the instance that was begun goes on until another supd is there. */
+static void
+take_ending(
+    struct store *st, enum event_id id, const struct jv *v, const char *line, size_t len)
+{
+	if (id == EVENT_SUPD_STOPPING) {
+		free(st->ending);
+		st->ending = xstrndup(line, len);
+	} else if (id == EVENT_SUPD_STARTED && jv_i64(jv_get(v, "generation"), 0) == 0) {
+		free(st->ending);
+		st->ending = NULL;
+	}
+}
+
 static struct jv *
 parse_line(const char *line, size_t len)
 {
@@ -194,6 +209,7 @@ apply_event(
 		take_memory(st, unit, seq, memory);
 	if (unit != NULL && def->id == EVENT_WISH)
 		take_wish(st, unit, jv_str(jv_get(v, "what"), ""), seq, line, len);
+	take_ending(st, def->id, v, line, len);
 	emitter_keep(st->ev, &(struct event_view){
 				 .seq = seq,
 				 .id = def->id,
@@ -277,6 +293,22 @@ take_snapshot_wishes(struct store *st, const struct jv *wishes)
 	jw_free(w);
 }
 
+static void
+take_snapshot_ending(struct store *st, const struct jv *ending)
+{
+	struct buf line = { 0 };
+	struct jw *w;
+
+	if (jv_type(ending) != JV_OBJECT)
+		return;
+	w = jw_new(JW_COMPACT);
+	jv_write(ending, w);
+	jw_take(w, &line);
+	jw_free(w);
+	take_ending(st, EVENT_SUPD_STOPPING, ending, buf_str(&line), line.len);
+	buf_free(&line);
+}
+
 /* NULL when v is a snapshot that this build reads. */
 static const char *
 snapshot_refusal(const struct jv *v, bool *newer)
@@ -333,6 +365,7 @@ store_read_snapshot(
 			take_memory(
 			    st, jv_key_at(units, i), st->read_seq, jv_at(units, i));
 	take_snapshot_wishes(st, jv_get(v, "wishes"));
+	take_snapshot_ending(st, jv_get(v, "ending"));
 	metrics_read_json(emitter_metrics(st->ev), jv_get(v, "metrics"));
 	history_read_json(st->history, jv_get(v, "history"));
 	rc = 0;
@@ -576,6 +609,12 @@ store_each_wish(const struct store *st, store_wish_fn *fn, void *arg)
 	free(v);
 }
 
+struct jv *
+store_ending(const struct store *st)
+{
+	return st->ending == NULL ? NULL : parse_line(st->ending, strlen(st->ending));
+}
+
 void
 store_forget_memories(struct store *st)
 {
@@ -586,8 +625,9 @@ store_forget_memories(struct store *st)
 
 /* ---- out ---- */
 
+/* An event as it was read, into the array or the member that is open. */
 static void
-write_wish(void *arg, const char *line, size_t len)
+write_line(void *arg, const char *line, size_t len)
 {
 	struct jv *v = parse_line(line, len);
 
@@ -612,8 +652,12 @@ store_write_snapshot(struct store *st, struct buf *out)
 	st->ops.collect(st->ops.arg, w);
 	jw_end(w);
 	jw_kv_arr(w, "wishes");
-	store_each_wish(st, write_wish, w);
+	store_each_wish(st, write_line, w);
 	jw_end(w);
+	if (st->ending != NULL) {
+		jw_key(w, "ending");
+		write_line(w, st->ending, strlen(st->ending));
+	}
 	jw_key(w, "metrics");
 	metrics_write_json(emitter_metrics(st->ev), w);
 	jw_key(w, "history");
@@ -688,6 +732,10 @@ on_event(void *arg, const struct event_view *v)
 		jv = parse_line(v->line, v->len);
 		take_wish(
 		    st, v->unit, jv_str(jv_get(jv, "what"), ""), v->seq, v->line, v->len);
+		jv_free(jv);
+	} else if (v->id == EVENT_SUPD_STOPPING || v->id == EVENT_SUPD_STARTED) {
+		jv = parse_line(v->line, v->len);
+		take_ending(st, v->id, jv, v->line, v->len);
 		jv_free(jv);
 	}
 	if (st->enabled && v->id != EVENT_SNAPSHOT_FAILED &&
@@ -796,5 +844,6 @@ store_free(struct store *st)
 	loop_timer_free(st->timer);
 	map_clear(&st->memories, free_memory);
 	map_clear(&st->wishes, free_wish);
+	free(st->ending);
 	free(st);
 }

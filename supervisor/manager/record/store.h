@@ -2,8 +2,9 @@
  * store: what the manager remembers, to the disk and back.
  *
  * Out: a snapshot (a memfd that the logger writes to state/snapshot.json) holds the seq
- * up to which it is true, the memory of every unit, the wishes of persons, counters and
- * histories.  It is made some time after something happened, never while nothing does.
+ * up to which it is true, the memory of every unit, the wishes of persons, an end of the
+ * instance that was begun, counters and histories.  It is made some time after something
+ * happened, never while nothing does.
  *
  * In: the snapshot, then every event after its seq, from the journal and then from the
  * ring; the last word on a unit wins.  The wishes also from state/wishes.
@@ -89,6 +90,9 @@ void store_each_memory(const struct store *st, store_unit_fn *fn, void *arg);
 /* Each wish event that still counts, as a line, in the order in which they were made. */
 typedef void store_wish_fn(void *arg, const char *line, size_t len);
 void store_each_wish(const struct store *st, store_wish_fn *fn, void *arg);
+/* The event supd-stopping of an end that was begun by this supd and is not over; NULL:
+ * there is none.  The caller frees it with jv_free. */
+struct jv *store_ending(const struct store *st);
 /* The memories are with their units now: give the space back. */
 void store_forget_memories(struct store *st);
 
