@@ -6,11 +6,6 @@
  * supd.conf, the base (HOME USER LOGNAME SHELL PATH LANG TZ and what supd says of
  * itself), PassEnvironment=, Environment=, EnvironmentFile=, then UnsetEnvironment=; what
  * describes the call (MAINPID, SERVICE_RESULT, …) stands over all of it.
- *
- * Users and groups are looked up here, not in the child, so that a wrong name is a clear
- * message; answers are kept until /etc/passwd or /etc/group change.  Where nsswitch.conf
- * names more than local files, a helper asks, and a name service that hangs is a failure
- * of the unit after a second; it is not asked again for half a minute.
  */
 #ifndef SUPD_MANAGER_SERVICE_SERVICE_EXEC_H
 #define SUPD_MANAGER_SERVICE_SERVICE_EXEC_H
@@ -43,6 +38,9 @@ struct svc_world {
 
 /* Forgets what was looked up. */
 void svc_world_clear(struct svc_world *w);
+
+/* Whether its processes get a notify socket. */
+bool svc_wants_notify(const struct service_conf *c);
 
 /*
  * Fills SLOT_OPEN for conf.  -1: why says it ("no such user: bob"), *status is the exit

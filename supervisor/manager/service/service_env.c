@@ -1,0 +1,326 @@
+/*
+ * service_env: the environment of a process, in the order that service_exec.h gives.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "manager/service/helper.h"
+#include "manager/service/service_exec.h"
+#include "manager/service/service_users.h"
+#include "proto/spec.h"
+#include "unit/env.h"
+#include "unit/load.h"
+
+enum {
+	ENV_SKIPPED_TOLD = 10,
+};
+
+static void
+put(struct strv *env, const char *name, const char *value)
+{
+	char *a = xasprintf("%s=%s", name, value);
+
+	strv_env_set(env, a);
+	free(a);
+}
+
+static void put_f(struct strv *env, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+static void
+put_f(struct strv *env, const char *fmt, ...)
+{
+	va_list ap;
+	char *a;
+
+	va_start(ap, fmt);
+	a = xvasprintf(fmt, ap);
+	va_end(ap);
+	strv_env_set(env, a);
+	free(a);
+}
+
+/* What describes supd itself or another unit never goes on. */
+static bool
+is_private(const char *name, size_t n)
+{
+	static const char *const names[] = { "NOTIFY_SOCKET", "INVOCATION_ID",
+		"WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS",
+		"LISTEN_FDNAMES", "SUPD_ROOT", "SUPD_UNIT", "SUPD_TABLE_FD", "MAINPID",
+		"SYSTEMD_EXEC_PID", "JOURNAL_STREAM", "MANAGERPID" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) == n && memcmp(names[i], name, n) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_login(const char *name, size_t n)
+{
+	static const char *const names[] = { "HOME", "USER", "LOGNAME", "SHELL" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) == n && memcmp(names[i], name, n) == 0)
+			return true;
+	return false;
+}
+
+static void
+pass_environment(struct strv *env, const struct strv *names, bool other_user)
+{
+	const char *v;
+
+	for (size_t i = 0; i < names->n; i++) {
+		if (strcmp(names->v[i], "*") != 0) {
+			if (!is_private(names->v[i], strlen(names->v[i])) &&
+			    (v = getenv(names->v[i])) != NULL)
+				put(env, names->v[i], v);
+			continue;
+		}
+		for (char **e = environ; e != NULL && *e != NULL; e++) {
+			size_t n = strcspn(*e, "=");
+
+			if ((*e)[n] != '=' || is_private(*e, n) ||
+			    (other_user && is_login(*e, n)))
+				continue;
+			strv_env_set(env, *e);
+		}
+	}
+}
+
+static void
+put_directories(struct svc_world *w, const struct exec_conf *x, struct strv *env)
+{
+	static const char *const vars[DIR_NKINDS] = { [DIR_RUNTIME] = "RUNTIME_DIRECTORY",
+		[DIR_STATE] = "STATE_DIRECTORY",
+		[DIR_CACHE] = "CACHE_DIRECTORY",
+		[DIR_LOGS] = "LOGS_DIRECTORY",
+		[DIR_CONFIGURATION] = "CONFIGURATION_DIRECTORY" };
+	struct buf b = { 0 };
+
+	if (w->paths == NULL)
+		return;
+	for (int k = 0; k < DIR_NKINDS; k++) {
+		const char *base = unit_paths_base(w->paths, (enum exec_dir_kind)k);
+
+		buf_clear(&b);
+		for (size_t i = 0; i < x->dirs[k].names.n; i++)
+			buf_addf(
+			    &b, "%s%s/%s", i > 0 ? ":" : "", base, x->dirs[k].names.v[i]);
+		if (b.len > 0)
+			put(env, vars[k], buf_str(&b));
+	}
+	buf_free(&b);
+}
+
+static void
+put_result(const struct svc_memory *m, struct strv *env)
+{
+	char sig[24];
+
+	put(env, "SERVICE_RESULT", svc_result_name(m->result));
+	switch (m->main_exit.how) {
+	case EXIT_EXITED:
+		put(env, "EXIT_CODE", "exited");
+		put_f(env, "EXIT_STATUS=%" PRId32, m->main_exit.status);
+		break;
+	case EXIT_KILLED:
+	case EXIT_DUMPED:
+		put(env, "EXIT_CODE", svc_how_name(m->main_exit.how));
+		put_f(env, "EXIT_STATUS=%s",
+		    svc_signal_name(m->main_exit.status, sig, sizeof(sig)));
+		break;
+	default:
+		break;
+	}
+}
+
+static bool
+hears(const struct service_conf *c, const struct service *s, enum proc_kind kind)
+{
+	enum notify_access a = c->notify_access;
+
+	if (s != NULL && svc_memory(s)->access != 0)
+		a = (enum notify_access)(svc_memory(s)->access - 1);
+	return kind == PROC_MAIN ? a != NOTIFY_ACCESS_NONE
+				 : a == NOTIFY_ACCESS_EXEC || a == NOTIFY_ACCESS_ALL;
+}
+
+static void
+put_base(struct svc_world *w, const struct unit_conf *conf, const struct service *s,
+    const struct svc_spawn *sp, const struct svc_user *u, struct strv *env)
+{
+	const struct service_conf *c = conf->service;
+	const char *v;
+	char hex[33];
+
+	put(env, "PATH", UNIT_EXEC_PATH);
+	if ((v = getenv("LANG")) != NULL)
+		put(env, "LANG", v);
+	if ((v = getenv("TZ")) != NULL)
+		put(env, "TZ", v);
+	put(env, "HOME", u->home);
+	put(env, "USER", u->name);
+	put(env, "LOGNAME", u->name);
+	put(env, "SHELL", u->shell);
+	if (!w->is_root && (v = getenv("XDG_RUNTIME_DIR")) != NULL)
+		put(env, "XDG_RUNTIME_DIR", v);
+	put(env, "SUPD_ROOT", w->root);
+	put(env, "SUPD_UNIT", conf->id);
+	put_directories(w, &c->context, env);
+	if (c->pid_file != NULL)
+		put(env, "PIDFILE", c->pid_file);
+	if (s == NULL || sp == NULL)
+		return;
+	for (int i = 0; i < 16; i++)
+		snprintf(hex + 2 * i, 3, "%02x", sp->invocation[i]);
+	put(env, "INVOCATION_ID", hex);
+	if (sp->kind > PROC_CONTROL)
+		return;
+	if (svc_wants_notify(c) && hears(c, s, sp->kind)) {
+		put_f(env, "NOTIFY_SOCKET=%s/n/%" PRIu32, w->run, sp->slot);
+		if (c->fd_store_max > 0)
+			put_f(env, "FDSTORE=%" PRIu32, c->fd_store_max);
+	}
+	if (sp->kind == PROC_MAIN && c->watchdog_us > 0 &&
+	    c->watchdog_us != UNIT_INFINITY)
+		put_f(env, "WATCHDOG_USEC=%" PRIu64, c->watchdog_us);
+}
+
+/* ---- EnvironmentFile= -------------------------------------------------------- */
+
+/* In the helper: each assignment, ended by NUL, behind a K, and after an empty one what
+ * was skipped; or E and why not. */
+static void
+work_files(const void *question, struct buf *out)
+{
+	const struct exec_conf *x = question;
+	struct strv env = { 0 };
+	struct diags diags;
+
+	diags_init(&diags);
+	buf_addc(out, 'K');
+	for (size_t i = 0; i < x->n_environment_files; i++) {
+		if (env_file_load(&x->environment_files[i], &env, &diags) == 0)
+			continue;
+		buf_clear(out);
+		buf_addf(out, "EEnvironmentFile=%s: %s", x->environment_files[i].path,
+		    strerror(errno));
+		return;
+	}
+	for (size_t i = 0; i < env.n; i++)
+		buf_append(out, env.v[i], strlen(env.v[i]) + 1);
+	buf_addc(out, '\0');
+	for (size_t i = 0; i < diags.n && i < ENV_SKIPPED_TOLD; i++) {
+		char *text = diag_format(&diags.v[i]);
+
+		buf_append(out, text, strlen(text) + 1);
+		free(text);
+	}
+}
+
+struct helper *
+svc_files_begin(struct loop *l, const struct exec_conf *x, uint64_t timeout_us,
+    void (*fn)(void *arg, const struct buf *answer), void *arg)
+{
+	/* A copy of the struct is enough: the helper has all memory as it is now. */
+	return helper_new(l, work_files, x, sizeof(*x), timeout_us, fn, arg);
+}
+
+int
+svc_files_read(const struct buf *answer, struct strv *from_files, struct strv *skipped,
+    char *why, size_t size)
+{
+	const char *p, *end;
+
+	if (answer == NULL) {
+		snprintf(
+		    why, size, "EnvironmentFile= cannot be read: %s", strerror(errno));
+		return -1;
+	}
+	p = buf_str(answer);
+	end = p + answer->len;
+	if (*p != 'K') {
+		snprintf(why, size, "%s", p + 1);
+		return -1;
+	}
+	for (p++; p < end && *p != '\0'; p += strlen(p) + 1)
+		strv_add(from_files, p);
+	for (p++; skipped != NULL && p < end; p += strlen(p) + 1)
+		strv_add(skipped, p);
+	return 0;
+}
+
+int
+svc_files_wait(const struct exec_conf *x, uint64_t timeout_us, struct strv *from_files,
+    char *why, size_t size)
+{
+	struct buf b = { 0 };
+	int r;
+
+	if (x->n_environment_files == 0)
+		return 0;
+	r = helper_ask(work_files, x, timeout_us, &b);
+	r = svc_files_read(r == 0 ? &b : NULL, from_files, NULL, why, size);
+	buf_free(&b);
+	return r;
+}
+
+/* ---- all of it --------------------------------------------------------------- */
+
+int
+svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
+    const struct service *s, const struct svc_spawn *sp, const struct strv *from_files,
+    struct strv *env, char *why, size_t size)
+{
+	const struct exec_conf *x = &conf->service->context;
+	const struct svc_user *u = svc_user_find(w, x->user, why, size);
+	char *names;
+
+	if (u == NULL)
+		return -1;
+	for (size_t i = 0; i < w->conf->default_environment.n; i++)
+		strv_env_set(env, w->conf->default_environment.v[i]);
+	put_base(w, conf, s, sp, u, env);
+	pass_environment(env, &w->conf->pass_environment, u->uid != geteuid());
+	pass_environment(env, &x->pass_environment, u->uid != geteuid());
+	for (size_t i = 0; i < x->environment.n; i++)
+		strv_env_set(env, x->environment.v[i]);
+	for (size_t i = 0; from_files != NULL && i < from_files->n; i++)
+		strv_env_set(env, from_files->v[i]);
+	if (s != NULL && sp != NULL) {
+		const struct svc_memory *m = svc_memory(s);
+		const uint32_t *ids;
+		char *const *fdnames;
+		size_t n = svc_stored(s, &ids, &fdnames);
+
+		if (sp->kind != PROC_MAIN && m->main_pid > 0)
+			put_f(env, "MAINPID=%" PRId32, m->main_pid);
+		if (sp->kind == PROC_CONTROL &&
+		    (sp->exec == EXEC_STOP || sp->exec == EXEC_STOP_POST))
+			put_result(m, env);
+		if (sp->kind == PROC_MAIN && n > 0) {
+			struct strv list = { 0 };
+
+			for (size_t i = 0; i < n; i++)
+				strv_add(&list, fdnames[i]);
+			names = strv_join(&list, ":");
+			put_f(env, "LISTEN_FDS=%zu",
+			    n > SPEC_FDS_MAX ? (size_t)SPEC_FDS_MAX : n);
+			put(env, "LISTEN_FDNAMES", names);
+			free(names);
+			strv_clear(&list);
+		}
+	}
+	for (size_t i = 0; i < x->unset_environment.n; i++)
+		env_unset(env, x->unset_environment.v[i]);
+	return 0;
+}
