@@ -19,6 +19,7 @@
 #include "lib/log.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
+#include "logger/channel.h"
 #include "logger/sink.h"
 #include "logger/state.h"
 
@@ -111,7 +112,7 @@ match_line(struct logger *lg, struct logslot *ls, unsigned stream, uint64_t seq,
 		hit(r, seq, text, n);
 		if (!m->found) {
 			m->found = true;
-			logger_match_found(lg, ls);
+			channel_match_found(lg, ls);
 		}
 	}
 	m->spent_us += clock_cpu_us() - start;

@@ -18,6 +18,7 @@
 #include "lib/fdio.h"
 #include "lib/log.h"
 #include "lib/xalloc.h"
+#include "logger/channel.h"
 #include "logger/vacuum.h"
 
 enum { CHECK_US = 1000000 };
@@ -177,11 +178,11 @@ sink_open(struct logger *lg, struct logslot *ls, const char *day, uint64_t *size
 			sink_take_fd(&ls->sink, fd, &st, day, alt);
 			*size = (uint64_t)st.st_size;
 			if (refused != 0)
-				logger_report(lg, ls, 2, STREAM_DISTURBED, refused);
+				channel_report(lg, ls, 2, STREAM_DISTURBED, refused);
 			/* For those who are shown its path.  Also back to the plain one.
 			 */
 			if (alt != was)
-				logger_report(lg, ls, 2, STREAM_NAMED, 0);
+				channel_report(lg, ls, 2, STREAM_NAMED, 0);
 			return 0;
 		}
 		if (!is_refused(errno))
@@ -286,7 +287,7 @@ make_link(struct logger *lg, struct logslot *ls, int dir, const char *target)
 		return 0;
 	if (errno == EEXIST) {
 		/* Something that is no link has that name.  It is not ours. */
-		logger_report(lg, ls, 2, STREAM_DISTURBED, EEXIST);
+		channel_report(lg, ls, 2, STREAM_DISTURBED, EEXIST);
 		return 0;
 	}
 	return -1;
@@ -367,7 +368,7 @@ sink_ready(struct logger *lg, struct logslot *ls, uint64_t *size)
 	if (ls->sink.fd != -1 && strcmp(ls->sink.day, day) == 0) {
 		if (sink_is_current(lg, ls, size))
 			return log->linked ? 0 : sink_link(lg, ls);
-		logger_report(lg, ls, 2, STREAM_DISTURBED, ENOENT);
+		channel_report(lg, ls, 2, STREAM_DISTURBED, ENOENT);
 		log->linked = 0;
 		sink_close(&ls->sink);
 	}
@@ -381,7 +382,7 @@ sink_ready(struct logger *lg, struct logslot *ls, uint64_t *size)
 		log->linked = 0;
 	}
 	if (rolled)
-		logger_report(lg, ls, 2, STREAM_ROLLED, 0);
+		channel_report(lg, ls, 2, STREAM_ROLLED, 0);
 	return log->linked ? 0 : sink_link(lg, ls);
 }
 

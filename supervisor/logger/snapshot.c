@@ -14,6 +14,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/xalloc.h"
+#include "logger/channel.h"
 #include "logger/state.h"
 
 enum {
@@ -117,7 +118,7 @@ snapshot_write(struct logger *lg, const struct msg_snapshot *req, int fd)
 		log_warn("cannot write %s",
 		    req->kind == SNAPSHOT_STATE ? "state/snapshot.json" : "status.json");
 	}
-	logger_answer(lg, &m);
+	channel_answer(lg, &m);
 	buf_free(&text);
 	if (req->kind == SNAPSHOT_STATE)
 		xalloc_trim();

@@ -18,6 +18,7 @@
 #include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/log.h"
+#include "logger/channel.h"
 #include "logger/sink.h"
 #include "logger/state.h"
 
@@ -261,7 +262,7 @@ staging_commit(struct logger *lg, struct stream *s, const struct batch *b)
 	LOGGER_STEP(30);
 	got = take(lg, s->fd, b->n);
 	if (got < b->n)
-		logger_report(lg, ls, s->which, STREAM_DISTURBED, ENODATA);
+		channel_report(lg, ls, s->which, STREAM_DISTURBED, ENODATA);
 	if (s->which == 1)
 		staging_add_tail(lg, ls, b->data + b->carry, b->n);
 	finish(lg, ls, got);
@@ -316,7 +317,7 @@ was_written(struct logger *lg, struct logslot *ls)
 	    ftruncate(ls->sink.fd, (off_t)it->before) == 0)
 		return false;
 disturbed:
-	logger_report(lg, ls, 2, STREAM_DISTURBED, ESTALE);
+	channel_report(lg, ls, 2, STREAM_DISTURBED, ESTALE);
 	return false;
 }
 

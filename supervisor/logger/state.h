@@ -98,19 +98,6 @@ struct daydir {
 	uint64_t dev, ino, used_us;
 };
 
-/* The manager is quicker than init now and then. */
-struct early_patterns {
-	TAILQ_ENTRY(early_patterns) link;
-	uint32_t slot;
-	int fd;
-};
-
-struct early_barrier {
-	TAILQ_ENTRY(early_barrier) link;
-	struct msg_barrier req;
-	bool coming; /* LOG_OPEN of its slot was still to be sent */
-};
-
 struct logger {
 	struct table *t;
 	struct ring *ring;
@@ -162,11 +149,6 @@ struct logger {
 	struct vacuum *vacuum;
 };
 
-struct answer {
-	struct msg m;
-	TAILQ_ENTRY(answer) link;
-};
-
 /* Tests cut the protocol at each step with this; NULL in the product. */
 void logger_step_hook(int step) __attribute__((weak));
 #define LOGGER_STEP(n)                        \
@@ -175,16 +157,7 @@ void logger_step_hook(int step) __attribute__((weak));
 			logger_step_hook(n);  \
 	} while (0)
 
-/* logger.c: the channel to the manager never blocks us and we never block it. */
-/* Queue a copy of an answer (BARRIER_DONE, …) and send what can be sent. */
-void logger_answer(struct logger *lg, const struct msg *m);
-/* Note a report of a stream (0, 1; 2: the file); folded with those that still wait. */
-void logger_report(struct logger *lg, struct logslot *ls, unsigned stream,
-    enum stream_what what, int err);
-/* A pattern of the slot was found. */
-void logger_match_found(struct logger *lg, struct logslot *ls);
-/* Send what waits, as far as the channels take it. */
-void logger_flush(struct logger *lg);
+/* logger.c */
 /* Put a stream at the end of the ready queue. */
 void logger_ready(struct logger *lg, struct stream *s);
 /* The settings, with defaults for what is 0. */
@@ -193,5 +166,9 @@ size_t logger_line_max(const struct logger *lg);
 uint32_t logger_file_mode(const struct logger *lg);
 uint32_t logger_dir_mode(const struct logger *lg);
 void logger_clock(struct logger *lg, const struct logslot *ls);
+/* All slots of the table are there: recovery, and from now on everything. */
+void logger_replay_end(struct logger *lg);
+/* init is gone, the end of supd: what is only in our memory goes to the disk. */
+void logger_finish(struct logger *lg);
 
 #endif

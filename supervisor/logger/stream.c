@@ -16,6 +16,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "logger/channel.h"
 #include "logger/match.h"
 #include "logger/mirror.h"
 #include "logger/sink.h"
@@ -53,7 +54,7 @@ report_dropped(struct logger *lg, struct logslot *ls, bool now)
 	for (unsigned i = 0; i < 2; i++)
 		if (ls->unreported_bytes[i] > 0 || ls->unreported_lines[i] > 0) {
 			ls->told_dropped_us = mono;
-			logger_report(lg, ls, i, STREAM_DROPPED, ls->parked_err);
+			channel_report(lg, ls, i, STREAM_DROPPED, ls->parked_err);
 		}
 }
 
@@ -66,7 +67,7 @@ stream_park(struct logger *lg, struct logslot *ls, int err)
 		log_warnx("%s: cannot write its log: %s", ls->ts->unit, strerror(err));
 	}
 	if (ls->parked_err != err)
-		logger_report(lg, ls, 2, STREAM_PARKED, err);
+		channel_report(lg, ls, 2, STREAM_PARKED, err);
 	ls->parked_err = err;
 	if (!loop_timer_is_armed(lg->retry_timer))
 		loop_timer_in(lg->retry_timer, logger_retry_us(lg));
@@ -83,7 +84,7 @@ stream_unpark(struct logger *lg, struct logslot *ls)
 	ls->try_again = false;
 	TAILQ_REMOVE(&lg->parked, ls, parked_link);
 	log_info("%s: its log can be written again", ls->ts->unit);
-	logger_report(lg, ls, 2, STREAM_RESUMED, 0);
+	channel_report(lg, ls, 2, STREAM_RESUMED, 0);
 }
 
 bool
@@ -218,7 +219,7 @@ build(struct logger *lg, struct stream *s, size_t carry, size_t len, bool final,
 		    "the log of this invocation is full (LogMaxBytes=%llu): what "
 		    "follows is dropped",
 		    (unsigned long long)max);
-		logger_report(lg, ls, 2, STREAM_LIMIT, 0);
+		channel_report(lg, ls, 2, STREAM_LIMIT, 0);
 	}
 	b->out = buf_str(&lg->out);
 	b->out_len = lg->out.len;

@@ -28,6 +28,7 @@
 #include "lib/loop.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "logger/channel.h"
 #include "logger/sink.h"
 #include "logger/state.h"
 
@@ -598,5 +599,5 @@ vacuum_run(struct logger *lg, const struct msg_vacuum *req)
 	m.u.VACUUM_DONE.freed_bytes = p.freed;
 	m.u.VACUUM_DONE.files = p.deleted;
 	m.u.VACUUM_DONE.err = p.err;
-	logger_answer(lg, &m);
+	channel_answer(lg, &m);
 }
