@@ -27,7 +27,7 @@ struct svc_ids {
 	const struct svc_user *user;
 	uint32_t uid, gid;
 	bool set_uid, set_gid, set_groups;
-	uint32_t *groups; /* owned */
+	uint32_t *groups; /* malloc'd; NULL: none */
 	size_t ngroups;
 };
 
@@ -36,7 +36,7 @@ struct svc_ids {
 const struct svc_user *svc_user_find(
     struct svc_world *w, const char *name, char *why, size_t size);
 /* User=, Group= and SupplementaryGroups= of x.  -1: why says it, *status is the exit
- * status that a child would have had. */
+ * status that a child would have had.  ids->groups is the caller's to free. */
 int svc_ids_find(struct svc_world *w, const struct exec_conf *x, struct svc_ids *ids,
     int *status, char *why, size_t size);
 
