@@ -1,6 +1,6 @@
 /*
- * json_write: the writer half of json.h, over yajl_gen.  With json.c the only file that
- * includes yajl.
+ * json_write: the writer half of json.h, over yajl_gen.  With json_parse.c the only file
+ * that includes yajl.
  */
 #include "lib/json.h"
 
