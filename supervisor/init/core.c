@@ -72,6 +72,12 @@ watch_close(int *fd)
 	*fd = -1;
 }
 
+bool
+fd_is_open(int fd)
+{
+	return fd > 2 && fcntl(fd, F_GETFD) != -1;
+}
+
 void
 keep_over_exec(int fd)
 {

@@ -52,6 +52,10 @@ void *storage(size_t bytes);
  * in the table, so that none is ever lost. */
 void keep_over_exec(int fd);
 
+/* A number from the table that is one of our descriptors, and none of the standard ones.
+ */
+bool fd_is_open(int fd);
+
 /* Does /proc speak of our own pid namespace?  A container may have been given that of
  * another one, whose numbers mean other processes. */
 bool proc_is_ours(void);

@@ -1,6 +1,5 @@
 #include "init/fdstore.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,7 +25,7 @@ fdstore_recover(void)
 	for (uint32_t i = 0; i < table_stored_used(tab); i++) {
 		struct table_stored *s = &tab->stored[i];
 
-		if (!s->used || (s->fd > 2 && fcntl(s->fd, F_GETFD) != -1))
+		if (!s->used || fd_is_open(s->fd))
 			continue;
 		s->used = 0;
 		s->fd = -1;

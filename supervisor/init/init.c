@@ -106,7 +106,7 @@ static void
 check_fds(void)
 {
 	for (int i = 0; i < FD_N; i++) {
-		if (tab->fd[i] <= 2 || fcntl(tab->fd[i], F_GETFD) == -1)
+		if (!fd_is_open(tab->fd[i]))
 			tab->fd[i] = -1;
 		keep_over_exec(tab->fd[i]);
 	}

@@ -564,7 +564,7 @@ recover_role(enum role r)
 	l->chan = (struct chan){ -1, ROLE_INIT, r };
 	l->start_at = l->retry_at = NEVER;
 	pulse_set_up(r);
-	if (t->chan_fd > 2 && fcntl(t->chan_fd, F_GETFD) != -1)
+	if (fd_is_open(t->chan_fd))
 		l->chan.fd = t->chan_fd;
 	t->chan_fd = l->chan.fd;
 	if (t->pid > 0 &&
