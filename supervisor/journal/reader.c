@@ -1,18 +1,17 @@
 /*
  * reader: see the header.
  *
- * A chain is one log name with its files in order.  Each chain has at most one line in
- * hand; the oldest of all is the next.  With n, the last lines are collected backwards
- * first (saved), so that the end of a large log costs what is shown, not what is there.
+ * A chain is one log name with its files in order (reader_scan.c).  Each chain has at
+ * most one line in hand; the oldest of all is the next.  With n, the last lines are
+ * collected backwards first (saved), so that the end of a large log costs what is shown,
+ * not what is there.
  */
 #include "journal/reader.h"
 
 #include <sys/stat.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <regex.h>
 #include <stdio.h>
@@ -22,8 +21,8 @@
 
 #include "journal/layout.h"
 #include "journal/lines.h"
+#include "journal/reader_int.h"
 #include "journal/watch.h"
-#include "lib/buf.h"
 #include "lib/fdio.h"
 #include "lib/map.h"
 #include "lib/strv.h"
@@ -35,206 +34,6 @@ enum {
 	SEEK_PIECE = 256 * 1024,
 	KEPT_ROOM = 1024,
 };
-
-struct file {
-	char day[LAYOUT_DAY_LEN + 1];
-	char name[LAYOUT_FILE_MAX];
-	struct layout_file lf;
-	struct lines *lines; /* NULL: not open */
-	bool failed;         /* cannot be read, or was read to its end */
-};
-
-struct saved {
-	uint64_t wall_us;
-	size_t file;
-	enum line_stream stream;
-	enum line_mark mark;
-	char *text;
-	size_t text_len;
-	char *name;
-};
-
-struct chain {
-	char *name;
-	bool exact; /* lines of others in the same files are skipped */
-	struct file *files;
-	size_t nfiles, cur;
-	size_t known; /* before the scan that goes on */
-	struct line_parser parser;
-	uint64_t last_us; /* of the last line with a time */
-	char line_name[LAYOUT_NAME_MAX + 1];
-	struct saved *saved; /* newest first */
-	size_t nsaved, left; /* of them still to be shown */
-	bool has_head;
-	struct reader_entry head;
-};
-
-struct reader {
-	int root_fd;
-	struct strv names;
-	bool globs; /* some name is a glob, or there are none */
-	char *ref, *day;
-	regex_t re;
-	bool has_re;
-	struct reader_query q;
-	struct chain **chains;
-	size_t nchains;
-	struct map by_name;
-	struct watch *watch;
-	bool watches_journal, watches_links;
-	bool rescans; /* files that a chain has already may be met again */
-};
-
-/* ---- which files ---- */
-
-static bool
-is_glob(const char *s)
-{
-	return strpbrk(s, "*?[") != NULL;
-}
-
-static struct chain *
-chain_get(struct reader *r, const char *name, bool exact)
-{
-	struct chain *c = map_get(&r->by_name, name);
-
-	if (c != NULL)
-		return c;
-	c = xcalloc(1, sizeof(*c));
-	c->name = xstrdup(name);
-	c->exact = exact;
-	map_set(&r->by_name, name, c);
-	r->chains = xreallocarray(r->chains, r->nchains + 1, sizeof(struct chain *));
-	r->chains[r->nchains++] = c;
-	return c;
-}
-
-static bool
-chain_has(const struct chain *c, const char *day, const struct layout_file *lf)
-{
-	for (size_t i = c->nfiles; i-- > 0;)
-		if (strcmp(c->files[i].day, day) == 0 &&
-		    strcmp(c->files[i].lf.ref, lf->ref) == 0)
-			return true; /* compressed since is not new */
-	return false;
-}
-
-static void
-chain_add(struct reader *r, struct chain *c, const char *day, const char *file,
-    const struct layout_file *lf)
-{
-	struct file *f;
-
-	if (r->ref != NULL && strcmp(r->ref, lf->ref) != 0)
-		return;
-	if (r->rescans && chain_has(c, day, lf))
-		return;
-	c->files = xreallocarray(c->files, c->nfiles + 1, sizeof(*c->files));
-	f = &c->files[c->nfiles++];
-	memset(f, 0, sizeof(*f));
-	strlcpy(f->day, day, sizeof(f->day));
-	strlcpy(f->name, file, sizeof(f->name));
-	f->lf = *lf;
-}
-
-static void
-consider(struct reader *r, const char *day, const char *file)
-{
-	struct layout_file lf;
-
-	for (size_t i = 0; i < r->names.n; i++)
-		if (!is_glob(r->names.v[i]) &&
-		    layout_file_is_of(file, r->names.v[i], &lf))
-			chain_add(r, chain_get(r, r->names.v[i], true), day, file, &lf);
-	if (!r->globs || !layout_parse_file(file, &lf) ||
-	    strv_contains(&r->names, lf.name))
-		return;
-	if (r->names.n == 0) {
-		chain_add(r, chain_get(r, lf.name, false), day, file, &lf);
-		return;
-	}
-	for (size_t i = 0; i < r->names.n; i++)
-		if (is_glob(r->names.v[i]) && fnmatch(r->names.v[i], lf.name, 0) == 0) {
-			chain_add(r, chain_get(r, lf.name, false), day, file, &lf);
-			return;
-		}
-}
-
-static void
-scan_day(struct reader *r, const char *day)
-{
-	char path[LAYOUT_PATH_MAX];
-	int fd = open_dir_at(r->root_fd, layout_day_dir(path, sizeof(path), day));
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
-	struct dirent *de;
-
-	if (dir == NULL) {
-		fd_close(&fd);
-		return;
-	}
-	while ((de = readdir(dir)) != NULL)
-		if (de->d_type == DT_REG || de->d_type == DT_UNKNOWN)
-			consider(r, day, de->d_name);
-	closedir(dir);
-}
-
-static void
-list_days(int root_fd, struct strv *days)
-{
-	int fd = open_dir_at(root_fd, "journal");
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
-	struct dirent *de;
-
-	if (dir == NULL) {
-		fd_close(&fd);
-		return;
-	}
-	while ((de = readdir(dir)) != NULL)
-		if (strlen(de->d_name) == LAYOUT_DAY_LEN &&
-		    layout_day_is_valid(de->d_name))
-			strv_add(days, de->d_name);
-	closedir(dir);
-	strv_sort(days);
-}
-
-static int
-file_cmp(const void *a, const void *b)
-{
-	const struct file *x = a, *y = b;
-	int r = strcmp(x->day, y->day);
-
-	if (r == 0)
-		r = layout_ref_cmp(x->lf.ref, y->lf.ref);
-	return r != 0 ? r : (int)x->lf.compressed - (int)y->lf.compressed;
-}
-
-/* A file that was being compressed when the power went is there twice: the plain one is
- * whole. */
-static void
-drop_twins(struct chain *c)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < c->nfiles; i++) {
-		if (n > 0 && strcmp(c->files[n - 1].day, c->files[i].day) == 0 &&
-		    strcmp(c->files[n - 1].lf.ref, c->files[i].lf.ref) == 0)
-			continue;
-		c->files[n++] = c->files[i];
-	}
-	c->nfiles = n;
-}
-
-static void
-scan(struct reader *r)
-{
-	struct strv days = { 0 };
-
-	list_days(r->root_fd, &days);
-	for (size_t i = 0; i < days.n; i++)
-		if (r->day == NULL || strcmp(r->day, days.v[i]) == 0)
-			scan_day(r, days.v[i]);
-	strv_free(&days);
-}
 
 /* ---- one line ---- */
 
@@ -539,24 +338,6 @@ watch_folders(struct reader *r)
 		watch_dir(r->watch, r->root_fd, ".");
 }
 
-/* New files since: a new day, or a new invocation. */
-static void
-rescan(struct reader *r)
-{
-	watch_folders(r);
-	r->rescans = true;
-	for (size_t i = 0; i < r->nchains; i++)
-		r->chains[i]->known = r->chains[i]->nfiles;
-	scan(r);
-	for (size_t i = 0; i < r->nchains; i++) {
-		struct chain *c = r->chains[i];
-
-		if (c->nfiles > c->known)
-			qsort(c->files + c->known, c->nfiles - c->known,
-			    sizeof(*c->files), file_cmp);
-	}
-}
-
 static struct chain *
 oldest_head(struct reader *r)
 {
@@ -579,7 +360,9 @@ reader_next(struct reader *r, struct reader_entry *e)
 	struct chain *c = oldest_head(r);
 
 	if (c == NULL && r->watch != NULL && watch_drain(r->watch)) {
-		rescan(r);
+		/* New files since: a new day, or a new invocation. */
+		watch_folders(r);
+		reader_rescan(r);
 		c = oldest_head(r);
 	}
 	if (c == NULL)
@@ -617,7 +400,7 @@ set_query(struct reader *r, const struct reader_query *q, char err[READER_ERR_MA
 		strv_add_unique(&r->names, q->names[i]);
 	r->globs = r->names.n == 0;
 	for (size_t i = 0; i < r->names.n; i++)
-		r->globs = r->globs || is_glob(r->names.v[i]);
+		r->globs = r->globs || reader_is_glob(r->names.v[i]);
 	if (q->ref != NULL)
 		r->ref = xstrdup(q->ref);
 	if (q->day != NULL)
@@ -656,17 +439,12 @@ reader_open(int root_fd, const struct reader_query *q, char err[READER_ERR_MAX])
 		}
 		watch_folders(r);
 	}
-	scan(r);
-	for (size_t i = 0; i < r->nchains; i++) {
-		struct chain *c = r->chains[i];
-
-		qsort(c->files, c->nfiles, sizeof(*c->files), file_cmp);
-		drop_twins(c);
-		if (q->n >= 0)
-			collect(r, c, (size_t)q->n);
-	}
-	if (q->n >= 0)
+	reader_scan(r);
+	if (q->n >= 0) {
+		for (size_t i = 0; i < r->nchains; i++)
+			collect(r, r->chains[i], (size_t)q->n);
 		trim(r, (size_t)q->n);
+	}
 	return r;
 bad:
 	reader_free(r);

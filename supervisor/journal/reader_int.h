@@ -1,0 +1,78 @@
+/*
+ * reader_int: what the two files of the reader share.  Nobody else includes it.
+ */
+#ifndef SUPD_JOURNAL_READER_INT_H
+#define SUPD_JOURNAL_READER_INT_H
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "journal/layout.h"
+#include "journal/line.h"
+#include "journal/reader.h"
+#include "lib/map.h"
+#include "lib/strv.h"
+
+struct lines;
+struct watch;
+
+struct file {
+	char day[LAYOUT_DAY_LEN + 1];
+	char name[LAYOUT_FILE_MAX];
+	struct layout_file lf;
+	struct lines *lines; /* NULL: not open */
+	bool failed;         /* cannot be read, or was read to its end */
+};
+
+struct saved {
+	uint64_t wall_us;
+	size_t file;
+	enum line_stream stream;
+	enum line_mark mark;
+	char *text;
+	size_t text_len;
+	char *name;
+};
+
+struct chain {
+	char *name;
+	bool exact; /* lines of others in the same files are skipped */
+	struct file *files;
+	size_t nfiles, cur;
+	size_t known; /* before the scan that goes on */
+	struct line_parser parser;
+	uint64_t last_us; /* of the last line with a time */
+	char line_name[LAYOUT_NAME_MAX + 1];
+	struct saved *saved; /* newest first */
+	size_t nsaved, left; /* of them still to be shown */
+	bool has_head;
+	struct reader_entry head;
+};
+
+struct reader {
+	int root_fd;
+	struct strv names;
+	bool globs; /* some name is a glob, or there are none */
+	char *ref, *day;
+	regex_t re;
+	bool has_re;
+	struct reader_query q;
+	struct chain **chains;
+	size_t nchains;
+	struct map by_name;
+	struct watch *watch;
+	bool watches_journal, watches_links;
+	bool rescans; /* files that a chain has already may be met again */
+};
+
+/* ---- reader_scan.c ---- */
+/* A name of a query that may mean several logs. */
+bool reader_is_glob(const char *s);
+/* The chains of the query, with their files in order. */
+void reader_scan(struct reader *r);
+/* The files that came since: at the end of their chains. */
+void reader_rescan(struct reader *r);
+
+#endif
