@@ -30,6 +30,7 @@
 enum {
 	CAPS_MAX = 63,
 	PID_TEXT = 96, /* NAME=pid */
+	GROUPS_SEEN = 64,
 };
 
 _Noreturn void
@@ -232,6 +233,31 @@ make_dirs(struct child *c)
 /* ---- rights -------------------------------------------------------------------------
  */
 
+/* Exactly these, and looked at: some sandboxes say yes to what they do not do.  (Of very
+ * many only how many there are.) */
+static void
+take_groups(struct child *c, const gid_t *want, int n)
+{
+	gid_t have[GROUPS_SEEN];
+
+	if (setgroups((size_t)n, want) == -1)
+		child_fail(c, PHASE_GROUP, errno);
+	if (getgroups(0, NULL) != n)
+		child_fail(c, PHASE_GROUP, EPERM);
+	if (n > GROUPS_SEEN)
+		return;
+	if (getgroups(GROUPS_SEEN, have) != n)
+		child_fail(c, PHASE_GROUP, EPERM);
+	for (int i = 0; i < n; i++) {
+		int k = 0;
+
+		while (k < n && want[k] != have[i])
+			k++;
+		if (k == n)
+			child_fail(c, PHASE_GROUP, EPERM);
+	}
+}
+
 static void
 set_groups(struct child *c)
 {
@@ -239,12 +265,10 @@ set_groups(struct child *c)
 	struct spec_item it;
 	size_t at = 0;
 
-	if (spec_next_of(&c->spec, SPEC_GROUPS, &at, &it)) {
-		if (setgroups(it.len / sizeof(gid_t), it.data) == -1)
-			child_fail(c, PHASE_GROUP, errno);
-	} else if (c->changes_id && setgroups(1, &c->gid) == -1) {
-		child_fail(c, PHASE_GROUP, errno);
-	}
+	if (spec_next_of(&c->spec, SPEC_GROUPS, &at, &it))
+		take_groups(c, it.data, (int)(it.len / sizeof(gid_t)));
+	else if (c->changes_id)
+		take_groups(c, &c->gid, 1);
 	if (c->gid != egid || c->changes_id) {
 		gid_t r, e, s;
 
@@ -269,9 +293,12 @@ drop_bounding(struct child *c)
 
 		if (has == -1)
 			break; /* the first number that this kernel does not know */
-		if (has == 1 && (keep & (1ULL << cap)) == 0 &&
-		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
+		if (has == 0 || (keep & (1ULL << cap)) != 0)
+			continue;
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
 			child_fail(c, PHASE_CAPABILITIES, errno);
+		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 0)
+			child_fail(c, PHASE_CAPABILITIES, EPERM);
 	}
 }
 
@@ -340,6 +367,17 @@ set_rights(struct child *c)
 		child_fail(c, PHASE_CAPABILITIES, errno == 0 ? EPERM : errno);
 	if ((ambient & (1ULL << CAP_SETUID)) == 0 && setresuid(0, 0, 0) != -1)
 		child_fail(c, PHASE_USER, EPERM);
+}
+
+static void
+set_no_new_privs(struct child *c)
+{
+	if (!spec_has(&c->spec, SPEC_NO_NEW_PRIVS))
+		return;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0, 0, 0) == -1)
+		child_fail(c, PHASE_NO_NEW_PRIVILEGES, errno);
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		child_fail(c, PHASE_NO_NEW_PRIVILEGES, EPERM);
 }
 
 /* ---- exec ---------------------------------------------------------------------------
@@ -481,9 +519,7 @@ child_main(const struct child_start *start)
 	drop_bounding(&c);
 	set_user(&c);
 	set_rights(&c);
-	if (spec_has(&c.spec, SPEC_NO_NEW_PRIVS) &&
-	    prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0, 0, 0) == -1)
-		child_fail(&c, PHASE_NO_NEW_PRIVILEGES, errno);
+	set_no_new_privs(&c);
 	change_folder(&c);
 	if (spec_has(&c.spec, SPEC_IGNORE_SIGPIPE) &&
 	    sigaction(SIGPIPE, &ignore, NULL) == -1)

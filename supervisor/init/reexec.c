@@ -1,6 +1,7 @@
 #include "init/reexec.h"
 
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +48,25 @@ exec_fd(int fd, const char *what)
 /* ---- crashes ------------------------------------------------------------------------
  */
 
+/*
+ * The binary cannot be executed, for want of memory or for good.  As PID 1 the end of
+ * init is the end of everything: it stays and tries again; meanwhile it reaps, and
+ * whoever comes of that knows the end of those processes as `unknown'.
+ */
+static _Noreturn void
+try_for_ever(void)
+{
+	struct timespec ts = { .tv_sec = 1 };
+
+	init_complain("cannot start again; only reaping until that works", NULL, errno);
+	for (;;) {
+		while (wait4(-1, NULL, WNOHANG | __WALL, NULL) > 0)
+			;
+		nanosleep(&ts, NULL);
+		exec_fd(tab->fd[FD_EXE], "init");
+	}
+}
+
 static void
 on_crash(int signo)
 {
@@ -62,6 +82,8 @@ on_crash(int signo)
 		}
 		init_complain("crashed; starting again from the table", NULL, 0);
 		exec_fd(tab->fd[FD_EXE], "init");
+		if (tab->is_pid1)
+			try_for_ever();
 	}
 	sigaction(signo, &sa, NULL);
 	raise(signo);
