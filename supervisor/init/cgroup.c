@@ -134,6 +134,20 @@ cgroup_is_populated(int dirfd)
 	return strstr(text, "populated 1") != NULL;
 }
 
+bool
+cgroup_has(int dirfd, int32_t pid)
+{
+	struct procs s;
+	pid_t got;
+
+	if (!procs_open(&s, dirfd))
+		return false;
+	while ((got = procs_next(&s)) > 0 && got != pid)
+		;
+	close(s.fd);
+	return got == pid;
+}
+
 /* Signal those of the batch that are still in the folder: one that ended between the
  * listing and pidfd_open may have left its number to a stranger. */
 static void

@@ -254,8 +254,12 @@ slot_signal_all(uint32_t slot, int signo, bool kill_all)
 	 * still better than not at all, when the cgroup could not be walked for want of
 	 * descriptors. */
 	for (int k = 0; k < PROC_N; k++) {
-		if (!reached || kill_all || !s->proc[k].execed)
-			signal_group(&s->proc[k], kill_all ? SIGKILL : signo);
+		const struct table_proc *p = &s->proc[k];
+
+		if (!reached || kill_all || !p->execed)
+			signal_group(p, kill_all ? SIGKILL : signo);
+		else if (p->pidfd != -1 && !cgroup_has(s->fd_cgroup, p->pid))
+			signal_proc(p, signo); /* named by root, from elsewhere */
 	}
 }
 

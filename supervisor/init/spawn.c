@@ -290,8 +290,12 @@ spawn_on_proc_set(const struct msg *m)
 		return;
 	}
 	pidfd = hold_process(q, &ticks, &ppid);
-	if (pidfd == -1 && proc_is_alive(p))
-		return; /* the one that runs stays: a bad MAINPID= changes nothing */
+	if (pidfd == -1 && proc_is_alive(p)) {
+		/* The one that runs stays, and the manager hears which that is. */
+		p->told_started = 0;
+		slot_changed(q->slot);
+		return;
+	}
 	if (proc_is_alive(p)) {
 		/* The process of before is a child of the unit like any other now. */
 		pid_forget(p->pid);

@@ -502,6 +502,23 @@ is_role(const struct manager *m, int32_t pid)
 	return false;
 }
 
+/* init has one place for each process: it would refuse a second. */
+static bool
+is_of_another_slot(const struct manager *m, uint32_t slot, int32_t pid)
+{
+	for (uint32_t i = 0; i < table_used(m->table); i++) {
+		const struct table_slot *s = table_slot(m->table, i);
+
+		if (i == slot || s->state == SLOT_FREE)
+			continue;
+		for (int k = 0; k < PROC_N; k++) {
+			if (s->proc[k].state == TPROC_RUNNING && s->proc[k].pid == pid)
+				return true;
+		}
+	}
+	return false;
+}
+
 static size_t
 pids_of(struct manager *m, uint32_t slot, int32_t *pids, size_t max)
 {
@@ -525,6 +542,8 @@ ops_pid_check(void *arg, uint32_t slot, int32_t pid, uint64_t *start_ticks)
 	n = roots_of(m, slot, roots);
 	r = procfs_owner(
 	    pid, adopt_slot_cgroup(m, slot), m->table->init_pid, roots, n, start_ticks);
+	if (r == SVC_PID_FOREIGN && is_of_another_slot(m, slot, pid))
+		return SVC_PID_TAKEN;
 	if (r != SVC_PID_FOREIGN || adopt_slot_cgroup(m, slot) != -1)
 		return r;
 	/* A daemon has lost its ancestors; its tag it has not. */

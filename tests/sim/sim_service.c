@@ -375,6 +375,19 @@ test_mainpid_rules(void **state)
 	w_main_ends(w, EXIT_UNKNOWN, 0);
 	assert_state(w, SVC_FAILED);
 	assert_result(w, SVC_RESULT_UNKNOWN);
+	/* One that has gone when init looks: the one that runs is still the main one. */
+	w->named_is_gone = true;
+	w_up(w);
+	w_run(w);
+	w_notify(w, "READY=1");
+	child = svc_memory(w->s)->main_pid;
+	snprintf(text, sizeof(text), "MAINPID=%d", w->last_pid + 50);
+	w_notify(w, text);
+	w_run(w);
+	assert_int_equal(svc_memory(w->s)->main_pid, child);
+	w_main_ends(w, EXIT_EXITED, 0);
+	assert_state(w, SVC_DEAD);
+	w->named_is_gone = false;
 	/* root may name any process. */
 	w->forks = 0;
 	w_up(w);

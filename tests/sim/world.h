@@ -99,7 +99,8 @@ struct world {
 	int fail_slots;         /* SLOT_OPEN fails so often */
 	int fail_fill;
 	int fail_spawn;
-	int32_t pidfile; /* 0: missing, -1 bad */
+	bool named_is_gone; /* when init looks at what was named as main */
+	int32_t pidfile;    /* 0: missing, -1 bad */
 	bool pidfile_trusted;
 	int32_t guess;
 
@@ -446,6 +447,15 @@ op_proc_set(void *arg, uint32_t slot, enum proc_kind kind, int32_t pid, uint64_t
 		*x = (struct msg_exit){
 			.slot = slot, .kind = kind, .pid = pid, .how = EXIT_UNKNOWN
 		};
+		return;
+	}
+	if (p->running && w->named_is_gone) {
+		st = &w_post(w, W_STARTED)->started;
+		*st = (struct msg_started){ .slot = slot,
+			.kind = kind,
+			.pid = p->pid,
+			.seq = p->seq,
+			.execed = 1 };
 		return;
 	}
 	if (p->running && p->pid != pid)

@@ -349,6 +349,7 @@ is_of_unit(struct service *s, const struct svc_notify *nt)
 	case SVC_PID_GONE:
 		return nt->uid == 0 || nt->uid == s->ops->slot_uid(s->arg, s->m.slot);
 	case SVC_PID_FOREIGN:
+	case SVC_PID_TAKEN:
 	case SVC_PID_SUPD:
 		break;
 	}
@@ -424,6 +425,9 @@ change_main(struct service *s, const struct svc_notify *nt, int32_t pid)
 		if (nt->uid == 0)
 			break;
 		svc_note_refused(s, 3, "MAINPID=%" PRId32 " is not of this unit", pid);
+		return;
+	case SVC_PID_TAKEN:
+		svc_note_refused(s, 9, "MAINPID=%" PRId32 " is of another unit", pid);
 		return;
 	case SVC_PID_SUPD:
 		svc_note_refused(s, 4, "MAINPID=%" PRId32 " is supd or init", pid);

@@ -129,6 +129,7 @@ enum svc_pid {
 	SVC_PID_OURS,    /* in the cgroup of the slot, else its descendant */
 	SVC_PID_FOREIGN, /* somebody else's */
 	SVC_PID_SUPD,    /* pid 1 or a role of supd */
+	SVC_PID_TAKEN,   /* what supd itself has started for another unit */
 };
 
 enum svc_pidfile {

@@ -36,9 +36,10 @@ svc_on_started(struct service *s, const struct msg_started *st)
 		if (!m->main_running || (st->seq != m->main_seq && !m->main_alien))
 			return;
 		if (m->main_alien) {
-			/* The answer to PROC_SET. */
-			if (st->pid == m->main_pid)
-				m->main_ticks = st->start_ticks;
+			/* The answer to PROC_SET: the one that was named, or the one
+			 * that runs on because that had gone. */
+			m->main_pid = st->pid;
+			m->main_ticks = st->start_ticks;
 			break;
 		}
 		if (m->main_pid == 0) {

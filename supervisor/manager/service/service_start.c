@@ -413,6 +413,10 @@ load_pidfile(struct service *s, char *why, size_t size)
 		    pid);
 		svc_note_refused(s, 1, "PIDFile=%s: %s", c->pid_file, why);
 		return -1;
+	case SVC_PID_TAKEN:
+		snprintf(why, size, "process %" PRId32 " is of another unit", pid);
+		svc_note_refused(s, 1, "PIDFile=%s: %s", c->pid_file, why);
+		return -1;
 	case SVC_PID_SUPD:
 		snprintf(why, size, "process %" PRId32 " is supd or init", pid);
 		svc_note_refused(s, 1, "PIDFile=%s: %s", c->pid_file, why);
