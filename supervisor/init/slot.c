@@ -212,6 +212,18 @@ slot_on_log_done(const struct msg *m)
 /* ---- signals ------------------------------------------------------------------------
  */
 
+/* A slot that the manager may speak of: open, or not closed yet.  NULL: there is none. */
+static struct table_slot *
+slot_in_use(uint32_t slot)
+{
+	struct table_slot *s = table_slot(tab, slot);
+
+	if (slot >= table_used(tab) ||
+	    (s->state != SLOT_OPEN && s->state != SLOT_CLOSING))
+		return NULL;
+	return s;
+}
+
 static void
 signal_proc(const struct table_proc *p, int signo)
 {
@@ -267,13 +279,9 @@ void
 slot_on_signal(const struct msg *m)
 {
 	const struct msg_signal *q = &m->u.SIGNAL;
-	struct table_slot *s;
+	struct table_slot *s = slot_in_use(q->slot);
 
-	if (q->slot >= table_used(tab) || q->kind >= PROC_N || q->signo < 0 ||
-	    q->signo > SIGRTMAX)
-		return;
-	s = table_slot(tab, q->slot);
-	if (s->state != SLOT_OPEN && s->state != SLOT_CLOSING)
+	if (s == NULL || q->kind >= PROC_N || q->signo < 0 || q->signo > SIGRTMAX)
 		return;
 	switch (q->scope) {
 	case SIGNAL_PROC:
@@ -311,12 +319,9 @@ void
 slot_on_watch_empty(const struct msg *m)
 {
 	uint32_t slot = m->u.WATCH_EMPTY.slot;
-	struct table_slot *s;
+	struct table_slot *s = slot_in_use(slot);
 
-	if (slot >= table_used(tab))
-		return;
-	s = table_slot(tab, slot);
-	if (s->state != SLOT_OPEN && s->state != SLOT_CLOSING)
+	if (s == NULL)
 		return;
 	s->watch_empty = 1;
 	watch_events(s, slot);
