@@ -97,6 +97,32 @@ open_dir_at(int dirfd, const char *path)
 	return open_at(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
 }
 
+int
+open_sole_at(int dirfd, const char *path, int flags, mode_t mode, struct stat *st)
+{
+	int fd = open_at(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, mode);
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, st) == -1)
+		goto bad;
+	if (S_ISREG(st->st_mode) && st->st_nlink == 1)
+		return fd;
+	errno = S_ISREG(st->st_mode) ? EMLINK : EEXIST;
+bad:
+	fd_close(&fd);
+	return -1;
+}
+
+bool
+path_is_at(int dirfd, const char *path, uint64_t dev, uint64_t ino)
+{
+	struct stat st;
+
+	return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == dev &&
+	       st.st_ino == ino;
+}
+
 void
 fd_close(int *fd)
 {

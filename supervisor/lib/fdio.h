@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct buf;
+struct stat;
 
 /* Writes all n bytes, over EINTR and short writes.  On EAGAIN: -1, part may be written.
  */
@@ -27,6 +28,15 @@ ssize_t full_read(int fd, void *p, size_t n);
 int open_at(int dirfd, const char *path, int flags, mode_t mode);
 /* A directory, last component not a link. */
 int open_dir_at(int dirfd, const char *path);
+
+/*
+ * Opens a regular file that has this one name only, without waiting for anything; *st is
+ * what fstat says.  What else has the name is refused: EEXIST, EMLINK for a second name,
+ * or what open says of a link, a folder or a FIFO.
+ */
+int open_sole_at(int dirfd, const char *path, int flags, mode_t mode, struct stat *st);
+/* Whether path leads to that file, and not through a link. */
+bool path_is_at(int dirfd, const char *path, uint64_t dev, uint64_t ino);
 
 /*
  * Reads a whole regular file of at most max bytes (EFBIG beyond), appended to out.  Works

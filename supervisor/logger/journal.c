@@ -37,20 +37,6 @@ set_phase(struct ring *r, uint64_t phase)
 /* ---- the file ---- */
 
 static int
-open_regular(int dir, const char *path, int flags, mode_t mode, struct stat *st)
-{
-	int fd = open_at(dir, path, flags | O_NONBLOCK | O_NOCTTY, mode);
-
-	if (fd == -1)
-		return -1;
-	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_nlink == 1)
-		return fd;
-	errno = EEXIST;
-	fd_close(&fd);
-	return -1;
-}
-
-static int
 events_open_day(struct logger *lg, const char *day, uint64_t *size)
 {
 	char path[LAYOUT_PATH_MAX];
@@ -61,7 +47,7 @@ events_open_day(struct logger *lg, const char *day, uint64_t *size)
 	if (sink_day_fd(lg, day) == -1)
 		return -1;
 	layout_events_path(path, sizeof(path), day);
-	fd = open_regular(lg->root_fd, path, O_WRONLY | O_APPEND | O_CREAT,
+	fd = open_sole_at(lg->root_fd, path, O_WRONLY | O_APPEND | O_CREAT,
 	    (mode_t)logger_file_mode(lg), &st);
 	if (fd == -1)
 		return -1;
@@ -84,7 +70,7 @@ events_are_current(struct logger *lg, uint64_t *size)
 {
 	char path[LAYOUT_PATH_MAX];
 	uint64_t now = clock_mono_us();
-	struct stat st, at;
+	struct stat st;
 
 	if (fstat(lg->events_fd, &st) == -1 || st.st_nlink == 0)
 		return false;
@@ -93,8 +79,7 @@ events_are_current(struct logger *lg, uint64_t *size)
 		return true;
 	lg->events_checked_us = now;
 	layout_events_path(path, sizeof(path), lg->events_day);
-	return fstatat(lg->root_fd, path, &at, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       at.st_dev == st.st_dev && at.st_ino == st.st_ino;
+	return path_is_at(lg->root_fd, path, st.st_dev, st.st_ino);
 }
 
 static bool
@@ -198,7 +183,7 @@ store_wishes(struct logger *lg, const struct events_batch *b)
 		return 0;
 	if (mkdir_p_at(lg->root_fd, "state", 0700) == -1)
 		return -1;
-	fd = open_regular(
+	fd = open_sole_at(
 	    lg->root_fd, "state/wishes", O_WRONLY | O_APPEND | O_CREAT, STATE_MODE, &st);
 	if (fd == -1)
 		return -1;
@@ -366,7 +351,7 @@ journal_recover(struct logger *lg)
 		return;
 	}
 	layout_events_path(path, sizeof(path), r->intent_day);
-	fd = open_regular(lg->root_fd, path, O_WRONLY | O_APPEND, 0, &st);
+	fd = open_sole_at(lg->root_fd, path, O_WRONLY | O_APPEND, 0, &st);
 	if (fd == -1 || st.st_dev != r->intent_dev || st.st_ino != r->intent_ino) {
 		log_warnx("%s was changed by somebody else", path);
 		set_phase(r, 0);

@@ -40,11 +40,9 @@ static bool
 dir_is_current(struct logger *lg, const struct daydir *d)
 {
 	char path[LAYOUT_PATH_MAX];
-	struct stat st;
 
 	dir_path(path, sizeof(path), d->day);
-	return fstatat(lg->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       st.st_dev == d->dev && st.st_ino == d->ino;
+	return path_is_at(lg->root_fd, path, d->dev, d->ino);
 }
 
 static int
@@ -125,19 +123,8 @@ is_refused(int err)
 static int
 open_plain(struct logger *lg, int dir, const char *file, struct stat *st, int create)
 {
-	int fd = open_at(dir, file, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | create,
-	    (mode_t)logger_file_mode(lg));
-
-	if (fd == -1)
-		return -1;
-	if (fstat(fd, st) == -1)
-		goto bad;
-	if (S_ISREG(st->st_mode) && st->st_nlink == 1)
-		return fd;
-	errno = S_ISREG(st->st_mode) ? EMLINK : EEXIST;
-bad:
-	fd_close(&fd);
-	return -1;
+	return open_sole_at(
+	    dir, file, O_WRONLY | O_APPEND | create, (mode_t)logger_file_mode(lg), st);
 }
 
 static void
@@ -343,7 +330,7 @@ sink_is_current(struct logger *lg, struct logslot *ls, uint64_t *size)
 	struct sink *s = &ls->sink;
 	uint64_t now = clock_mono_us();
 	char file[LAYOUT_FILE_MAX];
-	struct stat st, at;
+	struct stat st;
 	int dir;
 
 	if (fstat(s->fd, &st) == -1 || st.st_nlink == 0)
@@ -353,9 +340,7 @@ sink_is_current(struct logger *lg, struct logslot *ls, uint64_t *size)
 		return true;
 	s->checked_us = now;
 	dir = sink_day_fd(lg, s->day);
-	return dir != -1 &&
-	       fstatat(dir, sink_file(ls, file), &at, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       at.st_dev == st.st_dev && at.st_ino == st.st_ino;
+	return dir != -1 && path_is_at(dir, sink_file(ls, file), st.st_dev, st.st_ino);
 }
 
 int

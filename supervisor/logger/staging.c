@@ -85,6 +85,30 @@ pipe_holds(int fd)
 	return ioctl(fd, FIONREAD, &n) == -1 || n < 0 ? 0 : (size_t)n;
 }
 
+ssize_t
+staging_peek(struct logger *lg, int fd, char *to, size_t max)
+{
+	size_t got = 0;
+	ssize_t n;
+
+	do
+		n = tee(fd, lg->scratch_w, max, SPLICE_F_NONBLOCK);
+	while (n == -1 && errno == EINTR);
+	if (n <= 0)
+		return n == -1 && errno == EAGAIN ? 0 : -1;
+	LOGGER_STEP(5);
+	while (got < (size_t)n) {
+		ssize_t r = read(lg->scratch_r, to + got, (size_t)n - got);
+
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			break;
+		got += (size_t)r;
+	}
+	return (ssize_t)got;
+}
+
 /* Moves n bytes from the pipe into staging.  Fewer: somebody else reads this pipe. */
 static size_t
 take(struct logger *lg, int fd, size_t n)
@@ -328,23 +352,10 @@ disturbed:
 static bool
 is_untouched(struct logger *lg, int fd, size_t n)
 {
-	size_t got = 0;
-	ssize_t r;
-
-	if (n > TURN_BYTES ||
-	    (n > 0 && tee(fd, lg->scratch_w, n, SPLICE_F_NONBLOCK) != (ssize_t)n)) {
-		empty_pipe(lg->scratch_r);
+	if (n > TURN_BYTES)
 		return false;
-	}
-	while (got < n) {
-		r = read(lg->scratch_r, lg->in + got, n - got);
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			break;
-		got += (size_t)r;
-	}
-	return got == n && staging_sum(lg->in, n) == lg->t->intent.raw_sum;
+	return (n == 0 || staging_peek(lg, fd, lg->in, n) == (ssize_t)n) &&
+	       staging_sum(lg->in, n) == lg->t->intent.raw_sum;
 }
 
 /* The bytes that the dead logger took are the newest of stderr, if it was that. */

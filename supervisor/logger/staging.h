@@ -11,6 +11,8 @@
 #ifndef SUPD_LOGGER_STAGING_H
 #define SUPD_LOGGER_STAGING_H
 
+#include <sys/types.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +33,10 @@ struct batch {
 	uint64_t dropped_lines, dropped_bytes; /* the stream's counters afterwards */
 };
 
+/* Copies at most max bytes of what the pipe holds, without taking them.  0: nothing; -1:
+ * end of file or an error, which is the same for us: an edge tells when a writer comes.
+ */
+ssize_t staging_peek(struct logger *lg, int fd, char *to, size_t max);
 /* All of it.  -1 with errno: the file is as before, the bytes are still in the pipe. */
 int staging_commit(struct logger *lg, struct stream *s, const struct batch *b);
 /* Finish or undo what the last logger left.  Call once all streams are open. */

@@ -111,32 +111,6 @@ stream_retry(struct logger *lg)
 
 /* ---- one batch ---- */
 
-/* Copies what the pipe holds, without taking it.  0: nothing; -1: end of file or an
- * error, which is the same for us: an edge tells when a writer comes. */
-static ssize_t
-peek(struct logger *lg, struct stream *s, char *to)
-{
-	size_t got = 0;
-	ssize_t n;
-
-	do
-		n = tee(s->fd, lg->scratch_w, TURN_BYTES, SPLICE_F_NONBLOCK);
-	while (n == -1 && errno == EINTR);
-	if (n <= 0)
-		return n == -1 && errno == EAGAIN ? 0 : -1;
-	LOGGER_STEP(5);
-	while (got < (size_t)n) {
-		ssize_t r = read(lg->scratch_r, to + got, (size_t)n - got);
-
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			break;
-		got += (size_t)r;
-	}
-	return (ssize_t)got;
-}
-
 static bool
 over_limit(const struct logslot *ls)
 {
@@ -382,7 +356,7 @@ stream_read(struct logger *lg, struct stream *s)
 	if (ls->parked && !drops(lg, ls) && !ls->try_again)
 		return STREAM_STUCK;
 	carry = carry_load(lg, s);
-	n = peek(lg, s, lg->in + carry);
+	n = staging_peek(lg, s->fd, lg->in + carry, TURN_BYTES);
 	if (n <= 0)
 		return STREAM_EMPTY;
 	lg->ran_bytes += (uint64_t)n;

@@ -124,18 +124,26 @@ note_file(struct pass *p, int dir, const char *day, const char *file)
 	p->total += f->size;
 }
 
+static DIR *
+list_folder(int root, const char *path)
+{
+	int fd = open_dir_at(root, path);
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+
+	if (dir == NULL)
+		fd_close(&fd);
+	return dir;
+}
+
 static void
 note_day(struct pass *p, const char *day)
 {
 	char path[LAYOUT_PATH_MAX];
-	int fd = open_dir_at(p->lg->root_fd, layout_day_dir(path, sizeof(path), day));
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	DIR *dir = list_folder(p->lg->root_fd, layout_day_dir(path, sizeof(path), day));
 	struct dirent *de;
 
-	if (dir == NULL) {
-		fd_close(&fd);
+	if (dir == NULL)
 		return;
-	}
 	while ((de = readdir(dir)) != NULL)
 		if (de->d_type == DT_REG || de->d_type == DT_UNKNOWN)
 			note_file(p, dirfd(dir), day, de->d_name);
@@ -154,16 +162,13 @@ is_folder(int dir, const char *name)
 static void
 note_days(struct pass *p)
 {
-	int fd = open_dir_at(p->lg->root_fd, "journal");
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	DIR *dir = list_folder(p->lg->root_fd, "journal");
 	struct dirent *de;
 
-	if (dir == NULL) {
-		fd_close(&fd);
+	if (dir == NULL)
 		return;
-	}
 	while ((de = readdir(dir)) != NULL)
-		if (layout_day_is_valid(de->d_name) && is_folder(fd, de->d_name))
+		if (layout_day_is_valid(de->d_name) && is_folder(dirfd(dir), de->d_name))
 			strv_add(&p->days, de->d_name);
 	closedir(dir);
 	strv_sort(&p->days);
@@ -217,15 +222,13 @@ keep_newest(struct pass *p)
 static void delete (struct pass *p, struct old_file *f)
 {
 	char path[LAYOUT_PATH_MAX + LAYOUT_FILE_MAX], dir[LAYOUT_PATH_MAX];
-	struct stat st;
 
 	if (f->keep || f->gone)
 		return;
 	layout_day_dir(dir, sizeof(dir), f->day);
 	snprintf(path, sizeof(path), "%s/%s", dir, f->file);
 	/* Still the same file: a name alone is not enough to delete. */
-	if (fstatat(p->lg->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    st.st_ino != f->ino || st.st_dev != f->dev)
+	if (!path_is_at(p->lg->root_fd, path, f->dev, f->ino))
 		return;
 	if (unlinkat(p->lg->root_fd, path, 0) == -1) {
 		p->err = errno;

@@ -387,6 +387,34 @@ test_flags(void **state)
 	fd_close(&pidfd);
 }
 
+static void
+test_sole(void **state)
+{
+	struct stat st;
+	int fd;
+
+	(void)state;
+	put("sole", "text");
+	fd = open_sole_at(dir, "sole", O_RDONLY, 0, &st);
+	assert_true(fd >= 0);
+	assert_int_equal(st.st_size, 4);
+	fd_close(&fd);
+	assert_true(path_is_at(dir, "sole", st.st_dev, st.st_ino));
+	assert_false(path_is_at(dir, "sole", st.st_dev, st.st_ino + 1));
+	assert_int_equal(symlinkat("sole", dir, "sole.link"), 0);
+	assert_false(path_is_at(dir, "sole.link", st.st_dev, st.st_ino));
+	assert_int_equal(open_sole_at(dir, "sole.link", O_RDONLY, 0, &st), -1);
+	assert_int_equal(errno, ELOOP);
+	assert_int_equal(linkat(dir, "sole", dir, "second", 0), 0);
+	assert_int_equal(open_sole_at(dir, "second", O_RDONLY, 0, &st), -1);
+	assert_int_equal(errno, EMLINK);
+	assert_int_equal(mkfifoat(dir, "pipe", 0600), 0);
+	assert_int_equal(open_sole_at(dir, "pipe", O_RDONLY, 0, &st), -1);
+	assert_int_equal(errno, EEXIST);
+	assert_int_equal(open_sole_at(dir, "none", O_RDONLY, 0, &st), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
 int
 main(void)
 {
@@ -402,6 +430,7 @@ main(void)
 		cmocka_unit_test(test_rm_rf),
 		cmocka_unit_test(test_full_io_over_a_pipe),
 		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_sole),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
