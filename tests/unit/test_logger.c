@@ -424,22 +424,43 @@ test_viewers(void **state)
 
 /* ---- the copy on stdout ---- */
 
+/* A logger whose stdout is a pipe, and with a slot; p: both its ends. */
 static void
-test_mirror(void **state)
+start_mirrored(struct fake *f, int p[2])
 {
-	struct fake *f = fake_new(NULL);
-	int saved = dup(1), p[2];
-	struct buf got = { 0 };
-	ssize_t n;
+	int saved = dup(1);
 
-	(void)state;
 	f->t->log_settings.mirror = 1;
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 	fflush(stdout);
 	dup2(p[1], 1);
 	fake_start(f);
 	dup2(saved, 1);
+	close(saved);
 	fake_open_told(f, 0, "a", "1");
+}
+
+/* All that is in the pipe until its last writer is gone. */
+static struct buf
+read_all(int fd)
+{
+	struct buf got = { 0 };
+	ssize_t n;
+
+	while ((n = read(fd, buf_reserve(&got, 65536), 65536)) > 0)
+		buf_grew(&got, (size_t)n);
+	return got;
+}
+
+static void
+test_mirror(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	struct buf got;
+	int p[2];
+
+	(void)state;
+	start_mirrored(f, p);
 	put(f, 0, 0, "seen\n");
 	fake_barrier(f, 0);
 	/* Nobody reads the pipe, and nothing waits for that. */
@@ -447,12 +468,10 @@ test_mirror(void **state)
 	fake_barrier(f, 0);
 	fake_kill(f);
 	close(p[1]);
-	while ((n = read(p[0], buf_reserve(&got, 65536), 65536)) > 0)
-		buf_grew(&got, (size_t)n);
+	got = read_all(p[0]);
 	assert_non_null(strstr(buf_str(&got), "[a:stdout] seen\n"));
 	buf_free(&got);
 	close(p[0]);
-	close(saved);
 	fake_free(f);
 }
 
@@ -463,18 +482,11 @@ enum { MIRROR_LINES = 150 };
 static int
 end_with_full_mirror(struct fake *f)
 {
-	int saved = dup(1), p[2];
 	char line[1100];
+	int p[2];
 
-	f->t->log_settings.mirror = 1;
-	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
-	fflush(stdout);
-	dup2(p[1], 1);
-	fake_start(f);
-	dup2(saved, 1);
-	close(saved);
+	start_mirrored(f, p);
 	close(p[1]);
-	fake_open_told(f, 0, "a", "1");
 	for (unsigned i = 0; i < MIRROR_LINES; i++) {
 		snprintf(line, sizeof(line), "%u %01000u\n", i, 0);
 		put(f, 0, 0, line);
@@ -501,13 +513,10 @@ test_mirror_at_the_end(void **state)
 {
 	struct fake *f = fake_new(NULL);
 	int fd = end_with_full_mirror(f);
-	struct buf got = { 0 };
+	struct buf got = read_all(fd);
 	unsigned lines = 0;
-	ssize_t n;
 
 	(void)state;
-	while ((n = read(fd, buf_reserve(&got, 65536), 65536)) > 0)
-		buf_grew(&got, (size_t)n);
 	for (const char *s = buf_str(&got); (s = strstr(s, "[a:stdout] ")) != NULL;) {
 		s += strlen("[a:stdout] ");
 		assert_int_equal(strtoul(s, NULL, 10), lines++);

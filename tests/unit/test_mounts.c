@@ -83,19 +83,22 @@ tear_down(void **state)
 	return 0;
 }
 
-/* What is remote of the path, below top; "" for none. */
-static void
-expect(struct mounts *ms, const char *below, bool follow, const char *wanted)
-{
-	char *path = at(below), *want = at(wanted);
-	const char *got = mounts_remote(ms, path, follow);
+/* What is remote of a path, both below top; "" for nothing. */
+struct question {
+	const char *path;
+	bool follow;
+	const char *want;
+};
 
-	if (wanted[0] == '\0')
-		assert_null(got);
-	else if (got == NULL)
-		fail_msg("%s: nothing is remote", below);
-	else
-		assert_string_equal(got, want);
+static void
+ask(struct mounts *ms, const struct question *q)
+{
+	char *path = at(q->path), *want = at(q->want);
+	const char *got = mounts_remote(ms, path, q->follow);
+
+	if (q->want[0] == '\0' ? got != NULL : got == NULL || strcmp(got, want) != 0)
+		fail_msg("%s: remote is %s, not %s", q->path,
+		    got != NULL ? got : "nothing", q->want[0] != '\0' ? want : "nothing");
 	free(path);
 	free(want);
 }
@@ -117,81 +120,105 @@ list(const char *fmt)
 	return ms;
 }
 
+/* @ in fmt is top; the questions in this order, up to one without a path. */
+static void
+ask_all(const char *fmt, const struct question *q)
+{
+	struct mounts *ms = list(fmt);
+
+	for (; q->path != NULL; q++)
+		ask(ms, q);
+	mounts_free(ms);
+}
+
 static void
 test_all_local(void **state)
 {
-	struct mounts *ms = list("1 0 8:1 / / rw - ext4 /dev/a rw\n"
-				 "2 1 0:2 / @/far rw,x shared:1 master:2 - tmpfs t rw\n");
+	static const struct question asked[] = {
+		{ "far/x.service", true, "" },
+		{ "units/linked.service", true, "" },
+		{ NULL, false, NULL },
+	};
 
 	(void)state;
-	expect(ms, "far/x.service", true, "");
-	expect(ms, "units/linked.service", true, "");
-	mounts_free(ms);
+	ask_all("1 0 8:1 / / rw - ext4 /dev/a rw\n"
+		"2 1 0:2 / @/far rw,x shared:1 master:2 - tmpfs t rw\n",
+	    asked);
 }
 
 static void
 test_remote(void **state)
 {
-	struct mounts *ms = list("1 0 8:1 / / rw - ext4 /dev/a rw\n"
-				 "2 1 0:2 / @/far rw shared:1 - fuse.sshfs host: rw\n"
-				 "3 1 0:3 / @/with\\040blank rw - nfs4 host:/ rw\n"
-				 "4 2 8:1 / @/far/near rw - ext4 /dev/b rw\n");
+	static const struct question asked[] = {
+		{ "far", true, "far" },
+		{ "far/x.service", true, "far" },
+		{ "far/x.service", false, "far" },
+		/* Local, but the way to it is not. */
+		{ "far/near/x", true, "far" },
+		{ "with blank/x", true, "with blank" },
+		{ "farther", true, "" },
+		{ "units/x", true, "" },
+		{ "units/../far/x", true, "far" },
+		{ "far/../units", true, "far" },
+		{ "./units/./x", true, "" },
+		{ NULL, false, NULL },
+	};
 
 	(void)state;
-	expect(ms, "far", true, "far");
-	expect(ms, "far/x.service", true, "far");
-	expect(ms, "far/x.service", false, "far");
-	/* Local, but the way to it is not. */
-	expect(ms, "far/near/x", true, "far");
-	expect(ms, "with blank/x", true, "with blank");
-	expect(ms, "farther", true, "");
-	expect(ms, "units/x", true, "");
-	expect(ms, "units/../far/x", true, "far");
-	expect(ms, "far/../units", true, "far");
-	expect(ms, "./units/./x", true, "");
-	mounts_free(ms);
+	ask_all("1 0 8:1 / / rw - ext4 /dev/a rw\n"
+		"2 1 0:2 / @/far rw shared:1 - fuse.sshfs host: rw\n"
+		"3 1 0:3 / @/with\\040blank rw - nfs4 host:/ rw\n"
+		"4 2 8:1 / @/far/near rw - ext4 /dev/b rw\n",
+	    asked);
 }
 
 static void
 test_links(void **state)
 {
-	struct mounts *ms = list("1 0 8:1 / / rw - xfs /dev/a rw\n"
-				 "2 1 0:2 / @/far rw - fuse host: rw\n");
+	static const struct question asked[] = {
+		{ "units/linked.service", true, "far" },
+		{ "units/linked.service", false, "" },
+		{ "units/relative.service", true, "far" },
+		{ "units/twice.service", true, "far" },
+		{ "folder", true, "far" },
+		{ "folder", false, "" },
+		{ "folder/x", false, "far" },
+		/* The folder asked for last is remembered, as what it is. */
+		{ "folder/y", false, "far" },
+		{ "units/y", false, "" },
+		{ "units/linked.service", true, "far" },
+		/* These lead nowhere: the file system can say so. */
+		{ "loop", true, "" },
+		{ "loop/x", true, "" },
+		{ "dangling", true, "" },
+		{ "missing/x/y", true, "" },
+		{ NULL, false, NULL },
+	};
 
 	(void)state;
-	expect(ms, "units/linked.service", true, "far");
-	expect(ms, "units/linked.service", false, "");
-	expect(ms, "units/relative.service", true, "far");
-	expect(ms, "units/twice.service", true, "far");
-	expect(ms, "folder", true, "far");
-	expect(ms, "folder", false, "");
-	expect(ms, "folder/x", false, "far");
-	/* The folder asked for last is remembered, as what it is. */
-	expect(ms, "folder/y", false, "far");
-	expect(ms, "units/y", false, "");
-	expect(ms, "units/linked.service", true, "far");
-	/* These lead nowhere: the file system can say so. */
-	expect(ms, "loop", true, "");
-	expect(ms, "loop/x", true, "");
-	expect(ms, "dangling", true, "");
-	expect(ms, "missing/x/y", true, "");
-	mounts_free(ms);
+	ask_all("1 0 8:1 / / rw - xfs /dev/a rw\n"
+		"2 1 0:2 / @/far rw - fuse host: rw\n",
+	    asked);
 }
 
 /* What is mounted over another hides it and all below it. */
 static void
 test_stacked(void **state)
 {
-	struct mounts *ms = list("1 0 8:1 / / rw - ext4 /dev/a rw\n"
-				 "2 1 0:2 / @/far rw - nfs host: rw\n"
-				 "3 2 0:3 / @/far rw - tmpfs t rw\n"
-				 "4 1 0:4 / @/units rw - ext4 /dev/b rw\n"
-				 "5 4 0:5 / @/units rw - cifs //host rw\n");
+	static const struct question asked[] = {
+		{ "far/x", true, "" },
+		{ "units/x", true, "units" },
+		{ NULL, false, NULL },
+	};
+	struct mounts *ms;
 
 	(void)state;
-	expect(ms, "far/x", true, "");
-	expect(ms, "units/x", true, "units");
-	mounts_free(ms);
+	ask_all("1 0 8:1 / / rw - ext4 /dev/a rw\n"
+		"2 1 0:2 / @/far rw - nfs host: rw\n"
+		"3 2 0:3 / @/far rw - tmpfs t rw\n"
+		"4 1 0:4 / @/units rw - ext4 /dev/b rw\n"
+		"5 4 0:5 / @/units rw - cifs //host rw\n",
+	    asked);
 	ms = list("9 8 0:1 / / rw - 9p root rw\n10 9 0:2 / @/units rw - tmpfs t rw\n");
 	assert_string_equal(mounts_remote(ms, "/", true), "/");
 	assert_string_equal(mounts_remote(ms, top, true), "/");

@@ -54,6 +54,18 @@ run(struct fake *f, uint64_t bytes, uint64_t age_days)
 	return &fake_wait(f, MSG_VACUUM_DONE, before)->u.VACUUM_DONE;
 }
 
+/* What a child does beside the logger. */
+static void
+wait_gone(struct fake *f, const char *path)
+{
+	uint64_t until = fake_now_ms() + FAKE_DEADLINE_MS;
+
+	while (exists(f, path)) {
+		assert_true(fake_now_ms() < until);
+		fake_poll(f, 20);
+	}
+}
+
 static void
 test_age_and_strangers(void **state)
 {
@@ -149,7 +161,6 @@ static void
 test_compression(void **state)
 {
 	struct fake *f = fake_new(NULL);
-	uint64_t until = fake_now_ms() + 30000;
 	char full[300], data[2000];
 	gzFile gz;
 
@@ -161,10 +172,7 @@ test_compression(void **state)
 	f->t->log_settings.compress_after_us = USEC_PER_DAY;
 	fake_start(f);
 	run(f, 0, 0);
-	while (exists(f, "journal/20200101/health/1_a.log")) {
-		assert_true(fake_now_ms() < until);
-		fake_poll(f, 20);
-	}
+	wait_gone(f, "journal/20200101/health/1_a.log");
 	assert_true(exists(f, "journal/20200102/health/2_a.log"));
 	snprintf(full, sizeof(full), "%s/journal/20200101/health/a.log", f->dir);
 	gz = gzopen(full, "rb");
@@ -178,7 +186,6 @@ static void
 test_what_is_not_ours_to_replace(void **state)
 {
 	struct fake *f = fake_new(NULL);
-	uint64_t until = fake_now_ms() + 30000;
 	struct stat st;
 
 	(void)state;
@@ -195,10 +202,7 @@ test_what_is_not_ours_to_replace(void **state)
 	f->t->log_settings.compress_after_us = USEC_PER_DAY;
 	fake_start(f);
 	run(f, 0, 0);
-	while (exists(f, "journal/20200101/health/2_a.log")) {
-		assert_true(fake_now_ms() < until);
-		fake_poll(f, 20);
-	}
+	wait_gone(f, "journal/20200101/health/2_a.log");
 	/* Lines of another run of the same name are in it: neither is lost. */
 	assert_true(exists(f, "journal/20200101/health/1_a.log"));
 	assert_int_equal(
