@@ -36,6 +36,31 @@ set_phase(struct ring *r, uint64_t phase)
 
 /* ---- the file ---- */
 
+/*
+ * A power loss may have left half a line, of which nobody was told: what is appended must
+ * not become a part of it.  st: of the open file; its size is set.
+ */
+static int
+end_torn_line(int dir, const char *path, int fd, struct stat *st)
+{
+	char last = '\n';
+	int in;
+
+	if (st->st_size == 0)
+		return 0;
+	in = open_at(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (in == -1)
+		return 0; /* not readable by us: as good as whole */
+	(void)!pread(in, &last, 1, st->st_size - 1);
+	fd_close(&in);
+	if (last == '\n')
+		return 0;
+	if (full_write(fd, "\n", 1) == -1)
+		return -1;
+	st->st_size++;
+	return 0;
+}
+
 static int
 events_open_day(struct logger *lg, const char *day, uint64_t *size)
 {
@@ -51,6 +76,10 @@ events_open_day(struct logger *lg, const char *day, uint64_t *size)
 	    (mode_t)logger_file_mode(lg), &st);
 	if (fd == -1)
 		return -1;
+	if (end_torn_line(lg->root_fd, path, fd, &st) == -1) {
+		fd_close(&fd);
+		return -1;
+	}
 	fd_close(&lg->events_fd);
 	lg->events_fd = fd;
 	lg->events_dev = st.st_dev;
@@ -187,7 +216,8 @@ store_wishes(struct logger *lg, const struct events_batch *b)
 	    lg->root_fd, "state/wishes", O_WRONLY | O_APPEND | O_CREAT, STATE_MODE, &st);
 	if (fd == -1)
 		return -1;
-	if (full_write(fd, lg->wishes_out.data, lg->wishes_out.len) == -1) {
+	if (end_torn_line(lg->root_fd, "state/wishes", fd, &st) == -1 ||
+	    full_write(fd, lg->wishes_out.data, lg->wishes_out.len) == -1) {
 		int err = errno;
 
 		/* Half a wish must not swallow the next one. */

@@ -746,6 +746,65 @@ test_clock_set_back(void **state)
 	fake_free(f);
 }
 
+/* ---- half a line, as a power loss leaves it ---- */
+
+static void
+append_to(struct fake *f, const char *path, const char *text, size_t n)
+{
+	int fd = openat(f->root_fd, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd != -1);
+	assert_int_equal(full_write(fd, text, n), 0);
+	close(fd);
+}
+
+/* The last line, without its newline. */
+static void
+assert_last_line(struct fake *f, const char *path, const char *start)
+{
+	struct buf b = fake_read(f, path);
+	const char *s;
+
+	assert_true(b.len > 1 && b.data[b.len - 1] == '\n');
+	b.data[b.len - 1] = '\0';
+	s = memrchr(b.data, '\n', b.len - 1);
+	s = s == NULL ? b.data : s + 1;
+	assert_int_equal(strncmp(s, start, strlen(start)), 0);
+	buf_free(&b);
+}
+
+static void
+test_half_a_line(void **state)
+{
+	/* Cut, and as long as it was but never written. */
+	static const struct {
+		const char *text;
+		size_t n;
+	} torn[] = { { "{\"seq\":9999,\"ts\":\"20", 20 }, { "\0\0\0\0\0\0\0\0", 8 } };
+	struct fake *f = fake_new(NULL);
+	uint64_t seq = 0;
+
+	(void)state;
+	fake_start(f);
+	fake_event(f, ++seq, RING_WISH);
+	for (size_t i = 0; i < sizeof(torn) / sizeof(torn[0]); i++) {
+		while (f->acked < seq)
+			assert_true(fake_poll(f, 50));
+		fake_kill(f);
+		append_to(f, "journal/events.jsonl", torn[i].text, torn[i].n);
+		append_to(f, "state/wishes", torn[i].text, torn[i].n);
+		fake_start(f);
+		fake_event(f, ++seq, RING_WISH);
+		while (f->acked < seq)
+			assert_true(fake_poll(f, 50));
+		assert_last_line(f, "state/wishes", i == 0 ? "{\"seq\":2," : "{\"seq\":3,");
+		assert_last_line(
+		    f, "journal/events.jsonl", i == 0 ? "{\"seq\":2," : "{\"seq\":3,");
+	}
+	assert_int_equal(events_last_seq(f->root_fd), 3);
+	fake_free(f);
+}
+
 int
 main(void)
 {
@@ -758,6 +817,7 @@ main(void)
 		cmocka_unit_test(test_mirror_at_the_end_unread),
 		cmocka_unit_test(test_thief),
 		cmocka_unit_test(test_clock_set_back),
+		cmocka_unit_test(test_half_a_line),
 		cmocka_unit_test(test_asked_before_open),
 		cmocka_unit_test(test_asked_before_close),
 		cmocka_unit_test(test_asked_before_replay_end),
