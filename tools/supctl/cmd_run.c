@@ -381,7 +381,7 @@ call(struct ctl *ctl, struct run *q, const char *params)
 			take_reply(ctl, q, r.params);
 		reply_clear(&r);
 		if (!last)
-			res = client_receive(ctl->client, &r, USEC_INFINITY, &why);
+			res = ctl_receive(ctl, &r, USEC_INFINITY, &why);
 	}
 	if (res == CLIENT_CLOSED && q->wait && q->unit != NULL &&
 	    q->started_ref != NULL) {

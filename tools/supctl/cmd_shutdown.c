@@ -105,7 +105,7 @@ follow_shutdown(struct ctl *ctl, const char *params)
 			on_stopped(ctl, r.params, &accepted);
 		reply_clear(&r);
 		if (!last)
-			res = client_receive(ctl->client, &r, deadline, &why);
+			res = ctl_receive(ctl, &r, deadline, &why);
 	}
 	if (res == CLIENT_DOWN)
 		code = ctl_fail(ctl, CTL_DOWN, "connection",

@@ -198,11 +198,11 @@ ask(struct ctl *ctl, struct request *q, struct buf *why)
 
 	r = ctl_try_connect(ctl, why);
 	if (r == CLIENT_OK)
-		r = client_send(ctl->client, q->method, params, true, deadline, why);
+		r = ctl_send(ctl, q->method, params, true, deadline, why);
 	free(params);
 	if (r == CLIENT_OK) {
 		tell_waiting(ctl, q);
-		r = client_receive(ctl->client, &reply, deadline, why);
+		r = ctl_receive(ctl, &reply, deadline, why);
 	}
 	while (r == CLIENT_OK && !last) {
 		last = !reply.continues;
@@ -212,7 +212,7 @@ ask(struct ctl *ctl, struct request *q, struct buf *why)
 			take_results(ctl, q, reply.params);
 		reply_clear(&reply);
 		if (!last)
-			r = client_receive(ctl->client, &reply, deadline, why);
+			r = ctl_receive(ctl, &reply, deadline, why);
 	}
 	if (r != CLIENT_OK)
 		ctl_disconnect(ctl);

@@ -165,6 +165,15 @@ char *ctl_path(const struct ctl *ctl, const char *relative);
 /* Connects unless connected; tells nothing. */
 enum client_result ctl_try_connect(struct ctl *ctl, struct buf *why);
 void ctl_disconnect(struct ctl *ctl);
+/*
+ * Sends and waits as client_send and client_receive do, on the connection that there is.
+ * Without a deadline the wait lasts as long as supd answers others: CLIENT_TIMEOUT when
+ * it does not.
+ */
+enum client_result ctl_send(struct ctl *ctl, const char *method, const char *params,
+    bool more, uint64_t deadline_us, struct buf *why);
+enum client_result ctl_receive(
+    struct ctl *ctl, struct reply *out, uint64_t deadline_us, struct buf *why);
 /* Tells what went wrong with the connection, and what to do; returns the exit status. */
 int ctl_client_failed(struct ctl *ctl, enum client_result r, const char *why);
 /* Tells an error reply; returns the exit status. */

@@ -11,6 +11,10 @@
 
 /* How long a question waits for its answer. */
 #define QUESTION_US (30 * USEC_PER_SEC)
+/* A wait without a limit that hears nothing for so long asks whether supd lives, … */
+#define SILENCE_US (10 * USEC_PER_SEC)
+/* … then after twice as long, but at least so often. */
+#define SILENCE_MAX_US (10 * USEC_PER_MINUTE)
 
 int
 ctl_instance(struct ctl *ctl)
@@ -245,6 +249,59 @@ is_question(const char *method)
 	return false;
 }
 
+/* CLIENT_TIMEOUT: supd does not answer.  On a connection of its own: the other waits. */
+static enum client_result
+ask_for_life(struct ctl *ctl, struct buf *why)
+{
+	uint64_t deadline_us = clock_mono_us() + QUESTION_US;
+	struct client *c = NULL;
+	struct reply reply = { 0 };
+	enum client_result r = client_connect(&c, &ctl->in, deadline_us, why);
+
+	if (r == CLIENT_OK)
+		r = client_send(
+		    c, "io.supd.Manager.Version", NULL, false, deadline_us, why);
+	if (r == CLIENT_OK)
+		r = client_receive(c, &reply, deadline_us, why);
+	reply_clear(&reply);
+	client_free(c);
+	return r;
+}
+
+enum client_result
+ctl_send(struct ctl *ctl, const char *method, const char *params, bool more,
+    uint64_t deadline_us, struct buf *why)
+{
+	uint64_t most_us = clock_mono_us() + QUESTION_US;
+
+	/* Taking a call is no work that could last. */
+	return client_send(ctl->client, method, params, more,
+	    deadline_us < most_us ? deadline_us : most_us, why);
+}
+
+enum client_result
+ctl_receive(struct ctl *ctl, struct reply *out, uint64_t deadline_us, struct buf *why)
+{
+	uint64_t silence_us = SILENCE_US;
+	enum client_result r;
+
+	if (deadline_us != USEC_INFINITY)
+		return client_receive(ctl->client, out, deadline_us, why);
+	for (;;) {
+		r = client_receive(
+		    ctl->client, out, clock_mono_us() + silence_us, why);
+		if (r != CLIENT_TIMEOUT)
+			return r;
+		buf_clear(why);
+		/* A manager that is replaced meanwhile closes the first connection. */
+		if (ask_for_life(ctl, why) == CLIENT_TIMEOUT)
+			return CLIENT_TIMEOUT;
+		buf_clear(why);
+		if (silence_us < SILENCE_MAX_US)
+			silence_us *= 2;
+	}
+}
+
 static enum client_result
 call_once(struct ctl *ctl, const char *method, const char *params, bool more,
     uint64_t deadline_us, struct reply *out, struct buf *why)
@@ -252,9 +309,9 @@ call_once(struct ctl *ctl, const char *method, const char *params, bool more,
 	enum client_result r = ctl_try_connect(ctl, why);
 
 	if (r == CLIENT_OK)
-		r = client_send(ctl->client, method, params, more, deadline_us, why);
+		r = ctl_send(ctl, method, params, more, deadline_us, why);
 	if (r == CLIENT_OK)
-		r = client_receive(ctl->client, out, deadline_us, why);
+		r = ctl_receive(ctl, out, deadline_us, why);
 	if (r != CLIENT_OK)
 		ctl_disconnect(ctl);
 	return r;
@@ -336,8 +393,8 @@ ctl_call_more(struct ctl *ctl, const char *method, struct jw *w, bool waiting,
 			result = fn(ctl, reply.params, arg);
 		reply_clear(&reply);
 		if (!last && result == -1)
-			r = client_receive(
-			    ctl->client, &reply, ctl_deadline(ctl, waiting), &why);
+			r = ctl_receive(
+			    ctl, &reply, ctl_deadline(ctl, waiting), &why);
 	}
 	if (!last)
 		ctl_disconnect(ctl); /* what would still come is not ours */
