@@ -340,11 +340,28 @@ day_number(uint64_t wall_us)
 	return ((int64_t)tm.tm_year * 12 + tm.tm_mon) * 31 + tm.tm_mday - 1;
 }
 
+/*
+ * The C library reads /etc/localtime once.  Whoever gives the machine another zone does
+ * not start every program anew, so it is looked at again, once a second at most.
+ */
+static void
+follow_zone(void)
+{
+	static time_t looked;
+	time_t now = time(NULL);
+
+	if (now == looked)
+		return;
+	looked = now;
+	tzset();
+}
+
 char *
 clock_day(char *dst, size_t size, uint64_t wall_us)
 {
 	struct tm tm;
 
+	follow_zone();
 	to_local(wall_us, &tm);
 	snprintf(dst, size, "%04d%02d%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 	return dst;

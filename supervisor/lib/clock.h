@@ -61,7 +61,8 @@ char *clock_format_duration(char *dst, size_t size, uint64_t us);
  */
 int clock_parse(const char *s, uint64_t *wall_us);
 
-/* "20261121", the local day of that instant. */
+/* "20261121", the local day of that instant.  Follows a machine that gets another zone;
+ * the times that are written from then on are in it, too. */
 char *clock_day(char *dst, size_t size, uint64_t wall_us);
 /* The first instant of a local day "YYYYMMDD"; -1 when there is no such day. */
 int clock_parse_day(const char *day, uint64_t *wall_us);

@@ -1,6 +1,13 @@
 /*
  * Tests of lib/clock.
  */
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 
@@ -181,6 +189,98 @@ test_midnights(void **state)
 	use_zone("UTC0");
 }
 
+/* ---- a machine that gets another zone ---- */
+
+/* A zone file of one zone without rules; rule as in TZ=. */
+static void
+write_zone(const char *path, const char *rule, int32_t east)
+{
+	unsigned char head[44] = "TZif2", one[44 + 6 + 4];
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	/* One type of time and four bytes of names; once for old readers, once for new.
+	 */
+	head[39] = 1;
+	head[43] = 4;
+	memcpy(one, head, sizeof(head));
+	for (int i = 0; i < 4; i++)
+		one[44 + i] = (unsigned char)((uint32_t)east >> (24 - 8 * i));
+	one[48] = one[49] = 0;
+	memcpy(one + 50, "ZZZ", 4);
+	assert_true(fd != -1);
+	assert_int_equal(write(fd, one, sizeof(one)), sizeof(one));
+	assert_int_equal(write(fd, one, sizeof(one)), sizeof(one));
+	assert_true(dprintf(fd, "\n%s\n", rule) > 0);
+	/* Of another second than the one before: the C library looks no closer. */
+	assert_int_equal(futimens(fd, (struct timespec[2]){ { east + 86400, 0 },
+					  { east + 86400, 0 } }),
+	    0);
+	close(fd);
+}
+
+/* In a process of its own: 0, or the line that failed; 77: not allowed here. */
+static int
+in_another_zone(const char *path)
+{
+	const uint64_t us = UINT64_C(1795257045123456); /* 2026-11-21T10:30:45Z */
+	char t[CLOCK_TEXT_MAX];
+
+	unsetenv("TZ");
+	if (unshare(CLONE_NEWNS) == -1 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+		return 77;
+	write_zone(path, "ZZZ-3", 3 * 3600);
+	if (mount(path, "/etc/localtime", NULL, MS_BIND, NULL) == -1)
+		return 77;
+	tzset();
+	if (strcmp(clock_format_local(t, sizeof(t), us), "2026-11-21T13:30:45") != 0)
+		return 1;
+	/* In place, as an editor does; then another file, as timedatectl does. */
+	write_zone(path, "ZZZ-14", 14 * 3600);
+	for (int i = 0; strcmp(clock_day(t, sizeof(t), us), "20261122") != 0; i++) {
+		if (i == 2000)
+			return 2;
+		poll(NULL, 0, 5);
+	}
+	if (strcmp(clock_format_local(t, sizeof(t), us), "2026-11-22T00:30:45") != 0)
+		return 3;
+	if (umount2("/etc/localtime", MNT_DETACH) == -1 || unlink(path) == -1)
+		return 4;
+	write_zone(path, "ZZZ12", -12 * 3600);
+	if (mount(path, "/etc/localtime", NULL, MS_BIND, NULL) == -1)
+		return 5;
+	for (int i = 0; strcmp(clock_day(t, sizeof(t), us), "20261120") != 0; i++) {
+		if (i == 2000)
+			return 6;
+		poll(NULL, 0, 5);
+	}
+	return 0;
+}
+
+static void
+test_another_zone(void **state)
+{
+	char dir[] = "/tmp/supd-zone.XXXXXX", path[64];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/zone", dir);
+	pid = fork();
+	assert_true(pid != -1);
+	if (pid == 0)
+		_exit(in_another_zone(path));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	unlink(path);
+	rmdir(dir);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		print_message("SKIPPED: another zone: no right to mount here\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
 static void
 test_parse_day_refuses(void **state)
 {
@@ -232,6 +332,7 @@ main(void)
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_refuses),
 		cmocka_unit_test(test_midnights),
+		cmocka_unit_test(test_another_zone),
 		cmocka_unit_test(test_parse_day_refuses),
 		cmocka_unit_test(test_source_can_be_replaced),
 	};
