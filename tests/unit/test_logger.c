@@ -751,7 +751,8 @@ test_clock_set_back(void **state)
 static void
 append_to(struct fake *f, const char *path, const char *text, size_t n)
 {
-	int fd = openat(f->root_fd, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	int fd =
+	    openat(f->root_fd, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 
 	assert_true(fd != -1);
 	assert_int_equal(full_write(fd, text, n), 0);
@@ -797,7 +798,8 @@ test_half_a_line(void **state)
 		fake_event(f, ++seq, RING_WISH);
 		while (f->acked < seq)
 			assert_true(fake_poll(f, 50));
-		assert_last_line(f, "state/wishes", i == 0 ? "{\"seq\":2," : "{\"seq\":3,");
+		assert_last_line(
+		    f, "state/wishes", i == 0 ? "{\"seq\":2," : "{\"seq\":3,");
 		assert_last_line(
 		    f, "journal/events.jsonl", i == 0 ? "{\"seq\":2," : "{\"seq\":3,");
 	}

@@ -288,8 +288,7 @@ ctl_receive(struct ctl *ctl, struct reply *out, uint64_t deadline_us, struct buf
 	if (deadline_us != USEC_INFINITY)
 		return client_receive(ctl->client, out, deadline_us, why);
 	for (;;) {
-		r = client_receive(
-		    ctl->client, out, clock_mono_us() + silence_us, why);
+		r = client_receive(ctl->client, out, clock_mono_us() + silence_us, why);
 		if (r != CLIENT_TIMEOUT)
 			return r;
 		buf_clear(why);
@@ -393,8 +392,7 @@ ctl_call_more(struct ctl *ctl, const char *method, struct jw *w, bool waiting,
 			result = fn(ctl, reply.params, arg);
 		reply_clear(&reply);
 		if (!last && result == -1)
-			r = ctl_receive(
-			    ctl, &reply, ctl_deadline(ctl, waiting), &why);
+			r = ctl_receive(ctl, &reply, ctl_deadline(ctl, waiting), &why);
 	}
 	if (!last)
 		ctl_disconnect(ctl); /* what would still come is not ours */
