@@ -217,15 +217,16 @@ store_wishes(struct logger *lg, const struct events_batch *b)
 	if (fd == -1)
 		return -1;
 	if (end_torn_line(lg->root_fd, "state/wishes", fd, &st) == -1 ||
-	    full_write(fd, lg->wishes_out.data, lg->wishes_out.len) == -1) {
+	    full_write(fd, lg->wishes_out.data, lg->wishes_out.len) == -1 ||
+	    fdatasync(fd) == -1 ||
+	    (st.st_size == 0 && sync_parent_at(lg->root_fd, "state/wishes") == -1)) {
 		int err = errno;
 
-		/* Half a wish must not swallow the next one. */
+		/* Half a wish must not swallow the next one, and none is there twice. */
 		if (ftruncate(fd, st.st_size) == -1)
 			log_warn("state/wishes");
 		errno = err;
-	} else if (fdatasync(fd) == 0 &&
-		   (st.st_size > 0 || sync_parent_at(lg->root_fd, "state/wishes") == 0)) {
+	} else {
 		r = 0;
 	}
 	fd_close(&fd);
