@@ -296,6 +296,10 @@ slot_on_signal(const struct msg *m)
 	case SIGNAL_SLOT_KILL:
 		slot_signal_all(q->slot, SIGKILL, true);
 		break;
+	case SIGNAL_SLOT_PROCS:
+		for (int k = 0; k < PROC_N; k++)
+			signal_proc(&s->proc[k], q->signo);
+		break;
 	default:
 		break;
 	}

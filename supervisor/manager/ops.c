@@ -324,11 +324,14 @@ ops_signal(
 	struct unit *u = arg;
 	struct manager *m = u->manager;
 
-	link_signal(m->link, slot, kind, scope, signo);
 	spawns_signal(u, slot, kind, scope, signo);
 	if ((scope == SIGNAL_SLOT || scope == SIGNAL_SLOT_KILL) &&
-	    !adopt_slot_is_contained(m, slot))
-		scan_signal(m, slot, scope == SIGNAL_SLOT_KILL ? SIGKILL : signo);
+	    !adopt_slot_is_contained(m, slot) &&
+	    scan_signal(m, slot, scope == SIGNAL_SLOT_KILL ? SIGKILL : signo) &&
+	    scope == SIGNAL_SLOT)
+		scope =
+		    SIGNAL_SLOT_PROCS; /* the rest of their groups is met by the scan */
+	link_signal(m->link, slot, kind, scope, signo);
 }
 
 static void

@@ -6,9 +6,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/buf.h"
 #include "lib/fdio.h"
@@ -52,6 +54,7 @@ struct met {
 struct hunt {
 	TAILQ_ENTRY(hunt) next;
 	struct mark mark;
+	uint32_t slot;
 	int signo;
 	int32_t *done; /* those that were signalled */
 	size_t ndone;
@@ -257,6 +260,21 @@ was_signalled(const struct hunt *h, int32_t pid)
 	return false;
 }
 
+/* Init has sent it to them, by the descriptors that it holds. */
+static bool
+is_proc_of_slot(const struct manager *m, const struct hunt *h, int32_t pid)
+{
+	const struct table_slot *s = table_slot(m->table, h->slot);
+
+	if (h->signo == SIGKILL || svc_tag(s->invocation) != h->mark.tag)
+		return false;
+	for (int i = 0; i < PROC_N; i++) {
+		if (s->proc[i].pid == pid)
+			return true;
+	}
+	return false;
+}
+
 static void
 hunt_signal(struct manager *m, struct hunt *h, int32_t pid)
 {
@@ -294,7 +312,8 @@ hunt_met(void *arg, struct met *p)
 	TAILQ_FOREACH (h, &g->sc->hunts, next) {
 		size_t before = h->ndone;
 
-		if (!is_marked(p, &h->mark) || was_signalled(h, p->pid))
+		if (!is_marked(p, &h->mark) || was_signalled(h, p->pid) ||
+		    is_proc_of_slot(g->sc->m, h, p->pid))
 			continue;
 		hunt_signal(g->sc->m, h, p->pid);
 		g->fresh += h->ndone - before;
@@ -321,17 +340,23 @@ hunt_all(struct scanner *sc)
 	}
 }
 
-void
+bool
 scan_signal(struct manager *m, uint32_t slot, int signo)
 {
 	struct scanner *sc = scanner_of(m);
-	struct hunt *h = xcalloc(1, sizeof(*h));
+	struct procfs_stat st;
+	struct hunt *h;
 
+	if (procfs_stat(getpid(), &st) == -1)
+		return false;
+	h = xcalloc(1, sizeof(*h));
 	/* Now: the slot may be another's when the pass runs. */
 	mark_of(m, slot, &h->mark);
+	h->slot = slot;
 	h->signo = signo;
 	ask(sc);
 	TAILQ_INSERT_TAIL(&sc->hunts, h, next);
+	return true;
 }
 
 /* ---- waiting for the last one -------------------------------------------------------

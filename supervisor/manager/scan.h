@@ -19,9 +19,13 @@ struct unit;
 
 /* Pids of the slot's processes, at most max; how many were found. */
 size_t scan_find(struct manager *m, uint32_t slot, int32_t *pids, size_t max);
-/* Signal all of them before this turn of the loop ends, again and again until two scans
- * agree; init sends by pidfds that were checked after they were opened. */
-void scan_signal(struct manager *m, uint32_t slot, int signo);
+/*
+ * Signal all of them before this turn of the loop ends, again and again until two scans
+ * agree; init sends by pidfds that were checked after they were opened.  Each gets it
+ * once: the procs of the slot are left to init, but for SIGKILL.  False, and nothing is
+ * done, where there is no /proc to look in.
+ */
+bool scan_signal(struct manager *m, uint32_t slot, int signo);
 /* Tell the unit's service (svc_on_empty) when none is left; at once if so already. */
 void scan_watch(struct unit *u, uint32_t slot);
 void scan_unwatch(struct unit *u);

@@ -50,6 +50,7 @@ enum signal_scope {
 	SIGNAL_PROC_GROUP, /* its process group */
 	SIGNAL_SLOT,       /* every process of the cgroup; else the groups of all procs */
 	SIGNAL_SLOT_KILL,  /* cgroup.kill: the end of all at once */
+	SIGNAL_SLOT_PROCS, /* its procs alone: who sends it looks for the others itself */
 };
 
 struct msg_head {

@@ -20,6 +20,7 @@
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
 #include "manager/record/history.h"
+#include "manager/scan.h"
 #include "manager/service/procfs.h"
 #include "manager/service/service.h"
 #include "unit/load.h"
@@ -373,8 +374,11 @@ write_process(struct jw *w, const struct svc_memory *mem, int32_t pid, bool wcha
 	buf_free(&text);
 }
 
-/* The pids of the unit as far as they can be known without a search: of its cgroup, else
- * those that init watches.  Returns how many there are (v holds the first ones). */
+/*
+ * The pids of the unit: of its cgroup, else those that init watches.  Only where nothing
+ * is told by these, which is rare, all of /proc is searched.  Returns how many there are
+ * (v holds the first ones).
+ */
 static size_t
 unit_pids(const struct unit *u, int cgroup_fd, int32_t v[PROCESSES_MAX])
 {
@@ -387,6 +391,8 @@ unit_pids(const struct unit *u, int cgroup_fd, int32_t v[PROCESSES_MAX])
 		v[n++] = mem->main_pid;
 	if (mem->control_pid > 0)
 		v[n++] = mem->control_pid;
+	if (mem->leftover > 0 || (n == 0 && unit_is_running(u)))
+		n = scan_find(u->manager, mem->slot, v, PROCESSES_MAX);
 	return n;
 }
 
