@@ -94,7 +94,8 @@ golden_dir(void)
 static bool
 check_one(int dirfd, const char *name)
 {
-	char *expect_name = xasprintf("%.*s.expect", (int)strcspn(name, "."), name);
+	char *stem = xstrndup(name, strcspn(name, "."));
+	char *expect_name = xasprintf("%s.expect", stem);
 	struct buf text = { 0 };
 	struct buf expect = { 0 };
 	struct buf got = { 0 };
@@ -116,6 +117,7 @@ check_one(int dirfd, const char *name)
 	buf_free(&expect);
 	buf_free(&got);
 	free(expect_name);
+	free(stem);
 	return same;
 }
 
