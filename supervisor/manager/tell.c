@@ -378,7 +378,7 @@ tell_health(struct unit *u, const struct svc_note *note, const struct svc_memory
 	struct emitter *ev = u->manager->events;
 
 	event_begin(ev, EVENT_HEALTH, u->name, mem->invocation);
-	event_str(ev, "from", note->ok ? "bad" : "good");
+	event_str(ev, "from", note->first ? "unknown" : note->ok ? "bad" : "good");
 	event_str(ev, "state", note->ok ? "good" : "bad");
 	event_str(ev, "evidence", note->text == NULL ? "" : note->text);
 	event_end(ev);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
@@ -120,6 +121,26 @@ svc_ready_probes_hold(const struct service *s)
 		return true;
 	return svc_sc(s)->ready_when == READY_ANY ? (s->m.ready_mask & all) != 0
 						  : (s->m.ready_mask & all) == all;
+}
+
+void
+svc_ready_evidence(const struct service *s, struct buf *out)
+{
+	static const char *const names[] = {
+		[PROBE_PATTERN] = "ReadyPattern",
+		[PROBE_TCP] = "ReadyTCP",
+		[PROBE_HTTP] = "ReadyHTTP",
+		[PROBE_EXEC] = "ReadyExec",
+		[PROBE_FILE] = "ReadyFile",
+	};
+
+	for (unsigned i = 0; i < ready_count(s); i++) {
+		const struct probe_conf *p = &svc_sc(s)->ready.v[i];
+
+		if (s->m.ready_mask >> i & 1)
+			buf_addf(out, "%s%s=%s", out->len > 0 ? ", " : "", names[p->kind],
+			    p->text != NULL ? p->text : "");
+	}
 }
 
 static bool
@@ -303,7 +324,7 @@ static void
 round_over(struct service *s)
 {
 	const struct service_conf *c = svc_sc(s);
-	struct svc_note note = { .what = SVC_EMIT_HEALTH };
+	struct svc_note note = { .what = SVC_EMIT_HEALTH, .first = !s->probes->known };
 	bool ok = s->probes->round_ok;
 
 	s->probes->round_open = false;

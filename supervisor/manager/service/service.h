@@ -110,6 +110,7 @@ struct svc_note {
 	uint64_t cpu_us;
 	uint64_t maxrss_kib;
 	bool ok;
+	bool first;       /* HEALTH: nothing was known before */
 	bool keep;        /* the memory that comes with it must be recorded */
 	const char *text; /* NULL: none */
 };

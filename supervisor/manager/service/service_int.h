@@ -300,6 +300,8 @@ void svc_restart_settle(struct service *s);
 
 /* ---- health.c ---------------------------------------------------------------- */
 bool svc_ready_probes_hold(const struct service *s);
+/* Appends the Ready...= lines that hold: "ReadyTCP=8080, ReadyFile=/run/x". */
+void svc_ready_evidence(const struct service *s, struct buf *out);
 /* A start begins: nothing is known. */
 void svc_probes_reset(struct service *s);
 void svc_ready_begin(struct service *s);

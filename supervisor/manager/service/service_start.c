@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/xalloc.h"
 #include "manager/service/service_int.h"
@@ -577,6 +578,23 @@ act_main_exit_start(struct service *s)
 
 /* ---- running ----------------------------------------------------------------- */
 
+/* With what the start was complete. */
+static void
+note_ready(struct service *s, const struct svc_note *note)
+{
+	const struct service_conf *c = svc_sc(s);
+	bool said = svc_is_notify(c) || c->notify_fd >= 0;
+	struct buf b = { 0 };
+
+	if (said)
+		buf_adds(&b, "the service said so");
+	svc_ready_evidence(s, &b);
+	if (b.len == 0)
+		buf_adds(&b, "it was started");
+	svc_note(s, note, buf_str(&b));
+	buf_free(&b);
+}
+
 static void
 became_active(struct service *s)
 {
@@ -591,10 +609,7 @@ became_active(struct service *s)
 	m->active_wall_us = clock_wall_us();
 	if (m->active_wall_us > m->started_wall_us)
 		note.duration_us = m->active_wall_us - m->started_wall_us;
-	svc_note(s, &note,
-	    svc_is_notify(c) || c->notify_fd >= 0 ? "the service said so"
-	    : c->ready.n > 0                      ? "its Ready...= lines hold"
-						  : "it was started");
+	note_ready(s, &note);
 	if (c->runtime_max_us != UNIT_INFINITY) {
 		max = clock_add_us(m->active_us, c->runtime_max_us);
 		if (c->runtime_randomized_extra_us > 0 &&
