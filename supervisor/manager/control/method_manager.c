@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "instance/paths.h"
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/loop.h"
@@ -193,7 +194,10 @@ compare_unit(struct unit *u, void *arg)
 	diags_init(&d);
 	now = unit_load(r->m->paths, r->m->conf, u->name, &d);
 	r->unit = u->name;
-	r->class = u->svc != NULL && svc_has_slot(u->svc) ? "next-start" : "now";
+	/* What runs with a stand-in, for want of a usable file, takes the first one. */
+	r->class = unit_is_running(u) && !(u->stand_in && now->load_state == UNIT_LOADED)
+		       ? "next-start"
+		       : "now";
 	if (now->load_state == UNIT_LOADED && u->conf->load_state == UNIT_LOADED)
 		unit_conf_diff(u->conf, now, write_difference, r);
 	else if (now->load_state != u->conf->load_state)
@@ -228,7 +232,7 @@ compare_setting(void *arg, const char *name, const char *value)
 static void
 compare_conf(struct reload *r)
 {
-	char *path = xasprintf("%s/supd.conf", r->m->root_path);
+	char *path = paths_conf(r->m->root_path);
 	struct conf_diff d = { .r = r };
 	struct supd_conf *now;
 
