@@ -1,6 +1,7 @@
 /*
- * BARRIER: answered from what is in the pipes at that moment.  A question about a slot
- * that init is about to open waits here, and so does one that comes before the replay.
+ * BARRIER: answered from what is in the pipes at that moment, and when the log has its
+ * file: what is told of its name goes before the answer.  A question about a slot that
+ * init is about to open waits here, and so does one that comes before the replay.
  */
 #include "logger/barrier.h"
 
@@ -57,6 +58,8 @@ answer(struct logger *lg, const struct msg_barrier *req)
 			;
 		logger_ready(lg, &ls->stream[i]);
 	}
+	if (ls != NULL)
+		logslot_make_due(lg, ls);
 	if (ls != NULL && ls->ts->log.tail_len <= PROTO_TAIL_MAX) {
 		const struct table_log *log = &ls->ts->log;
 

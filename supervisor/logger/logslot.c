@@ -203,6 +203,17 @@ logslot_close(struct logger *lg, uint32_t n)
 }
 
 void
+logslot_make_due(struct logger *lg, struct logslot *ls)
+{
+	if (!ls->due)
+		return;
+	TAILQ_REMOVE(&lg->due, ls, due_link);
+	ls->due = false;
+	if (!ls->ts->log.linked && !ls->parked && sink_make_due(lg, ls) == -1)
+		stream_park(lg, ls, errno);
+}
+
+void
 logslot_on_due(struct loop_timer *t, void *arg)
 {
 	struct logger *lg = arg;
@@ -215,10 +226,7 @@ logslot_on_due(struct loop_timer *t, void *arg)
 			loop_timer_at(t, ls->due_us);
 			break;
 		}
-		TAILQ_REMOVE(&lg->due, ls, due_link);
-		ls->due = false;
-		if (!ls->ts->log.linked && !ls->parked && sink_make_due(lg, ls) == -1)
-			stream_park(lg, ls, errno);
+		logslot_make_due(lg, ls);
 	}
 	channel_flush(lg);
 }

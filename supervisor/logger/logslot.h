@@ -24,6 +24,8 @@ void logslot_free(struct logger *lg, struct logslot *ls);
 /* PATTERNS: for a slot whose LOG_OPEN is still on its way they are kept, at most one list
  * a slot.  May take the descriptor. */
 void logslot_patterns(struct logger *lg, struct msg *m);
+/* Makes the file of a slot now, if it waits for that. */
+void logslot_make_due(struct logger *lg, struct logslot *ls);
 /* Makes the files of programs that said nothing for a while. */
 void logslot_on_due(struct loop_timer *t, void *arg);
 

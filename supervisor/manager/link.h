@@ -61,8 +61,9 @@ int link_snapshot_take_fd(
     struct link *l, uint64_t id, enum snapshot_kind kind, int fd, uint64_t size);
 void link_log_settings(struct link *l, const struct msg_log_settings *s);
 
-/* Ask the logger to drain a slot.  fn is called exactly once, with NULL when there was no
- * answer in timeout_us. */
+/* Ask the logger to drain a slot and to make its file, if it has none yet: its name, if
+ * that is another than wanted, was told before the answer.  fn is called exactly once,
+ * with NULL when there was no answer in timeout_us. */
 typedef void link_barrier_fn(void *arg, const struct msg_barrier_done *done);
 void link_barrier(
     struct link *l, uint32_t slot, uint64_t timeout_us, link_barrier_fn *fn, void *arg);

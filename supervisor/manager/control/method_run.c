@@ -18,6 +18,7 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
+#include "manager/link.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/service/service.h"
@@ -30,6 +31,7 @@ enum {
 	EXIT_TIMED_OUT = 124,       /* as timeout(1) has it */
 	EXIT_SIGNAL_BASE = 128,
 	EXIT_UNKNOWN_STATUS = 255,
+	LOG_NAME_MS = 500, /* what the path of the log may wait for the logger */
 };
 
 struct run {
@@ -40,6 +42,7 @@ struct run {
 	uint32_t job;
 	bool wait_end; /* the caller waits for the end */
 	bool job_done; /* of the start */
+	bool named;    /* the logger has opened the log, or takes too long */
 	bool told;     /* the reply about the start was sent */
 	bool timed_out;
 	bool failed; /* the start failed */
@@ -51,6 +54,7 @@ static void
 run_free(struct run *r)
 {
 	control_wait_end(r->c, &r->wait);
+	link_barrier_cancel(r->c->m->link, r);
 	job_forget_waiters(r->c->m->jobs, r);
 	loop_timer_free(r->timer);
 	free(r->unit);
@@ -369,7 +373,7 @@ run_check(struct wait *w)
 	struct unit *u = unit_find(r->c->m, r->unit);
 	bool ended;
 
-	if (!r->job_done)
+	if (!r->job_done || !r->named)
 		return;
 	if (u == NULL || u->svc == NULL) {
 		tell_lost(r);
@@ -395,11 +399,30 @@ run_check(struct wait *w)
 }
 
 static void
-on_started(void *arg, uint32_t id, enum job_result result, const char *message)
+on_named(void *arg, const struct msg_barrier_done *done)
 {
 	struct run *r = arg;
 
+	(void)done;
+	r->named = true;
+	control_check_later(r->c);
+}
+
+/* The path that the caller is told is that of the file: another name may be in use. */
+static void
+on_started(void *arg, uint32_t id, enum job_result result, const char *message)
+{
+	struct run *r = arg;
+	const struct unit *u = unit_find(r->c->m, r->unit);
+	uint32_t slot =
+	    u == NULL || u->svc == NULL ? SLOT_NONE : svc_memory(u->svc)->slot;
+
 	(void)id;
+	if (slot == SLOT_NONE)
+		r->named = true;
+	else
+		link_barrier(
+		    r->c->m->link, slot, LOG_NAME_MS * USEC_PER_MSEC, on_named, r);
 	r->job_done = true;
 	r->failed = result != JOB_DONE;
 	if (r->failed && message != NULL)
