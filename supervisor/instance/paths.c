@@ -34,7 +34,9 @@ paths_conf(const char *root)
 	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	char *own = xasprintf("%s/supd.conf", root);
 
-	/* A link is not followed: what it leads to may be on a file system that hangs. */
+	/* A link is not followed: what it leads to may be on a file system that hangs.
+	 * One that leads nowhere is there, too, and its reader says so: another file in
+	 * its place would hide the mistake. */
 	if (faccessat(AT_FDCWD, own, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return own;
 	if (strcmp(root, INSTANCE_SYSTEM_ROOT) == 0) {

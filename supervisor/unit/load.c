@@ -440,9 +440,15 @@ supd_conf_load(const char *path, struct diags *d)
 	struct supd_conf *sc;
 	struct stat st;
 
-	if (read_file(path, &text, &st) == -1 && errno != ENOENT) {
-		diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
-		    strerror(errno));
+	if (read_file(path, &text, &st) == -1) {
+		int err = errno;
+
+		/* A file that is missing is an empty one; a link was meant to lead to
+		 * something. */
+		if (err != ENOENT || lstat(path, &st) == 0)
+			diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
+			    err == ENOENT ? "it is a link that leads nowhere"
+					  : strerror(err));
 		buf_clear(&text);
 	}
 	sc = supd_conf_load_text(path, buf_str(&text), text.len, d);

@@ -429,6 +429,23 @@ differences_are_named_key_by_key(void **state)
 	unit_conf_free(b);
 }
 
+/* A file that is missing is an empty one; a link was meant to lead to something. */
+static void
+supd_conf_that_leads_nowhere_is_told(void **state)
+{
+	struct fixture *f = *state;
+	char *path = xasprintf("%s/low/supd.conf", f->dir);
+
+	supd_conf_free(supd_conf_load(path, &f->d));
+	assert_int_equal(f->d.n, 0);
+	put_link(f, "low/supd.conf", "/nonexistent/supd.conf");
+	supd_conf_free(supd_conf_load(path, &f->d));
+	assert_int_equal(f->d.n, 1);
+	assert_int_equal(f->d.v[0].level, DIAG_ERROR);
+	assert_non_null(strstr(f->d.v[0].text, "leads nowhere"));
+	free(path);
+}
+
 static void
 defaults_come_from_supd_conf(void **state)
 {
@@ -569,6 +586,7 @@ main(void)
 		TEST(what_is_no_file_is_an_error_and_never_waited_for),
 		TEST(all_names_are_listed_once),
 		TEST(differences_are_named_key_by_key),
+		TEST(supd_conf_that_leads_nowhere_is_told),
 		TEST(defaults_come_from_supd_conf),
 		TEST(what_follows_from_other_lines),
 		TEST(lists_have_a_bound),
