@@ -31,7 +31,6 @@ method_of(const char *verb)
 		{ "disable", "io.supd.Unit.Disable" },
 		{ "mask", "io.supd.Unit.Mask" },
 		{ "unmask", "io.supd.Unit.Unmask" },
-		{ "is-enabled", "io.supd.Unit.IsEnabled" },
 	};
 	size_t i;
 
@@ -51,6 +50,12 @@ tell(struct ctl *ctl, const struct jv *u)
 		ctl_say(ctl, "%s is %s now", unit, enabled);
 	else
 		ctl_say(ctl, "%s was %s already", unit, enabled);
+	if (ctl->cmd == &cmd_enable && !ctl->quiet && !ctl->json &&
+	    !jv_bool(jv_get(u, "install"), true))
+		ctl_warn(ctl,
+		    "%s has no [Install] section, so that its file does not ask for it; "
+		    "supd starts it with the instance because you do",
+		    unit);
 	if (!jv_bool(jv_get(u, "durable"), true))
 		ctl_warn(ctl,
 		    "%s: the disk did not take this wish in time; it holds while supd "
@@ -64,25 +69,6 @@ counts_as_enabled(const char *enabled)
 	return strcmp(enabled, "enabled") == 0 || strcmp(enabled, "static") == 0 ||
 	       strcmp(enabled, "alias") == 0 || strcmp(enabled, "indirect") == 0 ||
 	       strcmp(enabled, "transient") == 0 || strcmp(enabled, "generated") == 0;
-}
-
-static int
-judge(struct ctl *ctl, const struct jv *units)
-{
-	const char *enabled;
-	int code = CTL_FAILED;
-	size_t i;
-
-	for (i = 0; i < jv_count(units); i++) {
-		enabled = jv_str(jv_get(jv_at(units, i), "enabled"), "unknown");
-		if (counts_as_enabled(enabled))
-			code = CTL_OK;
-		if (ctl->json || ctl->quiet)
-			continue;
-		ctl_put(ctl, enabled);
-		ctl_printf(ctl, "\n");
-	}
-	return code;
 }
 
 static int
@@ -110,13 +96,112 @@ run_enable(struct ctl *ctl, int argc, char **argv)
 	units = jv_get(r.params, "units");
 	if (code == 0 && ctl->json)
 		ctl_json(ctl, units);
-	if (code == 0 && ctl->cmd == &cmd_is_enabled)
-		code = judge(ctl, units);
-	else if (code == 0)
-		for (i = 0; i < jv_count(units); i++)
-			tell(ctl, jv_at(units, i));
+	for (i = 0; code == 0 && i < jv_count(units); i++)
+		tell(ctl, jv_at(units, i));
 	reply_clear(&r);
 	return code;
+}
+
+/* ---- is-enabled ---- */
+
+/* What was found so far. */
+struct answers {
+	struct jw *json; /* NULL: not asked for */
+	bool enabled;    /* one of them is */
+	bool found;      /* one of them is there */
+};
+
+static void
+put_answer(struct ctl *ctl, struct answers *a, const struct jv *u)
+{
+	const char *enabled = jv_str(jv_get(u, "enabled"), "unknown");
+
+	a->found = true;
+	if (counts_as_enabled(enabled))
+		a->enabled = true;
+	if (a->json != NULL) {
+		jv_write(u, a->json);
+	} else if (!ctl->quiet) {
+		ctl_put(ctl, enabled);
+		ctl_printf(ctl, "\n");
+	}
+}
+
+/* A word for it all the same, so that a script has one for each. */
+static void
+put_not_found(struct ctl *ctl, struct answers *a, const struct reply *r)
+{
+	if (a->json != NULL) {
+		jw_obj(a->json);
+		jw_kv_str(a->json, "unit", jv_str(jv_get(r->params, "unit"), NULL));
+		jw_kv_str(a->json, "enabled", "not-found");
+		jw_end(a->json);
+	} else if (!ctl->quiet) {
+		ctl_printf(ctl, "not-found\n");
+	}
+	ctl_warn(ctl, "%s", jv_str(jv_get(r->params, "message"), "there is no unit"));
+	ctl_note(ctl, "  next: ", jv_str(jv_get(r->params, "next"), ""));
+}
+
+/* CTL_OK: it is answered, also when the unit is not there; else it was told why not. */
+static int
+ask_one(struct ctl *ctl, int i, char **argv, struct answers *a)
+{
+	struct buf params = { 0 }, why = { 0 };
+	struct reply r = { 0 };
+	struct jw *w = ctl_params();
+	const struct jv *units;
+	enum client_result res;
+	int code = CTL_OK;
+
+	optind = i;
+	ctl_param_units(w, i + 1, argv);
+	jw_end(w);
+	jw_take(w, &params);
+	jw_free(w);
+	res = ctl_call_quietly(ctl, "io.supd.Unit.IsEnabled", buf_str(&params), false,
+	    ctl_deadline(ctl, false), &r, &why);
+	units = jv_get(r.params, "units");
+	if (res != CLIENT_OK) {
+		code = ctl_client_failed(ctl, res, buf_str(&why));
+	} else if (r.error == NULL) {
+		for (size_t k = 0; k < jv_count(units); k++)
+			put_answer(ctl, a, jv_at(units, k));
+	} else if (ctl_error_status(r.error) == CTL_NO_UNIT) {
+		put_not_found(ctl, a, &r);
+	} else {
+		code = ctl_error_reply(ctl, &r);
+	}
+	reply_clear(&r);
+	buf_free(&params);
+	buf_free(&why);
+	return code;
+}
+
+/* One call a unit: one that is not there leaves the others their answer. */
+static int
+run_is_enabled(struct ctl *ctl, int argc, char **argv)
+{
+	struct answers a = { 0 };
+	int code = ctl_no_opts(ctl, argc, argv), first = optind;
+
+	if (code == 0)
+		code = ctl_instance(ctl);
+	if (code == 0 && ctl->json) {
+		a.json = ctl_json_new(ctl);
+		jw_arr(a.json);
+	}
+	for (int i = first; code == 0 && i < argc; i++)
+		code = ask_one(ctl, i, argv, &a);
+	if (a.json != NULL && code == 0) {
+		jw_end(a.json);
+		ctl_json_take(ctl, a.json);
+	} else {
+		jw_free(a.json);
+	}
+	if (code != 0)
+		return code;
+	return a.enabled ? CTL_OK : a.found ? CTL_FAILED : CTL_NO_UNIT;
 }
 
 const struct command cmd_enable = {
@@ -169,5 +254,5 @@ const struct command cmd_is_enabled = {
 	.words = WORDS_UNITS,
 	.min = 1,
 	.max = SIZE_MAX,
-	.run = run_enable,
+	.run = run_is_enabled,
 };

@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "ctl.h"
 
+#include "lib/buf.h"
 #include "lib/json.h"
 #include "lib/strv.h"
 
@@ -19,6 +20,30 @@ static const struct opt opts[] = {
 	{ "value", OPT_VALUE, NULL, "print values without KEY=" },
 	{ NULL, 0, NULL, NULL },
 };
+
+static int
+tell_unknown(struct ctl *ctl, const struct jv *reply)
+{
+	const struct jv *unknown = jv_get(reply, "unknown");
+
+	for (size_t i = 0; i < jv_count(unknown); i++) {
+		const struct jv *u = jv_at(unknown, i), *near = jv_get(u, "nearest");
+		struct buf next = { 0 };
+
+		ctl_warn(ctl, "%s has no property %s", jv_str(jv_get(reply, "unit"), "?"),
+		    jv_str(jv_get(u, "property"), "?"));
+		for (size_t k = 0; k < jv_count(near); k++)
+			buf_addf(&next, "%s%s", k == 0 ? "did you mean " : ", ",
+			    jv_str(jv_at(near, k), "?"));
+		if (next.len > 0)
+			buf_addc(&next, '?');
+		else
+			buf_adds(&next, "supctl show UNIT lists those there are");
+		ctl_note(ctl, "  next: ", buf_str(&next));
+		buf_free(&next);
+	}
+	return jv_count(unknown) > 0 ? CTL_FAILED : CTL_OK;
+}
 
 static int
 run_show(struct ctl *ctl, int argc, char **argv)
@@ -64,6 +89,8 @@ run_show(struct ctl *ctl, int argc, char **argv)
 		ctl_put(ctl, jv_str(jv_get(s, "value"), ""));
 		ctl_printf(ctl, "\n");
 	}
+	if (code == 0)
+		code = tell_unknown(ctl, r.params);
 	reply_clear(&r);
 out:
 	strv_free(&properties);

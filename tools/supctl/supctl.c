@@ -31,6 +31,15 @@ unknown_command(struct ctl *ctl, const char *name)
 	    "there is no command %s", name);
 }
 
+/* What is wrong in front of --json is told as it asks, too. */
+static void
+look_for_json(struct ctl *ctl, int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			ctl->json = true;
+}
+
 static int
 run_command(struct ctl *ctl, int argc, char **argv)
 {
@@ -55,6 +64,8 @@ run_command(struct ctl *ctl, int argc, char **argv)
 		return CTL_USAGE;
 	}
 	ctl->cmd = ctl_command_find(argv[0]);
+	if (ctl->cmd == NULL || ctl->cmd->words != WORDS_PROGRAM)
+		look_for_json(ctl, argc, argv);
 	if (ctl->cmd == NULL)
 		return unknown_command(ctl, argv[0]);
 	return ctl->cmd->run(ctl, argc, argv);

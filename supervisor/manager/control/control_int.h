@@ -55,6 +55,8 @@ struct control {
 
 /* ---- choosing units (select.c) ---- */
 
+enum { NEAREST_MAX = 3 }; /* names that an error about a wrong one offers */
+
 enum select_flag {
 	SELECT_START = 1 << 0,  /* they must be fit to be started */
 	SELECT_LOADED = 1 << 1, /* without a file it must at least run */

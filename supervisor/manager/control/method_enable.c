@@ -60,6 +60,7 @@ reply(struct enablement *e)
 		jw_obj(w);
 		jw_kv_str(w, "unit", e->v[i].unit);
 		jw_kv_str(w, "enabled", u == NULL ? "not-found" : render_enabled(u));
+		jw_kv_bool(w, "install", u != NULL && u->conf->rules->has_install);
 		jw_kv_bool(w, "changed", e->v[i].changed);
 		jw_kv_bool(w, "durable", durable);
 		jw_end(w);

@@ -24,6 +24,7 @@
 #include "manager/service/service_exec.h"
 #include "unit/conf.h"
 #include "unit/load.h"
+#include "unit/table.h"
 
 enum {
 	FILE_MAX = 1024 * 1024,
@@ -162,6 +163,7 @@ add_masked(struct buf *out, const char *name, size_t len, const char *value, boo
 struct show {
 	struct jw *w;
 	const struct jv *properties; /* NULL: all that are set */
+	struct strv keys;            /* those there are, when some were asked for */
 	const struct unit *u;
 	bool closed; /* the caller cannot read the files: no value of a variable is shown
 		      */
@@ -183,6 +185,8 @@ show_one(void *arg, const char *key, const char *value)
 {
 	struct show *s = arg;
 
+	if (jv_type(s->properties) == JV_ARRAY)
+		strv_add(&s->keys, key);
 	if (!is_shown(s, key, value))
 		return;
 	jw_obj(s->w);
@@ -306,6 +310,51 @@ show_environment(struct show *s)
 	strv_free(&env);
 }
 
+static bool
+matches_any(const struct strv *keys, const char *pattern)
+{
+	for (size_t i = 0; i < keys->n; i++)
+		if (fnmatch(pattern, keys->v[i], FNM_CASEFOLD) == 0)
+			return true;
+	return false;
+}
+
+/* Those that differ in few letters, then those that have it in them. */
+static void
+nearest_keys(const struct strv *keys, const char *name, struct strv *near)
+{
+	size_t len = strlen(name), limit = len < 6 ? 1 : len < 12 ? 2 : 3;
+
+	for (size_t d = 0; d <= limit; d++)
+		for (size_t i = 0; i < keys->n && near->n < NEAREST_MAX; i++)
+			if (edit_distance(name, keys->v[i], d) == d)
+				(void)strv_add_unique(near, keys->v[i]);
+	for (size_t i = 0; len > 2 && i < keys->n && near->n < NEAREST_MAX; i++)
+		if (strcasestr(keys->v[i], name) != NULL)
+			(void)strv_add_unique(near, keys->v[i]);
+}
+
+/* A wrong name must not look like a setting that is empty. */
+static void
+write_unknown(const struct show *s)
+{
+	jw_kv_arr(s->w, "unknown");
+	for (size_t i = 0; i < jv_count(s->properties); i++) {
+		const char *name = jv_str(jv_at(s->properties, i), "");
+		struct strv near = { 0 };
+
+		if (matches_any(&s->keys, name))
+			continue;
+		nearest_keys(&s->keys, name, &near);
+		jw_obj(s->w);
+		jw_kv_str(s->w, "property", name);
+		jw_kv_strv(s->w, "nearest", &near);
+		jw_end(s->w);
+		strv_free(&near);
+	}
+	jw_end(s->w);
+}
+
 void
 method_unit_show(struct call *call, void *arg)
 {
@@ -326,6 +375,9 @@ method_unit_show(struct call *call, void *arg)
 	if (jv_bool(jv_get(p, "resolved"), false) && u->conf->type == UNIT_SERVICE)
 		show_environment(&s);
 	jw_end(s.w);
+	if (jv_type(s.properties) == JV_ARRAY)
+		write_unknown(&s);
+	strv_free(&s.keys);
 	call_reply(call);
 }
 

@@ -17,7 +17,6 @@
 
 enum {
 	SELECT_MAX = 20000, /* units in one call */
-	NEAREST_MAX = 3,
 	SCAN_FROM = 16, /* units; then reading the folders is less than asking for each */
 };
 
