@@ -166,6 +166,106 @@ events_ready(struct logger *lg, uint64_t *size)
 	return events_open_day(lg, day, size);
 }
 
+/* ---- the intent ---- */
+
+static bool
+end_is_batch(struct logger *lg, const char *path)
+{
+	struct ring *r = lg->ring;
+	uint64_t len = r->intent_after - r->intent_before;
+	bool same;
+	int fd;
+
+	if (len > 2 * BATCH_BYTES)
+		return false;
+	fd = open_at(lg->root_fd, path, O_RDONLY | O_NONBLOCK, 0);
+	if (fd == -1)
+		return true; /* not readable by us, the size has to do */
+	buf_clear(&lg->events_out);
+	same = pread(fd, buf_reserve(&lg->events_out, (size_t)len + 1), (size_t)len,
+		   (off_t)r->intent_before) == (ssize_t)len &&
+	       staging_sum(lg->events_out.data, (size_t)len) == r->intent_sum;
+	fd_close(&fd);
+	return same;
+}
+
+static void
+finish(struct logger *lg)
+{
+	struct ring *r = lg->ring;
+
+	atomic_store(&r->seq_stored, r->intent_seq);
+	atomic_store(&r->tail, r->intent_tail);
+	LOGGER_STEP(130);
+	set_phase(r, 0);
+	lg->ack_waits = true;
+}
+
+/*
+ * A batch that was begun, by us or by a logger before us: it is finished when it is
+ * whole, else what is there of it is taken back.  -1: it cannot be taken back now, and
+ * nothing may be written before it is.
+ */
+static int
+settle(struct logger *lg)
+{
+	struct ring *r = lg->ring;
+	char path[LAYOUT_PATH_MAX];
+	struct stat st;
+	uint64_t size;
+	int fd, done = 0;
+
+	if (__atomic_load_n(&r->intent_phase, __ATOMIC_SEQ_CST) == 0)
+		return 0;
+	r->intent_day[sizeof(r->intent_day) - 1] = '\0';
+	/* The tail moved already: only the phase is left. */
+	if (atomic_load(&r->tail) == r->intent_tail) {
+		set_phase(r, 0);
+		return 0;
+	}
+	if (!layout_day_is_valid(r->intent_day) ||
+	    r->intent_tail > atomic_load(&r->head) ||
+	    r->intent_tail < atomic_load(&r->tail)) {
+		log_warnx("the intent of the event journal is damaged");
+		set_phase(r, 0);
+		return 0;
+	}
+	layout_events_path(path, sizeof(path), r->intent_day);
+	fd = open_sole_at(lg->root_fd, path, O_WRONLY | O_APPEND, 0, &st);
+	if (fd == -1 || st.st_dev != r->intent_dev || st.st_ino != r->intent_ino) {
+		log_warnx("%s was changed by somebody else", path);
+		set_phase(r, 0);
+		fd_close(&fd);
+		return 0;
+	}
+	size = (uint64_t)st.st_size;
+	if (size == r->intent_after && end_is_batch(lg, path)) {
+		finish(lg);
+	} else if (size < r->intent_before || size >= r->intent_after) {
+		log_warnx("%s was changed by somebody else", path);
+		set_phase(r, 0);
+	} else if (size == r->intent_before ||
+		   ftruncate(fd, (off_t)r->intent_before) == 0) {
+		set_phase(r, 0);
+	} else if (errno == EPERM) {
+		/* Append-only: it will never be taken back, but opened again it gets the
+		 * end of its line. */
+		log_warn("half a batch of events stays in %s", path);
+		fd_close(&lg->events_fd);
+		set_phase(r, 0);
+	} else {
+		done = -1;
+	}
+	fd_close(&fd);
+	return done;
+}
+
+void
+journal_recover(struct logger *lg)
+{
+	(void)settle(lg); /* what it cannot do, journal_run tries again */
+}
+
 /* ---- one batch ---- */
 
 struct events_batch {
@@ -238,32 +338,6 @@ store_wishes(struct logger *lg, const struct events_batch *b)
 }
 
 static int
-append(int fd, const struct buf *out, uint64_t before)
-{
-	int err;
-
-	if (full_write(fd, out->data, out->len) == 0)
-		return 0;
-	err = errno;
-	if (ftruncate(fd, (off_t)before) == -1)
-		log_warn("cannot take back half a batch of events");
-	errno = err;
-	return -1;
-}
-
-static void
-finish(struct logger *lg)
-{
-	struct ring *r = lg->ring;
-
-	atomic_store(&r->seq_stored, r->intent_seq);
-	atomic_store(&r->tail, r->intent_tail);
-	LOGGER_STEP(130);
-	set_phase(r, 0);
-	lg->ack_waits = true;
-}
-
-static int
 store_events(struct logger *lg, const struct events_batch *b)
 {
 	struct ring *r = lg->ring;
@@ -282,8 +356,11 @@ store_events(struct logger *lg, const struct events_batch *b)
 	LOGGER_STEP(100);
 	set_phase(r, 1);
 	LOGGER_STEP(110);
-	if (append(lg->events_fd, &lg->events_out, size) == -1) {
-		set_phase(r, 0);
+	if (full_write(lg->events_fd, lg->events_out.data, lg->events_out.len) == -1) {
+		int err = errno;
+
+		(void)settle(lg);
+		errno = err;
 		return -1;
 	}
 	LOGGER_STEP(120);
@@ -315,6 +392,10 @@ journal_run(struct logger *lg)
 	struct events_batch b;
 
 	for (;;) {
+		if (settle(lg) == -1) {
+			wait_for_disk(lg, errno);
+			break;
+		}
 		gather(lg, atomic_load(&lg->ring->tail), &b);
 		if (lg->events_out.len == 0) {
 			if (b.damaged)
@@ -332,74 +413,6 @@ journal_run(struct logger *lg)
 			log_info("the event journal can be written again");
 		lg->events_err = 0;
 	}
-}
-
-/* ---- after a death ---- */
-
-static bool
-end_is_batch(struct logger *lg, const char *path)
-{
-	struct ring *r = lg->ring;
-	uint64_t len = r->intent_after - r->intent_before;
-	bool same;
-	int fd;
-
-	if (len > 2 * BATCH_BYTES)
-		return false;
-	fd = open_at(lg->root_fd, path, O_RDONLY | O_NONBLOCK, 0);
-	if (fd == -1)
-		return true; /* not readable by us, the size has to do */
-	buf_clear(&lg->events_out);
-	same = pread(fd, buf_reserve(&lg->events_out, (size_t)len + 1), (size_t)len,
-		   (off_t)r->intent_before) == (ssize_t)len &&
-	       staging_sum(lg->events_out.data, (size_t)len) == r->intent_sum;
-	fd_close(&fd);
-	return same;
-}
-
-void
-journal_recover(struct logger *lg)
-{
-	struct ring *r = lg->ring;
-	char path[LAYOUT_PATH_MAX];
-	struct stat st;
-	uint64_t size;
-	int fd;
-
-	if (__atomic_load_n(&r->intent_phase, __ATOMIC_SEQ_CST) == 0)
-		return;
-	r->intent_day[sizeof(r->intent_day) - 1] = '\0';
-	/* The tail moved already: only the phase is left. */
-	if (atomic_load(&r->tail) == r->intent_tail) {
-		set_phase(r, 0);
-		return;
-	}
-	if (!layout_day_is_valid(r->intent_day) ||
-	    r->intent_tail > atomic_load(&r->head) ||
-	    r->intent_tail < atomic_load(&r->tail)) {
-		log_warnx("the intent of the event journal is damaged");
-		set_phase(r, 0);
-		return;
-	}
-	layout_events_path(path, sizeof(path), r->intent_day);
-	fd = open_sole_at(lg->root_fd, path, O_WRONLY | O_APPEND, 0, &st);
-	if (fd == -1 || st.st_dev != r->intent_dev || st.st_ino != r->intent_ino) {
-		log_warnx("%s was changed by somebody else", path);
-		set_phase(r, 0);
-		fd_close(&fd);
-		return;
-	}
-	size = (uint64_t)st.st_size;
-	if (size == r->intent_after && end_is_batch(lg, path)) {
-		finish(lg);
-	} else {
-		if (size < r->intent_before || size >= r->intent_after)
-			log_warnx("%s was changed by somebody else", path);
-		else if (ftruncate(fd, (off_t)r->intent_before) == -1)
-			log_warn("%s", path);
-		set_phase(r, 0);
-	}
-	fd_close(&fd);
 }
 
 void

@@ -104,9 +104,46 @@ sink_forget_dirs(struct logger *lg)
 
 /* ---- the file ---- */
 
+bool
+sink_take_back(struct sink *s, uint64_t before)
+{
+	struct stat st;
+	int err;
+
+	s->torn_at = s->torn_end = 0;
+	if (fstat(s->fd, &st) == -1 || (uint64_t)st.st_size <= before ||
+	    ftruncate(s->fd, (off_t)before) == 0)
+		return true;
+	err = errno;
+	if (err == EPERM)
+		return true; /* append-only: it stays for good */
+	s->torn_at = before;
+	s->torn_end = (uint64_t)st.st_size;
+	errno = err;
+	return false;
+}
+
+/* What could not be taken back before.  Other bytes behind it: it is not ours any more.
+ */
+static int
+sink_mend(struct sink *s)
+{
+	struct stat st;
+
+	if (s->torn_end == 0)
+		return 0;
+	if (fstat(s->fd, &st) == -1 || (uint64_t)st.st_size != s->torn_end) {
+		s->torn_at = s->torn_end = 0;
+		return 0;
+	}
+	return sink_take_back(s, s->torn_at) ? 0 : -1;
+}
+
 void
 sink_close(struct sink *s)
 {
+	(void)sink_mend(s);
+	s->torn_at = s->torn_end = 0;
 	fd_close(&s->fd);
 	s->day[0] = '\0';
 	s->dirty = false;
@@ -350,6 +387,8 @@ sink_ready(struct logger *lg, struct logslot *ls, uint64_t *size)
 	const char *day = day_wanted(lg, ls);
 	bool rolled = log->day[0] != '\0' && strcmp(log->day, day) != 0;
 
+	if (sink_mend(&ls->sink) == -1)
+		return -1;
 	if (ls->sink.fd != -1 && strcmp(ls->sink.day, day) == 0) {
 		if (sink_is_current(lg, ls, size))
 			return log->linked ? 0 : sink_link(lg, ls);

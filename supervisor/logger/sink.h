@@ -19,6 +19,9 @@ int sink_ready(struct logger *lg, struct logslot *ls, uint64_t *size);
 int sink_find(
     struct logger *lg, struct logslot *ls, const char *day, uint64_t dev, uint64_t ino);
 void sink_close(struct sink *s);
+/* The file gets its size of before again, after a write that failed.  False, errno: not
+ * now; sink_ready tries again, and fails until it is done. */
+bool sink_take_back(struct sink *s, uint64_t before);
 /* The name of the open file, into dst of LAYOUT_FILE_MAX bytes. */
 const char *sink_file(const struct logslot *ls, char *dst);
 /* Make file and links of a slot that printed nothing so far. */

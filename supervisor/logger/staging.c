@@ -222,9 +222,9 @@ fill_intent(struct logger *lg, struct stream *s, const struct batch *b)
 /* One write, so that no reader sees half a batch; the second only tells why the first
  * was short. */
 static int
-append(int fd, const struct batch *b)
+append(struct sink *sink, const struct batch *b)
 {
-	ssize_t r = write(fd, b->out, b->out_len);
+	ssize_t r = write(sink->fd, b->out, b->out_len);
 	int err;
 
 	if (r == (ssize_t)b->out_len)
@@ -232,15 +232,15 @@ append(int fd, const struct batch *b)
 	if (r >= 0) {
 		size_t done = (size_t)r;
 
-		r = write(fd, b->out + done, b->out_len - done);
+		r = write(sink->fd, b->out + done, b->out_len - done);
 		if (r == (ssize_t)(b->out_len - done))
 			return 0;
 		if (r >= 0)
 			errno = ENOSPC;
 	}
 	err = errno;
-	if (ftruncate(fd, (off_t)b->size) == -1)
-		log_warn("cannot take back half a batch");
+	if (!sink_take_back(sink, b->size))
+		log_warn("cannot take back half a batch yet");
 	errno = err;
 	return -1;
 }
@@ -279,7 +279,7 @@ staging_commit(struct logger *lg, struct stream *s, const struct batch *b)
 	LOGGER_STEP(10);
 	set_phase(it, PHASE_WRITE);
 	LOGGER_STEP(20);
-	if (b->out_len > 0 && append(ls->sink.fd, b) == -1) {
+	if (b->out_len > 0 && append(&ls->sink, b) == -1) {
 		set_phase(it, PHASE_IDLE);
 		return -1;
 	}
@@ -337,9 +337,11 @@ was_written(struct logger *lg, struct logslot *ls)
 	size = (uint64_t)st.st_size;
 	if (size == it->after && end_is_batch(lg, ls))
 		return true;
-	if (size >= it->before && size < it->after &&
-	    ftruncate(ls->sink.fd, (off_t)it->before) == 0)
+	if (size >= it->before && size < it->after) {
+		if (!sink_take_back(&ls->sink, it->before))
+			log_warn("cannot take back half a batch yet");
 		return false;
+	}
 disturbed:
 	channel_report(lg, ls, 2, STREAM_DISTURBED, ESTALE);
 	return false;

@@ -56,6 +56,8 @@ struct sink {
 	uint64_t dev, ino;
 	uint64_t checked_us; /* monotonic: when its place was looked at */
 	bool dirty;          /* LogSync=interval: written since the last sync */
+	/* Half a batch that could not be taken back yet: its place; 0, 0: none. */
+	uint64_t torn_at, torn_end;
 };
 
 struct logslot {
