@@ -89,7 +89,8 @@ events_open_day(struct logger *lg, const char *day, uint64_t *size)
 	*size = (uint64_t)st.st_size;
 	layout_events_path(path, sizeof(path), day);
 	if (symlink_atomic(
-		lg->root_fd, path + strlen("journal/"), "journal/events.jsonl") == -1)
+		lg->root_fd, path + strlen("journal/"), "journal/events.jsonl") == -1 &&
+	    !sink_has_no_links(lg, errno))
 		log_warn("journal/events.jsonl");
 	return 0;
 }

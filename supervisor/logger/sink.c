@@ -301,6 +301,21 @@ order_on_disk(struct logger *lg, const struct logslot *ls, int dir, bool top)
 	return layout_parse_target(target, day, file) ? order_of_link(lg, ls, file) : 0;
 }
 
+bool
+sink_has_no_links(struct logger *lg, int err)
+{
+	/* (A folder that we may not write is EACCES.) */
+	if (err != EPERM && err != EOPNOTSUPP && err != ENOSYS)
+		return false;
+	if (!lg->no_links)
+		log_warnx(
+		    "the file system of the journal has no symbolic links: %s; logs "
+		    "go on without",
+		    strerror(err));
+	lg->no_links = true;
+	return true;
+}
+
 static int
 make_link(struct logger *lg, struct logslot *ls, int dir, const char *target)
 {
@@ -314,7 +329,7 @@ make_link(struct logger *lg, struct logslot *ls, int dir, const char *target)
 		channel_report(lg, ls, 2, STREAM_DISTURBED, EEXIST);
 		return 0;
 	}
-	return -1;
+	return sink_has_no_links(lg, errno) ? 0 : -1;
 }
 
 /* Both links, unless a later invocation has them. */

@@ -30,6 +30,8 @@ int sink_make_due(struct logger *lg, struct logslot *ls);
 void sink_sync(struct logger *lg, struct logslot *ls);
 /* The open folder journal/DAY/health ("" for journal/health), borrowed; -1: errno. */
 int sink_day_fd(struct logger *lg, const char *day);
+/* Whether a link failed with err because the file system has none.  Said once. */
+bool sink_has_no_links(struct logger *lg, int err);
 /* Close all cached folders (REOPEN, the end). */
 void sink_forget_dirs(struct logger *lg);
 

@@ -129,6 +129,7 @@ struct logger {
 	struct map links;
 	struct daydir daydir[DAYDIRS];
 	struct daydir top;
+	bool no_links; /* the file system has no symbolic links; that was said */
 
 	/* the event journal */
 	int events_fd;

@@ -8,7 +8,22 @@
 
 #include <cmocka.h>
 
+#include <sys/syscall.h>
+
 #include "logger_fake.h"
+
+/* A file system without links, for the logger, too. */
+static bool no_links;
+
+int
+symlinkat(const char *target, int dir, const char *path)
+{
+	if (no_links) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_symlinkat, target, dir, path);
+}
 
 static void
 day_now(char day[CLOCK_DAY_MAX])
@@ -124,6 +139,59 @@ test_links_follow_the_order_of_invocations(void **state)
 	put(f, 0, 0, "again\n");
 	fake_barrier(f, 0);
 	assert_string_equal(link_of(f, "journal/health/x.log"), want);
+	fake_free(f);
+}
+
+/* What the logger says goes to a file of the folder. */
+static unsigned
+count_said(struct fake *f, const char *text)
+{
+	struct buf b = fake_read(f, "said");
+	unsigned n = 0;
+
+	for (const char *s = buf_str(&b); (s = strstr(s, text)) != NULL; s++)
+		n++;
+	buf_free(&b);
+	return n;
+}
+
+static void
+test_no_links(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	int saved = dup(2), said;
+	char day[CLOCK_DAY_MAX], path[300];
+
+	(void)state;
+	no_links = true;
+	said = openat(f->root_fd, "said", O_WRONLY | O_CREAT | O_APPEND, 0600);
+	dup2(said, 2);
+	close(said);
+	fake_start(f);
+	dup2(saved, 2);
+	close(saved);
+	day_now(day);
+	fake_open_told(f, 0, "a", "1");
+	fake_open_told(f, 1, "b", "2");
+	put(f, 0, 0, "one\n");
+	put(f, 1, 0, "two\n");
+	fake_event(f, 1, 0);
+	fake_barrier(f, 0);
+	fake_barrier(f, 1);
+	assert_int_equal(f->reports[STREAM_PARKED], 0);
+	put(f, 0, 0, "three\n");
+	fake_close(f, 0);
+	fake_close(f, 1);
+	no_links = false;
+	snprintf(path, sizeof(path), "journal/%s/health/1_a.log", day);
+	assert_log(f, path, "[a:stdout] one\n[a:stdout] three\n");
+	snprintf(path, sizeof(path), "journal/%s/health/2_b.log", day);
+	assert_log(f, path, "[b:stdout] two\n");
+	assert_int_equal(f->reports[STREAM_PARKED], 0);
+	while (f->acked < 1)
+		assert_true(fake_poll(f, 20));
+	assert_int_equal(count_said(f, "symbolic links"), 1);
+	assert_int_equal(count_said(f, "\n"), 1);
 	fake_free(f);
 }
 
@@ -503,6 +571,7 @@ main(void)
 		cmocka_unit_test(test_lines_and_links),
 		cmocka_unit_test(test_silent_program_has_its_file),
 		cmocka_unit_test(test_links_follow_the_order_of_invocations),
+		cmocka_unit_test(test_no_links),
 		cmocka_unit_test(test_midnight_and_pinned_day),
 		cmocka_unit_test(test_what_is_in_the_way),
 		cmocka_unit_test(test_deleted_is_made_again),
