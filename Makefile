@@ -160,7 +160,7 @@ chaos: tests-build
 	SUPD_BUILD=$(CURDIR)/$(O) tests/chaos/run
 
 fmt:
-	clang-format -i $(shell git ls-files '*.c' '*.h')
+	clang-format -i $(shell bash -c '. tests/checks/files.sh && project_files "*.c" "*.h"')
 lint: deps-check
 	tests/run checks/
 

@@ -87,10 +87,22 @@ unescape(char *s)
 }
 
 static void
+add(struct mounts *ms, int id, int parent, const char *point, bool local)
+{
+	if (ms->n == ms->cap) {
+		ms->cap = ms->cap == 0 ? 64 : ms->cap * 2;
+		ms->v = xreallocarray(ms->v, ms->cap, sizeof(ms->v[0]));
+	}
+	ms->v[ms->n++] = (struct mount){
+		.id = id, .parent = parent, .point = xstrdup(point), .local = local
+	};
+	ms->n_remote += !local;
+}
+
+static void
 add_line(struct mounts *ms, char *line)
 {
 	char *field[FIELDS_BEFORE], *word;
-	struct mount *m;
 
 	for (int i = 0; i < FIELDS_BEFORE; i++)
 		if ((field[i] = strsep(&line, " ")) == NULL)
@@ -101,17 +113,8 @@ add_line(struct mounts *ms, char *line)
 	word = strsep(&line, " ");
 	if (word == NULL)
 		return;
-	if (ms->n == ms->cap) {
-		ms->cap = ms->cap == 0 ? 64 : ms->cap * 2;
-		ms->v = xreallocarray(ms->v, ms->cap, sizeof(ms->v[0]));
-	}
-	m = &ms->v[ms->n++];
-	m->id = atoi(field[0]);
-	m->parent = atoi(field[1]);
 	unescape(field[4]);
-	m->point = xstrdup(field[4]);
-	m->local = is_local(word);
-	ms->n_remote += !m->local;
+	add(ms, atoi(field[0]), atoi(field[1]), field[4], is_local(word));
 }
 
 static void
@@ -152,6 +155,35 @@ has_id(const struct mounts *ms, int id)
 	return false;
 }
 
+/* NULL: our root is a folder within a mount, which is not in the list then (chroot). */
+static const struct mount *
+listed_root(const struct mounts *ms)
+{
+	for (size_t i = 0; i < ms->n; i++) {
+		const struct mount *m = &ms->v[i];
+
+		if (strcmp(m->point, "/") == 0 &&
+		    (m->parent == m->id || !has_id(ms, m->parent)))
+			return m;
+	}
+	return NULL;
+}
+
+/* The mount that holds such a root is known by what is mounted on it.  We came from it,
+ * so it is taken for one that answers. */
+static void
+add_root(struct mounts *ms)
+{
+	for (size_t i = 0; i < ms->n; i++) {
+		int id = ms->v[i].parent;
+
+		if (!has_id(ms, id)) {
+			add(ms, id, id, "/", true);
+			return;
+		}
+	}
+}
+
 static void
 take_text(struct mounts *ms, char *text)
 {
@@ -160,13 +192,9 @@ take_text(struct mounts *ms, char *text)
 	forget(ms);
 	while ((line = strsep(&text, "\n")) != NULL)
 		add_line(ms, line);
-	for (size_t i = 0; i < ms->n && ms->root == NULL; i++) {
-		const struct mount *m = &ms->v[i];
-
-		if (strcmp(m->point, "/") == 0 &&
-		    (m->parent == m->id || !has_id(ms, m->parent)))
-			ms->root = m;
-	}
+	if (listed_root(ms) == NULL)
+		add_root(ms);
+	ms->root = listed_root(ms);
 	if (ms->root != NULL)
 		ms->root = above(ms, ms->root, "/");
 }

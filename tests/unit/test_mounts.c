@@ -172,6 +172,25 @@ test_remote(void **state)
 	    asked);
 }
 
+/* chroot: the mount that our root is a folder of is not in the list. */
+static void
+test_root_is_a_folder(void **state)
+{
+	static const struct question asked[] = {
+		{ "units/x", true, "" },
+		{ "far/x", true, "far" },
+		{ "far/../units", true, "far" },
+		{ NULL, false, NULL },
+	};
+
+	(void)state;
+	ask_all("66 43 0:40 / /proc rw - proc proc rw\n"
+		"67 43 0:6 / /dev rw - devtmpfs devtmpfs rw\n"
+		"68 67 0:23 / /dev/shm rw - tmpfs tmpfs rw\n"
+		"75 43 0:43 / @/far rw - fuse dead rw\n",
+	    asked);
+}
+
 static void
 test_links(void **state)
 {
@@ -256,6 +275,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_local),
 		cmocka_unit_test(test_remote),
+		cmocka_unit_test(test_root_is_a_folder),
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_stacked),
 		cmocka_unit_test(test_other),
