@@ -346,6 +346,9 @@ handle_manager(struct msg *m)
 	case MSG_SIGNAL:
 		slot_on_signal(m);
 		break;
+	case MSG_SIGNAL_STEP:
+		slot_on_signal_step(m);
+		break;
 	case MSG_SIGNAL_PIDFD:
 		on_signal_pidfd(m);
 		break;

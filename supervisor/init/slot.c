@@ -275,14 +275,15 @@ slot_signal_all(uint32_t slot, int signo, bool kill_all)
 	}
 }
 
-void
-slot_on_signal(const struct msg *m)
+static void
+slot_signal(const struct msg_signal *q, uint32_t step)
 {
-	const struct msg_signal *q = &m->u.SIGNAL;
 	struct table_slot *s = slot_in_use(q->slot);
 
 	if (s == NULL || q->kind >= PROC_N || q->signo < 0 || q->signo > SIGRTMAX)
 		return;
+	if (step > s->step)
+		s->step = step;
 	switch (q->scope) {
 	case SIGNAL_PROC:
 		signal_proc(&s->proc[q->kind], q->signo);
@@ -303,6 +304,18 @@ slot_on_signal(const struct msg *m)
 	default:
 		break;
 	}
+}
+
+void
+slot_on_signal(const struct msg *m)
+{
+	slot_signal(&m->u.SIGNAL, 0);
+}
+
+void
+slot_on_signal_step(const struct msg *m)
+{
+	slot_signal(&m->u.SIGNAL_STEP.signal, m->u.SIGNAL_STEP.step);
 }
 
 /* ---- emptiness ----------------------------------------------------------------------

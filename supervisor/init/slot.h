@@ -30,6 +30,7 @@ void slot_on_close(const struct msg *m);
 void slot_on_watch_empty(const struct msg *m);
 void slot_on_log_done(const struct msg *m);
 void slot_on_signal(const struct msg *m);
+void slot_on_signal_step(const struct msg *m);
 /* cgroup.events of the slot changed. */
 void slot_on_cgroup_event(uint32_t slot);
 

@@ -100,6 +100,7 @@ tell_slot_head(struct table_slot *s, uint32_t slot)
 	memcpy(q->unit, s->unit, sizeof(q->unit));
 	memcpy(q->ref, s->conf.ref, sizeof(q->ref));
 	table_log_name(tab, slot, q->name);
+	q->step = s->step;
 	q->opened_wall_us = s->opened_wall_us;
 	for (int k = 0; k < PROC_N; k++) {
 		const struct table_proc *p = &s->proc[k];

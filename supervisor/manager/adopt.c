@@ -227,8 +227,7 @@ restore_unit(struct unit *u)
 	if (svc_memory_read(v, &mem, &err) == 0) {
 		/* Starts are limited against loops within one life of supd.  An instance
 		 * that was ended in good order begins afresh. */
-		if (!u->manager->revived &&
-		    mem.started_wall_us < u->manager->boot_wall_us) {
+		if (!u->manager->revived && !unit_started_here(u->manager, &mem)) {
 			mem.limit_begin_us = 0;
 			mem.limit_count = mem.backoff = 0;
 		}
@@ -284,6 +283,9 @@ adopt_on_slot(struct manager *m, const struct msg_slot *msg)
 		replay_slot(m, s, msg);
 		return;
 	}
+	/* Before the service hears of it, and lets go what it has read until then. */
+	if (msg->err != 0 && s->unit != NULL)
+		unit_ops_forget_slot(s->unit);
 	if (s->unit != NULL && s->unit->svc != NULL)
 		svc_on_slot(s->unit->svc, msg);
 	if (msg->err != 0)

@@ -135,6 +135,7 @@ manager_end(struct manager *m, const struct manager_end *why)
 		event_str(m->events, "who", sd->reason);
 		event_str(m->events, "how", sd->leave ? "leave" : how_name(sd->how));
 		event_int(m->events, "status", sd->status);
+		event_int(m->events, "life", (int64_t)m->boot_wall_us);
 		event_end(m->events);
 	}
 	notify_up(m, "STOPPING=1\nSTATUS=Stopping: %s", sd->reason);
@@ -174,7 +175,9 @@ end_resume(struct manager *m)
 		.leave = how == HALT_LEAVE,
 		.resumed = true,
 	};
-	bool yes = begun != NULL && m->generation > 0;
+	/* Not that of a supd before this one, whose first manager came to say nothing. */
+	bool yes = begun != NULL && m->generation > 0 &&
+		   jv_i64(jv_get(begun, "life"), 0) == (int64_t)m->boot_wall_us;
 
 	if (yes && clock_parse(jv_str(jv_get(begun, "ts"), ""), &then_us) == 0 &&
 	    then_us < now_us)
@@ -231,8 +234,8 @@ end_on_unit_down(struct unit *u, const struct svc_memory *mem)
 			m->shutdown->status = status_of(mem);
 		return;
 	}
-	/* Before this supd started it: restored memory, not an end. */
-	if (m->phase == MANAGER_RESTORING || mem->started_wall_us < m->boot_wall_us)
+	/* Not of this supd's life, or end_start_exit_unit sees to it. */
+	if (m->phase == MANAGER_RESTORING || !unit_started_here(m, mem))
 		return;
 	snprintf(reason, sizeof(reason), "ExitUnit=%s ended", m->conf->exit_unit);
 	e.reason = reason;
@@ -273,8 +276,14 @@ end_start_exit_unit(struct manager *m)
 		return;
 	}
 	if (unit_is_running(u) || job_unit_job(u->job_unit) != NULL ||
-	    u->wish == WISH_STOPPED ||
-	    (u->svc != NULL && svc_memory(u->svc)->started_wall_us >= m->boot_wall_us))
+	    (u->svc != NULL && svc_next_restart_us(u->svc) != 0))
+		return;
+	/* It ended while no manager was there, or one that came to say no more of it. */
+	if (u->svc != NULL && unit_started_here(m, svc_memory(u->svc))) {
+		end_on_unit_down(u, svc_memory(u->svc));
+		return;
+	}
+	if (u->wish == WISH_STOPPED)
 		return;
 	if (job_request(m->jobs, u->job_unit, &r, NULL, NULL, &why) == 0)
 		end_on_start_failed(m, u->name, buf_str(&why));

@@ -556,15 +556,21 @@ link_proc_set(
 
 void
 link_signal(struct link *l, uint32_t slot, enum proc_kind kind, enum signal_scope scope,
-    int signo)
+    int signo, uint32_t step)
 {
+	struct msg_signal q = {
+		.slot = slot, .kind = kind, .scope = scope, .signo = signo
+	};
 	struct msg msg;
 
-	msg_init(&msg, MSG_SIGNAL);
-	msg.u.SIGNAL.slot = slot;
-	msg.u.SIGNAL.kind = kind;
-	msg.u.SIGNAL.scope = scope;
-	msg.u.SIGNAL.signo = signo;
+	if (step == 0) {
+		msg_init(&msg, MSG_SIGNAL);
+		msg.u.SIGNAL = q;
+	} else {
+		msg_init(&msg, MSG_SIGNAL_STEP);
+		msg.u.SIGNAL_STEP.signal = q;
+		msg.u.SIGNAL_STEP.step = step;
+	}
 	send_init(l, &msg);
 }
 

@@ -38,8 +38,9 @@ void link_spawn_take_fd(
 /* start_ticks 0: not known. */
 void link_proc_set(struct link *l, uint32_t slot, enum proc_kind kind, int32_t pid,
     uint64_t start_ticks);
+/* step 0: none, see SIGNAL_STEP in msg.def. */
 void link_signal(struct link *l, uint32_t slot, enum proc_kind kind,
-    enum signal_scope scope, int signo);
+    enum signal_scope scope, int signo, uint32_t step);
 void link_signal_take_pidfd(struct link *l, int pidfd, int signo);
 void link_exit_ack(struct link *l, const struct msg_exit *x);
 void link_watch_empty(struct link *l, uint32_t slot);

@@ -345,7 +345,9 @@ manager_on_replay_end(struct manager *m)
 	if (m->phase != MANAGER_RESTORING)
 		return;
 	adopt_finish(m);
-	m->phase = MANAGER_RUNNING;
+	/* What a service left behind may have been the end of all (FailureAction=). */
+	if (m->phase == MANAGER_RESTORING)
+		m->phase = MANAGER_RUNNING;
 	settings_of_init(m->conf, m->is_pid1, &settings);
 	link_settings(m->link, &settings);
 	m->control = control_new(m);

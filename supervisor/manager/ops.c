@@ -162,15 +162,21 @@ spawns_forget(struct unit *u, const struct unit_conf *conf)
 	}
 }
 
+void
+unit_ops_forget_slot(struct unit *u)
+{
+	unit_ops(u)->pattern_slot = SLOT_NONE;
+	unit_ops(u)->patterns = NULL;
+	spawns_forget(u, NULL);
+	unit_ops(u)->empty_slot = SLOT_NONE;
+}
+
 static void
 ops_slot_close(void *arg, uint32_t slot)
 {
 	struct unit *u = arg;
 
-	unit_ops(u)->pattern_slot = SLOT_NONE;
-	unit_ops(u)->patterns = NULL;
-	spawns_forget(u, NULL);
-	unit_ops(u)->empty_slot = SLOT_NONE;
+	unit_ops_forget_slot(u);
 	adopt_close_slot(u->manager, slot);
 }
 
@@ -318,8 +324,8 @@ ops_proc_set(
 }
 
 static void
-ops_signal(
-    void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scope, int signo)
+ops_signal(void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scope,
+    int signo, uint32_t step)
 {
 	struct unit *u = arg;
 	struct manager *m = u->manager;
@@ -331,7 +337,7 @@ ops_signal(
 	    scope == SIGNAL_SLOT)
 		scope =
 		    SIGNAL_SLOT_PROCS; /* the rest of their groups is met by the scan */
-	link_signal(m->link, slot, kind, scope, signo);
+	link_signal(m->link, slot, kind, scope, signo, step);
 }
 
 static void
@@ -529,6 +535,14 @@ pids_of(struct manager *m, uint32_t slot, int32_t *pids, size_t max)
 
 	return fd != -1 ? procfs_cgroup_pids(fd, pids, max)
 			: scan_find(m, slot, pids, max);
+}
+
+static uint64_t
+ops_life(void *arg)
+{
+	const struct unit *u = arg;
+
+	return u->manager->boot_wall_us;
 }
 
 static enum svc_pid
@@ -839,6 +853,7 @@ const struct svc_ops svc_ops_real = {
 	.patterns = ops_patterns,
 	.fd_store = ops_fd_store,
 	.fd_drop = ops_fd_drop,
+	.life = ops_life,
 	.pid_check = ops_pid_check,
 	.slot_uid = ops_slot_uid,
 	.pidfile_read = ops_pidfile_read,

@@ -68,6 +68,9 @@ struct unit_ops {
 extern const struct svc_ops svc_ops_real;
 
 struct unit_ops *unit_ops(struct unit *u);
+/* The slot of the running invocation is gone, or was never opened: what was to be done in
+ * it is not. */
+void unit_ops_forget_slot(struct unit *u);
 /* Ends all of it: the service is about to be freed. */
 void unit_ops_clear(struct unit *u);
 /* A new logger knows no patterns. */

@@ -51,7 +51,7 @@ start_one(struct unit *u, void *arg)
 	 * again from there. */
 	if (unit_is_running(u) && svc_active(u->svc) != SVC_ACTIVE_DEACTIVATING)
 		return;
-	if (mem->started_wall_us >= m->boot_wall_us &&
+	if (unit_started_here(m, mem) &&
 	    !(u->wish == WISH_STARTED && u->wish_who.wall_us > mem->started_wall_us))
 		return;
 	request(u, JOB_START, why);

@@ -217,7 +217,6 @@ tell_failed(struct unit *u, const struct svc_memory *mem)
 	strlcpy(f->ref, mem->ref, sizeof(f->ref));
 	f->result = svc_result_name(mem->result);
 	strlcpy(f->why, mem->why, sizeof(f->why));
-	u->told_slot = SLOT_NONE;
 	u->untold_failures++;
 	if (f->slot == SLOT_NONE)
 		on_tail(f, NULL);
@@ -313,6 +312,7 @@ tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory 
 {
 	struct manager *m = u->manager;
 	struct emitter *ev = m->events;
+	bool down = note->state == SVC_FAILED || note->state == SVC_DEAD;
 
 	event_begin(ev, EVENT_UNIT_STATE, u->name, mem->invocation);
 	event_str(ev, "from", svc_state_name(note->old));
@@ -326,12 +326,15 @@ tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory 
 	tell_result(u, note, mem);
 	if (note->state == SVC_FAILED)
 		tell_failed(u, mem);
-	if (note->state == SVC_FAILED || note->state == SVC_DEAD ||
-	    note->state == SVC_AUTO_RESTART)
+	if (down || note->state == SVC_AUTO_RESTART) {
 		history_result(m->history, u->name, svc_result_name(mem->result));
+		/* The next failure may come before it has a slot; this one is another
+		 * unit's by then. */
+		u->told_slot = SLOT_NONE;
+	}
 	say_state(u, note, mem);
 	jobs_unit_changed(u->job_unit);
-	if (note->state == SVC_FAILED || note->state == SVC_DEAD) {
+	if (down) {
 		end_on_unit_down(u, mem);
 		if (u->transient)
 			unit_transient_ended(u);

@@ -90,6 +90,15 @@ say_refused(const struct unit *u)
 	}
 }
 
+/* The file is there and is to be mended: what the unit came to stays known, and a retry
+ * that is due is made. */
+static bool
+is_refused(const struct unit_conf *conf)
+{
+	return conf->load_state == UNIT_BAD_SETTING ||
+	       conf->load_state == UNIT_LOAD_ERROR;
+}
+
 static void
 tell_loaded(struct unit *u)
 {
@@ -100,8 +109,7 @@ tell_loaded(struct unit *u)
 	event_str(ev, "path", u->conf->fragment);
 	event_str(ev, "load_state", unit_load_state_name(u->conf->load_state));
 	event_end(ev);
-	if (u->conf->load_state != UNIT_BAD_SETTING &&
-	    u->conf->load_state != UNIT_LOAD_ERROR)
+	if (!is_refused(u->conf))
 		return;
 	event_begin(ev, EVENT_UNIT_REFUSED, u->name, NULL);
 	w = event_jw(ev);
@@ -201,7 +209,7 @@ set_conf(struct unit *u, struct unit_conf *conf)
 		unit_conf_free(old);
 	if (can_run(conf))
 		give_conf(u, conf);
-	else if (u->svc != NULL && !unit_is_running(u))
+	else if (u->svc != NULL && !unit_is_running(u) && !is_refused(conf))
 		drop_service(u);
 	job_unit_set_deps(u->job_unit, conf->load_state == UNIT_LOADED ? conf : NULL);
 }
@@ -235,6 +243,15 @@ unit_is_running(const struct unit *u)
 	default:
 		return true;
 	}
+}
+
+bool
+unit_started_here(const struct manager *m, const struct svc_memory *mem)
+{
+	/* A build that kept no number left the time alone. */
+	if (mem->life == 0)
+		return mem->started_wall_us >= m->boot_wall_us;
+	return mem->life == m->boot_wall_us;
 }
 
 /* Takes conf and diags. */

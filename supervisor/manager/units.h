@@ -22,6 +22,7 @@ struct loop_timer;
 struct manager;
 struct service;
 struct strv;
+struct svc_memory;
 struct unit_conf;
 struct unit_ops;
 
@@ -102,6 +103,9 @@ bool unit_forget(struct unit *u);
 void unit_diags_write(const struct unit *u, struct jw *w);
 /* There are processes, or it is on its way up or down, or waits for a restart. */
 bool unit_is_running(const struct unit *u);
+/* It was started last by this supd, whichever its manager was then.  By identity: what
+ * the wall clock said then and says now may be in any order. */
+bool unit_started_here(const struct manager *m, const struct svc_memory *mem);
 /* A unit whose file is gone or unusable has processes: a service with what every unit has
  * by default, so that they can be stopped.  The first usable file takes its place at
  * once. */

@@ -129,7 +129,7 @@ struct msg_slot {
 	char unit[PROTO_UNIT_MAX];
 	char ref[PROTO_REF_MAX];
 	char name[PROTO_NAME_MAX];
-	uint32_t pad;
+	uint32_t step; /* newest SIGNAL_STEP that was done, 0: none */
 	uint64_t opened_wall_us;
 	struct slot_proc proc[PROC_N];
 };
@@ -193,6 +193,11 @@ struct msg_signal {
 	uint32_t kind;
 	uint32_t scope; /* enum signal_scope */
 	int32_t signo;
+};
+struct msg_signal_step {
+	struct msg_signal signal;
+	uint32_t step; /* from 1, of the invocation; a newer one is greater */
+	uint32_t pad;
 };
 struct msg_signal_pidfd {
 	int32_t signo;

@@ -139,8 +139,8 @@ struct table_slot {
 	uint8_t invocation[16];
 	char unit[PROTO_UNIT_MAX];
 	uint32_t
-	    stem_len; /* the name of the log is so much of unit; 0: table_rare.name */
-	uint32_t pad;
+	    stem_len;  /* the name of the log is so much of unit; 0: table_rare.name */
+	uint32_t step; /* newest one of SIGNAL_STEP that was done; 0: none */
 	struct table_log_conf conf;
 	struct table_proc proc[PROC_N];
 	struct table_log log;

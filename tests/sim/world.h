@@ -57,6 +57,7 @@ struct w_slot {
 	struct w_proc proc[PROC_N];
 	unsigned extra; /* other processes of the group */
 	bool watch;
+	uint32_t step; /* newest SIGNAL_STEP */
 };
 
 enum w_kind { W_STARTED, W_EXIT, W_EMPTY, W_SLOT };
@@ -472,8 +473,8 @@ op_proc_set(void *arg, uint32_t slot, enum proc_kind kind, int32_t pid, uint64_t
 }
 
 static void
-op_signal(
-    void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scope, int signo)
+op_signal(void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scope,
+    int signo, uint32_t step)
 {
 	struct world *w = arg;
 	char name[24];
@@ -486,6 +487,11 @@ op_signal(
 		: "");
 	if (!w->slot[slot].used)
 		return;
+	if (step != 0) {
+		/* Whoever died in between: a step is taken once. */
+		assert_true(w->spoilt || step > w->slot[slot].step);
+		w->slot[slot].step = step;
+	}
 	if (scope == SIGNAL_PROC || scope == SIGNAL_PROC_GROUP)
 		w_signal_proc(w, slot, (int)kind, signo);
 	else
@@ -573,6 +579,13 @@ op_fd_store(void *arg, const char *name, int fd, bool poll)
 		return;
 	w->fds_stored++;
 	w_log(w, "fdstore:%s ", name);
+}
+
+static uint64_t
+op_life(void *arg)
+{
+	(void)arg;
+	return 1;
 }
 
 static void
@@ -745,6 +758,7 @@ static const struct svc_ops w_ops = {
 	.patterns = op_patterns,
 	.fd_store = op_fd_store,
 	.fd_drop = op_fd_drop,
+	.life = op_life,
 	.pid_check = op_pid_check,
 	.slot_uid = op_slot_uid,
 	.pidfile_read = op_pidfile_read,
@@ -1017,6 +1031,7 @@ w_revive(struct world *w)
 		if (!sl->used)
 			continue;
 		sl->watch = false;
+		ms.step = sl->step;
 		memcpy(ms.invocation, sl->invocation, sizeof(ms.invocation));
 		snprintf(ms.ref, sizeof(ms.ref), "%s", sl->ref);
 		svc_on_slot(w->s, &ms);

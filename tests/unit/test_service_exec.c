@@ -124,6 +124,13 @@ cleanup(void *arg, const struct unit_conf *conf, bool restarts)
 	(void)restarts;
 }
 
+static uint64_t
+life(void *arg)
+{
+	(void)arg;
+	return 1;
+}
+
 static void
 fd_drop(void *arg, const char *name)
 {
@@ -160,8 +167,10 @@ watch_empty(void *arg, uint32_t slot)
 }
 
 static void
-signal_(void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scope, int signo)
+signal_(void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scope, int signo,
+    uint32_t step)
 {
+	(void)step;
 	(void)arg;
 	(void)slot;
 	(void)kind;
@@ -181,6 +190,7 @@ static const struct svc_ops ops = {
 	.timer_set = timer_set,
 	.probe_stop = probe_stop,
 	.fd_drop = fd_drop,
+	.life = life,
 	.cleanup = cleanup,
 	.emit = emit,
 	.done = done,

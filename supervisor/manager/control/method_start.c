@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/loop.h"
@@ -346,6 +347,7 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 {
 	char origin[160];
 	struct job_request q = { .type = r->type };
+	struct buf why = { 0 };
 	struct wish_who who;
 	uint64_t seq;
 
@@ -363,10 +365,16 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 	if (seq != 0)
 		it->wish_seq = seq;
 	q.origin = control_origin(r->call, origin, sizeof(origin));
-	it->queued = no_block;
-	it->done = no_block;
 	it->job = job_request(r->c->m->jobs, jobs_unit(r->c->m->jobs, u->name), &q,
-	    no_block ? NULL : on_job_done, it, NULL);
+	    no_block ? NULL : on_job_done, it, no_block ? &why : NULL);
+	it->done = no_block;
+	it->queued = no_block && it->job != 0;
+	if (no_block && it->job == 0) {
+		/* Nobody waits for this answer: it is known now. */
+		it->result = JOB_INVALID;
+		it->message = buf_take(&why);
+	}
+	buf_free(&why);
 }
 
 /* The end of the instance refuses what would start something. */

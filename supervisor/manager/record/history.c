@@ -146,7 +146,7 @@ history_result(struct history *h, const char *unit, const char *result)
 {
 	struct history_run *run = run_at(map_get(&h->units, unit), 0);
 
-	if (run != NULL)
+	if (run != NULL && run->result[0] == '\0')
 		set_text(run->result, sizeof(run->result), result);
 }
 

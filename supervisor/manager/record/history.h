@@ -43,7 +43,8 @@ void history_started(struct history *h, const char *unit, const char *ref,
 void history_ended(struct history *h, const char *unit, const char *ref,
     const uint8_t *invocation, int32_t pid, int32_t how, int32_t status, uint64_t wall_us,
     uint64_t duration_us);
-/* The result of the unit's newest run, when it is known. */
+/* The result of the unit's newest run, when it is known; what the unit comes to later
+ * without a run (a start that was refused, reset-failed) does not change it. */
 void history_result(struct history *h, const char *unit, const char *result);
 void history_forget(struct history *h, const char *unit);
 

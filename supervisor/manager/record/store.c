@@ -296,6 +296,7 @@ take_snapshot_wishes(struct store *st, const struct jv *wishes)
 static void
 take_snapshot_ending(struct store *st, const struct jv *ending)
 {
+	struct jv *again;
 	struct buf line = { 0 };
 	struct jw *w;
 
@@ -305,7 +306,12 @@ take_snapshot_ending(struct store *st, const struct jv *ending)
 	jv_write(ending, w);
 	jw_take(w, &line);
 	jw_free(w);
-	take_ending(st, EVENT_SUPD_STOPPING, ending, buf_str(&line), line.len);
+	/* What is too much for a line of the journal is no event, and would not be read
+	 * again when the next snapshot is made. */
+	again = parse_line(buf_str(&line), line.len);
+	if (again != NULL)
+		take_ending(st, EVENT_SUPD_STOPPING, again, buf_str(&line), line.len);
+	jv_free(again);
 	buf_free(&line);
 }
 

@@ -319,9 +319,19 @@ resume_limit(struct service *s)
 	}
 }
 
-/* What the state waits for beside its processes. */
+/* A reload that was begun by a signal: did init get to it? */
 static void
-resume_state(struct service *s)
+resume_reload(struct service *s, uint32_t done)
+{
+	const struct service_conf *c = svc_sc(s);
+
+	if (c->type == SERVICE_NOTIFY_RELOAD && s->m.main_running && done < s->m.steps)
+		svc_deed_step(s, PROC_MAIN, SIGNAL_PROC, c->reload_signal, s->m.steps);
+}
+
+/* What the state waits for beside its processes; done: the newest step of the slot. */
+static void
+resume_state(struct service *s, uint32_t done)
 {
 	struct svc_memory *m = &s->m;
 
@@ -365,6 +375,8 @@ resume_state(struct service *s)
 			svc_deed_watch_empty(s);
 		if (m->state == SVC_RELOAD && m->stop_after)
 			svc_deed_signal(s, PROC_CONTROL, SIGNAL_PROC_GROUP, SIGKILL);
+		else if (m->state == SVC_RELOAD || m->state == SVC_RELOAD_SIGNAL)
+			resume_reload(s, done);
 		if (m->stopping && m->state == SVC_RUNNING)
 			svc_raise(s, SVC_EV_STOPPING);
 		break;
@@ -373,9 +385,7 @@ resume_state(struct service *s)
 	case SVC_STOP_SIGKILL:
 	case SVC_FINAL_SIGTERM:
 	case SVC_FINAL_SIGKILL:
-		/* The signal may not have been sent: once more does no harm that a second
-		 * stop would not do. */
-		svc_send_stop_signals(s);
+		svc_resend_stop_signals(s, done);
 		svc_deed_watch_empty(s);
 		break;
 	case SVC_FAILED:
@@ -412,7 +422,7 @@ slot_is_missing(struct service *s)
 			svc_respawn(s, PROC_MAIN);
 		if (m->control_running)
 			svc_respawn(s, PROC_CONTROL);
-		resume_state(s);
+		resume_state(s, 0);
 		return;
 	case SVC_EXITED:
 		/* Nothing of it runs; a place for its ExecStop= is all that it needs. */
@@ -584,7 +594,7 @@ svc_adopt(struct service *s)
 				    s, (enum proc_kind)k, SIGNAL_PROC_GROUP, SIGKILL);
 		adopt_main(s, ours);
 		adopt_control(s, ours);
-		resume_state(s);
+		resume_state(s, ours->slot.step);
 	} else if (m->slot != SLOT_NONE ||
 		   (m->state != SVC_DEAD && m->state != SVC_FAILED &&
 		       m->state != SVC_AUTO_RESTART && m->state != SVC_LIMIT_WAIT)) {

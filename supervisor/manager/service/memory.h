@@ -129,14 +129,16 @@ struct svc_memory {
 
 	/* Signals of the stop. */
 	uint32_t stop_step; /* of StopSequence= */
+	uint32_t steps;     /* signals decided that must not be sent twice */
 	uint32_t leftover;  /* processes outlived FinalKillSignal= */
 
 	uint64_t deadline_us[SVC_NTIMERS];
 
 	uint64_t changed_wall_us; /* of the state */
 	uint64_t started_wall_us; /* the start began */
-	uint64_t active_wall_us;  /* it was ready */
-	uint64_t active_us;       /* the same, monotonic; 0: not since the last start */
+	uint64_t life;           /* by which supd: svc_ops.life; 0: never, or not known */
+	uint64_t active_wall_us; /* it was ready */
+	uint64_t active_us;      /* the same, monotonic; 0: not since the last start */
 	uint64_t ended_wall_us;
 	uint64_t main_started_wall_us;
 

@@ -165,9 +165,10 @@ struct svc_ops {
 	/* PROC_SET: main is this process from now on. */
 	void (*proc_set)(void *arg, uint32_t slot, enum proc_kind kind, int32_t pid,
 	    uint64_t start_ticks);
-	/* SIGNAL; the scopes SLOT and SLOT_KILL reach escapees, too. */
+	/* SIGNAL; the scopes SLOT and SLOT_KILL reach escapees, too.  step: as in
+	 * SIGNAL_STEP, 0: none. */
 	void (*signal)(void *arg, uint32_t slot, enum proc_kind kind,
-	    enum signal_scope scope, int signo);
+	    enum signal_scope scope, int signo, uint32_t step);
 	/* Answered by svc_on_empty, once, when no process of the slot is left. */
 	void (*watch_empty)(void *arg, uint32_t slot);
 	void (*exit_ack)(void *arg, const struct msg_exit *x);
@@ -190,6 +191,8 @@ struct svc_ops {
 	void (*fd_drop)(void *arg, const char *name);
 
 	/* Questions, answered at once. */
+	/* The number of this supd, the same for all of its managers; never 0. */
+	uint64_t (*life)(void *arg);
 	enum svc_pid (*pid_check)(
 	    void *arg, uint32_t slot, int32_t pid, uint64_t *start_ticks);
 	/* Who the processes of the slot are started as; (uid_t)-1: not known. */

@@ -114,8 +114,8 @@ svc_done(struct service *s, enum svc_done what, enum svc_done_result r, const ch
 }
 
 void
-svc_deed_signal(
-    struct service *s, enum proc_kind kind, enum signal_scope scope, int signo)
+svc_deed_step(struct service *s, enum proc_kind kind, enum signal_scope scope, int signo,
+    uint32_t step)
 {
 	struct deed *d = svc_deed(s, DEED_SIGNAL);
 
@@ -123,6 +123,14 @@ svc_deed_signal(
 	d->u.sig.kind = kind;
 	d->u.sig.scope = scope;
 	d->u.sig.signo = signo;
+	d->u.sig.step = step;
+}
+
+void
+svc_deed_signal(
+    struct service *s, enum proc_kind kind, enum signal_scope scope, int signo)
+{
+	svc_deed_step(s, kind, scope, signo, 0);
 }
 
 void
@@ -286,8 +294,8 @@ do_deed(struct service *s, const struct deed *d)
 		    s->arg, d->u.proc.slot, PROC_MAIN, d->u.proc.pid, d->u.proc.ticks);
 		break;
 	case DEED_SIGNAL:
-		o->signal(
-		    s->arg, d->u.sig.slot, d->u.sig.kind, d->u.sig.scope, d->u.sig.signo);
+		o->signal(s->arg, d->u.sig.slot, d->u.sig.kind, d->u.sig.scope,
+		    d->u.sig.signo, d->u.sig.step);
 		break;
 	case DEED_WATCH_EMPTY:
 		o->watch_empty(s->arg, d->u.slot);

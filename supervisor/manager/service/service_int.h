@@ -52,6 +52,7 @@ struct deed {
 			enum proc_kind kind;
 			enum signal_scope scope;
 			int signo;
+			uint32_t step; /* 0: none */
 		} sig;
 		struct {
 			enum probe_use use;
@@ -228,6 +229,9 @@ void svc_done(
     struct service *s, enum svc_done what, enum svc_done_result r, const char *why);
 void svc_deed_signal(
     struct service *s, enum proc_kind kind, enum signal_scope scope, int signo);
+/* The same, to be done once whoever does it: step is the newest of m.steps. */
+void svc_deed_step(struct service *s, enum proc_kind kind, enum signal_scope scope,
+    int signo, uint32_t step);
 void svc_deed_watch_empty(struct service *s);
 uint64_t svc_memory_sum(const struct service *s);
 /* Emit and do what is decided. */
@@ -284,8 +288,9 @@ void svc_enter_running(struct service *s);
 /* With ExecStop=, if there is one; else the signals. */
 void svc_enter_stop(struct service *s);
 void svc_enter_signal(struct service *s, enum svc_state st, enum svc_result f);
-/* Only the signals of the stop state it is in (adoption). */
-void svc_send_stop_signals(struct service *s);
+/* The signals of the stop state it is in, unless a manager before this one has sent them:
+ * done is the newest step that init knows of. */
+void svc_resend_stop_signals(struct service *s, uint32_t done);
 void svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart);
 void svc_enter_auto_restart(struct service *s);
 

@@ -26,7 +26,7 @@ act_reload(struct service *s)
 	if (by_signal) {
 		/* What it says of an earlier reload does not count. */
 		s->m.reload_us = clock_mono_us();
-		svc_deed_signal(s, PROC_MAIN, SIGNAL_PROC, c->reload_signal);
+		svc_deed_step(s, PROC_MAIN, SIGNAL_PROC, c->reload_signal, ++s->m.steps);
 	}
 	svc_set_state(s, c->exec[EXEC_RELOAD].n > 0 ? SVC_RELOAD : SVC_RELOAD_SIGNAL);
 	svc_set_why(

@@ -234,6 +234,7 @@ svc_begin_start(struct service *s, bool automatic)
 	m->access = 0;
 	m->ready_mask = 0;
 	m->stop_step = 0;
+	m->steps = 0;
 	m->leftover = 0;
 	m->log_alt = 0;
 	m->active_us = 0;
@@ -248,6 +249,7 @@ svc_begin_start(struct service *s, bool automatic)
 	memset(&m->control_exit, 0, sizeof(m->control_exit));
 	svc_memory_text(&m->status, SVC_STATUS_MAX, NULL);
 	m->started_wall_us = clock_wall_us();
+	m->life = s->ops->life(s->arg);
 	s->refused = 0;
 	s->fds_on_the_way = 0; /* what init refused is not counted for ever */
 	s->empty = s->watching = s->watch_stale = s->stop_signalled = false;

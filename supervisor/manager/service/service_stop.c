@@ -139,20 +139,22 @@ act_stopping_notify(struct service *s)
 		svc_deed_watch_empty(s);
 }
 
+/* step counts once: for the group, for main, else for the control process. */
 static void
-signal_all(struct service *s, int signo, bool to_group)
+signal_all(struct service *s, int signo, bool to_group, uint32_t step)
 {
 	struct svc_memory *m = &s->m;
 
 	if (to_group) {
-		svc_deed_signal(s, PROC_MAIN,
-		    signo == SIGKILL ? SIGNAL_SLOT_KILL : SIGNAL_SLOT, signo);
+		svc_deed_step(s, PROC_MAIN,
+		    signo == SIGKILL ? SIGNAL_SLOT_KILL : SIGNAL_SLOT, signo, step);
 		return;
 	}
 	if (m->main_running)
-		svc_deed_signal(s, PROC_MAIN, SIGNAL_PROC, signo);
+		svc_deed_step(s, PROC_MAIN, SIGNAL_PROC, signo, step);
 	if (m->control_running)
-		svc_deed_signal(s, PROC_CONTROL, SIGNAL_PROC, signo);
+		svc_deed_step(
+		    s, PROC_CONTROL, SIGNAL_PROC, signo, m->main_running ? 0 : step);
 }
 
 static int
@@ -167,8 +169,17 @@ term_signal(const struct service *s)
 	return k->signal;
 }
 
-void
-svc_send_stop_signals(struct service *s)
+/* What is stopped could not act on its signal; CONT does no harm twice. */
+static void
+send_continue(struct service *s, int after, bool to_group)
+{
+	if (after != SIGKILL && after != SIGCONT)
+		signal_all(s, SIGCONT, to_group, 0);
+}
+
+/* again: the signal itself was sent by another manager. */
+static void
+send_stop_signals(struct service *s, bool again)
 {
 	const struct kill_conf *k = &svc_sc(s)->kill;
 	bool group = k->mode == KILL_CONTROL_GROUP;
@@ -186,23 +197,37 @@ svc_send_stop_signals(struct service *s)
 		break;
 	case SVC_STOP_SIGKILL:
 	case SVC_FINAL_SIGKILL:
-		signal_all(s, k->final_signal, svc_waits_for_group(s));
-		if (k->final_signal != SIGKILL && k->final_signal != SIGCONT)
-			signal_all(s, SIGCONT, svc_waits_for_group(s));
+		group = svc_waits_for_group(s);
+		/* KILL does no harm twice, either. */
+		if (!again || k->final_signal == SIGKILL)
+			signal_all(s, k->final_signal, group, again ? 0 : s->m.steps);
+		send_continue(s, k->final_signal, group);
 		return;
 	default:
 		return;
 	}
-	signal_all(s, signo, group);
-	if (signo != SIGKILL) {
-		if (k->send_sighup && signo != SIGHUP)
-			signal_all(s, SIGHUP, group);
-		/* What is stopped could not act on it. */
-		if (signo != SIGCONT)
-			signal_all(s, SIGCONT, group);
+	if (!again) {
+		signal_all(s, signo, group, s->m.steps);
+		if (signo != SIGKILL && k->send_sighup && signo != SIGHUP)
+			signal_all(s, SIGHUP, group, 0);
 	}
+	send_continue(s, signo, group);
 	if (group)
 		s->stop_signalled = true;
+}
+
+static void
+begin_stop_signals(struct service *s)
+{
+	s->m.steps++;
+	send_stop_signals(s, false);
+}
+
+void
+svc_resend_stop_signals(struct service *s, uint32_t done)
+{
+	/* 0: remembered by a build that did not count them. */
+	send_stop_signals(s, s->m.steps > 0 && done >= s->m.steps);
 }
 
 static void
@@ -272,7 +297,7 @@ svc_enter_signal(struct service *s, enum svc_state st, enum svc_result f)
 	svc_set_state(s, st);
 	stop_timer(s);
 	if (!(st == SVC_FINAL_SIGTERM && s->stop_signalled && !procs))
-		svc_send_stop_signals(s);
+		begin_stop_signals(s);
 	if (svc_waits_for_group(s))
 		svc_deed_watch_empty(s);
 }
@@ -417,7 +442,7 @@ act_timeout_sigterm(struct service *s)
 	    k->sequence[m->stop_step + 1].signal != SIGKILL) {
 		m->stop_step++;
 		stop_timer(s);
-		svc_send_stop_signals(s);
+		begin_stop_signals(s);
 		return;
 	}
 	svc_fail(s, SVC_RESULT_TIMEOUT, "did not end by the stop signal in time");
