@@ -57,7 +57,6 @@ jobs_new(const struct job_ops *ops, void *arg)
 
 	js->ops = ops;
 	js->arg = arg;
-	js->armed_us = UINT64_MAX;
 	js->shutdown_deadline_us = UINT64_MAX;
 	TAILQ_INIT(&js->all);
 	TAILQ_INIT(&js->runnable);
@@ -88,7 +87,6 @@ job_new(struct job_unit *u, enum job_type type, const struct job_request *r, boo
 	}
 	j->since_us = clock_mono_us();
 	j->since_wall_us = clock_wall_us();
-	j->deadline_us = UINT64_MAX;
 	STAILQ_INIT(&j->waiters);
 	LIST_INIT(&j->before_me);
 	LIST_INIT(&j->after_me);
@@ -124,8 +122,6 @@ job_free(struct job *j)
 		j->unit->next = NULL;
 	TAILQ_REMOVE(&j->js->all, j, link);
 	j->js->n--;
-	if (j->deadline_us != UINT64_MAX)
-		j->js->ndeadlines--;
 	while ((w = STAILQ_FIRST(&j->waiters)) != NULL) {
 		STAILQ_REMOVE_HEAD(&j->waiters, link);
 		free(w);
@@ -194,22 +190,6 @@ jobs_schedule(struct jobs *js)
 {
 	if (!js->settling)
 		js->ops->schedule(js->arg);
-}
-
-void
-jobs_rearm(struct jobs *js)
-{
-	uint64_t first = js->shutdown_deadline_us;
-	struct job *j;
-
-	if (js->ndeadlines > 0)
-		TAILQ_FOREACH (j, &js->all, link)
-			if (j->deadline_us < first && j->state != JOB_ENDED)
-				first = j->deadline_us;
-	if (first == js->armed_us)
-		return;
-	js->armed_us = first;
-	js->ops->timer(js->arg, first);
 }
 
 void

@@ -82,9 +82,8 @@ enum job_unit_state {
 /* One request as its asker sees it.  The strings are copied. */
 struct job_request {
 	enum job_type type;
-	unsigned mode;       /* enum job_mode */
-	const char *origin;  /* "uid 1000 (supctl)", "boot", "dependency of a.service" */
-	uint64_t timeout_us; /* of the whole request, 0: none: then it ends as timeout */
+	unsigned mode;      /* enum job_mode */
+	const char *origin; /* "uid 1000 (supctl)", "boot", "dependency of a.service" */
 	/* Passed to ops->start of the unit named, not to those pulled in. */
 	const char *ref, *day, *log_name;
 };
@@ -110,7 +109,8 @@ struct job_ops {
 	void (*reload)(void *arg, struct job_unit *ju, const char *origin);
 	/* Call jobs_settle soon, once, not from within. */
 	void (*schedule)(void *arg);
-	/* Call jobs_on_timer at this monotonic time; UINT64_MAX: not at all. */
+	/* Call jobs_on_timer at this monotonic time, the end of a shutdown's time;
+	 * UINT64_MAX: not at all. */
 	void (*timer)(void *arg, uint64_t deadline_us);
 	/* A job was queued, began or ended: for events and metrics. */
 	void (*queued)(void *arg, const struct job *j);

@@ -47,7 +47,6 @@ struct job {
 	char *origin;
 	char *ref, *day, *log_name;
 	uint64_t since_us, since_wall_us, began_us;
-	uint64_t deadline_us;
 	struct waiters waiters;
 	struct waits before_me; /* I am `later' */
 	struct waits after_me;  /* I am `first' */
@@ -103,13 +102,11 @@ struct jobs {
 	struct map units;
 	struct job_list all;
 	size_t n;
-	size_t ndeadlines; /* jobs that have one */
 	struct job_list runnable;
 	struct job_list ended;
 	STAILQ_HEAD(, answer) answers;
 	uint32_t last_id;
 	bool settling;
-	uint64_t armed_us;
 	/* The end of the instance. */
 	bool shutdown;
 	uint64_t shutdown_deadline_us;
@@ -176,7 +173,5 @@ void job_dequeue(struct job *j);
 void job_waits_clear(struct waits *w, bool mine);
 /* Asks for jobs_settle, unless it is at work. */
 void jobs_schedule(struct jobs *js);
-/* The timer, for the first of all deadlines. */
-void jobs_rearm(struct jobs *js);
 
 #endif

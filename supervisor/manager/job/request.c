@@ -232,15 +232,6 @@ job_request(struct jobs *js, struct job_unit *ju, const struct job_request *r,
 	if (mine == NULL)
 		return answer_later(js, done, arg, 0, JOB_INVALID, "it was left out");
 	job_add_waiter(mine, done, arg);
-	if (r->timeout_us != 0) {
-		uint64_t d = clock_add_us(clock_mono_us(), r->timeout_us);
-
-		if (mine->deadline_us == UINT64_MAX)
-			js->ndeadlines++;
-		if (d < mine->deadline_us)
-			mine->deadline_us = d;
-	}
-	jobs_rearm(js);
 	jobs_schedule(js);
 	return mine->id;
 
@@ -331,7 +322,7 @@ jobs_shutdown(struct jobs *js, uint64_t deadline_us, bool order, const char *ori
 		if (u->job != NULL && u->job->type != JOB_STOP)
 			cancel(u->job);
 	}
-	jobs_rearm(js);
+	js->ops->timer(js->arg, deadline_us);
 	jobs_schedule(js);
 }
 

@@ -180,7 +180,7 @@ end_shutdown(struct jobs *js, enum job_result r, const char *message)
 
 	js->shutdown_done = NULL;
 	js->shutdown_deadline_us = UINT64_MAX;
-	jobs_rearm(js);
+	js->ops->timer(js->arg, UINT64_MAX);
 	if (done != NULL)
 		done(js->shutdown_arg, 0, r, message);
 }
@@ -215,33 +215,24 @@ jobs_settle(struct jobs *js)
 		}
 	}
 	js->settling = false;
-	jobs_rearm(js);
 }
 
 void
 jobs_on_timer(struct jobs *js)
 {
-	uint64_t now = clock_mono_us();
 	struct buf left = { 0 };
 	struct job *j;
 
-	js->armed_us = UINT64_MAX;
-	TAILQ_FOREACH (j, &js->all, link) {
-		if (j->state == JOB_ENDED || j->deadline_us > now)
-			continue;
-		/* The unit goes on with what it does. */
-		job_end(j, JOB_TIMEOUT,
-		    j->state == JOB_RUNNING ? "it took too long; it goes on"
-					    : "it waited too long for other jobs");
+	if (js->shutdown_done == NULL)
+		return;
+	if (clock_mono_us() < js->shutdown_deadline_us) {
+		js->ops->timer(js->arg, js->shutdown_deadline_us);
+		return;
 	}
-	if (js->shutdown_done != NULL && now >= js->shutdown_deadline_us) {
-		TAILQ_FOREACH (j, &js->all, link)
-			if (j->state != JOB_ENDED)
-				buf_addf(&left, "%s%s", left.len > 0 ? ", " : "",
-				    j->unit->name);
-		end_shutdown(js, JOB_TIMEOUT, buf_str(&left));
-		buf_free(&left);
-	}
-	jobs_settle(js);
-	jobs_rearm(js);
+	/* The units go on with what they do. */
+	TAILQ_FOREACH (j, &js->all, link)
+		if (j->state != JOB_ENDED)
+			buf_addf(&left, "%s%s", left.len > 0 ? ", " : "", j->unit->name);
+	end_shutdown(js, JOB_TIMEOUT, buf_str(&left));
+	buf_free(&left);
 }
