@@ -21,7 +21,10 @@
 #include "logger/channel.h"
 #include "logger/vacuum.h"
 
-enum { CHECK_US = 1000000 };
+enum {
+	CHECK_US = 1000000,
+	LINKS_SPARE = 1024, /* names that are remembered without a slot */
+};
 
 /* ---- folders ---- */
 
@@ -249,12 +252,32 @@ sink_find(
 
 /* ---- links ---- */
 
+/* All but those of the slots we hold.  Of one that comes back, the links themselves are
+ * looked at again. */
+static void
+linkrecs_forget(struct logger *lg)
+{
+	struct map old = lg->links;
+
+	lg->links = (struct map){ 0 };
+	for (uint32_t i = 0; i < table_used(lg->t); i++) {
+		struct logslot *ls = lg->slots[i];
+		struct linkrec *r = ls != NULL ? map_del(&old, ls->name) : NULL;
+
+		if (r != NULL)
+			map_set(&lg->links, ls->name, r);
+	}
+	map_clear(&old, free);
+}
+
 static struct linkrec *
 linkrec_get(struct logger *lg, const char *name)
 {
 	struct linkrec *r = map_get(&lg->links, name);
 
 	if (r == NULL) {
+		if (lg->links.n >= LINKS_SPARE + 2 * (size_t)table_used(lg->t))
+			linkrecs_forget(lg);
 		r = xcalloc(1, sizeof(*r));
 		map_set(&lg->links, name, r);
 	}

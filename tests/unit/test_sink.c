@@ -10,6 +10,9 @@
 
 #include <sys/syscall.h>
 
+#include "lib/loop.h"
+#include "lib/map.h"
+#include "logger/sink.h"
 #include "logger_fake.h"
 
 /* A file system without links, for the logger, too. */
@@ -543,6 +546,51 @@ test_settings_format_and_rotation(void **state)
 	fake_free(f);
 }
 
+/* The names of logs come and go for years: what is known of their links is bounded, but
+ * for those of the slots that are open. */
+static void
+test_names_are_forgotten(void **state)
+{
+	enum { NAMES = 3000 };
+	struct fake *f = fake_new(NULL);
+	struct logslot held = { .sink.fd = -1 }, one = { .sink.fd = -1 };
+	struct logslot *slots[FAKE_SLOTS] = { &held, &one };
+	struct logger lg = { .t = f->t, .root_fd = f->root_fd, .slots = slots };
+	char ref[16], name[32];
+
+	(void)state;
+	lg.top.fd = -1;
+	for (int i = 0; i < DAYDIRS; i++)
+		lg.daydir[i].fd = -1;
+	TAILQ_INIT(&lg.reports);
+	lg.loop = loop_new();
+	assert_non_null(lg.loop);
+	held.ts = table_slot(f->t, 0);
+	held.name = (char[]){ "held" };
+	held.ref = (char[]){ "2000000000000" };
+	held.ts->conf.order = 1;
+	assert_int_equal(sink_make_due(&lg, &held), 0);
+	for (unsigned i = 0; i < NAMES; i++) {
+		one.ts = table_slot(f->t, 1);
+		memset(&one.ts->log, 0, sizeof(one.ts->log));
+		one.ts->conf.order = i + 2;
+		snprintf(ref, sizeof(ref), "%u", i + 1);
+		snprintf(name, sizeof(name), "name%u", i);
+		one.ref = ref;
+		one.name = name;
+		assert_int_equal(sink_make_due(&lg, &one), 0);
+		assert_true(lg.links.n < NAMES / 2);
+		sink_close(&one.sink);
+	}
+	assert_true(map_has(&lg.links, "held"));
+	assert_true(map_has(&lg.links, name));
+	sink_close(&held.sink);
+	sink_forget_dirs(&lg);
+	map_clear(&lg.links, free);
+	loop_free(lg.loop);
+	fake_free(f);
+}
+
 static void
 test_slot_is_used_again(void **state)
 {
@@ -583,6 +631,7 @@ main(void)
 		cmocka_unit_test(test_snapshot),
 		cmocka_unit_test(test_settings_format_and_rotation),
 		cmocka_unit_test(test_slot_is_used_again),
+		cmocka_unit_test(test_names_are_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
