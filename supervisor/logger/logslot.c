@@ -30,7 +30,8 @@ enum {
 struct early_patterns {
 	TAILQ_ENTRY(early_patterns) link;
 	uint32_t slot;
-	int fd; /* owned */
+	uint8_t invocation[16]; /* whose they are */
+	int fd;                 /* owned */
 };
 
 struct logslot *
@@ -121,20 +122,27 @@ patterns_find(struct logger *lg, uint32_t slot)
 void
 logslot_patterns(struct logger *lg, struct msg *m)
 {
-	struct logslot *ls = logslot_get(lg, m->u.PATTERNS.slot);
+	uint32_t n = m->u.PATTERNS.slot;
+	struct logslot *ls = logslot_get(lg, n);
+	const struct table_slot *ts;
 	struct early_patterns *e;
 
 	if (ls != NULL) {
 		match_set(lg, ls, m->fds[0]);
 		return;
 	}
-	if (m->u.PATTERNS.slot >= lg->t->nslots)
+	if (n >= table_used(lg->t))
 		return;
-	e = patterns_find(lg, m->u.PATTERNS.slot);
+	e = patterns_find(lg, n);
 	if (e != NULL)
 		patterns_drop(lg, e);
+	/* Closed since: they are nobody's. */
+	ts = table_slot(lg->t, n);
+	if (ts->state != SLOT_OPEN && ts->state != SLOT_CLOSING)
+		return;
 	e = xcalloc(1, sizeof(*e));
-	e->slot = m->u.PATTERNS.slot;
+	e->slot = n;
+	memcpy(e->invocation, ts->invocation, sizeof(e->invocation));
 	e->fd = m->fds[0];
 	m->fds[0] = -1;
 	TAILQ_INSERT_TAIL(&lg->early, e, link);
@@ -167,7 +175,9 @@ logslot_open(struct logger *lg, struct msg *m)
 		watch_pipe(lg, &ls->stream[i]);
 	}
 	if ((early = patterns_find(lg, n)) != NULL) {
-		match_set(lg, ls, early->fd);
+		if (memcmp(early->invocation, ls->ts->invocation,
+			sizeof(early->invocation)) == 0)
+			match_set(lg, ls, early->fd);
 		patterns_drop(lg, early);
 	}
 	/* Nothing goes to the log of a unit whose output goes elsewhere; what comes all
