@@ -22,6 +22,8 @@
 
 #include <zlib.h>
 
+#include "journal/line.h"
+#include "journal/lines.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/log.h"
@@ -83,20 +85,59 @@ is_open(struct logger *lg, uint64_t dev, uint64_t ino)
 
 /* A slot whose file is not open now writes to it again with its next line. */
 static bool
-is_of_slot(struct logger *lg, const char *day, const struct layout_file *lf)
+is_of_slot(struct logger *lg, const char *day, const char *file)
 {
+	struct layout_file lf;
+
 	for (uint32_t i = 0; i < table_used(lg->t); i++) {
 		const struct logslot *ls = lg->slots[i];
-
 		size_t n = ls != NULL ? strlen(ls->ref) : 0;
 
 		if (ls != NULL && strcmp(ls->ts->log.day, day) == 0 &&
-		    strncmp(ls->ref, lf->ref, n) == 0 &&
-		    (lf->ref[n] == '\0' || lf->ref[n] == '.') &&
-		    strcmp(ls->name, lf->name) == 0)
+		    layout_file_is_of(file, ls->name, &lf) &&
+		    strncmp(ls->ref, lf.ref, n) == 0 &&
+		    (lf.ref[n] == '\0' || lf.ref[n] == '.'))
 			return true;
 	}
 	return false;
+}
+
+/* Made by supd: milliseconds since 1970, of any time from 2001 to 2286. */
+static bool
+is_own_ref(const char *ref)
+{
+	size_t n = strspn(ref, "0123456789");
+
+	return n == 13 && (ref[n] == '\0' || ref[n] == '.');
+}
+
+/* A caller's ref may hold an underscore: then the file's name does not say where that of
+ * the log begins, but its lines do. */
+static void
+settle_name(int dir, const char *file, struct layout_file *lf)
+{
+	struct line_parser parser = { 0 };
+	char name[LAYOUT_NAME_MAX + 1];
+	struct lines *f;
+	struct line l;
+	const char *s;
+	size_t n;
+	int fd;
+
+	if (strchr(lf->name, '_') == NULL || is_own_ref(lf->ref))
+		return;
+	fd = open_at(dir, file, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	f = fd == -1 ? NULL : lines_new_take_fd(fd, lf->compressed);
+	if (f != NULL && lines_next(f, true, &s, &n) == 1) {
+		line_parse(&parser, s, n, &l);
+		if (l.wall_us != 0 && l.name_len < sizeof(name)) {
+			memcpy(name, l.name, l.name_len);
+			name[l.name_len] = '\0';
+			(void)layout_file_is_of(file, name, lf);
+		}
+	}
+	lines_free(f);
+	line_parser_clear(&parser);
 }
 
 static void
@@ -110,6 +151,7 @@ note_file(struct pass *p, int dir, const char *day, const char *file)
 	    fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISREG(st.st_mode) ||
 	    st.st_nlink != 1)
 		return;
+	settle_name(dir, file, &lf);
 	if (p->n % 256 == 0)
 		p->files = xreallocarray(p->files, p->n + 256, sizeof(*p->files));
 	f = &p->files[p->n++];
@@ -120,7 +162,7 @@ note_file(struct pass *p, int dir, const char *day, const char *file)
 		.ino = st.st_ino };
 	strlcpy(f->day, day, sizeof(f->day));
 	strlcpy(f->file, file, sizeof(f->file));
-	f->keep = is_open(p->lg, f->dev, f->ino) || is_of_slot(p->lg, day, &lf);
+	f->keep = is_open(p->lg, f->dev, f->ino) || is_of_slot(p->lg, day, file);
 	p->total += f->size;
 }
 

@@ -157,6 +157,64 @@ test_total_and_unit_bytes(void **state)
 	fake_free(f);
 }
 
+/* A file with one line of that log; its time is that of make. */
+static void
+make_line(struct fake *f, const char *path, const char *name)
+{
+	struct timespec times[2];
+	struct stat st;
+	gzFile gz;
+	int fd;
+
+	make(f, path, 0, 400);
+	assert_int_equal(fstatat(f->root_fd, path, &st, 0), 0);
+	fd = openat(f->root_fd, path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd != -1);
+	if (strstr(path, ".gz") != NULL) {
+		gz = gzdopen(fd, "wb");
+		assert_true(
+		    gzprintf(gz, "2020-01-01T10:00:00 [%s:stdout] x\n", name) > 0);
+		gzclose(gz);
+	} else {
+		dprintf(fd, "2020-01-01T10:00:00 [%s:stdout] x\n", name);
+		close(fd);
+	}
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	assert_int_equal(utimensat(f->root_fd, path, times, 0), 0);
+}
+
+/* The name of a file does not say where a caller's ref ends: the lines do. */
+static void
+test_refs_with_underscores(void **state)
+{
+	static const struct {
+		const char *path, *name;
+		bool stays;
+	} files[] = {
+		{ "journal/20200101/health/job_1_unit.log", "unit", false },
+		{ "journal/20200101/health/20200102_2_unit.log.gz", "unit", false },
+		{ "journal/20200102/health/job_3_unit.log", "unit", true },
+		{ "journal/20200101/health/5_my_unit.log", "my_unit", false },
+		{ "journal/20200102/health/6_my_unit.log", "my_unit", true },
+		{ "journal/20200101/health/1577880000000_my_unit.log", "my_unit", false },
+		/* The only one of its unit. */
+		{ "journal/20200101/health/job_7_other_unit.log", "other_unit", true },
+	};
+	struct fake *f = fake_new(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		make_line(f, files[i].path, files[i].name);
+	fake_start(f);
+	assert_int_equal(run(f, 0, 1)->files, 4);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (exists(f, files[i].path) != files[i].stays)
+			fail_msg(
+			    "%s %s", files[i].path, files[i].stays ? "is gone" : "stays");
+	fake_free(f);
+}
+
 static void
 test_compression(void **state)
 {
@@ -223,6 +281,7 @@ main(void)
 		cmocka_unit_test(test_nothing_there),
 		cmocka_unit_test(test_age_and_strangers),
 		cmocka_unit_test(test_total_and_unit_bytes),
+		cmocka_unit_test(test_refs_with_underscores),
 		cmocka_unit_test(test_compression),
 		cmocka_unit_test(test_what_is_not_ours_to_replace),
 	};
