@@ -20,6 +20,7 @@
 #include "proto/ring.h"
 #include "proto/table.h"
 
+struct compress;
 struct logslot;
 struct logger;
 struct loop;
@@ -151,6 +152,7 @@ struct logger {
 	TAILQ_HEAD(, viewer) viewers;
 	struct mirror *mirror;
 	struct vacuum *vacuum;
+	struct compress *compress;
 };
 
 /* Tests cut the protocol at each step with this; NULL in the product. */

@@ -2,25 +2,18 @@
  * vacuum: see the header.
  *
  * One pass looks at journal/YYYYMMDD/health/ once, and deletes oldest first until all
- * bounds hold.  What it does not recognise it leaves, and counts for nothing. Compressing
- * takes long, so a child does it; deleting never waits for that.
+ * bounds hold.  What it does not recognise it leaves, and counts for nothing.
  */
 #include "logger/vacuum.h"
 
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <zlib.h>
 
 #include "journal/line.h"
 #include "journal/lines.h"
@@ -31,12 +24,12 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "logger/channel.h"
+#include "logger/compress.h"
 #include "logger/sink.h"
 #include "logger/state.h"
 
 enum {
 	SOON_US = 60 * 1000 * 1000,
-	COMPRESS_BATCH = 256, /* files of one child */
 };
 
 struct old_file {
@@ -48,14 +41,11 @@ struct old_file {
 	bool gone;
 };
 
-/* The state beside the tables: when it ran, who compresses. */
+/* The state beside the tables: when it ran. */
 struct vacuum {
 	struct logger *lg;
 	struct loop_timer *timer;
 	uint64_t ran_us; /* monotonic, 0: never */
-	pid_t child;     /* 0: none */
-	int child_fd;
-	struct loop_io *child_io;
 };
 
 struct pass {
@@ -385,178 +375,36 @@ tidy_events(struct pass *p, uint64_t max_age_us)
 	}
 }
 
-/* ---- compressing ---- */
+/* ---- a pass ---- */
 
 static bool
-is_same(const struct stat *a, const struct stat *b)
+wants_compression(const struct old_file *f, const char *limit)
 {
-	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-/* What is there stays on the disk until what replaces it is there, too. */
-static int
-gzip_file(int dir, const struct old_file *f, const char *temp)
-{
-	char *data = xmalloc(256 * 1024);
-	int in = -1, out = -1, copy = -1, r = -1;
-	gzFile gz = NULL;
-	struct stat st, now;
-	ssize_t n;
-
-	in = open_at(dir, f->file, O_RDONLY | O_NONBLOCK, 0);
-	if (in == -1 || fstat(in, &st) == -1 || !S_ISREG(st.st_mode) ||
-	    st.st_ino != f->ino || st.st_dev != f->dev)
-		goto out;
-	unlinkat(dir, temp, 0);
-	out = open_at(dir, temp, O_WRONLY | O_CREAT | O_EXCL, st.st_mode & 0666);
-	copy = out == -1 ? -1 : fcntl(out, F_DUPFD_CLOEXEC, 0);
-	gz = copy == -1 ? NULL : gzdopen(out, "wb");
-	if (gz == NULL)
-		goto out;
-	out = -1;
-	while ((n = full_read(in, data, 256 * 1024)) > 0)
-		if (gzwrite(gz, data, (unsigned)n) != n)
-			goto out;
-	if (n == 0)
-		r = 0;
-out:
-	if (gz != NULL && gzclose(gz) != Z_OK)
-		r = -1;
-	if (r == 0 && (fsync(copy) == -1 || fstat(in, &now) == -1 || !is_same(&st, &now)))
-		r = -1;
-	/* The age of a log is that of its last line. */
-	if (r == 0) {
-		struct timespec times[2] = { st.st_atim, st.st_mtim };
-
-		r = utimensat(dir, temp, times, AT_SYMLINK_NOFOLLOW);
-	}
-	fd_close(&in);
-	fd_close(&out);
-	fd_close(&copy);
-	free(data);
-	return r;
-}
-
-/* Something has the name.  When it is what a compression left that was cut off before its
- * last step, it may be replaced: it has the age of the plain file. */
-static bool
-is_taken(int dir, const char *gz, const struct old_file *f)
-{
-	struct stat st, plain;
-
-	if (fstatat(dir, gz, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return errno != ENOENT;
-	return !S_ISREG(st.st_mode) ||
-	       fstatat(dir, f->file, &plain, AT_SYMLINK_NOFOLLOW) == -1 ||
-	       st.st_mtim.tv_sec != plain.st_mtim.tv_sec ||
-	       st.st_mtim.tv_nsec != plain.st_mtim.tv_nsec;
-}
-
-/* In the child.  The plain file goes when the other is whole and in its place. */
-static void
-compress_one(int root, const struct old_file *f)
-{
-	char path[LAYOUT_PATH_MAX], temp[LAYOUT_FILE_MAX], gz[LAYOUT_FILE_MAX];
-	char link[LAYOUT_FILE_MAX], target[LAYOUT_FILE_MAX];
-	int dir = open_dir_at(root, layout_day_dir(path, sizeof(path), f->day));
-	ssize_t n;
-
-	if (dir == -1 || strlen(f->file) + 4 > sizeof(gz))
-		return;
-	snprintf(gz, sizeof(gz), "%.250s.gz", f->file);
-	strlcpy(temp, ".compress.tmp", sizeof(temp));
-	if (is_taken(dir, gz, f) || gzip_file(dir, f, temp) == -1 ||
-	    renameat(dir, temp, dir, gz) == -1 || fsync(dir) == -1) {
-		unlinkat(dir, temp, 0);
-		close(dir);
-		return;
-	}
-	layout_link_file(link, sizeof(link), f->lf.name);
-	n = readlinkat(dir, link, target, sizeof(target) - 1);
-	if (n > 0) {
-		target[n] = '\0';
-		if (strcmp(target, f->file) == 0)
-			(void)symlink_atomic(dir, gz, link);
-	}
-	unlinkat(dir, f->file, 0);
-	close(dir);
-}
-
-static void
-on_child(struct loop_io *io, int events, void *arg)
-{
-	struct vacuum *v = arg;
-	int status;
-
-	(void)io;
-	(void)events;
-	loop_io_free(v->child_io);
-	v->child_io = NULL;
-	fd_close(&v->child_fd);
-	while (waitpid(v->child, &status, 0) == -1 && errno == EINTR)
-		;
-	v->child = 0;
-}
-
-static bool
-wants_compression(const struct pass *p, const struct old_file *f, const char *limit)
-{
-	(void)p;
 	return !f->gone && !f->keep && !f->lf.compressed && f->size > 0 &&
 	       strcmp(f->day, limit) < 0;
 }
 
 static void
-compress_old(struct pass *p, struct vacuum *v, uint64_t after_us)
+compress_old(struct pass *p, uint64_t after_us)
 {
+	struct compress_file todo[COMPRESS_MAX];
 	uint64_t now = clock_wall_us();
 	char limit[CLOCK_DAY_MAX];
-	size_t todo = 0;
-	pid_t self;
+	size_t n = 0;
 
-	if (after_us == 0 || after_us >= now || v->child != 0)
+	if (after_us == 0 || after_us >= now || compress_runs(p->lg))
 		return;
 	clock_day(limit, sizeof(limit), now - after_us);
-	for (size_t i = 0; i < p->n; i++)
-		todo += wants_compression(p, &p->files[i], limit);
-	if (todo == 0)
-		return;
-	self = getpid();
-	v->child = fork();
-	if (v->child == -1) {
-		log_warn("cannot compress old logs");
-		v->child = 0;
-		return;
-	}
-	if (v->child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != self)
-			_exit(1);
-		setpriority(PRIO_PROCESS, 0, 19);
-		/* Nobody shall wait for our copies to see that the logger died. */
-		close(p->lg->init.fd);
-		if (p->lg->manager.fd != -1)
-			close(p->lg->manager.fd);
-		todo = 0;
-		for (size_t i = 0; i < p->n && todo < COMPRESS_BATCH; i++)
-			if (wants_compression(p, &p->files[i], limit)) {
-				compress_one(p->lg->root_fd, &p->files[i]);
-				todo++;
-			}
-		_exit(0);
-	}
-	v->child_fd = pidfd_open_(v->child);
-	if (v->child_fd == -1) {
-		/* It is reaped when we end; it does no harm until then. */
-		log_warn("pidfd_open");
-		return;
-	}
-	v->child_io =
-	    loop_io_new(p->lg->loop, "compress", v->child_fd, LOOP_READ, on_child, v);
-}
+	for (size_t i = 0; i < p->n && n < COMPRESS_MAX; i++) {
+		const struct old_file *f = &p->files[i];
 
-/* ---- a pass ---- */
+		if (wants_compression(f, limit))
+			todo[n++] = (struct compress_file){ f->day, f->file, f->lf.name,
+				f->dev, f->ino };
+	}
+	if (n > 0)
+		compress_start(p->lg, todo, n);
+}
 
 static void
 pass_run(struct pass *p, struct vacuum *v, uint64_t unit_max, uint64_t total_max,
@@ -573,7 +421,7 @@ pass_run(struct pass *p, struct vacuum *v, uint64_t unit_max, uint64_t total_max
 		tidy_events(p, max_age_us);
 	for (size_t i = 0; i < p->days.n; i++)
 		tidy_day(p, p->days.v[i]);
-	compress_old(p, v, p->lg->t->log_settings.compress_after_us);
+	compress_old(p, p->lg->t->log_settings.compress_after_us);
 	v->ran_us = clock_mono_us();
 	free(p->files);
 	strv_free(&p->days);
@@ -603,7 +451,6 @@ vacuum_get(struct logger *lg)
 	if (lg->vacuum == NULL) {
 		lg->vacuum = xcalloc(1, sizeof(*lg->vacuum));
 		lg->vacuum->lg = lg;
-		lg->vacuum->child_fd = -1;
 		lg->vacuum->timer =
 		    loop_timer_new(lg->loop, "vacuum", on_timer, lg->vacuum);
 	}
