@@ -8,6 +8,6 @@ project_files() {
 		return
 	fi
 	for p; do names+=(${names[0]:+-o} -path "./$p"); done
-	find . \( -path ./build -o -path ./journal -o -path ./run -o -path ./state \) -prune -o \
+	find . \( -path ./.git -o -path ./build -o -path ./journal -o -path ./run -o -path ./state \) -prune -o \
 		\( -type f -o -type l \) ${names[0]:+\(} "${names[@]}" ${names[0]:+\)} -print | sed 's|^\./||'
 }
