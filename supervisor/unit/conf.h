@@ -26,7 +26,12 @@ enum {
 	UNIT_NAME_MAX = 255,     /* bytes of a unit name, suffix included */
 	UNIT_ROWS_MAX = 640,     /* more than directives.def has rows */
 	UNIT_LIST_MAX = 4096,    /* members of one list: look-ups in it are linear */
-	UNIT_LINE_MAX = 1 << 20, /* bytes of a line, also of one joined by continuation */
+	UNIT_LINE_MAX = 1 << 20, /* bytes of a line, also of one joined by continuation,
+				  * and of a value with its specifiers replaced */
+	/* What all files of a unit may have together: bytes of values, of which a word
+	 * costs more than its letters, for it is kept and looked up. */
+	UNIT_BYTES_MAX = 32 << 20,
+	UNIT_WORD_COST = 256,
 };
 
 enum unit_type {

@@ -8,6 +8,7 @@
 #ifndef SUPD_UNIT_DIAG_H
 #define SUPD_UNIT_DIAG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -46,6 +47,13 @@ void diags_clear(struct diags *);
 void diag_add(struct diags *d, enum diag_level, const char *file, uint32_t line,
     uint32_t col, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 7, 8)));
+
+/* Whether the next one is only counted. */
+static inline bool
+diags_is_full(const struct diags *d)
+{
+	return d == NULL || d->n >= DIAGS_MAX;
+}
 
 /*
  * "FILE:LINE:COL: error: TEXT" with "; HINT" behind it, in one line.  The result is

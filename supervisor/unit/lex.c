@@ -38,8 +38,8 @@ lex_clear(struct lex *lx)
 void
 lex_where(const struct lex *lx, const char *at, uint32_t *line, uint32_t *col)
 {
-	const struct lex_piece *piece = NULL;
-	size_t offset;
+	const struct lex_piece *piece;
+	size_t offset, low = 0, high = lx->n_pieces;
 
 	*line = *col = 0;
 	if (lx->n_pieces == 0)
@@ -47,10 +47,14 @@ lex_where(const struct lex *lx, const char *at, uint32_t *line, uint32_t *col)
 	offset = at >= lx->joined.data && at <= lx->joined.data + lx->joined.len
 		     ? (size_t)(at - lx->joined.data)
 		     : 0;
-	for (size_t i = 0; i < lx->n_pieces && lx->pieces[i].offset <= offset; i++)
-		piece = &lx->pieces[i];
-	if (piece == NULL)
-		return;
+	/* The last one that begins there or before; the first begins at 0.  A line may
+	 * have as many pieces as words, and something to be said about each. */
+	while (high - low > 1) {
+		size_t mid = low + (high - low) / 2;
+
+		*(lx->pieces[mid].offset <= offset ? &low : &high) = mid;
+	}
+	piece = &lx->pieces[low];
 	*line = piece->line;
 	*col = piece->col + (uint32_t)(offset - piece->offset);
 }

@@ -142,6 +142,7 @@ struct load {
 	struct specifier spec;
 	struct diags *diags;
 	size_t n_errors;
+	size_t room; /* see parse.h; 0: it ran out, and that was said */
 	bool unreadable;
 	bool rejected;
 };
@@ -159,6 +160,7 @@ load_begin(struct load *l, struct unit_paths *paths, const struct supd_conf *sc,
 	if (sc != NULL)
 		apply_defaults(&l->base, sc);
 	l->diags = d;
+	l->room = UNIT_BYTES_MAX;
 	l->spec = (struct specifier){
 		.host = &paths->host,
 		.id = l->conf->id,
@@ -179,8 +181,18 @@ load_text(struct load *l, const char *file, const char *text, size_t len)
 		.parts = l->parts,
 		.spec = &l->spec,
 		.defaults = l->sc,
+		.room = &l->room,
 	};
 
+	if (len > l->room) {
+		diag_add(l->diags, DIAG_ERROR, file, 0, 0, NULL,
+		    "the files of the unit are larger than %d MiB",
+		    UNIT_BYTES_MAX >> 20);
+		l->n_errors++;
+		l->room = 0;
+		return;
+	}
+	l->room -= len;
 	parse_text(&p, text, len);
 	l->n_errors += p.n_errors;
 	l->rejected = l->rejected || p.rejected;
@@ -192,6 +204,8 @@ load_file(struct load *l, const char *path, struct unit_source *source)
 	struct buf text = { 0 };
 	struct stat st;
 
+	if (l->room == 0)
+		return;
 	if (paths_touch(l->paths, path, true) == -1 ||
 	    read_file(path, &text, &st) == -1) {
 		diag_add(l->diags, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
@@ -234,6 +248,13 @@ load_links(struct load *l, const struct strv *dirs, enum unit_dep kind)
 				    names.v[j], l->conf->instance);
 				if (made == NULL)
 					continue;
+			}
+			if (l->parts->rules.deps[kind].n == UNIT_LIST_MAX) {
+				diag_add(l->diags, DIAG_ERROR, dirs->v[i], 0, 0, NULL,
+				    "more than %d dependencies", UNIT_LIST_MAX);
+				l->n_errors++;
+				free(made);
+				break;
 			}
 			strv_add_unique(&l->parts->rules.deps[kind],
 			    made != NULL ? made : names.v[j]);

@@ -64,7 +64,8 @@ unit_name_is_valid(const char *name)
 	if (len == 0 || len > UNIT_NAME_MAX || unit_name_type(name) == UNIT_TYPE_NONE)
 		return false;
 	dot = strrchr(name, '.');
-	if (dot == name || name[0] == '@')
+	/* A leading dot hides a file: no scan finds it, and no log or cgroup has it. */
+	if (name[0] == '.' || name[0] == '@')
 		return false;
 	for (const char *p = name; p < dot; p++) {
 		/* An instance may hold further `@', as in a mail address. */

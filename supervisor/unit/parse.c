@@ -62,6 +62,27 @@ parse_has_room(struct parse *p, const char *at, size_t n)
 	return false;
 }
 
+/* A file of some megabytes, or a folder of such drop-ins, must not become a unit that
+ * takes all memory, or minutes: said once. */
+static int
+take_room(struct parse *p, const char *at, size_t bytes)
+{
+	size_t cost = bytes + UNIT_WORD_COST;
+
+	if (p->room == NULL)
+		return 0;
+	if (cost <= *p->room) {
+		*p->room -= cost;
+		return 0;
+	}
+	/* What is left out here is no small thing, whatever the line asks to ignore. */
+	p->lenient = false;
+	if (*p->room > 0)
+		parse_error(p, at, NULL, "its files have too many values");
+	*p->room = 0;
+	return -1;
+}
+
 int
 parse_expand(struct parse *p, const char *text, const char *at, struct buf *out)
 {
@@ -74,7 +95,7 @@ parse_expand(struct parse *p, const char *text, const char *at, struct buf *out)
 		return 0;
 	}
 	if (specifier_expand(p->spec, text, out, &bad, &why) == 0)
-		return 0;
+		return take_room(p, at, out->len);
 	/* Only where the text stands in the file unchanged is the place exact. */
 	parse_error(p, text == at ? bad : at, "write %% for a percent sign", "%%%c: %s",
 	    bad[1], why);
@@ -189,13 +210,16 @@ static void
 unknown_key(struct parse *p, enum section section, const char *key)
 {
 	const struct directive *other = directive_find_elsewhere(section, key);
-	const struct directive *near = directive_nearest(section, key);
+	const struct directive *near = NULL;
 	bool refuse =
 	    p->defaults != NULL && p->defaults->unknown_keys == UNKNOWN_KEYS_ERROR;
 	char *hint = NULL;
 
 	if (strncmp(key, "X-", 2) == 0)
 		return;
+	/* Looked for only as long as it is shown. */
+	if (!diags_is_full(p->diags) && other == NULL)
+		near = directive_nearest(section, key);
 	if (other != NULL)
 		hint = xasprintf("it belongs to [%s]", section_name(other->section));
 	else if (near != NULL)

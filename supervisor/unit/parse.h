@@ -30,6 +30,7 @@ struct parse {
 	const char *value;
 	bool lenient; /* errors of this command are warnings: it has the prefix `-' */
 	size_t n_errors;
+	size_t *room;  /* of UNIT_BYTES_MAX, over all files of a unit; NULL: no bound */
 	bool rejected; /* a file as a whole */
 };
 

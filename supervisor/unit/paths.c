@@ -198,7 +198,10 @@ scan_link(struct unit_paths *paths, int dirfd, const char *name)
 	target[n] = '\0';
 	base = strrchr(target, '/');
 	base = base != NULL ? base + 1 : target;
-	if (strcmp(base, name) != 0 && unit_name_is_valid(base))
+	if (strcmp(base, name) == 0 || !unit_name_is_valid(base))
+		return;
+	/* One more says that there are too many. */
+	if (entry_of(paths, base)->aliases.n <= PATHS_ALIASES_MAX)
 		strv_add_unique(&entry_of(paths, base)->aliases, name);
 }
 
@@ -527,20 +530,27 @@ chop(const char *name)
 	return made;
 }
 
+static void
+add_name(struct strv *names, struct map *known, const char *name)
+{
+	if (map_set(known, name, known) == NULL)
+		strv_add(names, name);
+}
+
 /* NAME and all less specific names whose folders count, the most specific first. */
 static void
-add_names(struct strv *names, const char *name)
+add_names(struct strv *names, struct map *known, const char *name)
 {
 	char *template = unit_name_template(name);
 	char *shorter;
 
-	strv_add_unique(names, name);
+	add_name(names, known, name);
 	if (template != NULL)
-		strv_add_unique(names, template);
+		add_name(names, known, template);
 	free(template);
 	shorter = chop(name);
 	if (shorter != NULL)
-		add_names(names, shorter);
+		add_names(names, known, shorter);
 	free(shorter);
 }
 
@@ -590,10 +600,12 @@ find_drop_ins(struct unit_paths *paths, struct resolved *r)
 	struct strv names = { 0 };
 	struct strv files = { 0 };
 	struct map seen = { 0 };
+	struct map known = { 0 };
 
-	add_names(&names, r->id);
+	add_names(&names, &known, r->id);
 	for (size_t i = 0; i < r->aliases.n; i++)
-		add_names(&names, r->aliases.v[i]);
+		add_names(&names, &known, r->aliases.v[i]);
+	map_clear(&known, NULL);
 	/* Folder by folder, and in each the most specific name first: the first wins. */
 	for (size_t i = 0; i < paths->n; i++) {
 		for (size_t j = 0; j < names.n; j++) {
@@ -673,12 +685,17 @@ find_link_folders(struct unit_paths *paths, struct resolved *r)
 
 /* Other names that a scan saw. */
 static void
-add_scanned_aliases(struct unit_paths *paths, struct resolved *r)
+add_scanned_aliases(struct unit_paths *paths, struct resolved *r, struct diags *d)
 {
 	const struct path_entry *e;
 
 	if (!paths->scanned || (e = map_get(&paths->entries, r->id)) == NULL)
 		return;
+	if (e->aliases.n > PATHS_ALIASES_MAX)
+		diag_add(d, DIAG_WARNING, r->id, 0, 0, NULL,
+		    "more than %d links lead to it; those beyond are other names only "
+		    "when they are asked for",
+		    PATHS_ALIASES_MAX);
 	for (size_t i = 0; i < e->aliases.n; i++)
 		if (strcmp(e->aliases.v[i], r->id) != 0)
 			strv_add_unique(&r->aliases, e->aliases.v[i]);
@@ -731,7 +748,7 @@ paths_resolve(struct unit_paths *paths, const char *name, const struct strv *kno
 	r->builtin = f == FIND_NOTHING && unit_name_is_builtin(r->id);
 	if (r->builtin)
 		r->state = UNIT_LOADED;
-	add_scanned_aliases(paths, r);
+	add_scanned_aliases(paths, r, d);
 	for (size_t i = 0; known != NULL && i < known->n; i++)
 		strv_add_unique(&r->aliases, known->v[i]);
 	strv_sort(&r->aliases);

@@ -42,6 +42,7 @@ struct path_entry {
 enum {
 	PATHS_MAX = 64,
 	PATHS_LINKS_MAX = 16, /* aliases of aliases */
+	PATHS_ALIASES_MAX = 1024,
 };
 
 /* The files of one unit, nothing of them read. */

@@ -310,6 +310,11 @@ specifier_expand(const struct specifier *s, const char *text, struct buf *out,
 			continue;
 		}
 		r = expand_unit(s, letter, out);
+		if (out->len > UNIT_LINE_MAX) {
+			*bad = percent;
+			*why = "the value becomes longer than 1 MiB";
+			return -1;
+		}
 		if (r == 0 && s->host->value[(unsigned char)letter] != NULL) {
 			buf_adds(out, s->host->value[(unsigned char)letter]);
 			r = 1;

@@ -1,6 +1,7 @@
 /*
  * Tests of unit/load: which files make a unit, and what they make of it.
  */
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <setjmp.h>
@@ -527,6 +528,138 @@ lists_have_a_bound(void **state)
 	buf_free(&text);
 }
 
+static void
+add_times(struct buf *text, int n, const char *piece)
+{
+	while (n-- > 0)
+		buf_adds(text, piece);
+}
+
+static double
+cpu_seconds(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	return (double)ru.ru_utime.tv_sec + (double)ru.ru_utime.tv_usec / 1e6;
+}
+
+/* A manager that reads for longer than RoleHangSec= is killed, and the next one, too: what
+ * is bad about a file must not take time by what is said about it. */
+static void
+what_is_bad_about_a_large_file_is_said_soon(void **state)
+{
+	struct fixture *f = *state;
+	double begin = cpu_seconds();
+	struct buf text = { 0 };
+
+	buf_adds(&text, "[Service]\nExecStart=/bin/a\nEnvironment=A=1");
+	add_times(&text, 250000, " \\\n1");
+	buf_addc(&text, '\n');
+	add_times(&text, 300000, "aaaaaaaaaaaaaaaaaaaa=\n");
+	unit_conf_free(load_text(f, NULL, buf_str(&text)));
+	assert_int_equal(f->d.n, DIAGS_MAX);
+	assert_int_equal(f->d.v[0].line, 4);
+	assert_int_equal(f->d.v[DIAGS_MAX - 1].line, 3 + DIAGS_MAX);
+	/* Not a measure of speed: it was a minute. */
+	assert_true(cpu_seconds() - begin < 15);
+	buf_free(&text);
+}
+
+static void
+bad_with(struct fixture *f, const char *text, const char *what)
+{
+	struct unit_conf *c = load_text(f, NULL, text);
+
+	assert_int_equal(c->load_state, UNIT_BAD_SETTING);
+	assert_int_equal(f->d.n, 1);
+	assert_non_null(strstr(f->d.v[0].text, what));
+	unit_conf_free(c);
+	diags_clear(&f->d);
+}
+
+/* What a file becomes is bounded, as is the file. */
+static void
+values_have_a_bound(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = { 0 };
+	char *id = xmalloc(UNIT_NAME_MAX + 1);
+	struct unit_conf *c;
+
+	/* One value that grows by its specifiers; `-' does not make that a small thing.
+	 */
+	memset(id, 'x', UNIT_NAME_MAX);
+	strcpy(id + UNIT_NAME_MAX - 8, ".service");
+	buf_adds(&text, "[Service]\nExecStart=/bin/a\nExecStartPre=/bin/a ");
+	add_times(&text, 5000, "%n");
+	c = unit_load_text(f->paths, NULL, id, "x", buf_str(&text), text.len, &f->d);
+	assert_int_equal(c->load_state, UNIT_BAD_SETTING);
+	assert_non_null(strstr(f->d.v[0].text, "longer than 1 MiB"));
+	unit_conf_free(c);
+	diags_clear(&f->d);
+	free(id);
+
+	/* Many of them, in lines of a lawful length. */
+	buf_clear(&text);
+	buf_adds(&text, "[Service]\nExecStart=/bin/a\nExecStartPre=-/bin/a ");
+	add_times(&text, 260000, "%n ");
+	bad_with(f, buf_str(&text), "too many values");
+
+	/* And in files of a lawful size. */
+	buf_clear(&text);
+	put(f, "high/a.service", "[Service]\nExecStart=/bin/a\n");
+	add_times(&text, 1000000, "#######\n");
+	for (int i = 0; i < 6; i++) {
+		char *path = xasprintf("high/a.service.d/%d.conf", i);
+
+		put(f, path, buf_str(&text));
+		free(path);
+	}
+	c = load(f, "a.service");
+	assert_int_equal(c->load_state, UNIT_BAD_SETTING);
+	assert_int_equal(f->d.n, 1);
+	assert_non_null(strstr(f->d.v[0].text, "larger than 32 MiB"));
+	unit_conf_free(c);
+	buf_free(&text);
+}
+
+static void
+folders_of_links_have_a_bound(void **state)
+{
+	struct fixture *f = *state;
+	struct unit_conf *c;
+
+	put(f, "high/a.service", "[Service]\nExecStart=/bin/a\n");
+	for (int i = 0; i <= UNIT_LIST_MAX; i++) {
+		char *path = xasprintf("high/a.service.wants/n%d.service", i);
+
+		put_link(f, path, "../b.service");
+		free(path);
+	}
+	c = load(f, "a.service");
+	assert_int_equal(c->load_state, UNIT_BAD_SETTING);
+	assert_int_equal(c->rules->deps[DEP_WANTS].n, UNIT_LIST_MAX);
+	assert_non_null(strstr(f->d.v[0].text, "more than 4096 dependencies"));
+	unit_conf_free(c);
+	diags_clear(&f->d);
+
+	for (int i = 0; i < 1100; i++) {
+		char *path = xasprintf("low/a%d-b-c-d-e-f-g-h-i-j.service", i);
+
+		put_link(f, path, "c.service");
+		free(path);
+	}
+	put(f, "low/c.service", "[Service]\nExecStart=/bin/a\n");
+	unit_paths_scan(f->paths);
+	c = load(f, "c.service");
+	assert_int_equal(c->load_state, UNIT_LOADED);
+	assert_in_range(c->aliases.n, 1000, 1099);
+	assert_non_null(strstr(f->d.v[0].text, "links lead to it"));
+	unit_conf_free(c);
+	unit_paths_forget(f->paths);
+}
+
 static struct unit_conf *
 load_named(struct fixture *f, const char *name, const char *text)
 {
@@ -590,6 +723,9 @@ main(void)
 		TEST(defaults_come_from_supd_conf),
 		TEST(what_follows_from_other_lines),
 		TEST(lists_have_a_bound),
+		TEST(what_is_bad_about_a_large_file_is_said_soon),
+		TEST(values_have_a_bound),
+		TEST(folders_of_links_have_a_bound),
 		TEST(settings_are_shared),
 	};
 
