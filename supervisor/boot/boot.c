@@ -1,7 +1,7 @@
 #include "boot/boot.h"
 
+#include <sys/auxv.h>
 #include <sys/eventfd.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -19,6 +19,7 @@
 
 #include <libutil.h>
 
+#include "boot/bare.h"
 #include "boot/cgroup.h"
 #include "boot/detach.h"
 #include "boot/folders.h"
@@ -122,16 +123,6 @@ read_options(struct boot *b, int argc, char **argv)
 	return -1;
 }
 
-/* As PID 1 of a bare namespace: without /proc nothing can be looked up. */
-static void
-mount_proc(void)
-{
-	if (getpid() != 1 || access("/proc/self/stat", F_OK) == 0)
-		return;
-	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == -1)
-		log_warn("/proc cannot be mounted; supd runs without it");
-}
-
 /* Descriptors 0, 1 and 2 must be taken before anything else is opened. */
 static void
 fill_stdio(void)
@@ -145,12 +136,14 @@ fill_stdio(void)
 /* The binary as it is now: the roles are executed from this descriptor, also when the
  * file has been replaced since. */
 static int
-open_exe(const char *argv0)
+open_exe(void)
 {
+	const char *path = (const char *)getauxval(AT_EXECFN);
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
-	if (fd == -1 && strchr(argv0, '/') != NULL)
-		fd = open(argv0, O_RDONLY | O_CLOEXEC);
+	/* Without /proc: as the kernel was asked for it, not as somebody named it. */
+	if (fd == -1 && path != NULL)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd == -1)
 		log_warn("cannot open my own binary");
 	return fd;
@@ -393,6 +386,7 @@ start(struct boot *b)
 {
 	int r;
 
+	bare_mount_rest(b->in.root);
 	b->root_fd = folders_open_root(b->in.root, b->in.kind != INSTANCE_FOLDER);
 	if (b->root_fd == -1)
 		return BOOT_EXIT_FAILURE;
@@ -437,9 +431,9 @@ boot_main(int argc, char **argv)
 	r = read_options(&b, argc, argv);
 	if (r != -1)
 		return r;
-	mount_proc();
+	bare_mount_proc();
 	detach_keep_notify();
-	b.exe_fd = open_exe(argc > 0 ? argv[0] : "");
+	b.exe_fd = open_exe();
 	if (b.exe_fd == -1)
 		return BOOT_EXIT_FAILURE;
 	r = BOOT_EXIT_FAILURE;
@@ -455,5 +449,7 @@ boot_main(int argc, char **argv)
 	free(b.run_path);
 	if (b.lock != NULL)
 		(void)pidfile_close(b.lock);
+	if (r != 0)
+		bare_stay();
 	return r;
 }

@@ -195,14 +195,29 @@ open_present(int root_fd, const char *root, char **path)
 	return fd;
 }
 
+/* A link of ours to a tmpfs that went with the container it was in. */
+static void
+forget_dangling(int root_fd)
+{
+	struct stat st;
+
+	if (fstatat(root_fd, "run", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISLNK(st.st_mode) && st.st_uid == geteuid() &&
+	    fstatat(root_fd, "run", &st, 0) == -1 && errno == ENOENT)
+		(void)unlinkat(root_fd, "run", 0);
+}
+
 /* The last resort: a plain folder on whatever holds the instance. */
 static int
 make_plain(int root_fd, const char *root, char **path)
 {
 	int fd;
 
+	forget_dangling(root_fd);
 	if (mkdirat(root_fd, "run", RUN_MODE) == -1 && errno != EEXIST) {
-		log_warn("%s/run: cannot be made", root);
+		log_warn("%s/run: cannot be made; supd needs one place that it can "
+			 "write, such as a tmpfs at /run",
+		    root);
 		return -1;
 	}
 	fd = open_dir_at(root_fd, "run");

@@ -104,7 +104,7 @@ has_services(int run_fd, uid_t owner)
 	    pread(fd, t, sizeof(*t), 0) == (ssize_t)sizeof(*t) &&
 	    table_invalid(t, (uint64_t)st.st_size) == NULL &&
 	    strcmp(boot_id, t->boot_id) == 0)
-		for (uint32_t i = 0; i < t->nslots && !yes; i++)
+		for (uint32_t i = 0; i < table_used(t) && !yes; i++)
 			yes = slot_is_alive(
 			    fd, t->slots_at + (uint64_t)i * sizeof(*s), owner, s);
 	free(s);

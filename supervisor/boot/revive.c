@@ -61,7 +61,7 @@ start_ticks(pid_t pid)
 static bool
 something_lives(struct table *t)
 {
-	for (uint32_t i = 0; i < t->nslots; i++) {
+	for (uint32_t i = 0; i < table_used(t); i++) {
 		const struct table_slot *s = table_slot(t, i);
 
 		for (int k = 0; s->state != SLOT_FREE && k < PROC_N; k++) {
