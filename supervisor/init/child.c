@@ -66,6 +66,13 @@ child_detach(void)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+void
+child_let_go(void)
+{
+	close(tab->fd[FD_LOCK]);
+	close(tab->fd[FD_CONTROL]);
+}
+
 /* ---- the process itself -------------------------------------------------------------
  */
 
@@ -494,6 +501,7 @@ child_main(const struct child_start *start)
 	if (start->shares_files)
 		leave_files(&c);
 	child_detach();
+	child_let_go();
 	claim_slot(&c);
 	if (spec_check(start->spec.base, start->spec.size, &c.spec) == -1)
 		child_fail(&c, PHASE_MEMORY, errno);

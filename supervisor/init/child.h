@@ -24,5 +24,8 @@ _Noreturn void child_main(const struct child_start *start);
 /* First thing in any child of init: no handlers of init's, no blocked signals, and every
  * descriptor above 2 CLOEXEC. */
 void child_detach(void);
+/* Before anything that may hang: a child that waits for a dead mount must neither hold
+ * the lock nor listen when all of supd is gone. */
+void child_let_go(void);
 
 #endif

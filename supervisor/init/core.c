@@ -1,5 +1,5 @@
 /*
- * Clocks, the epoll set, text and complaints.
+ * Clocks, the epoll set, and text.
  */
 #include "init/core.h"
 
@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -180,30 +179,6 @@ table_make_room(const void *at, size_t n)
 
 	return fallocate(tab->fd[FD_TABLE], 0, from, (off_t)n) == 0 ||
 	       errno == EOPNOTSUPP || errno == ENOSYS;
-}
-
-void
-init_complain(const char *what, const char *about, int err)
-{
-	struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
-	char line[512], *p = line;
-	const char *end = line + sizeof(line) - 1;
-
-	put_text(&p, end, "supd init: ");
-	put_text(&p, end, what);
-	if (about != NULL) {
-		put_text(&p, end, ": ");
-		put_text(&p, end, about);
-	}
-	if (err != 0) {
-		/* (strerror may allocate) */
-		put_text(&p, end, ": errno ");
-		put_number(&p, end, (uint64_t)err);
-	}
-	*p++ = '\n';
-	/* A line is smaller than PIPE_BUF: writable means that it does not wait. */
-	if (poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLOUT) != 0)
-		(void)!write(STDERR_FILENO, line, (size_t)(p - line));
 }
 
 void *

@@ -1,6 +1,6 @@
 /*
- * What every file of init needs: the table, the one epoll set, the clocks, and the one
- * way to say something.  There is one init in a process, so these are globals.
+ * What every file of init needs: the table, the one epoll set and the clocks.  There is
+ * one init in a process, so these are globals.
  */
 #ifndef SUPD_INIT_CORE_H
 #define SUPD_INIT_CORE_H
@@ -68,8 +68,5 @@ uint64_t proc_start_ticks(const char *pid, int32_t *ppid);
 /* Text helpers without stdio: append to *p, before end, always NUL-terminated. */
 void put_text(char **p, const char *end, const char *text);
 void put_number(char **p, const char *end, uint64_t n);
-
-/* One line on stderr, if it takes it now: init waits for nobody. */
-void init_complain(const char *what, const char *about, int err);
 
 #endif

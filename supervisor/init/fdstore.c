@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "init/complain.h"
 #include "init/core.h"
 #include "init/role.h"
 

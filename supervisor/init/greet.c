@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "init/complain.h"
 #include "init/core.h"
 #include "init/fdstore.h"
 #include "init/pulse.h"

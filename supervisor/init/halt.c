@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "init/complain.h"
 #include "init/core.h"
 #include "init/role.h"
 #include "init/slot.h"
@@ -20,6 +22,8 @@ enum {
 	KILL_US = 2 * SECOND_US,
 	LOGS_US = 5 * SECOND_US,
 	LOGGER_US = 5 * SECOND_US,
+	SYNC_US = 10 * SECOND_US,
+	SYNC_PAUSE_NS = 10 * 1000 * 1000,
 	EXIT_UNCLEAN = 1,
 };
 
@@ -34,8 +38,15 @@ static enum step step;
 static uint64_t deadline = NEVER;
 static bool unclean;
 
-/* Signal every child but the roles: also those that no slot knows.  How many; -1 when
- * the kernel does not tell. */
+static bool
+is_ours(pid_t pid)
+{
+	return pid == role_pid(ROLE_MANAGER) || pid == role_pid(ROLE_LOGGER) ||
+	       pid == complain_pid();
+}
+
+/* Signal every child that is not init's own: also those that no slot knows.  How many;
+ * -1 when the kernel does not tell. */
 static int
 signal_children(int signo)
 {
@@ -58,8 +69,7 @@ signal_children(int signo)
 				pid = pid * 10 + (text[i] - '0');
 				continue;
 			}
-			if (pid > 1 && pid != role_pid(ROLE_MANAGER) &&
-			    pid != role_pid(ROLE_LOGGER)) {
+			if (pid > 1 && !is_ours(pid)) {
 				/* Not reaped before we read it: still our child. */
 				if (signo != 0)
 					(void)kill(pid, signo);
@@ -188,20 +198,41 @@ is_first_namespace(void)
 	       st.st_ino == PID_NS_INIT_INO;
 }
 
+/* What is not on its disk yet gets there, when the disk answers: the end does not wait
+ * for one that hangs. */
+static void
+sync_disks(void)
+{
+	const struct timespec pause = { .tv_nsec = SYNC_PAUSE_NS };
+	uint64_t until = now_us() + SYNC_US;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sync();
+		_exit(0);
+	}
+	/* (No child of ours is left but those that survived KILL, and nobody asks for
+	 * their status any more.) */
+	while (pid > 0 && wait4(pid, NULL, WNOHANG, NULL) == 0 && now_us() < until)
+		nanosleep(&pause, NULL);
+}
+
 static _Noreturn void
 end(void)
 {
 	int status = tab->halt_status;
 	int how = (int)tab->halting - 1;
 
+	complain_finish();
 	/* Busy, and left, when something survived or goes on. */
 	if (tab->cgroup[0] != '\0')
 		(void)unlinkat(AT_FDCWD, tab->cgroup, AT_REMOVEDIR);
 	/* Never a success when something had to be left or lost. */
 	if (unclean && status == 0)
 		status = EXIT_UNCLEAN;
-	if (how != HALT_EXIT && how != HALT_LEAVE && is_first_namespace()) {
-		sync();
+	/* The kernel panics when its first process exits: it powers off instead. */
+	if (is_first_namespace()) {
+		sync_disks();
 		if (how == HALT_REBOOT)
 			(void)reboot(RB_AUTOBOOT);
 		if (how == HALT_KEXEC)

@@ -2,22 +2,21 @@
 
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "init/complain.h"
 #include "init/core.h"
 #include "init/fdstore.h"
 #include "init/greet.h"
@@ -98,6 +97,7 @@ init_check(void)
 	if (t != NULL)
 		why = "the ring of events is of another version";
 	init_complain("cannot take over", why, 0);
+	complain_finish();
 	return INIT_EXIT_FAILURE;
 }
 
@@ -139,47 +139,17 @@ set_up_signals(void)
 	sigdelset(&set, SIGTTOU);
 	sigdelset(&set, SIGPIPE);
 	sigdelset(&set, SIGWINCH);
-	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	signal_fd = signalfd(signal_fd, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return signal_fd == -1 ? -1 : 0;
-}
-
-/* What a bare container or VM may lack.  Not permitted, or there: fine. */
-static void
-mount_missing(void)
-{
-	static const struct {
-		const char *type, *where, *options;
-		unsigned long magic, flags;
-	} mounts[] = {
-		{ "proc", "/proc", NULL, PROC_SUPER_MAGIC,
-		    MS_NOSUID | MS_NOEXEC | MS_NODEV },
-		{ "sysfs", "/sys", NULL, SYSFS_MAGIC, MS_NOSUID | MS_NOEXEC | MS_NODEV },
-		{ "devtmpfs", "/dev", "mode=755", 0, MS_NOSUID | MS_NOEXEC },
-		{ "tmpfs", "/run", "mode=755", TMPFS_MAGIC, MS_NOSUID | MS_NODEV },
-	};
-
-	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
-		struct statfs fs;
-
-		if (mounts[i].magic != 0 ? statfs(mounts[i].where, &fs) == 0 &&
-					       (unsigned long)fs.f_type == mounts[i].magic
-					 : access("/dev/null", F_OK) == 0)
-			continue;
-		/* /run of an image that is not a tmpfs but holds our folder stays. */
-		if (mounts[i].magic == TMPFS_MAGIC && tab->fd[FD_RUN] != -1 &&
-		    strncmp(tab->run, "/run/", 5) == 0)
-			continue;
-		(void)mkdir(mounts[i].where, 0755);
-		(void)mount(mounts[i].type, mounts[i].where, mounts[i].type,
-		    mounts[i].flags, mounts[i].options);
-	}
 }
 
 static int
 set_up(void)
 {
-	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (epoll_fd == -1)
+		epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (timer_fd == -1)
+		timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (epoll_fd == -1 || timer_fd == -1 || set_up_signals() == -1 ||
 	    pids_setup() == -1 || tell_setup() == -1)
 		return -1;
@@ -296,6 +266,7 @@ loop(void)
 			reap_more = reap_children();
 		reexec_check_time();
 		halt_step();
+		complain_flush();
 		role_flush(); /* last: the others make something to tell */
 		set_timer();
 		n = epoll_wait(epoll_fd, ev, EVENTS, reap_more ? 0 : -1);
@@ -316,11 +287,13 @@ loop(void)
 int
 init_main(void)
 {
+	const struct timespec pause = { .tv_sec = 1 };
 	const char *why;
 
 	tab = map_table(PROT_READ | PROT_WRITE, &why);
 	if (tab == NULL) {
 		init_complain("cannot start", why, 0);
+		complain_finish();
 		return INIT_EXIT_FAILURE;
 	}
 	table_sign(tab);
@@ -333,11 +306,15 @@ init_main(void)
 	if (tab->start_wall_us == 0)
 		tab->start_wall_us = wall_us();
 	check_fds();
-	if (tab->is_pid1)
-		mount_missing();
-	if (set_up() == -1) {
+	while (set_up() == -1) {
 		init_complain("cannot start", "epoll, timer, signals or memory", errno);
-		return INIT_EXIT_FAILURE;
+		/* Not started: boot's caller hears of it.  Started again: there are
+		 * services, and there may be room in a moment. */
+		if (tab->crashes + tab->reexecs == 0) {
+			complain_finish();
+			return INIT_EXIT_FAILURE;
+		}
+		nanosleep(&pause, NULL);
 	}
 	role_recover();
 	slot_recover();

@@ -20,7 +20,8 @@ pids_setup(void)
 	while (size < 2 * tab->nslots * PROC_N)
 		size *= 2;
 	pids_mask = size - 1;
-	pids = storage(size * sizeof(*pids));
+	if (pids == NULL)
+		pids = storage(size * sizeof(*pids));
 	return pids == NULL ? -1 : 0;
 }
 

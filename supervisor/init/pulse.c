@@ -14,6 +14,7 @@ struct pulse {
 	int busy_fd; /* epoll set of what waits for it */
 	uint64_t ping_at, pong_by, ping_seq;
 	bool ping_owed, busy_again;
+	bool was_late; /* the answer was given more time, once */
 };
 
 static struct pulse pulses[ROLE_N];
@@ -121,6 +122,14 @@ pulse_is_lost(enum role r, uint64_t now)
 		p->pong_by = now + ping_timeout_us();
 		p->ping_seq++;
 		p->ping_owed = true;
+		p->was_late = false;
+	}
+	if (now < p->pong_by)
+		return false;
+	/* Init itself comes late: the container was frozen, or the machine is. */
+	if (now - p->pong_by > SECOND_US && !p->was_late) {
+		p->was_late = true;
+		p->pong_by = now + ping_timeout_us();
 	}
 	return now >= p->pong_by;
 }

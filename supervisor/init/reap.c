@@ -4,9 +4,11 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 
+#include "init/complain.h"
 #include "init/core.h"
 #include "init/greet.h"
 #include "init/pids.h"
@@ -72,7 +74,8 @@ handle_end(pid_t pid, int st, const struct rusage *ru)
 		reap_proc_ended(id / PROC_N, id % PROC_N, how, status);
 		return;
 	}
-	if (role_on_exit(pid, how, status) || reexec_on_exit(pid, how, status))
+	if (role_on_exit(pid, how, status) || reexec_on_exit(pid, how, status) ||
+	    complain_on_exit(pid))
 		return;
 	tab->orphans++;
 	greet_owe_news();
@@ -98,6 +101,7 @@ reap_children(void)
 void
 reap_on_pidfd(uint32_t slot, uint32_t kind)
 {
+	struct pollfd pfd = { .events = POLLIN };
 	struct table_proc *p;
 	struct rusage ru;
 	int st;
@@ -107,6 +111,11 @@ reap_on_pidfd(uint32_t slot, uint32_t kind)
 		return;
 	p = &table_slot(tab, slot)->proc[kind];
 	if (p->pidfd == -1 || !proc_is_alive(p))
+		return;
+	/* It may have been told of the one before, and this turn of the loop has put
+	 * another process there. */
+	pfd.fd = p->pidfd;
+	if (poll(&pfd, 1, 0) != 1)
 		return;
 	memset(&ru, 0, sizeof(ru));
 	/* Its parent may have ended before it, then it is ours and has a status. */

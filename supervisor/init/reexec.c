@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "init/child.h"
+#include "init/complain.h"
 #include "init/core.h"
 #include "init/greet.h"
 #include "init/init.h"
@@ -20,11 +22,12 @@ enum {
 	STACK_BYTES = 65536,
 	ANSWER_US = 10 * SECOND_US,
 	CALM_CRASHES = 3, /* after so many, a pause before each start */
+	NOT_OPENED = 128, /* and errno: exit status of who asks */
 };
 
 extern char **environ;
 
-static char handler_stack[STACK_BYTES];
+static _Alignas(16) char handler_stack[STACK_BYTES];
 static char title[TABLE_PATH_MAX + 32];
 
 /* The new binary and the process that asks it. */
@@ -122,11 +125,12 @@ static int
 open_binary(void)
 {
 	static const char deleted[] = " (deleted)";
+	const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 	char link[48], path[TABLE_PATH_MAX], *p = link;
 	size_t n = strlen(tab->exe), cut = sizeof(deleted) - 1;
 
 	if (n > 0)
-		return open(tab->exe, O_RDONLY | O_CLOEXEC);
+		return open(tab->exe, flags);
 	put_text(&p, link + sizeof(link), "/proc/self/fd/");
 	put_number(&p, link + sizeof(link), (uint64_t)tab->fd[FD_EXE]);
 	ssize_t got = readlink(link, path, sizeof(path) - 1);
@@ -136,7 +140,30 @@ open_binary(void)
 	path[n] = '\0';
 	if (n > cut && strcmp(path + n - cut, deleted) == 0)
 		path[n - cut] = '\0';
-	return open(path, O_RDONLY | O_CLOEXEC);
+	return open(path, flags);
+}
+
+/* The child that asks.  To open a file may take for ever, on a mount that is dead: so it
+ * does that, too, and puts the file where init looks for it, in the table of descriptors
+ * that they share until then. */
+static int
+ask(void *unused)
+{
+	int fd = open_binary();
+
+	(void)unused;
+	if (fd == -1 || dup3(fd, asked_fd, O_CLOEXEC) == -1)
+		_exit(NOT_OPENED + errno);
+	close(fd);
+	if (unshare(CLONE_FILES) == -1)
+		_exit(NOT_OPENED + errno);
+	child_detach();
+	child_let_go();
+	/* These must come along: the question is about them. */
+	keep_over_exec(tab->fd[FD_TABLE]);
+	keep_over_exec(tab->fd[FD_RING]);
+	exec_fd(asked_fd, "check");
+	_exit(NOT_OPENED + ENOEXEC);
 }
 
 void
@@ -146,23 +173,22 @@ reexec_on_request(void)
 
 	if (asked_pid != 0)
 		return; /* under way */
-	asked_fd = open_binary();
+	if (tab->halting) {
+		refuse(ESHUTDOWN);
+		return;
+	}
+	/* Any file, for the place. */
+	asked_fd = fcntl(tab->fd[FD_EXE], F_DUPFD_CLOEXEC, 3);
 	if (asked_fd == -1) {
 		refuse(errno);
 		return;
 	}
-	pid = fork();
+	/* It has a copy of the memory, so that any stack will do. */
+	pid = clone(
+	    ask, handler_stack + sizeof(handler_stack), CLONE_FILES | SIGCHLD, NULL);
 	if (pid == -1) {
 		refuse(errno);
 		return;
-	}
-	if (pid == 0) {
-		child_detach();
-		/* These must come along: the question is about them. */
-		keep_over_exec(tab->fd[FD_TABLE]);
-		keep_over_exec(tab->fd[FD_RING]);
-		exec_fd(asked_fd, "check");
-		_exit(errno == ENOENT || errno == EACCES ? 126 : 127);
 	}
 	asked_pid = pid;
 	asked_until = now_us() + ANSWER_US;
@@ -198,8 +224,8 @@ reexec_on_exit(int32_t pid, uint32_t how, int32_t status)
 		take_over();
 	else if (how == EXIT_KILLED && status == SIGKILL)
 		refuse(ETIMEDOUT);
-	else if (how == EXIT_EXITED && (status == 126 || status == 127))
-		refuse(ENOEXEC);
+	else if (how == EXIT_EXITED && status > NOT_OPENED)
+		refuse(status - NOT_OPENED);
 	else
 		refuse(EPROTONOSUPPORT);
 	return true;

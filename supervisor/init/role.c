@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "init/child.h"
+#include "init/complain.h"
 #include "init/core.h"
 #include "init/fdstore.h"
 #include "init/greet.h"

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "init/cgroup.h"
+#include "init/complain.h"
 #include "init/core.h"
 #include "init/pids.h"
 #include "init/reap.h"
@@ -42,7 +43,7 @@ is_terminated(const char *text, size_t size)
 static bool
 open_is_valid(const struct msg_slot_open *q)
 {
-	return q->slot < tab->nslots && is_terminated(q->unit, sizeof(q->unit)) &&
+	return is_terminated(q->unit, sizeof(q->unit)) &&
 	       is_terminated(q->log.name, sizeof(q->log.name)) &&
 	       is_terminated(q->log.ref, sizeof(q->log.ref)) &&
 	       is_terminated(q->log.day, sizeof(q->log.day)) && q->unit[0] != '\0' &&
@@ -70,13 +71,14 @@ slot_on_open(const struct msg *m)
 	uint32_t owed;
 	int err;
 
-	if (!open_is_valid(q)) {
-		init_complain("a slot cannot be opened like this", NULL, EINVAL);
+	if (q->slot >= tab->nslots)
 		return;
-	}
-	if (!make_room(q)) {
-		tell_no_room_for(q->slot, errno);
-		tell_manager_of(q->slot);
+	/* Its answer, too: who asked waits for one. */
+	err = tab->halting ? ESHUTDOWN : !open_is_valid(q) ? EINVAL : 0;
+	if (err == 0 && !make_room(q))
+		err = errno;
+	if (err != 0) {
+		tell_unopened(q->slot, err);
 		return;
 	}
 	if (q->slot >= tab->slots_high)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "init/cgroup.h"
+#include "init/complain.h"
 #include "init/core.h"
 #include "init/pulse.h"
 
@@ -211,19 +212,30 @@ slot_unmake_files(struct table_slot *s, uint32_t slot)
 	}
 }
 
+/* The pipe that the processes of the slot have, and no other. */
+static bool
+is_fifo_of(const struct table_slot *s, int stream, int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_dev == s->fifo_dev &&
+	       st.st_ino == s->fifo_ino[stream];
+}
+
 /* The log pipe, again by its path, when its descriptor did not come along. */
 static void
 recover_fifo(struct table_slot *s, uint32_t slot, int stream)
 {
 	int *fd = stream == 0 ? &s->fd_out : &s->fd_err;
 	char path[64];
-	struct stat st;
 
-	if (fd_is_open(*fd) && fstat(*fd, &st) == 0 && S_ISFIFO(st.st_mode))
+	if (fd_is_open(*fd) && is_fifo_of(s, stream, *fd))
 		return;
 	slot_path(path, sizeof(path), "fifo/", slot, stream == 0 ? ".out" : ".err");
 	*fd =
 	    openat(tab->fd[FD_RUN], path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (*fd != -1 && !is_fifo_of(s, stream, *fd))
+		close_fd(fd);
 	if (*fd == -1)
 		*fd = make_fifo(s, slot, stream);
 	if (*fd == -1)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "init/child.h"
+#include "init/complain.h"
 #include "init/core.h"
 #include "init/pids.h"
 #include "init/reap.h"
@@ -43,12 +44,6 @@ refuse(const struct msg_spawn *q, int err)
 	x->err = err;
 	x->mono_us = now_us();
 	x->wall_us = wall_us();
-}
-
-void
-spawn_refuse(const struct msg *m, int err)
-{
-	refuse(&m->u.SPAWN, err);
 }
 
 int
@@ -191,23 +186,41 @@ spawn(struct table_proc *p, struct child_start *start)
 	slot_changed(start->slot);
 }
 
-void
-spawn_on_spawn(const struct msg *m)
+/* The entry that the request is to fill; NULL: it is refused. */
+static struct table_proc *
+take_entry(const struct msg_spawn *q)
 {
-	const struct msg_spawn *q = &m->u.SPAWN;
-	struct child_start start = { .slot = q->slot, .kind = q->kind };
 	int err = check_spawn(q);
 	struct table_proc *p;
 
 	if (err != 0) {
 		refuse(q, err);
-		return;
+		return NULL;
 	}
 	p = &table_slot(tab, q->slot)->proc[q->kind];
 	clear_proc(p);
 	p->seq = q->seq;
 	p->is_child = 1;
 	p->started_us = now_us();
+	return p;
+}
+
+void
+spawn_refuse(const struct msg *m, int err)
+{
+	if (take_entry(&m->u.SPAWN) != NULL)
+		not_started(m->u.SPAWN.slot, m->u.SPAWN.kind, err);
+}
+
+void
+spawn_on_spawn(const struct msg *m)
+{
+	const struct msg_spawn *q = &m->u.SPAWN;
+	struct child_start start = { .slot = q->slot, .kind = q->kind };
+	struct table_proc *p = take_entry(q);
+
+	if (p == NULL)
+		return;
 	start.shares_files = m->head.id == MSG_SPAWN_QUICK;
 	if (spec_map(m->fds[0], q->spec_size, &start.spec) == -1) {
 		p->phase = PHASE_MEMORY;
@@ -290,9 +303,11 @@ spawn_on_proc_set(const struct msg *m)
 		return;
 	}
 	pidfd = hold_process(q, &ticks, &ppid);
-	if (pidfd == -1 && proc_is_alive(p)) {
-		/* The one that runs stays, and the manager hears which that is. */
-		p->told_started = 0;
+	if (pidfd == -1 && p->state != TPROC_NONE) {
+		/* The one that runs stays, and the manager hears which that is; and so
+		 * does an exit that it may not have heard of. */
+		if (proc_is_alive(p))
+			p->told_started = 0;
 		slot_changed(q->slot);
 		return;
 	}

@@ -14,9 +14,9 @@ struct todo {
 };
 static struct todo for_manager, for_logger;
 
-/* Why a slot could not be opened for which there was no memory in the table, so that it
- * could not be noted there.  The next manager does not ask. */
-static int16_t *no_room;
+/* Why a slot was not opened, when that cannot be noted in the table: there was no memory
+ * for it, or another has it.  The next manager does not ask. */
+static int16_t *unopened;
 
 static void
 todo_add(struct todo *t, uint32_t slot)
@@ -38,15 +38,17 @@ todo_drop_first(struct todo *t)
 int
 tell_setup(void)
 {
-	for_manager.ring = storage(tab->nslots * sizeof(uint32_t));
-	for_logger.ring = storage(tab->nslots * sizeof(uint32_t));
-	for_manager.in = storage(tab->nslots);
-	for_logger.in = storage(tab->nslots);
-	no_room = storage(tab->nslots * sizeof(*no_room));
-	return for_manager.ring == NULL || for_logger.ring == NULL ||
-		       for_manager.in == NULL || for_logger.in == NULL || no_room == NULL
-		   ? -1
-		   : 0;
+	size_t n = tab->nslots;
+	uint32_t *ring = storage(n * (2 * sizeof(*ring) + sizeof(*unopened) + 2));
+
+	if (ring == NULL)
+		return -1;
+	for_manager.ring = ring;
+	for_logger.ring = ring + n;
+	unopened = (int16_t *)(void *)(ring + 2 * n);
+	for_manager.in = (uint8_t *)(unopened + n);
+	for_logger.in = for_manager.in + n;
+	return 0;
 }
 
 void
@@ -62,9 +64,10 @@ tell_logger_of(uint32_t slot)
 }
 
 void
-tell_no_room_for(uint32_t slot, int err)
+tell_unopened(uint32_t slot, int err)
 {
-	no_room[slot] = (int16_t)err;
+	unopened[slot] = (int16_t)err;
+	tell_manager_of(slot);
 }
 
 /* ---- to the manager ---- */
@@ -183,16 +186,16 @@ tell_proc(struct table_slot *s, uint32_t slot, uint32_t kind)
 }
 
 static int
-tell_no_room(uint32_t slot)
+tell_why(uint32_t slot)
 {
 	struct msg m;
 
 	msg_init(&m, MSG_SLOT);
 	m.u.SLOT.slot = slot;
-	m.u.SLOT.err = no_room[slot];
+	m.u.SLOT.err = unopened[slot];
 	if (role_send(ROLE_MANAGER, &m) != 1)
 		return 0;
-	no_room[slot] = 0;
+	unopened[slot] = 0;
 	return 1;
 }
 
@@ -202,7 +205,7 @@ slot_to_manager(uint32_t slot)
 {
 	struct table_slot *s = table_slot(tab, slot);
 
-	if (no_room[slot] != 0 && !tell_no_room(slot))
+	if (unopened[slot] != 0 && !tell_why(slot))
 		return 0;
 	if (slot >= table_used(tab))
 		return 1;
@@ -295,7 +298,7 @@ void
 tell_forget_manager(void)
 {
 	for (uint32_t i = 0; i < for_manager.n; i++)
-		no_room[for_manager.ring[(for_manager.head + i) % tab->nslots]] = 0;
+		unopened[for_manager.ring[(for_manager.head + i) % tab->nslots]] = 0;
 	for (uint32_t i = 0; i < table_used(tab); i++) {
 		struct table_slot *s = table_slot(tab, i);
 

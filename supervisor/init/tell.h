@@ -14,8 +14,8 @@ int tell_setup(void);
 /* Something of the slot is new for the manager, or for the logger. */
 void tell_manager_of(uint32_t slot);
 void tell_logger_of(uint32_t slot);
-/* The slot could not be opened (an errno), and not even be noted in the table. */
-void tell_no_room_for(uint32_t slot, int err);
+/* The slot is not opened (an errno), and this cannot be noted in the table. */
+void tell_unopened(uint32_t slot, int err);
 
 /* Tell what is to be told, until the channel is full: 1 all told, 0 full. */
 int tell_manager(void);

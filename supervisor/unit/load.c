@@ -186,8 +186,7 @@ load_text(struct load *l, const char *file, const char *text, size_t len)
 
 	if (len > l->room) {
 		diag_add(l->diags, DIAG_ERROR, file, 0, 0, NULL,
-		    "the files of the unit are larger than %d MiB",
-		    UNIT_BYTES_MAX >> 20);
+		    "the files of the unit are larger than %d MiB", UNIT_BYTES_MAX >> 20);
 		l->n_errors++;
 		l->room = 0;
 		return;

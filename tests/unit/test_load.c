@@ -544,8 +544,8 @@ cpu_seconds(void)
 	return (double)ru.ru_utime.tv_sec + (double)ru.ru_utime.tv_usec / 1e6;
 }
 
-/* A manager that reads for longer than RoleHangSec= is killed, and the next one, too: what
- * is bad about a file must not take time by what is said about it. */
+/* A manager that reads for longer than RoleHangSec= is killed, and the next one, too:
+ * what is bad about a file must not take time by what is said about it. */
 static void
 what_is_bad_about_a_large_file_is_said_soon(void **state)
 {

@@ -20,9 +20,9 @@ valid_names(void **state)
 	static const char *const good[] = { "a.service", "a-b_c:d.e.service",
 		"foo@.service", "foo@bar.service", "foo@a\\x20b.service",
 		"mail@me@host.service", "x.target", "-.slice", "0.timer", "a.b.socket" };
-	static const char *const bad[] = { "", "a", ".service", ".x.service", "@.service", "@x.service",
-		"a b.service", "a/b.service", "../a.service", "a.serviced", "a.service/",
-		"\xc3\xa9.service", "a\n.service", "a.conf", "a.service.d",
+	static const char *const bad[] = { "", "a", ".service", ".x.service", "@.service",
+		"@x.service", "a b.service", "a/b.service", "../a.service", "a.serviced",
+		"a.service/", "\xc3\xa9.service", "a\n.service", "a.conf", "a.service.d",
 		"a%.service" };
 	char name[300];
 
