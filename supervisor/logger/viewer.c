@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "journal/reader.h"
-#include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/json.h"
 #include "lib/log.h"
@@ -34,8 +32,6 @@ struct viewer {
 	struct loop_timer *stall;
 	struct strv units;
 	unsigned streams;
-	int64_t lines;
-	bool follow;
 	bool dead; /* to be freed by the next flush */
 	struct buf out;
 	size_t sent; /* of out */
@@ -109,8 +105,6 @@ drain(struct viewer *v)
 		buf_clear(&v->out);
 		v->sent = 0;
 		loop_io_set(v->io, LOOP_READ);
-		if (!v->follow)
-			cut(v);
 		return;
 	}
 	if (v->sent > VIEWER_PENDING_MAX / 2) {
@@ -177,23 +171,22 @@ viewer_wants(const struct logger *lg, const struct logslot *ls)
 }
 
 static void
-reply(struct viewer *v, const char *ref, const char *name, int pid, const char *stream,
-    const char *text, size_t n, const char *ts, bool more)
+reply(struct viewer *v, const struct logslot *ls, const char *stream, const char *text,
+    size_t n, const char *ts)
 {
 	struct jw *w = v->jw;
 
 	jw_obj(w);
 	jw_kv_obj(w, "parameters");
-	jw_kv_str(w, "ref", ref);
-	jw_kv_str(w, "name", name);
-	if (pid > 0)
-		jw_kv_i64(w, "pid", pid);
+	jw_kv_str(w, "ref", ls->ref);
+	jw_kv_str(w, "name", ls->name);
+	if (ls->pid > 0)
+		jw_kv_i64(w, "pid", ls->pid);
 	jw_kv_str(w, "stream", stream);
 	jw_kv_strn(w, "line", text, n);
 	jw_kv_str(w, "ts", ts);
 	jw_end(w);
-	if (more)
-		jw_kv_bool(w, "continues", true);
+	jw_kv_bool(w, "continues", true);
 	jw_end(w);
 	jw_take(w, &v->out);
 	buf_addc(&v->out, '\0');
@@ -206,12 +199,11 @@ viewer_line(struct logger *lg, const struct stream *s, const char *text, size_t 
 	struct viewer *v;
 
 	TAILQ_FOREACH (v, &lg->viewers, link) {
-		if (v->dead || !v->follow || !matches(v, ls->ts->unit, ls->name) ||
+		if (v->dead || !matches(v, ls->ts->unit, ls->name) ||
 		    (v->streams & 1U << s->which) == 0)
 			continue;
-		reply(v, ls->ref, ls->name, ls->pid,
-		    line_stream_name((enum line_stream)s->which), text, n, lg->clock.text,
-		    true);
+		reply(v, ls, line_stream_name((enum line_stream)s->which), text, n,
+		    lg->clock.text);
 		drain(v);
 		if (!v->dead && v->out.len - v->sent > VIEWER_PENDING_MAX) {
 			log_info("a log viewer that is too slow is cut off");
@@ -220,60 +212,14 @@ viewer_line(struct logger *lg, const struct stream *s, const char *text, size_t 
 	}
 }
 
-/* The last lines that are in the files already.  We are the only writer, so that what
- * follows begins exactly behind them. */
-static void
-add_history(struct viewer *v)
-{
-	struct reader_query q = { .n = v->lines, .streams = v->streams };
-	struct strv names = { 0 };
-	struct reader_entry e;
-	char err[READER_ERR_MAX], ts[CLOCK_TEXT_MAX];
-	struct reader *r;
-
-	if (v->lines == 0)
-		return;
-	for (size_t i = 0; i < v->units.n; i++) {
-		char name[LAYOUT_NAME_MAX + 1];
-
-		if (strpbrk(v->units.v[i], "*?[") != NULL)
-			strv_add(&names, v->units.v[i]);
-		else
-			strv_add(&names,
-			    layout_name_of_unit(name, sizeof(name), v->units.v[i]));
-	}
-	q.names = names.n > 0 ? (const char *const *)strv_argv(&names) : NULL;
-	r = reader_open(v->lg->root_fd, &q, err);
-	while (r != NULL && v->out.len < VIEWER_PENDING_MAX && reader_next(r, &e) == 1)
-		reply(v, e.ref, e.name, 0, line_stream_name(e.stream), e.text, e.text_len,
-		    clock_format_local(ts, sizeof(ts), e.wall_us), true);
-	reader_free(r);
-	strv_free(&names);
-}
-
-/* The end of a call that does not follow: Varlink's last reply has no continues. */
-static void
-add_end(struct viewer *v)
-{
-	jw_obj(v->jw);
-	jw_kv_obj(v->jw, "parameters");
-	jw_end(v->jw);
-	jw_end(v->jw);
-	jw_take(v->jw, &v->out);
-	buf_addc(&v->out, '\0');
-}
-
 static int
 read_request(struct viewer *v, const struct jv *req)
 {
 	struct strv streams = { 0 };
 	int r = -1;
 
-	v->follow = true;
 	if (jr_opt_strv(req, "units", &v->units, NULL) == -1 ||
-	    jr_opt_strv(req, "streams", &streams, NULL) == -1 ||
-	    jr_opt_i64(req, "lines", &v->lines, NULL) == -1 ||
-	    jr_opt_bool(req, "follow", &v->follow, NULL) == -1)
+	    jr_opt_strv(req, "streams", &streams, NULL) == -1)
 		goto out;
 	for (size_t i = 0; i < streams.n; i++) {
 		int s = line_stream_parse(streams.v[i]);
@@ -283,10 +229,6 @@ read_request(struct viewer *v, const struct jv *req)
 	}
 	if (v->streams == 0)
 		v->streams = ~0U;
-	if (v->lines < 0)
-		v->lines = 0;
-	if (v->lines > VIEWER_LINES_MAX)
-		v->lines = VIEWER_LINES_MAX;
 	r = 0;
 out:
 	strv_free(&streams);
@@ -346,11 +288,6 @@ viewer_add_take_fd(struct logger *lg, int client, int request_fd)
 	if (read_request(v, req) == -1) {
 		log_warnx("a log viewer is refused: its request is no good");
 		cut(v);
-	} else {
-		add_history(v);
-		if (!v->follow)
-			add_end(v);
-		drain(v);
 	}
 	jv_free(req);
 }

@@ -4,8 +4,9 @@
  * progress is cut: nobody is waited for.
  *
  * The request is a JSON object: units (names of units or logs, globs; absent: all),
- * streams (of "stdout", "stderr"), lines (so many of each log's last lines first, at most
- * VIEWER_LINES_MAX), follow (false: these lines only).
+ * streams (of "stdout", "stderr").  Lines that are in a log already are not sent: they
+ * are in files, which a client reads itself, so that none can give the logger work by
+ * asking.
  */
 #ifndef SUPD_LOGGER_VIEWER_H
 #define SUPD_LOGGER_VIEWER_H
@@ -19,7 +20,6 @@ struct stream;
 
 enum {
 	VIEWER_MAX = 64,
-	VIEWER_LINES_MAX = 1000,
 	VIEWER_PENDING_MAX = 1024 * 1024,
 };
 

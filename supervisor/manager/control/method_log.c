@@ -70,8 +70,6 @@ write_request(struct jw *w, const struct jv *p)
 		jw_str(w, stream);
 		jw_end(w);
 	}
-	jw_kv_i64(w, "lines", 0);
-	jw_kv_bool(w, "follow", true);
 	jw_end(w);
 }
 
