@@ -242,12 +242,16 @@ find_before(struct lines *f, char **nl)
 	}
 }
 
-static int
-start_backwards(struct lines *f)
+int
+lines_from_end(struct lines *f)
 {
 	char *nl;
 	int r;
 
+	if (f->gz != NULL) {
+		errno = ENOTSUP;
+		return -1;
+	}
 	buf_clear(&f->data);
 	f->backwards = true;
 	f->pos = lines_size(f);
@@ -269,11 +273,7 @@ lines_prev(struct lines *f, const char **s, size_t *n)
 	size_t len;
 	char *nl;
 
-	if (f->gz != NULL) {
-		errno = ENOTSUP;
-		return -1;
-	}
-	if (!f->backwards && start_backwards(f) == -1)
+	if (!f->backwards && lines_from_end(f) == -1)
 		return -1;
 	if (f->end == 0 && f->pos == 0)
 		return 0;

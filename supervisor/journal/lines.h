@@ -30,6 +30,8 @@ int lines_next(struct lines *f, bool final, const char **s, size_t *n);
  * (ENOTSUP).  0: the start was reached.  Do not mix with lines_next before lines_to_end.
  */
 int lines_prev(struct lines *f, const char **s, size_t *n);
+/* Makes now the end of the file for lines_prev and lines_to_end, before the first one. */
+int lines_from_end(struct lines *f);
 /* Continue forwards behind the line that the first lines_prev returned. */
 int lines_to_end(struct lines *f);
 /* Forwards from an offset of a plain file, at the first line that starts there or later.

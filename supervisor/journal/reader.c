@@ -3,7 +3,7 @@
  *
  * A chain is one log name with its files in order (reader_scan.c).  Each chain has at
  * most one line in hand; the oldest of all is the next.  With n, the last lines are
- * collected backwards first (saved), so that the end of a large log costs what is shown,
+ * picked backwards first (saved), so that the ends of many large logs cost what is shown,
  * not what is there.
  */
 #include "journal/reader.h"
@@ -33,6 +33,7 @@ enum {
 	SEEK_LEAST = 1024 * 1024, /* smaller files are read, not searched */
 	SEEK_PIECE = 256 * 1024,
 	KEPT_ROOM = 1024,
+	PIECE_LINES = 64, /* of a chain at a time, for the last n */
 };
 
 /* ---- one line ---- */
@@ -62,6 +63,13 @@ bad:
 	fd_close(&fd);
 	f->failed = true;
 	return -1;
+}
+
+/* One of the newest files of a chain that is followed. */
+static bool
+keeps_open(const struct reader *r, const struct chain *c, size_t i)
+{
+	return r->q.follow && i + KEEP_OPEN >= c->nfiles;
 }
 
 static void
@@ -172,68 +180,128 @@ save_gzip(struct reader *r, struct chain *c, size_t i, size_t max)
 	line_parser_clear(&part.parser);
 }
 
-static void
-save_file(struct reader *r, struct chain *c, size_t i, size_t max)
+/* A few more lines of the end of an open file.  False: those were all. */
+static bool
+save_piece(struct reader *r, struct chain *c, size_t i, size_t max)
 {
 	struct file *f = &c->files[i];
+	size_t end = c->nsaved + (max < PIECE_LINES ? max : PIECE_LINES);
 	struct reader_entry e;
 	const char *s;
 	size_t n;
 
-	if (file_open(r, f) == -1)
-		return;
 	if (f->lf.compressed) {
-		save_gzip(r, c, i, max - c->nsaved);
-		return;
+		save_gzip(r, c, i, max);
+		return false;
 	}
-	/* Even for none: this is what sets the place where following begins. */
-	while (lines_prev(f->lines, &s, &n) == 1 && c->nsaved < max) {
+	while (c->nsaved < end) {
+		if (lines_prev(f->lines, &s, &n) != 1)
+			return false;
 		c->last_us = 0;
 		if (take(r, c, i, s, n, &e))
 			save(c, i, &e);
 	}
-	lines_to_end(f->lines);
+	return true;
 }
 
-static void
-collect(struct reader *r, struct chain *c, size_t max)
+/* More of the last lines of a chain, before those that it has.  False: there are none. */
+static bool
+save_more(struct reader *r, struct chain *c, size_t max)
 {
-	for (size_t i = c->nfiles; i-- > 0;) {
-		if (c->nsaved >= max && (!r->q.follow || i + KEEP_OPEN < c->nfiles))
-			break;
-		save_file(r, c, i, max);
-		if (!r->q.follow || i + KEEP_OPEN < c->nfiles)
+	size_t had = c->nsaved;
+
+	while (c->nsaved == had && c->back > 0) {
+		size_t i = c->back - 1;
+
+		if ((c->files[i].lines == NULL && file_open(r, &c->files[i]) == -1) ||
+		    !save_piece(r, c, i, max))
+			c->back--;
+		if (c->back == i && !keeps_open(r, c, i))
 			file_close(&c->files[i]);
 	}
-	c->cur = c->nfiles;
-	c->left = c->nsaved;
+	return c->nsaved > had;
 }
 
-/* Of all chains, only the last n are wanted: take the oldest away. */
-static void
-trim(struct reader *r, size_t max)
+/* The time of the next line to pick, for comparing: a line without one has that of the
+ * line before it.  False: the chain has no more. */
+static bool
+next_time(struct reader *r, struct chain *c, size_t max)
 {
-	size_t total = 0;
+	if (c->left == c->nsaved && !save_more(r, c, max))
+		return false;
+	if (c->left < c->timed)
+		return true;
+	c->next_us = 0;
+	/* A log of raw lines only has none at all: not looked for to its start. */
+	for (c->timed = c->left; c->timed - c->left < max + PIECE_LINES; c->timed++) {
+		if (c->timed == c->nsaved && !save_more(r, c, max))
+			break;
+		c->next_us = c->saved[c->timed].wall_us;
+		if (c->next_us != 0) {
+			c->timed++;
+			break;
+		}
+	}
+	return true;
+}
 
-	for (size_t i = 0; i < r->nchains; i++)
-		total += r->chains[i]->left;
-	while (total > max) {
-		struct chain *oldest = NULL;
+/* Of all chains, the last lines.  Each gives them a few at a time, so that many logs cost
+ * little more than one. */
+static void
+pick_last(struct reader *r, size_t max)
+{
+	for (size_t n = 0; n < max; n++) {
+		struct chain *newest = NULL;
 
 		for (size_t i = 0; i < r->nchains; i++) {
 			struct chain *c = r->chains[i];
 
-			if (c->left > 0 &&
-			    (oldest == NULL ||
-				c->saved[c->left - 1].wall_us <
-				    oldest->saved[oldest->left - 1].wall_us))
-				oldest = c;
+			if (next_time(r, c, max - n) &&
+			    (newest == NULL || c->next_us >= newest->next_us))
+				newest = c;
 		}
-		if (oldest == NULL)
-			break;
-		oldest->left--;
-		total--;
+		if (newest == NULL)
+			return;
+		newest->left++;
 	}
+}
+
+/* Following begins at the ends that the files have now, whatever of them is picked. */
+static void
+mark_ends(struct reader *r, struct chain *c)
+{
+	for (size_t i = c->nfiles; i-- > 0 && keeps_open(r, c, i);)
+		if (file_open(r, &c->files[i]) == 0 && !c->files[i].lf.compressed)
+			lines_from_end(c->files[i].lines);
+}
+
+/* From here on forwards: what is kept open, at its end; nothing else. */
+static void
+leave_ends(struct reader *r, struct chain *c)
+{
+	for (size_t i = 0; i < c->nfiles; i++) {
+		struct file *f = &c->files[i];
+
+		if (f->lines == NULL)
+			continue;
+		if (keeps_open(r, c, i) && !f->lf.compressed)
+			lines_to_end(f->lines);
+		else
+			file_close(f);
+	}
+	c->cur = c->nfiles;
+}
+
+static void
+collect(struct reader *r, size_t max)
+{
+	for (size_t i = 0; i < r->nchains; i++) {
+		r->chains[i]->back = r->chains[i]->nfiles;
+		mark_ends(r, r->chains[i]);
+	}
+	pick_last(r, max);
+	for (size_t i = 0; i < r->nchains; i++)
+		leave_ends(r, r->chains[i]);
 }
 
 /* ---- forwards ---- */
@@ -311,7 +379,7 @@ pull(struct reader *r, struct chain *c)
 	while (c->cur < c->nfiles) {
 		if (pull_file(r, c, c->cur))
 			return true;
-		if (!r->q.follow || c->cur + KEEP_OPEN < c->nfiles)
+		if (!keeps_open(r, c, c->cur))
 			file_close(&c->files[c->cur]);
 		c->cur++;
 	}
@@ -440,11 +508,8 @@ reader_open(int root_fd, const struct reader_query *q, char err[READER_ERR_MAX])
 		watch_folders(r);
 	}
 	reader_scan(r);
-	if (q->n >= 0) {
-		for (size_t i = 0; i < r->nchains; i++)
-			collect(r, r->chains[i], (size_t)q->n);
-		trim(r, (size_t)q->n);
-	}
+	if (q->n >= 0)
+		collect(r, (size_t)q->n);
 	return r;
 bad:
 	reader_free(r);

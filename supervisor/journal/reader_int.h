@@ -46,7 +46,10 @@ struct chain {
 	uint64_t last_us; /* of the last line with a time */
 	char line_name[LAYOUT_NAME_MAX + 1];
 	struct saved *saved; /* newest first */
-	size_t nsaved, left; /* of them still to be shown */
+	size_t nsaved, left; /* of them picked, and then still to be shown */
+	size_t back;         /* files from here on are saved */
+	size_t timed;        /* next_us is the time of the saved ones up to here */
+	uint64_t next_us;
 	bool has_head;
 	struct reader_entry head;
 };

@@ -192,6 +192,86 @@ test_queries(void **state)
 	assert_string_equal(ask(&q), "");
 }
 
+enum { LOGS = 7, MIXED_LINES = 400 };
+
+/* A number that is the same in each run. */
+static unsigned
+next_random(void)
+{
+	static unsigned seed = 1;
+
+	seed = seed * 1103515245 + 12345;
+	return seed >> 16 & 0x7fff;
+}
+
+/* Many logs, each over several days and invocations, some compressed; no two lines of one
+ * time.  Log 0 has lines without a time between the others. */
+static void
+make_mixed(void)
+{
+	struct buf text[LOGS] = { 0 };
+	char path[100];
+
+	for (unsigned day = 1; day <= 3; day++) {
+		for (unsigned i = 0; i < MIXED_LINES; i++) {
+			/* One speaks for a while, or all of them in turn. */
+			unsigned k =
+			    (i / 100) % 2 == 0 ? day % LOGS : next_random() % LOGS;
+
+			buf_addf(&text[k],
+			    "2026-11-%02uT%02u:%02u:%02u [log%u:stdout] %u.%u\n",
+			    10 + day, i / 60 / 60, i / 60 % 60, i % 60, k, day, i);
+			if (k == 0 && next_random() % 2 == 0)
+				buf_addf(&text[k], "raw %u.%u\n", day, i);
+			if (next_random() % 60 != 0 && i + 1 < MIXED_LINES)
+				continue;
+			for (k = 0; k < LOGS; k++) {
+				if (text[k].len == 0)
+					continue;
+				snprintf(path, sizeof(path),
+				    "journal/202611%02u/health/%u_log%u.log", 10 + day,
+				    1000 + i, k);
+				if (day == 1 && k % 2 == 0)
+					add_gzip(strcat(path, ".gz"), buf_str(&text[k]));
+				else
+					add(path, buf_str(&text[k]));
+				buf_clear(&text[k]);
+			}
+		}
+	}
+	for (unsigned k = 0; k < LOGS; k++)
+		buf_free(&text[k]);
+}
+
+/* The last n lines are the end of all lines. */
+static void
+test_last_of_many(void **state)
+{
+	static const int64_t ns[] = { 0, 1, 2, 3, 10, 63, 64, 65, 130, 399, 700, 100000 };
+	static const char *const one[] = { "log3", NULL }, *const raw[] = { "log0",
+		NULL };
+	static const char *const *const names[] = { NULL, one, raw };
+
+	(void)state;
+	make_mixed();
+	for (size_t w = 0; w < sizeof(names) / sizeof(names[0]); w++) {
+		struct reader_query q = { .names = names[w], .n = -1 };
+		char *all = strdup(ask(&q));
+
+		assert_true(strlen(all) > 100);
+		for (size_t i = 0; i < sizeof(ns) / sizeof(ns[0]); i++) {
+			const char *end = all + strlen(all);
+
+			for (int64_t n = 0; n < ns[i] && end > all; n++)
+				for (end--; end > all && end[-1] != '|'; end--)
+					;
+			q.n = ns[i];
+			assert_string_equal(ask(&q), end);
+		}
+		free(all);
+	}
+}
+
 static bool
 wait_entry(struct reader *r, struct reader_entry *e)
 {
@@ -422,6 +502,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_queries, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_last_of_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_follow, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_end_of_gzip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lines_backwards, setup, teardown),
