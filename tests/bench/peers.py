@@ -1,5 +1,5 @@
-"""The peers of the bench: the same sleepers under runit, s6, daemontools and supervisord,
-and the same lines through their loggers.  One that is not installed is skipped, loudly.
+"""The peers of the bench: the same sleepers under runit, s6, daemontools and supervisord.
+One that is not installed is skipped, loudly.  (Their loggers: logger-bench.c.)
 
 A peer is measured from the outside only, as supd is: its processes in /proc, its own
 command as a person would type it.
@@ -181,43 +181,3 @@ PEERS = (Runit, S6, Daemontools, Supervisord)
 
 def missing(needs):
     return [x for x in needs if shutil.which(x) is None]
-
-
-# ---- logs ----
-
-
-def log_command(name, folder):
-    """argv of a logger that stamps each line and never rotates in this row; or None."""
-    big = 1 << 30
-    if name == "s6-log":
-        # Its largest file is smaller than that.
-        return ["s6-log", "-b", "n3", "s268435455", "t", folder]
-    if name == "svlogd":
-        with open(folder + "/config", "w") as f:
-            f.write("s%d\n" % big)
-        return ["svlogd", "-tt", folder]
-    return ["multilog", "t", "s16777215", "n100", folder]
-
-
-LOGGERS = ("s6-log", "svlogd", "multilog")
-
-
-def log_seconds(name, source, nbytes):
-    """From the first byte until the logger has ended; and its CPU seconds.  source is an
-    argv that writes nbytes of lines."""
-    folder = tempfile.mkdtemp(prefix="supd-bench-log.")
-    try:
-        argv = ["cat"] if name == "cat" else log_command(name, folder)
-        out = open(folder + "/cat.out", "w") if name == "cat" else subprocess.DEVNULL
-        t0 = time.monotonic()
-        writer = subprocess.Popen(source, stdout=subprocess.PIPE)
-        log = subprocess.Popen(argv, stdin=writer.stdout, stdout=out,
-                               stderr=subprocess.DEVNULL)
-        writer.stdout.close()
-        _, _, usage = os.wait4(log.pid, 0)
-        seconds = time.monotonic() - t0
-        log.returncode = 0
-        writer.wait()
-        return nbytes / seconds / 1e6, usage.ru_utime + usage.ru_stime
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -8,6 +8,7 @@
 
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -187,6 +188,7 @@ fake_child(struct fake *f, int init_end)
 		FAKE_CHECK(dup2(from[i], ROLE_FD_CHAN + i) != -1);
 	close_range(ROLE_FD_CHAN + 11, ~0U, 0);
 	clock_set_source(fake_clock, NULL);
+	prctl(PR_SET_NAME, "fake-logger");
 	_exit(logger_main());
 }
 
