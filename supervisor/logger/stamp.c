@@ -11,7 +11,10 @@
 #include "lib/clock.h"
 #include "lib/utf8.h"
 
-enum { PREFIX_MAX = LINE_TS_MAX + 320 };
+enum {
+	PREFIX_MAX = LINE_TS_MAX + 320,
+	PREFIX_SHORT = 64,
+};
 
 void
 stamp_clock_set(struct stamp_clock *c, const struct line_style *style, uint64_t wall_us)
@@ -104,32 +107,58 @@ add_piece(struct buf *out, const struct stamp *s, const char *text, size_t n,
 	buf_addc(out, '\n');
 }
 
+/*
+ * Whole lines from offset at, as most are: the stamp, then the text with its newline.
+ * This loop is what a flood of short lines costs.  Returns where it came to: at a line
+ * that is too long or unfinished, or beyond out_max.
+ */
+static size_t
+add_whole_lines(struct buf *out, const struct stamp *s, const struct prefix *p,
+    const char *data, size_t len, size_t at, uint64_t *lines)
+{
+	const char *end;
+
+	while (at < len && (out->len <= s->out_max || at < s->least) &&
+	       (end = memchr(data + at, '\n', len - at)) != NULL) {
+		size_t n = (size_t)(end - data) - at + 1;
+		char *to;
+
+		if (n - 1 > s->line_max)
+			break;
+		to = buf_reserve(out, PREFIX_MAX + n);
+		if (p->len <= PREFIX_SHORT)
+			memcpy(to, p->text, PREFIX_SHORT); /* a fixed size is inline */
+		else
+			memcpy(to, p->text, p->len);
+		memcpy(to + p->len, data + at, n);
+		buf_grew(out, p->len + n);
+		(*lines)++;
+		at += n;
+	}
+	return at;
+}
+
 size_t
 stamp_lines(struct buf *out, const struct stamp *s, const char *data, size_t len,
     uint64_t *lines, bool *full)
 {
 	bool text = s->clock->style.format == LINE_TEXT;
 	struct stamp_piece p;
-	struct prefix whole;
+	struct prefix whole = { 0 };
 	size_t at = 0;
 
 	*full = false;
 	make_prefix(&whole, s, LINE_WHOLE);
-	while (at < len && stamp_next(data, len, at, s->line_max, &p)) {
+	for (;;) {
+		if (text)
+			at = add_whole_lines(out, s, &whole, data, len, at, lines);
+		if (at >= len || !stamp_next(data, len, at, s->line_max, &p))
+			break;
 		if (out->len > s->out_max && at >= s->least) {
 			*full = true;
 			return at;
 		}
-		if (text && p.mark == LINE_WHOLE) {
-			/* The text with its newline in one copy. */
-			char *to = buf_reserve(out, whole.len + p.len + 1);
-
-			memcpy(to, whole.text, whole.len);
-			memcpy(to + whole.len, data + p.at, p.len + 1);
-			buf_grew(out, whole.len + p.len + 1);
-		} else {
-			add_piece(out, s, data + p.at, p.len, p.mark);
-		}
+		add_piece(out, s, data + p.at, p.len, p.mark);
 		(*lines)++;
 		at = p.next;
 	}
