@@ -52,9 +52,10 @@ answer(struct logger *lg, const struct msg_barrier *req)
 	d->id = req->id;
 	for (unsigned i = 0; ls != NULL && i < 2; i++) {
 		/* As much as is there now; what a flood adds meanwhile is later. */
-		uint64_t turns = stream_waiting(&ls->stream[i]) / TURN_BYTES + 4;
+		const uint64_t *taken = &ls->ts->log.stream[i].bytes;
+		uint64_t until = *taken + stream_waiting(&ls->stream[i]);
 
-		while (turns-- > 0 && stream_read(lg, &ls->stream[i]) == STREAM_AGAIN)
+		while (stream_read(lg, &ls->stream[i]) == STREAM_AGAIN && *taken < until)
 			;
 		logger_ready(lg, &ls->stream[i]);
 	}

@@ -3,8 +3,8 @@
  *
  * One loop watches the channels, the ring's eventfd, and one edge-triggered epoll set
  * with all log pipes.  Streams with something to read wait in a queue and get a turn of
- * 64 KiB each; after a few turns the loop looks at the channels again.  Nothing here ever
- * waits for a peer: what a channel does not take is folded and sent when it does.
+ * TURN_BYTES each; after a few turns the loop looks at the channels again.  Nothing here
+ * ever waits for a peer: what a channel does not take is folded and sent when it does.
  */
 #include "logger/logger.h"
 
@@ -26,6 +26,7 @@
 #include "lib/xalloc.h"
 #include "logger/barrier.h"
 #include "logger/channel.h"
+#include "logger/flood.h"
 #include "logger/journal.h"
 #include "logger/logslot.h"
 #include "logger/mirror.h"
@@ -38,9 +39,9 @@
 enum {
 	TURNS = 32, /* between two looks at the channels */
 	EDGES = 256,
-	GATHER_US = 100,
+	GATHER_US = 150,
 	GATHER_AFTER = 2,
-	GATHER_BYTES = 16 * 1024,
+	UNWATCH_AFTER = 3, /* turns in a row that found something */
 	RETRY_US = 1000 * 1000,
 	LINE_MAX_DEFAULT = 16 * 1024,
 	LINE_MAX_LEAST = 256,
@@ -150,35 +151,53 @@ turn(struct logger *lg, struct stream *s)
 	enum stream_turn r = stream_read(lg, s);
 
 	s->empty = r == STREAM_EMPTY;
-	if (r == STREAM_AGAIN && !(ls->closing && ls->close_left[s->which] == 0))
+	if (r == STREAM_AGAIN && !(ls->closing && ls->close_left[s->which] == 0)) {
 		logger_ready(lg, s);
+		if (++s->again == UNWATCH_AFTER)
+			stream_unwatch(lg, s);
+	} else {
+		s->again = 0;
+		stream_watch(lg, s);
+	}
 	if (r != STREAM_STUCK)
 		close_if_drained(lg, ls);
 }
 
 /*
  * Programs that write line by line wake us for each of them, which costs them and us more
- * than the line.  When several turns in a row found little, a moment's wait finds more.
+ * than the line.  When several runs soon after each other found little, a moment's wait
+ * finds more.  Never when a writer may be waiting for room, nor before all that are ready
+ * had their turn.  True: it waited.
  */
-static void
+static bool
 gather(struct logger *lg)
 {
 	static const struct timespec moment = { 0, GATHER_US * 1000 };
 
-	if (lg->hot < GATHER_AFTER || clock_mono_us() - lg->ran_us > 2 * GATHER_US)
-		return;
+	if (lg->hot < GATHER_AFTER || lg->ran_full || !lg->ran_all ||
+	    clock_mono_us() - lg->ran_us > 2 * GATHER_US)
+		return false;
 	nanosleep(&moment, NULL);
 	on_pipes(NULL, LOOP_READ, lg);
+	return true;
 }
 
+/* Looks that found nothing count only when they waited for it: between two lines there is
+ * always one. */
 static void
-note_heat(struct logger *lg)
+note_heat(struct logger *lg, bool waited)
 {
-	uint64_t now = clock_mono_us();
+	uint64_t now;
 
-	if (lg->ran_bytes == 0 || now - lg->ran_us > 2 * GATHER_US)
+	if (lg->ran_bytes == 0) {
+		if (waited)
+			lg->hot = 0;
+		return;
+	}
+	now = clock_mono_us();
+	if (!waited && now - lg->ran_us > 2 * GATHER_US)
 		lg->hot = 0;
-	else if (lg->ran_bytes < GATHER_BYTES)
+	else if (!lg->ran_full && lg->hot < GATHER_AFTER)
 		lg->hot++;
 	lg->ran_us = now;
 }
@@ -188,19 +207,22 @@ run_turns(void *arg)
 {
 	struct logger *lg = arg;
 	struct stream *s, *last;
+	bool waited = gather(lg);
 
-	gather(lg);
 	lg->ran_bytes = 0;
+	lg->ran_full = lg->ran_all = false;
 	/* One turn for each, so that what comes meanwhile can gather. */
 	last = TAILQ_LAST(&lg->ready, streamq);
 	for (int i = 0; i < TURNS && (s = TAILQ_FIRST(&lg->ready)) != NULL; i++) {
 		TAILQ_REMOVE(&lg->ready, s, link);
 		s->ready = false;
 		turn(lg, s);
-		if (s == last)
+		if (s == last) {
+			lg->ran_all = true;
 			break;
+		}
 	}
-	note_heat(lg);
+	note_heat(lg, waited);
 	if (!TAILQ_EMPTY(&lg->ready))
 		loop_post(lg->loop, run_turns, lg);
 	channel_flush(lg);
@@ -370,6 +392,7 @@ set_descriptors(struct logger *lg)
 	    fd_set_nonblock(lg->scratch_r, true) == -1 ||
 	    fd_set_nonblock(lg->staging_r, true) == -1)
 		fatal("cannot make the descriptors non-blocking");
+	flood_start(lg);
 }
 
 static void

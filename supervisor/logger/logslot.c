@@ -4,8 +4,6 @@
  */
 #include "logger/logslot.h"
 
-#include <sys/epoll.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 #include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "logger/channel.h"
+#include "logger/flood.h"
 #include "logger/match.h"
 #include "logger/sink.h"
 #include "logger/state.h"
@@ -48,9 +47,8 @@ logslot_free(struct logger *lg, struct logslot *ls)
 
 		if (s->ready)
 			TAILQ_REMOVE(&lg->ready, s, link);
-		/* Closing takes it out of the epoll set only if nobody else has it. */
-		if (s->fd != -1)
-			epoll_ctl(lg->pipes_fd, EPOLL_CTL_DEL, s->fd, NULL);
+		stream_unwatch(lg, s);
+		flood_forget(lg, s);
 		fd_close(&s->fd);
 	}
 	if (ls->parked)
@@ -66,17 +64,6 @@ logslot_free(struct logger *lg, struct logslot *ls)
 	free(ls->name);
 	free(ls->ref);
 	free(ls);
-}
-
-static void
-watch_pipe(struct logger *lg, struct stream *s)
-{
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
-
-	ev.data.u64 = (uint64_t)s->slot->n << 1 | s->which;
-	if (fd_set_nonblock(s->fd, true) == -1 ||
-	    epoll_ctl(lg->pipes_fd, EPOLL_CTL_ADD, s->fd, &ev) == -1)
-		fatal("%s: cannot watch its output", s->slot->ts->unit);
 }
 
 /* Names come from shared memory, and become parts of paths. */
@@ -172,7 +159,9 @@ logslot_open(struct logger *lg, struct msg *m)
 		ls->stream[i] =
 		    (struct stream){ .slot = ls, .which = i, .fd = m->fds[i] };
 		m->fds[i] = -1;
-		watch_pipe(lg, &ls->stream[i]);
+		if (fd_set_nonblock(ls->stream[i].fd, true) == -1)
+			fatal("%s: its output", ls->ts->unit);
+		stream_watch(lg, &ls->stream[i]);
 	}
 	if ((early = patterns_find(lg, n)) != NULL) {
 		if (memcmp(early->invocation, ls->ts->invocation,

@@ -27,7 +27,14 @@ enum {
 	PHASE_WRITE,
 	PHASE_TAKEN,
 	SUM_END = 512,
+	RAW_SUMMED = 16 * 1024, /* of what was in the pipe: scratch always holds that */
 };
+
+static size_t
+raw_summed(uint64_t n)
+{
+	return n < RAW_SUMMED ? (size_t)n : RAW_SUMMED;
+}
 
 static void
 set_phase(struct table_intent *it, uint32_t phase)
@@ -35,9 +42,17 @@ set_phase(struct table_intent *it, uint32_t phase)
 	__atomic_store_n(&it->phase, phase, __ATOMIC_SEQ_CST);
 }
 
+/* FNV, of eight bytes at a time: byte by byte it would cost more than a short batch. */
 static uint64_t
 sum_add(uint64_t h, const char *p, size_t n)
 {
+	uint64_t word;
+
+	for (; n >= sizeof(word); p += sizeof(word), n -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		h = (h ^ word) * UINT64_C(1099511628211);
+		h ^= h >> 32; /* a product's low bits know nothing of its high ones */
+	}
 	for (size_t i = 0; i < n; i++)
 		h = (h ^ (unsigned char)p[i]) * UINT64_C(1099511628211);
 	return h;
@@ -209,7 +224,7 @@ fill_intent(struct logger *lg, struct stream *s, const struct batch *b)
 	it->before = b->size;
 	it->after = b->size + b->out_len;
 	it->sum = staging_sum(b->out, b->out_len);
-	it->raw_sum = staging_sum(b->data + b->carry, b->n);
+	it->raw_sum = staging_sum(b->data + b->carry, raw_summed(b->n));
 	it->lines = sl->lines + b->lines;
 	it->bytes = sl->bytes + b->n;
 	it->dropped_lines = b->dropped_lines;
@@ -352,10 +367,10 @@ disturbed:
  * staging died with it, and with it the proof of how many were taken.
  */
 static bool
-is_untouched(struct logger *lg, int fd, size_t n)
+is_untouched(struct logger *lg, int fd)
 {
-	if (n > TURN_BYTES)
-		return false;
+	size_t n = raw_summed(lg->t->intent.n);
+
 	return (n == 0 || staging_peek(lg, fd, lg->in, n) == (ssize_t)n) &&
 	       staging_sum(lg->in, n) == lg->t->intent.raw_sum;
 }
@@ -397,7 +412,7 @@ staging_recover(struct logger *lg)
 			return;
 		}
 		LOGGER_STEP(80);
-		if (staged > 0 || is_untouched(lg, ls->stream[it->stream].fd, it->n))
+		if (staged > 0 || is_untouched(lg, ls->stream[it->stream].fd))
 			take(lg, ls->stream[it->stream].fd, it->n - staged);
 		set_phase(it, PHASE_TAKEN);
 		if (it->stream == 1)

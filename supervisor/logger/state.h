@@ -31,7 +31,9 @@ struct mirror;
 struct viewer;
 
 enum {
-	TURN_BYTES = 64 * 1024,  /* a stream gets at most this, then the next one */
+	TURN_BYTES = 256 * 1024, /* a stream gets at most this, then the next one */
+	FULL_BYTES = 48 * 1024,  /* a turn that found so much was awaited by the writer */
+	FLOODS = 4,              /* pipes that are larger than others */
 	OUT_BYTES = 1024 * 1024, /* stamped bytes of one batch */
 	DAYDIRS = 4,             /* open folders of days */
 	STREAM_WHATS = STREAM_NAMED + 1,
@@ -43,8 +45,10 @@ struct stream {
 	unsigned which; /* 0 stdout, 1 stderr */
 	int fd;         /* read end, owned; -1: none */
 	bool ready;     /* on the ready queue */
+	bool watched;   /* in the epoll set; if not, it is ready or about to be closed */
 	bool empty;     /* the last look found nothing; an edge says more */
-	unsigned full;  /* turns in a row that took all they may */
+	unsigned again; /* turns in a row that found something */
+	unsigned full;  /* turns in a row that found FULL_BYTES */
 	size_t room[2]; /* bytes of each carry that are known to have memory */
 	TAILQ_ENTRY(stream) link;
 };
@@ -95,6 +99,12 @@ struct linkrec {
 	char day[PROTO_DAY_MAX];
 };
 
+/* A stream whose pipe was made larger. */
+struct flood {
+	struct stream *s; /* NULL: none */
+	uint64_t full_us; /* monotonic: when it was last seen full */
+};
+
 struct daydir {
 	char day[PROTO_DAY_MAX]; /* "" is journal/health */
 	int fd;
@@ -115,8 +125,13 @@ struct logger {
 
 	TAILQ_HEAD(streamq, stream) ready;
 	TAILQ_HEAD(, logslot) parked, due, reports;
-	unsigned hot; /* turns in quick succession that found little */
+	/* Of the last run of turns: its end (monotonic), what it found, and whether a
+	 * writer may have waited for it; hot: runs in quick succession that found little.
+	 */
 	uint64_t ran_us, ran_bytes;
+	bool ran_full, ran_all; /* ran_all: no stream was left for the next run */
+	unsigned hot;
+	struct flood flood[FLOODS];
 	struct loop_timer *retry_timer, *due_timer, *sync_timer;
 	uint64_t match_second_us, match_spent_us; /* match.c: of all slots */
 	/* patterns of slots whose LOG_OPEN is still on its way */

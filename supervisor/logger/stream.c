@@ -6,6 +6,7 @@
  */
 #include "logger/stream.h"
 
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "logger/channel.h"
+#include "logger/flood.h"
 #include "logger/match.h"
 #include "logger/mirror.h"
 #include "logger/sink.h"
@@ -25,10 +27,31 @@
 #include "logger/viewer.h"
 
 enum {
-	FLOOD_TURNS = 4,
-	FLOOD_PIPE = 256 * 1024,
 	DROPPED_REPORT_US = 10 * 1000 * 1000,
 };
+
+void
+stream_watch(struct logger *lg, struct stream *s)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+
+	if (s->watched || s->fd == -1)
+		return;
+	ev.data.u64 = (uint64_t)s->slot->n << 1 | s->which;
+	if (epoll_ctl(lg->pipes_fd, EPOLL_CTL_ADD, s->fd, &ev) == -1)
+		fatal("%s: cannot watch its output", s->slot->ts->unit);
+	s->watched = true;
+}
+
+void
+stream_unwatch(struct logger *lg, struct stream *s)
+{
+	if (!s->watched)
+		return;
+	/* Closing would take it out of the set only if nobody else had it open. */
+	epoll_ctl(lg->pipes_fd, EPOLL_CTL_DEL, s->fd, NULL);
+	s->watched = false;
+}
 
 uint64_t
 stream_waiting(const struct stream *s)
@@ -324,22 +347,6 @@ carry_load(struct logger *lg, struct stream *s)
 	return len;
 }
 
-/*
- * Its bytes stay in the pipe until they are in the log, so that a program in full flood
- * waits for each batch; with a larger pipe it fills one part while we write the other.
- * Nothing depends on it: the kernel may refuse.
- */
-static void
-enlarge(struct stream *s, size_t n)
-{
-	if (n < TURN_BYTES / 4 * 3) {
-		s->full = 0;
-		return;
-	}
-	if (++s->full == FLOOD_TURNS)
-		(void)fcntl(s->fd, F_SETPIPE_SZ, FLOOD_PIPE);
-}
-
 enum stream_turn
 stream_read(struct logger *lg, struct stream *s)
 {
@@ -360,7 +367,7 @@ stream_read(struct logger *lg, struct stream *s)
 	if (n <= 0)
 		return STREAM_EMPTY;
 	lg->ran_bytes += (uint64_t)n;
-	enlarge(s, (size_t)n);
+	flood_note(lg, s, (size_t)n);
 	logger_clock(lg, ls);
 	wrote = build(lg, s, carry, carry + (size_t)n, false, &b);
 	if (commit(lg, s, &b, !wrote) == -1)

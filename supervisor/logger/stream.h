@@ -17,6 +17,13 @@ enum stream_turn {
 	STREAM_STUCK, /* its slot is parked: the retry timer will tell */
 };
 
+/*
+ * Edges of the pipe make the stream ready; one comes at once when something is in it.
+ * Each write makes one, which costs the writer as much as a short line does: a stream on
+ * the ready queue, which is going to be read anyway, can do without.
+ */
+void stream_watch(struct logger *lg, struct stream *s);
+void stream_unwatch(struct logger *lg, struct stream *s);
 /* One turn: at most TURN_BYTES. */
 enum stream_turn stream_read(struct logger *lg, struct stream *s);
 /* What is unfinished becomes a marked line.  0; -1: cannot write now. */

@@ -180,7 +180,7 @@ struct table_intent {
 	uint32_t carry_which, carry_len, carry_split; /* the state to flip to */
 	uint64_t n;                                   /* bytes to take from the pipe */
 	uint64_t dev, ino, before, after, sum;
-	uint64_t raw_sum; /* of the n bytes as they were in the pipe */
+	uint64_t raw_sum; /* of the first of the n bytes as they were in the pipe */
 	/* Counters of the stream and the slot as they are after the batch, so that
 	 * finishing it twice counts it once. */
 	uint64_t lines, bytes, dropped_lines, dropped_bytes;

@@ -27,6 +27,65 @@ put(struct fake *f, uint32_t n, int stream, const char *text)
 	assert_int_equal(full_write(f->slot[n].w[stream], text, strlen(text)), 0);
 }
 
+/* ---- how pipes are watched ---- */
+
+static size_t
+count_lines(struct fake *f, const char *path, const char *label, unsigned *next)
+{
+	struct buf b = fake_read(f, path);
+	const char *s = buf_str(&b), *end, *text;
+	size_t n = 0;
+
+	for (; (end = strchr(s, '\n')) != NULL; s = end + 1) {
+		text = memmem(s, (size_t)(end - s), label, strlen(label));
+		if (text == NULL)
+			continue;
+		n++;
+		if (next != NULL)
+			assert_int_equal(
+			    strtoul(text + strlen(label), NULL, 10), (*next)++);
+	}
+	buf_free(&b);
+	return n;
+}
+
+static void
+wait_lines(struct fake *f, const char *path, unsigned n)
+{
+	uint64_t until = fake_now_ms() + FAKE_DEADLINE_MS;
+	unsigned next = 0;
+
+	while (count_lines(f, path, "] n", &next) < n) {
+		assert_true(fake_now_ms() < until);
+		assert_true(fake_poll(f, 1));
+		next = 0;
+	}
+	assert_int_equal(next, n);
+}
+
+/*
+ * A program in a hurry is read without being watched.  Whenever it stops, all that it
+ * wrote comes to its log, and so does the next line after any pause: nothing asks the
+ * logger to look.
+ */
+static void
+test_no_edge_is_lost(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	unsigned n = 0;
+
+	(void)state;
+	fake_start(f);
+	fake_open_told(f, 0, "a", "1");
+	for (unsigned round = 0; round < 200; round++) {
+		/* Bursts of a line, of several wake-ups, and of more than a pipe. */
+		for (unsigned k = round % 10 == 9 ? 3000 : round % 5 * 40 + 1; k > 0; k--)
+			assert_true(dprintf(f->slot[0].w[0], "n%u\n", n++) > 0);
+		wait_lines(f, "journal/health/a.log", n);
+	}
+	fake_free(f);
+}
+
 /* ---- a full disk ---- */
 
 static bool
@@ -75,26 +134,6 @@ fill_disk(struct fake *f)
 		if (write(fd, zeros, n) <= 0)
 			n /= 2;
 	close(fd);
-}
-
-static size_t
-count_lines(struct fake *f, const char *path, const char *label, unsigned *next)
-{
-	struct buf b = fake_read(f, path);
-	const char *s = buf_str(&b), *end, *text;
-	size_t n = 0;
-
-	for (; (end = strchr(s, '\n')) != NULL; s = end + 1) {
-		text = memmem(s, (size_t)(end - s), label, strlen(label));
-		if (text == NULL)
-			continue;
-		n++;
-		if (next != NULL)
-			assert_int_equal(
-			    strtoul(text + strlen(label), NULL, 10), (*next)++);
-	}
-	buf_free(&b);
-	return n;
 }
 
 static void
@@ -886,6 +925,7 @@ main(void)
 		cmocka_unit_test(test_asked_before_open),
 		cmocka_unit_test(test_asked_before_close),
 		cmocka_unit_test(test_asked_before_replay_end),
+		cmocka_unit_test(test_no_edge_is_lost),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_read_only_disk),
 	};

@@ -272,6 +272,111 @@ test_every_line_once(void **state)
 	fake_clock_shared = NULL;
 }
 
+/* ---- a flood ---- */
+
+enum {
+	FLOODERS = 2,
+	FLOOD_LINES = 200000,
+	FLOOD_LINE = 109, /* no divisor of a pipe */
+};
+
+static void
+flood_line(char *dst, unsigned w, unsigned n)
+{
+	int at = sprintf(dst, "w%u n%07u ", w, n);
+
+	memset(dst + at, 'a' + (int)(n % 26), (size_t)(FLOOD_LINE - 1 - at));
+	dst[FLOOD_LINE - 1] = '\n';
+}
+
+/* As fast as it can, cut anywhere. */
+static void
+flooder(struct fake *f, unsigned w)
+{
+	static char text[600 * FLOOD_LINE + 1];
+	size_t have = 0;
+
+	for (unsigned n = 0; n < FLOOD_LINES; n++) {
+		flood_line(text + have, w, n);
+		have += FLOOD_LINE;
+		if (have + FLOOD_LINE < sizeof(text) && n + 1 < FLOOD_LINES)
+			continue;
+		size_t out = n + 1 < FLOOD_LINES ? have - n % 1000 : have;
+
+		if (full_write(f->slot[w].w[0], text, out) == -1)
+			_exit(1);
+		have -= out;
+		memmove(text, text + out, have);
+	}
+	_exit(0);
+}
+
+static void
+check_flood(struct fake *f, unsigned w)
+{
+	char path[64], want[FLOOD_LINE + 1];
+	const char *s, *end, *text;
+	unsigned n = 0;
+	struct buf b;
+
+	snprintf(path, sizeof(path), "journal/health/w%u.log", w);
+	b = fake_read(f, path);
+	for (s = buf_str(&b); (end = strchr(s, '\n')) != NULL; s = end + 1, n++) {
+		flood_line(want, w, n);
+		text = end + 1 - FLOOD_LINE;
+		if (text < s || memcmp(text, want, FLOOD_LINE) != 0)
+			fail_msg("writer %u: line %u expected, got \"%.60s\"", w, n, s);
+	}
+	assert_int_equal(n, FLOOD_LINES);
+	buf_free(&b);
+}
+
+/* Pipes that were made larger, turns of more than 64 KiB, and deaths at each step. */
+static void
+test_flood_once(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	unsigned long seed = seed_of();
+	int kills = 0;
+
+	(void)state;
+	for (unsigned w = 0; w < FLOODERS; w++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "w%u", w);
+		fake_open(f, w, name, "1");
+	}
+	for (unsigned w = 0; w < FLOODERS; w++) {
+		pids[w] = fork();
+		assert_true(pids[w] >= 0);
+		if (pids[w] == 0)
+			flooder(f, w);
+	}
+	for (unsigned w = 0; w < FLOODERS; w++)
+		fake_close_writers(f, w);
+	do {
+		fake_kill_step = steps[rnd(&seed) % 10]; /* those of a batch */
+		fake_kill_passes = 1 + (int)(rnd(&seed) % 12);
+		fake_start(f);
+		while (fake_poll(f, 20) && writers_run())
+			;
+		kills += f->pid == 0;
+		fake_kill(f);
+	} while (writers_run());
+	fake_kill_step = -1;
+	for (unsigned w = 0; w < FLOODERS; w++)
+		assert_true(fcntl(f->slot[w].r[0], F_GETPIPE_SZ) > 64 * 1024);
+	assert_true(fcntl(f->pipes[3], F_GETPIPE_SZ) > 64 * 1024);
+	fake_start(f);
+	for (unsigned w = 0; w < FLOODERS; w++)
+		fake_close(f, w);
+	for (unsigned w = 0; w < FLOODERS; w++)
+		check_flood(f, w);
+	print_message("%d kills in a flood\n", kills);
+	assert_true(kills > 10);
+	fake_free(f);
+}
+
 /* Killed at each step once, with a line of known length; then the same with a longer
  * file by a stranger, which is left alone. */
 static void
@@ -382,6 +487,7 @@ main(void)
 		cmocka_unit_test(test_staging_is_lost),
 		cmocka_unit_test(test_disturbed_file_is_left_alone),
 		cmocka_unit_test(test_every_line_once),
+		cmocka_unit_test(test_flood_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
