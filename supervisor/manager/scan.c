@@ -14,6 +14,7 @@
 
 #include "lib/buf.h"
 #include "lib/fdio.h"
+#include "lib/hex.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
@@ -89,14 +90,12 @@ static void
 mark_of(struct manager *m, uint32_t slot, struct mark *k)
 {
 	const struct table_slot *s = table_slot(m->table, slot);
-	char *p = k->cookie;
 
 	memset(k, 0, sizeof(*k));
 	k->tag = svc_tag(s->invocation);
 	for (int i = 0; i < PROC_N; i++)
 		k->session[i] = s->proc[i].pid;
-	for (size_t i = 0; i < sizeof(s->invocation); i++)
-		p += snprintf(p, 3, "%02x", s->invocation[i]);
+	hex_encode(k->cookie, s->invocation, sizeof(s->invocation));
 }
 
 /* False: it is none that could be found. */

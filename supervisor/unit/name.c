@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/hex.h"
 #include "lib/xalloc.h"
 
 static const char *const type_names[UNIT_NTYPES] = {
@@ -249,18 +250,6 @@ unit_name_escape(const char *text)
 	return buf_take(&b);
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 char *
 unit_name_unescape(const char *text)
 {
@@ -270,8 +259,8 @@ unit_name_unescape(const char *text)
 		if (*p == '-') {
 			buf_addc(&b, '/');
 		} else if (*p == '\\') {
-			int hi = p[1] == 'x' ? hex_digit(p[2]) : -1;
-			int lo = hi >= 0 ? hex_digit(p[3]) : -1;
+			int hi = p[1] == 'x' ? hex_value(p[2]) : -1;
+			int lo = hi >= 0 ? hex_value(p[3]) : -1;
 
 			if (lo < 0 || (hi == 0 && lo == 0)) {
 				buf_free(&b);

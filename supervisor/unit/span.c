@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "lib/buf.h"
+#include "lib/hex.h"
 
 struct unit_row {
 	const char *name;
@@ -129,13 +130,19 @@ add_product(uint64_t *sum, uint64_t whole, uint64_t millionths, uint64_t factor)
 	return 0;
 }
 
+static bool
+is_infinity(const char *p)
+{
+	return strncmp(p, "infinity", 8) == 0 && p[8 + strspn(p + 8, blanks)] == '\0';
+}
+
 int
 span_parse(const char *text, uint64_t default_us, uint64_t *us)
 {
 	const char *p = text + strspn(text, blanks);
 	uint64_t sum = 0;
 
-	if (strncmp(p, "infinity", 8) == 0 && p[8 + strspn(p + 8, blanks)] == '\0') {
+	if (is_infinity(p)) {
 		*us = UINT64_MAX;
 		return 0;
 	}
@@ -210,7 +217,7 @@ size_parse(const char *text, uint64_t *bytes)
 	uint64_t last = UINT64_MAX;
 	uint64_t sum = 0;
 
-	if (strncmp(p, "infinity", 8) == 0 && p[8 + strspn(p + 8, blanks)] == '\0') {
+	if (is_infinity(p)) {
 		*bytes = UINT64_MAX;
 		return 0;
 	}
@@ -305,18 +312,6 @@ mode_parse(const char *text, mode_t *mode)
 	return 0;
 }
 
-static int
-digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 99;
-}
-
 int
 number_parse(const char *text, uint64_t max, uint64_t *value)
 {
@@ -335,9 +330,9 @@ number_parse(const char *text, uint64_t max, uint64_t *value)
 		return -1;
 	}
 	for (; *p != '\0'; p++) {
-		int d = digit_value(*p);
+		int d = hex_value(*p);
 
-		if (d >= base) {
+		if (d == -1 || d >= base) {
 			errno = EINVAL;
 			return -1;
 		}

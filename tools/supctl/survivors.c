@@ -14,6 +14,7 @@
 #include "ctl.h"
 
 #include "lib/fdio.h"
+#include "lib/hex.h"
 #include "lib/xalloc.h"
 #include "proto/table.h"
 #include "unit/span.h"
@@ -96,10 +97,9 @@ take_slot(struct record *rec, const struct table_slot *s)
 	r = &rec->v[rec->n++];
 	memset(r, 0, sizeof(*r));
 	memcpy(r->unit, s->unit, sizeof(r->unit) - 1);
-	for (i = 0; i < sizeof(s->invocation); i++) {
+	for (i = 0; i < sizeof(s->invocation); i++)
 		known = known || s->invocation[i] != 0;
-		snprintf(&r->invocation[2 * i], 3, "%02x", s->invocation[i]);
-	}
+	hex_encode(r->invocation, s->invocation, sizeof(s->invocation));
 	if (!known)
 		r->invocation[0] = '\0';
 	for (i = 0; i < PROC_N; i++)

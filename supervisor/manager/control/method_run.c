@@ -11,6 +11,7 @@
 #include "journal/layout.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
+#include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/loop.h"
 #include "lib/strv.h"
@@ -317,11 +318,10 @@ static void
 write_run(struct jw *w, const struct run *r, const struct unit *u, bool ended)
 {
 	const struct svc_memory *mem = svc_memory(u->svc);
-	char *log = render_log_path(u), id[33];
+	char *log = render_log_path(u), id[HEX_ID_SIZE];
 	int32_t pid = pid_of_run(u, mem);
 
-	for (size_t i = 0; i < 16; i++)
-		snprintf(id + 2 * i, 3, "%02x", mem->invocation[i]);
+	hex_encode(id, mem->invocation, sizeof(mem->invocation));
 	jw_kv_str(w, "unit", u->name);
 	jw_kv_str(w, "invocation", id);
 	jw_kv_str(w, "ref", mem->ref[0] == '\0' ? NULL : mem->ref);

@@ -9,6 +9,7 @@
 #include "journal/layout.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
+#include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/loop.h"
 #include "lib/strv.h"
@@ -199,7 +200,8 @@ method_unit_list(struct call *call, void *arg)
 static void
 write_history(struct jw *w, const struct unit *u, const struct history_run *run)
 {
-	char id[33], day[CLOCK_DAY_MAX], path[LAYOUT_PATH_MAX], name[LAYOUT_NAME_MAX + 1];
+	char id[HEX_ID_SIZE], day[CLOCK_DAY_MAX], path[LAYOUT_PATH_MAX],
+	    name[LAYOUT_NAME_MAX + 1];
 	struct svc_exit x = {
 		.how = (uint32_t)run->how,
 		.status = run->status,
@@ -212,8 +214,7 @@ write_history(struct jw *w, const struct unit *u, const struct history_run *run)
 	if (u->svc != NULL && memcmp(svc_memory(u->svc)->invocation, run->invocation,
 				  sizeof(run->invocation)) == 0)
 		alt = svc_memory(u->svc)->log_alt;
-	for (size_t i = 0; i < sizeof(run->invocation); i++)
-		snprintf(id + 2 * i, 3, "%02x", run->invocation[i]);
+	hex_encode(id, run->invocation, sizeof(run->invocation));
 	jw_obj(w);
 	jw_kv_str(w, "ref", run->ref);
 	jw_kv_str(w, "invocation", id);

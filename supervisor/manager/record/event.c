@@ -13,6 +13,7 @@
 
 #include "lib/buf.h"
 #include "lib/clock.h"
+#include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -165,18 +166,6 @@ emitter_metrics(const struct emitter *ev)
 /* ---- making one ---- */
 
 static void
-hex16(char dst[33], const uint8_t *bytes)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < 16; i++) {
-		dst[2 * i] = digits[bytes[i] >> 4];
-		dst[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	dst[32] = '\0';
-}
-
-static void
 write_head(struct emitter *ev, uint64_t seq)
 {
 	char ts[CLOCK_TEXT_MAX];
@@ -240,7 +229,7 @@ event_begin(
 	ev->unit = unit == NULL ? NULL : xstrdup(unit);
 	ev->invocation[0] = '\0';
 	if (invocation != NULL)
-		hex16(ev->invocation, invocation);
+		hex_encode(ev->invocation, invocation, 16);
 	write_head(ev, ++ev->seq);
 }
 

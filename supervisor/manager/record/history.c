@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/map.h"
 #include "lib/strv.h"
@@ -175,10 +176,9 @@ history_how_name(int32_t how)
 static void
 write_run(const struct history_run *run, struct jw *w)
 {
-	char hex[33];
+	char hex[HEX_ID_SIZE];
 
-	for (size_t i = 0; i < sizeof(run->invocation); i++)
-		snprintf(hex + 2 * i, 3, "%02x", run->invocation[i]);
+	hex_encode(hex, run->invocation, sizeof(run->invocation));
 	jw_arr(w);
 	jw_str(w, run->ref);
 	jw_str(w, hex);
@@ -204,32 +204,15 @@ history_write_json(const struct history *h, struct jw *w)
 		const struct runs *r = value;
 
 		jw_kv_arr(w, name);
-		for (size_t i = r->n; i > 0; i--)
-			write_run(run_at(r, i - 1), w);
+		for (size_t i = r->n; i > 0; i--) {
+			const struct history_run *run = run_at(r, i - 1);
+
+			if (run != NULL)
+				write_run(run, w);
+		}
 		jw_end(w);
 	}
 	jw_end(w);
-}
-
-static int
-hex_value(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool
-parse_invocation(uint8_t dst[16], const char *hex)
-{
-	if (hex == NULL || strlen(hex) != 32)
-		return false;
-	for (size_t i = 0; i < 16; i++) {
-		int a = hex_value(hex[2 * i]), b = hex_value(hex[2 * i + 1]);
-
-		if (a < 0 || b < 0)
-			return false;
-		dst[i] = (uint8_t)(a << 4 | b);
-	}
-	return true;
 }
 
 static uint64_t
@@ -259,7 +242,8 @@ read_run(struct history *h, const char *unit, const struct jv *v)
 	if (run == NULL)
 		return;
 	set_text(run->ref, sizeof(run->ref), jv_str(jv_at(v, 0), ""));
-	parse_invocation(run->invocation, jv_str(jv_at(v, 1), ""));
+	(void)hex_decode(
+	    run->invocation, sizeof(run->invocation), jv_str(jv_at(v, 1), ""));
 	run->pid = i32_at(v, 2);
 	run->wall_start_us = u64_at(v, 3);
 	run->wall_end_us = u64_at(v, 4);
@@ -320,7 +304,8 @@ history_event(struct history *h, const struct jv *event)
 	if (unit == NULL || strcmp(kind, "main") != 0 || pid < 0 || pid > INT32_MAX ||
 	    clock_parse(jv_str(jv_get(event, "ts"), ""), &wall_us) == -1)
 		return;
-	parse_invocation(invocation, jv_str(jv_get(event, "invocation"), NULL));
+	(void)hex_decode(
+	    invocation, sizeof(invocation), jv_str(jv_get(event, "invocation"), ""));
 	if (strcmp(name, "exec") == 0) {
 		history_started(h, unit, ref, invocation, (int32_t)pid, wall_us);
 	} else if (strcmp(name, "exit") == 0) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "journal/layout.h"
+#include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
@@ -255,15 +256,14 @@ void
 svc_memory_write(const struct svc_memory *m, struct jw *w)
 {
 	static const uint8_t none[16];
-	char hex[33];
+	char hex[HEX_ID_SIZE];
 
 	jw_kv_str(w, "state", svc_state_name(m->state));
 	jw_kv_str(w, "result", svc_result_name(m->result));
 	if (m->reload_result != SVC_RESULT_SUCCESS)
 		jw_kv_str(w, "reload_result", svc_result_name(m->reload_result));
 	if (memcmp(m->invocation, none, sizeof(none)) != 0) {
-		for (int i = 0; i < 16; i++)
-			snprintf(hex + 2 * i, 3, "%02x", m->invocation[i]);
+		hex_encode(hex, m->invocation, sizeof(m->invocation));
 		jw_kv_str(w, "invocation", hex);
 	}
 	if (m->slot != SLOT_NONE)
@@ -343,21 +343,6 @@ read_text(
 }
 
 static int
-read_hex(const char *hex, uint8_t *dst)
-{
-	unsigned v;
-
-	if (strlen(hex) != 32 || strspn(hex, "0123456789abcdef") != 32)
-		return -1;
-	for (int i = 0; i < 16; i++) {
-		if (sscanf(hex + 2 * i, "%2x", &v) != 1)
-			return -1;
-		dst[i] = (uint8_t)v;
-	}
-	return 0;
-}
-
-static int
 read_members(const struct jv *obj, struct svc_memory *m, struct json_err *err)
 {
 	const char *text;
@@ -388,7 +373,8 @@ read_members(const struct jv *obj, struct svc_memory *m, struct json_err *err)
 	text = NULL;
 	if (jr_opt_str(obj, "invocation", &text, err) == -1)
 		return -1;
-	if (text != NULL && read_hex(text, m->invocation) == -1) {
+	if (text != NULL &&
+	    hex_decode(m->invocation, sizeof(m->invocation), text) == -1) {
 		snprintf(err->text, sizeof(err->text), "invocation: not 32 hex digits");
 		return -1;
 	}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/hex.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/service/helper.h"
@@ -160,7 +161,7 @@ put_base(struct svc_world *w, const struct unit_conf *conf, const struct service
 {
 	const struct service_conf *c = conf->service;
 	const char *v;
-	char hex[33];
+	char hex[HEX_ID_SIZE];
 
 	put(env, "PATH", UNIT_EXEC_PATH);
 	if ((v = getenv("LANG")) != NULL)
@@ -180,8 +181,7 @@ put_base(struct svc_world *w, const struct unit_conf *conf, const struct service
 		put(env, "PIDFILE", c->pid_file);
 	if (s == NULL || sp == NULL)
 		return;
-	for (int i = 0; i < 16; i++)
-		snprintf(hex + 2 * i, 3, "%02x", sp->invocation[i]);
+	hex_encode(hex, sp->invocation, sizeof(sp->invocation));
 	put(env, "INVOCATION_ID", hex);
 	if (sp->kind > PROC_CONTROL)
 		return;
