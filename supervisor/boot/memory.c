@@ -95,15 +95,12 @@ table_make(struct memory *m, int run_fd, uint32_t nslots)
 static bool
 has_pipes(int run_fd)
 {
-	int fd = open_dir_at(run_fd, "fifo");
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	DIR *d = dir_open_at(run_fd, "fifo");
 	const struct dirent *e;
 	bool yes = false;
 
-	if (d == NULL) {
-		fd_close(&fd);
+	if (d == NULL)
 		return false;
-	}
 	while (!yes && (e = readdir(d)) != NULL)
 		yes = e->d_name[0] != '.';
 	closedir(d);

@@ -110,18 +110,12 @@ add_days(struct events *e, const struct strv *found)
 static int
 list_days(struct events *e)
 {
-	int fd = open_dir_at(e->root_fd, "journal");
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	DIR *dir = dir_open_at(e->root_fd, "journal");
 	struct strv found = { 0 };
 	struct dirent *de;
 
-	if (dir == NULL) {
-		int err = errno;
-
-		fd_close(&fd);
-		errno = err;
-		return err == ENOENT ? 0 : -1;
-	}
+	if (dir == NULL)
+		return errno == ENOENT ? 0 : -1;
 	while ((de = readdir(dir)) != NULL)
 		if (layout_day_is_valid(de->d_name) && strcmp(de->d_name, e->newest) > 0)
 			strv_add(&found, de->d_name);

@@ -92,14 +92,11 @@ static void
 scan_day(struct reader *r, const char *day)
 {
 	char path[LAYOUT_PATH_MAX];
-	int fd = open_dir_at(r->root_fd, layout_day_dir(path, sizeof(path), day));
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	DIR *dir = dir_open_at(r->root_fd, layout_day_dir(path, sizeof(path), day));
 	struct dirent *de;
 
-	if (dir == NULL) {
-		fd_close(&fd);
+	if (dir == NULL)
 		return;
-	}
 	while ((de = readdir(dir)) != NULL)
 		if (de->d_type == DT_REG || de->d_type == DT_UNKNOWN)
 			consider(r, day, de->d_name);
@@ -109,14 +106,11 @@ scan_day(struct reader *r, const char *day)
 static void
 list_days(int root_fd, struct strv *days)
 {
-	int fd = open_dir_at(root_fd, "journal");
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	DIR *dir = dir_open_at(root_fd, "journal");
 	struct dirent *de;
 
-	if (dir == NULL) {
-		fd_close(&fd);
+	if (dir == NULL)
 		return;
-	}
 	while ((de = readdir(dir)) != NULL)
 		if (strlen(de->d_name) == LAYOUT_DAY_LEN &&
 		    layout_day_is_valid(de->d_name))

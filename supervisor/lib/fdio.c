@@ -97,6 +97,20 @@ open_dir_at(int dirfd, const char *path)
 	return open_at(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
 }
 
+DIR *
+dir_open_at(int dirfd, const char *path)
+{
+	int fd = open_dir_at(dirfd, path), err;
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+
+	if (dir == NULL) {
+		err = errno;
+		fd_close(&fd);
+		errno = err;
+	}
+	return dir;
+}
+
 int
 open_sole_at(int dirfd, const char *path, int flags, mode_t mode, struct stat *st)
 {

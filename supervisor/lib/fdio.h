@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,8 @@ ssize_t full_read(int fd, void *p, size_t n);
 int open_at(int dirfd, const char *path, int flags, mode_t mode);
 /* A directory, last component not a link. */
 int open_dir_at(int dirfd, const char *path);
+/* The same, to be read; NULL with errno. */
+DIR *dir_open_at(int dirfd, const char *path);
 
 /*
  * Opens a regular file that has this one name only, without waiting for anything; *st is

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <yajl/yajl_common.h>
+
 #include "lib/arena.h"
 #include "lib/json.h"
 
@@ -38,6 +40,9 @@ struct tree {
 	struct jv root;
 	struct arena arena;
 };
+
+/* Memory for yajl: it aborts when there is none, as everywhere. */
+extern yajl_alloc_funcs json_alloc_funcs;
 
 /* A further name of a path, as jv_path writes them. */
 void json_add_key(struct buf *out, const char *key);

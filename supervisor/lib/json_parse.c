@@ -44,7 +44,7 @@ alloc_free(void *ctx, void *p)
 	free(p);
 }
 
-static yajl_alloc_funcs alloc_funcs = { alloc_new, alloc_again, alloc_free, NULL };
+yajl_alloc_funcs json_alloc_funcs = { alloc_new, alloc_again, alloc_free, NULL };
 
 /* ---- values ---- */
 
@@ -427,7 +427,7 @@ jv_parse_limits(
 		}
 		return NULL;
 	}
-	h = yajl_alloc(&callbacks, &alloc_funcs, &p);
+	h = yajl_alloc(&callbacks, &json_alloc_funcs, &p);
 	status = yajl_parse(h, (const unsigned char *)data, len);
 	if (status == yajl_status_ok)
 		status = yajl_complete_parse(h);

@@ -14,32 +14,10 @@
 #include <yajl/yajl_gen.h>
 
 #include "lib/buf.h"
+#include "lib/json_int.h"
 #include "lib/strv.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
-
-static void *
-alloc_new(void *ctx, size_t size)
-{
-	(void)ctx;
-	return xmalloc(size);
-}
-
-static void *
-alloc_again(void *ctx, void *p, size_t size)
-{
-	(void)ctx;
-	return xreallocarray(p, size, 1);
-}
-
-static void
-alloc_free(void *ctx, void *p)
-{
-	(void)ctx;
-	free(p);
-}
-
-static yajl_alloc_funcs alloc_funcs = { alloc_new, alloc_again, alloc_free, NULL };
 
 struct jw {
 	yajl_gen gen;
@@ -71,7 +49,7 @@ jw_new(enum jw_mode mode)
 {
 	struct jw *w = xcalloc(1, sizeof(*w));
 
-	w->gen = yajl_gen_alloc(&alloc_funcs);
+	w->gen = yajl_gen_alloc(&json_alloc_funcs);
 	if (mode == JW_PRETTY) {
 		yajl_gen_config(w->gen, yajl_gen_beautify, 1);
 		yajl_gen_config(w->gen, yajl_gen_indent_string, "  ");

@@ -156,22 +156,11 @@ note_file(struct pass *p, int dir, const char *day, const char *file)
 	p->total += f->size;
 }
 
-static DIR *
-list_folder(int root, const char *path)
-{
-	int fd = open_dir_at(root, path);
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
-
-	if (dir == NULL)
-		fd_close(&fd);
-	return dir;
-}
-
 static void
 note_day(struct pass *p, const char *day)
 {
 	char path[LAYOUT_PATH_MAX];
-	DIR *dir = list_folder(p->lg->root_fd, layout_day_dir(path, sizeof(path), day));
+	DIR *dir = dir_open_at(p->lg->root_fd, layout_day_dir(path, sizeof(path), day));
 	struct dirent *de;
 
 	if (dir == NULL)
@@ -194,7 +183,7 @@ is_folder(int dir, const char *name)
 static void
 note_days(struct pass *p)
 {
-	DIR *dir = list_folder(p->lg->root_fd, "journal");
+	DIR *dir = dir_open_at(p->lg->root_fd, "journal");
 	struct dirent *de;
 
 	if (dir == NULL)

@@ -265,16 +265,13 @@ static char *
 nearest_log(int root, const char *name)
 {
 	enum { NEAR = 3 };
-	int fd = openat(root, "journal/health", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	DIR *d = dir_open_at(root, "journal/health");
 	size_t best_distance = NEAR + 1;
 	char *best = NULL;
 	struct dirent *e;
 
-	if (d == NULL) {
-		fd_close(&fd);
+	if (d == NULL)
 		return NULL;
-	}
 	while ((e = readdir(d)) != NULL) {
 		size_t n = strlen(e->d_name), dist;
 		char *log;
