@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "boot/folders.h"
 #include "lib/buf.h"
 #include "lib/fdio.h"
 #include "lib/strv.h"
@@ -150,16 +151,6 @@ probe(int fd, bool inside)
 	return 0;
 }
 
-static uint64_t
-hash_path(const char *s)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (; *s != '\0'; s++)
-		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-	return h;
-}
-
 /* MOUNT + (own cgroup below what is mounted) + /supd-HASH */
 static char *
 own_folder(const char *root)
@@ -180,7 +171,7 @@ own_folder(const char *root)
 	if (strcmp(below, "/") == 0)
 		below = "";
 	path = xasprintf(
-	    "%s%s/supd-%016llx", mount, below, (unsigned long long)hash_path(root));
+	    "%s%s/supd-%016llx", mount, below, (unsigned long long)folders_hash(root));
 out:
 	free(mount);
 	free(part);

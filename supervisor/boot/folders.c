@@ -63,10 +63,8 @@ folders_make(int root_fd, const char *root)
 	make_one(root_fd, root, "state", STATE_MODE);
 }
 
-/* A folder below the tmpfs of this instance alone: named by its path, which is unique on
- * a host, and hashed because it may be long. */
-static uint64_t
-hash_path(const char *s)
+uint64_t
+folders_hash(const char *s)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
@@ -150,7 +148,7 @@ make_memory_folder(const char *root, char **path)
 			continue;
 		close(parent);
 		dir = xasprintf(
-		    "%s/%016llx", parents.v[i], (unsigned long long)hash_path(root));
+		    "%s/%016llx", parents.v[i], (unsigned long long)folders_hash(root));
 		fd = open_memory_folder(dir, RUN_MODE);
 		if (fd == -1)
 			free(dir);
