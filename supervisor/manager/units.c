@@ -28,6 +28,7 @@
 #include "unit/conf.h"
 #include "unit/load.h"
 #include "unit/name.h"
+#include "unit/table.h"
 
 enum {
 	TRANSIENT_KEPT = 200, /* ended transient units that can still be looked at */
@@ -744,35 +745,6 @@ units_match(struct manager *m, const char *pattern, struct strv *names)
 	return 0;
 }
 
-/* Edits (insert, delete, replace) between two short names; at most what counts as near.
- */
-static size_t
-distance(const char *a, const char *b)
-{
-	size_t la = strlen(a), lb = strlen(b), row[256 + 1];
-
-	if (la > 255 || lb > 255)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= lb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= lb; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[lb];
-}
-
 struct nearest {
 	char *stem;
 	size_t limit;
@@ -787,7 +759,7 @@ near_one(struct unit *u, void *arg)
 
 	if (u->conf->load_state == UNIT_NOT_FOUND && !unit_is_running(u))
 		return;
-	d = distance(x->stem, u->conf->stem);
+	d = edit_distance(x->stem, u->conf->stem, x->limit);
 	if (d > x->limit && strstr(u->conf->stem, x->stem) != NULL)
 		d = x->limit;
 	if (d <= x->limit)

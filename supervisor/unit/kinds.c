@@ -490,13 +490,9 @@ set_run_path(struct parse *p, const struct directive *d, void *field, const char
 
 /* ---- lists of words ---- */
 
-typedef int word_check(struct parse *, const struct directive *, const char *word,
-    const char *at, struct strv *list);
-
-/* Splits, expands and hands each word to CHECK, which adds it. */
-static int
-each_word(struct parse *p, const struct directive *d, enum quote_mode mode,
-    const char *value, struct strv *list, word_check *check)
+int
+kinds_each_word(struct parse *p, const struct directive *d, enum quote_mode mode,
+    const char *value, void *field, kinds_word *add)
 {
 	struct buf word = { 0 };
 	struct buf expanded = { 0 };
@@ -512,7 +508,7 @@ each_word(struct parse *p, const struct directive *d, enum quote_mode mode,
 		if (r != 1)
 			break;
 		if (parse_expand(p, buf_str(&word), at, &expanded) == -1 ||
-		    check(p, d, buf_str(&expanded), at, list) == -1)
+		    add(p, d, buf_str(&expanded), at, field) == -1)
 			result = -1;
 	}
 	if (r == -1) {
@@ -526,8 +522,10 @@ each_word(struct parse *p, const struct directive *d, enum quote_mode mode,
 
 static int
 add_word(struct parse *p, const struct directive *d, const char *word, const char *at,
-    struct strv *list)
+    void *field)
 {
+	struct strv *list = field;
+
 	(void)d;
 	if (!parse_has_room(p, at, list->n))
 		return -1;
@@ -542,7 +540,7 @@ set_words(struct parse *p, const struct directive *d, void *field, const char *v
 		strv_free(field);
 		return 0;
 	}
-	return each_word(p, d, QUOTE_UNESCAPE, value, field, add_word);
+	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_word);
 }
 
 void
@@ -560,8 +558,9 @@ show_strv(const struct directive *d, const void *field, struct buf *b)
 
 static int
 add_unit(struct parse *p, const struct directive *d, const char *word, const char *at,
-    struct strv *list)
+    void *field)
 {
+	struct strv *list = field;
 	char *hint = NULL;
 	char *full;
 
@@ -594,7 +593,7 @@ set_units(struct parse *p, const struct directive *d, void *field, const char *v
 			    "an empty %s= does not remove dependencies", d->key);
 		return 0;
 	}
-	return each_word(p, d, QUOTE_RETAIN, value, field, add_unit);
+	return kinds_each_word(p, d, QUOTE_RETAIN, value, field, add_unit);
 }
 
 /* Backslashes in names stay: they are not quoted. */

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "unit/conf.h"
+#include "unit/quote.h"
 #include "unit/table.h"
 
 enum kind_id {
@@ -33,6 +34,13 @@ extern const struct kind kinds[KIND_NKINDS];
 #undef KIND_ENUM
 kind_set set_enum;
 kind_show show_enum;
+
+/* One word of a list, expanded, into FIELD; AT is where it stands.  -1 after telling. */
+typedef int kinds_word(struct parse *, const struct directive *, const char *word,
+    const char *at, void *field);
+/* Splits VALUE and hands each word to ADD.  0, or -1 after telling. */
+int kinds_each_word(struct parse *, const struct directive *, enum quote_mode,
+    const char *value, void *field, kinds_word *add);
 
 /* Frees what a list or text holds; used by the conf's destructor. */
 void exec_cmd_clear(struct exec_cmd *);

@@ -19,38 +19,6 @@
 
 enum { STDIN_DATA_MAX = 1024 * 1024 };
 
-/* Calls CHECK with each word, expanded.  0, or -1 after telling. */
-static int
-each_word(struct parse *p, const struct directive *d, const char *value, void *field,
-    int (*check)(
-	struct parse *, const struct directive *, const char *, const char *, void *))
-{
-	struct buf raw = { 0 };
-	struct buf word = { 0 };
-	const char *q = value;
-	const char *why;
-	int result = 0;
-	int r;
-
-	for (;;) {
-		const char *at = q + strspn(q, " \t");
-
-		r = quote_next(&q, QUOTE_UNESCAPE, &raw, NULL, &why);
-		if (r != 1)
-			break;
-		if (parse_expand(p, buf_str(&raw), at, &word) == -1 ||
-		    check(p, d, buf_str(&word), at, field) == -1)
-			result = -1;
-	}
-	if (r == -1) {
-		parse_error(p, q, NULL, "%s", why);
-		result = -1;
-	}
-	buf_free(&raw);
-	buf_free(&word);
-	return result;
-}
-
 /* ---- identity ---- */
 
 /*
@@ -123,7 +91,7 @@ set_groups(struct parse *p, const struct directive *d, void *field, const char *
 		strv_free(field);
 		return 0;
 	}
-	return each_word(p, d, value, field, add_group);
+	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_group);
 }
 
 /* The mask of the capabilities named; 0 or -1. */
@@ -151,7 +119,8 @@ merge_capabilities(struct parse *p, const struct directive *d, const char *value
 	bool invert = *value == '~';
 	uint64_t sum = 0;
 
-	if (each_word(p, d, value + invert, &sum, add_capability) == -1)
+	if (kinds_each_word(p, d, QUOTE_UNESCAPE, value + invert, &sum, add_capability) ==
+	    -1)
 		return -1;
 	sum &= all;
 	if (sum == 0 || *set == initial)
@@ -245,7 +214,7 @@ set_environment(
 		strv_free(field);
 		return 0;
 	}
-	return each_word(p, d, value, field, add_assignment);
+	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_assignment);
 }
 
 static int
@@ -272,7 +241,7 @@ set_env_names(struct parse *p, const struct directive *d, void *field, const cha
 		strv_free(field);
 		return 0;
 	}
-	return each_word(p, d, value, field, add_env_name);
+	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_env_name);
 }
 
 static int
@@ -297,7 +266,7 @@ set_env_unset(struct parse *p, const struct directive *d, void *field, const cha
 		strv_free(field);
 		return 0;
 	}
-	return each_word(p, d, value, field, add_unset);
+	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_unset);
 }
 
 int
@@ -693,7 +662,7 @@ set_dirs(struct parse *p, const struct directive *d, void *field, const char *va
 		strv_free(field);
 		return 0;
 	}
-	return each_word(p, d, value, field, add_dir);
+	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_dir);
 }
 
 /* ---- standard descriptors ---- */

@@ -165,8 +165,10 @@ walk_context_arrays(struct walk *w, struct exec_conf *x)
 }
 
 static void
-walk_service_arrays(struct walk *w, struct service_conf *s)
+walk_service_arrays(struct walk *w, void *at)
 {
+	struct service_conf *s = at;
+
 	for (int k = 0; k < EXEC_NKINDS; k++)
 		walk_exec_arrays(w, &s->exec[k]);
 	walk_probe_arrays(w, &s->ready);
@@ -177,8 +179,10 @@ walk_service_arrays(struct walk *w, struct service_conf *s)
 }
 
 static void
-walk_rules_arrays(struct walk *w, struct unit_rules *r)
+walk_rules_arrays(struct walk *w, void *at)
 {
+	struct unit_rules *r = at;
+
 	walk_strv_array(w, &r->documentation);
 	for (int i = 0; i < DEP_NKINDS; i++)
 		walk_strv_array(w, &r->deps[i]);
@@ -190,8 +194,10 @@ walk_rules_arrays(struct walk *w, struct unit_rules *r)
 }
 
 static void
-walk_unit_arrays(struct walk *w, struct unit_conf *conf)
+walk_unit_arrays(struct walk *w, void *at)
 {
+	struct unit_conf *conf = at;
+
 	walk_strv_array(w, &conf->aliases);
 	walk_array(w, &conf->sources, conf->n_sources * sizeof(conf->sources[0]));
 }
@@ -245,8 +251,10 @@ walk_context_texts(struct walk *w, struct exec_conf *x)
 }
 
 static void
-walk_service_texts(struct walk *w, struct service_conf *s)
+walk_service_texts(struct walk *w, void *at)
 {
+	struct service_conf *s = at;
+
 	for (int k = 0; k < EXEC_NKINDS; k++)
 		for (size_t i = 0; i < s->exec[k].n; i++)
 			walk_command_texts(w, &s->exec[k].v[i]);
@@ -257,8 +265,10 @@ walk_service_texts(struct walk *w, struct service_conf *s)
 }
 
 static void
-walk_rules_texts(struct walk *w, struct unit_rules *r)
+walk_rules_texts(struct walk *w, void *at)
 {
+	struct unit_rules *r = at;
+
 	walk_strv_texts(w, &r->documentation);
 	for (int i = 0; i < DEP_NKINDS; i++)
 		walk_strv_texts(w, &r->deps[i]);
@@ -274,8 +284,10 @@ walk_rules_texts(struct walk *w, struct unit_rules *r)
 }
 
 static void
-walk_unit_texts(struct walk *w, struct unit_conf *conf)
+walk_unit_texts(struct walk *w, void *at)
 {
+	struct unit_conf *conf = at;
+
 	walk_text(w, &conf->id);
 	walk_text(w, &conf->description);
 	walk_text(w, &conf->stem);
@@ -291,54 +303,28 @@ walk_unit_texts(struct walk *w, struct unit_conf *conf)
 
 enum part { PART_UNIT, PART_RULES, PART_SERVICE };
 
-static const size_t part_bytes[] = {
-	[PART_UNIT] = sizeof(struct unit_conf),
-	[PART_RULES] = sizeof(struct unit_rules),
-	[PART_SERVICE] = sizeof(struct service_conf),
+typedef void walk_fn(struct walk *w, void *at);
+
+static const struct {
+	size_t bytes;
+	walk_fn *arrays, *texts;
+} part_info[] = {
+	[PART_UNIT] = { sizeof(struct unit_conf), walk_unit_arrays, walk_unit_texts },
+	[PART_RULES] = { sizeof(struct unit_rules), walk_rules_arrays, walk_rules_texts },
+	[PART_SERVICE] = { sizeof(struct service_conf), walk_service_arrays,
+	    walk_service_texts },
 };
 static_assert(sizeof(struct unit_conf) % 8 == 0 && sizeof(struct unit_rules) % 8 == 0 &&
 		  sizeof(struct service_conf) % 8 == 0,
     "arrays begin right behind the struct");
 
-static void
-walk_part_arrays(struct walk *w, enum part part, void *at)
-{
-	switch (part) {
-	case PART_UNIT:
-		walk_unit_arrays(w, at);
-		break;
-	case PART_RULES:
-		walk_rules_arrays(w, at);
-		break;
-	case PART_SERVICE:
-		walk_service_arrays(w, at);
-		break;
-	}
-}
-
-static void
-walk_part_texts(struct walk *w, enum part part, void *at)
-{
-	switch (part) {
-	case PART_UNIT:
-		walk_unit_texts(w, at);
-		break;
-	case PART_RULES:
-		walk_rules_texts(w, at);
-		break;
-	case PART_SERVICE:
-		walk_service_texts(w, at);
-		break;
-	}
-}
-
 static size_t
 measure(enum part part, void *from)
 {
-	struct walk w = { .mode = WALK_MEASURE, .used = part_bytes[part] };
+	struct walk w = { .mode = WALK_MEASURE, .used = part_info[part].bytes };
 
-	walk_part_arrays(&w, part, from);
-	walk_part_texts(&w, part, from);
+	part_info[part].arrays(&w, from);
+	part_info[part].texts(&w, from);
 	return w.used;
 }
 
@@ -348,14 +334,14 @@ copy(enum part part, const void *from, void *block, struct offsets *pointers)
 {
 	struct walk w = {
 		.mode = WALK_COPY,
-		.used = part_bytes[part],
+		.used = part_info[part].bytes,
 		.block = block,
 		.pointers = pointers,
 	};
 
-	memcpy(block, from, part_bytes[part]);
-	walk_part_arrays(&w, part, block);
-	walk_part_texts(&w, part, block);
+	memcpy(block, from, part_info[part].bytes);
+	part_info[part].arrays(&w, block);
+	part_info[part].texts(&w, block);
 }
 
 static void
@@ -363,8 +349,8 @@ free_pieces(enum part part, void *from)
 {
 	struct walk w = { .mode = WALK_FREE };
 
-	walk_part_texts(&w, part, from);
-	walk_part_arrays(&w, part, from);
+	part_info[part].texts(&w, from);
+	part_info[part].arrays(&w, from);
 }
 
 /* ---- what is shared ---- */

@@ -150,7 +150,7 @@ lower(char c)
 size_t
 edit_distance(const char *a, const char *b, size_t limit)
 {
-	enum { MAX = 64 };
+	enum { MAX = 255 };
 	size_t row[MAX + 1];
 	size_t la = strlen(a);
 	size_t lb = strlen(b);
