@@ -329,6 +329,23 @@ resume_reload(struct service *s, uint32_t done)
 		svc_deed_step(s, PROC_MAIN, SIGNAL_PROC, c->reload_signal, s->m.steps);
 }
 
+static void
+resume_up(struct service *s, uint32_t done)
+{
+	const struct svc_memory *m = &s->m;
+
+	svc_watchdog_arm(s);
+	svc_health_begin(s);
+	if (m->state == SVC_RUNNING && !m->main_running)
+		svc_deed_watch_empty(s);
+	if (m->state == SVC_RELOAD && m->stop_after)
+		svc_deed_signal(s, PROC_CONTROL, SIGNAL_PROC_GROUP, SIGKILL);
+	else if (m->state == SVC_RELOAD || m->state == SVC_RELOAD_SIGNAL)
+		resume_reload(s, done);
+	if (m->stopping && m->state == SVC_RUNNING)
+		svc_raise(s, SVC_EV_STOPPING);
+}
+
 /* What the state waits for beside its processes; done: the newest step of the slot. */
 static void
 resume_state(struct service *s, uint32_t done)
@@ -350,6 +367,10 @@ resume_state(struct service *s, uint32_t done)
 	    m->state == SVC_START)
 		svc_deed_patterns(s);
 
+	if (svc_is_up(s)) {
+		resume_up(s, done);
+		return;
+	}
 	switch (m->state) {
 	case SVC_START:
 		if (svc_sc(s)->type == SERVICE_FORKING && !m->ready) {
@@ -363,22 +384,6 @@ resume_state(struct service *s, uint32_t done)
 				svc_deed_watch_empty(s);
 		}
 		svc_raise(s, SVC_EV_READY);
-		break;
-	case SVC_START_POST:
-	case SVC_RUNNING:
-	case SVC_RELOAD:
-	case SVC_RELOAD_NOTIFY:
-	case SVC_RELOAD_SIGNAL:
-		svc_watchdog_arm(s);
-		svc_health_begin(s);
-		if (m->state == SVC_RUNNING && !m->main_running)
-			svc_deed_watch_empty(s);
-		if (m->state == SVC_RELOAD && m->stop_after)
-			svc_deed_signal(s, PROC_CONTROL, SIGNAL_PROC_GROUP, SIGKILL);
-		else if (m->state == SVC_RELOAD || m->state == SVC_RELOAD_SIGNAL)
-			resume_reload(s, done);
-		if (m->stopping && m->state == SVC_RUNNING)
-			svc_raise(s, SVC_EV_STOPPING);
 		break;
 	case SVC_STOP_WATCHDOG:
 	case SVC_STOP_SIGTERM:
@@ -517,17 +522,9 @@ svc_replace_conf(struct service *s, const struct unit_conf *conf)
 	svc_set_conf(s, conf);
 	if (s->restoring || old == NULL)
 		return;
-	switch (s->m.state) {
-	case SVC_START_POST:
-	case SVC_RUNNING:
-	case SVC_RELOAD:
-	case SVC_RELOAD_NOTIFY:
-	case SVC_RELOAD_SIGNAL:
+	if (svc_is_up(s)) {
 		svc_watchdog_arm(s);
 		svc_health_begin(s);
-		break;
-	default:
-		break;
 	}
 	svc_settle(s);
 }

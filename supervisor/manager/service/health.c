@@ -266,15 +266,7 @@ svc_on_match(struct service *s, uint32_t slot, uint32_t rule, const char *text)
 static bool
 health_applies(const struct service *s)
 {
-	switch (s->m.state) {
-	case SVC_RUNNING:
-	case SVC_RELOAD:
-	case SVC_RELOAD_NOTIFY:
-	case SVC_RELOAD_SIGNAL:
-		return health_count(s) > 0;
-	default:
-		return false;
-	}
+	return svc_is_up(s) && s->m.state != SVC_START_POST && health_count(s) > 0;
 }
 
 void

@@ -313,17 +313,9 @@ svc_watchdog_arm(struct service *s)
 {
 	uint64_t period = svc_watchdog_period_us(s);
 
-	switch (s->m.state) {
-	case SVC_START: /* about to leave it */
-	case SVC_START_POST:
-	case SVC_RUNNING:
-	case SVC_RELOAD:
-	case SVC_RELOAD_NOTIFY:
-	case SVC_RELOAD_SIGNAL:
-		break;
-	default:
+	/* In start: about to leave it. */
+	if (s->m.state != SVC_START && !svc_is_up(s))
 		return;
-	}
 	svc_timer(s, SVC_TIMER_WATCHDOG,
 	    period == 0 || period == UNIT_INFINITY
 		? UINT64_MAX
@@ -407,17 +399,8 @@ change_main(struct service *s, const struct svc_notify *nt, int32_t pid)
 		svc_note_refused(s, 2, "MAINPID=%" PRId32 " is the control process", pid);
 		return;
 	}
-	switch (s->m.state) {
-	case SVC_START:
-	case SVC_START_POST:
-	case SVC_RUNNING:
-	case SVC_RELOAD:
-	case SVC_RELOAD_NOTIFY:
-	case SVC_RELOAD_SIGNAL:
-		break;
-	default:
+	if (s->m.state != SVC_START && !svc_is_up(s))
 		return;
-	}
 	switch (s->ops->pid_check(s->arg, s->m.slot, pid, &ticks)) {
 	case SVC_PID_OURS:
 		break;

@@ -62,6 +62,21 @@ svc_waits_for_group(const struct service *s)
 }
 
 bool
+svc_is_up(const struct service *s)
+{
+	switch (s->m.state) {
+	case SVC_START_POST:
+	case SVC_RUNNING:
+	case SVC_RELOAD:
+	case SVC_RELOAD_NOTIFY:
+	case SVC_RELOAD_SIGNAL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool
 svc_waits_for_empty(const struct service *s)
 {
 	switch (s->m.state) {

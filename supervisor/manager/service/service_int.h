@@ -265,6 +265,9 @@ void svc_fail(struct service *s, enum svc_result r, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Begins the time limit of the state. */
 void svc_phase_timer(struct service *s, uint64_t timeout_us);
+/* Its start has done what it was for, no stop has begun, and its processes count (they do
+ * not in exited). */
+bool svc_is_up(const struct service *s);
 /* In a state that ends with EMPTY. */
 bool svc_waits_for_empty(const struct service *s);
 /* KillMode= asks that a stop sees the whole group gone. */
