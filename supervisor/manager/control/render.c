@@ -14,6 +14,7 @@
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
+#include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
@@ -104,13 +105,6 @@ render_enabled(const struct unit *u)
 	return "static";
 }
 
-static void
-invocation_text(char dst[33], const uint8_t id[16])
-{
-	for (size_t i = 0; i < 16; i++)
-		snprintf(dst + 2 * i, 3, "%02x", id[i]);
-}
-
 static bool
 ever_ran(const struct unit *u)
 {
@@ -193,14 +187,14 @@ static void
 write_run(const struct unit *u, struct jw *w)
 {
 	const struct svc_memory *mem = u->svc == NULL ? NULL : svc_memory(u->svc);
-	char id[33], *log = render_log_path(u);
+	char id[HEX_ID_SIZE], *log = render_log_path(u);
 
 	if (mem != NULL && mem->main_pid > 0)
 		jw_kv_i64(w, "pid", mem->main_pid);
 	else
 		jw_kv_null(w, "pid");
 	if (ever_ran(u)) {
-		invocation_text(id, mem->invocation);
+		hex_encode(id, mem->invocation, sizeof(mem->invocation));
 		jw_kv_str(w, "invocation", id);
 		jw_kv_str(w, "ref", mem->ref);
 	} else {
@@ -213,6 +207,19 @@ write_run(const struct unit *u, struct jw *w)
 	render_time(w, "since", mem == NULL ? 0 : mem->changed_wall_us);
 }
 
+void
+render_diagnostics(const struct unit *u, struct jw *w)
+{
+	jw_kv_arr(w, "diagnostics");
+	for (size_t i = 0; i < u->diags.n; i++) {
+		char *line = diag_format(&u->diags.v[i]);
+
+		jw_str(w, line);
+		free(line);
+	}
+	jw_end(w);
+}
+
 /* ---- the light form ---- */
 
 void
@@ -221,16 +228,23 @@ render_forget(struct unit *u)
 	unit_render_drop(u);
 }
 
-void
-render_brief_to(const struct unit *u, struct jw *w)
+/* What both forms begin with; the object stays open. */
+static void
+write_head(const struct unit *u, struct jw *w)
 {
 	jw_obj(w);
 	jw_kv_str(w, "unit", u->name);
 	jw_kv_str(w, "description", u->conf->description);
 	jw_kv_str(w, "load_state", unit_load_state_name(u->conf->load_state));
-	jw_kv_str(w, "enabled", render_enabled(u));
 	jw_kv_str(w, "state", render_active(u));
 	jw_kv_str(w, "substate", render_sub(u));
+}
+
+void
+render_brief_to(const struct unit *u, struct jw *w)
+{
+	write_head(u, w);
+	jw_kv_str(w, "enabled", render_enabled(u));
 	jw_kv_str(w, "result", render_result(u));
 	write_run(u, w);
 	jw_kv_str(w, "why", render_why(u));
@@ -243,12 +257,7 @@ write_short(const struct unit *u, struct jw *w)
 {
 	const struct svc_memory *mem = u->svc == NULL ? NULL : svc_memory(u->svc);
 
-	jw_obj(w);
-	jw_kv_str(w, "unit", u->name);
-	jw_kv_str(w, "description", u->conf->description);
-	jw_kv_str(w, "load_state", unit_load_state_name(u->conf->load_state));
-	jw_kv_str(w, "state", render_active(u));
-	jw_kv_str(w, "substate", render_sub(u));
+	write_head(u, w);
 	if (mem != NULL && mem->main_pid > 0)
 		jw_kv_i64(w, "pid", mem->main_pid);
 	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
@@ -518,14 +527,7 @@ write_files(struct jw *w, const struct unit *u)
 	jw_end(w);
 	jw_kv_bool(w, "changed_on_disk", u->changed);
 	jw_kv_bool(w, "transient", u->transient);
-	jw_kv_arr(w, "diagnostics");
-	for (size_t i = 0; i < u->diags.n; i++) {
-		char *line = diag_format(&u->diags.v[i]);
-
-		jw_str(w, line);
-		free(line);
-	}
-	jw_end(w);
+	render_diagnostics(u, w);
 }
 
 static void

@@ -88,14 +88,7 @@ fail_bad_unit(struct call *call, const struct unit *u)
 	char *why = unit_refusal(u), *next = xasprintf("supctl verify %s", u->name);
 
 	jw_kv_str(w, "unit", u->name);
-	jw_kv_arr(w, "diagnostics");
-	for (size_t i = 0; i < u->diags.n; i++) {
-		char *line = diag_format(&u->diags.v[i]);
-
-		jw_str(w, line);
-		free(line);
-	}
-	jw_end(w);
+	render_diagnostics(u, w);
 	call_fail(call, "io.supd.Unit.BadUnit", next, "%s",
 	    why == NULL ? "the unit file is refused" : why);
 	free(why);
