@@ -21,6 +21,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/job/job.h"
+#include "random.h"
 
 #define SEC USEC_PER_SEC
 
@@ -64,23 +65,6 @@ struct net {
 
 static uint64_t base_seed;
 static unsigned graphs = DEFAULT_GRAPHS;
-static uint64_t rng;
-
-static uint64_t
-rnd(void)
-{
-	uint64_t z = rng += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-static unsigned
-below(unsigned n)
-{
-	return (unsigned)(rnd() % n);
-}
 
 static uint64_t
 now(enum clock_kind kind, void *arg)

@@ -568,9 +568,7 @@ test_forking_guess(void **state)
 	w_run(w);
 	assert_state(w, SVC_RUNNING);
 	assert_int_equal(svc_memory(w->s)->main_pid, 0);
-	w->slot[w_slot(w)].extra = 0;
-	w_check_empty(w, w_slot(w));
-	w_run(w);
+	w_others_end(w);
 	assert_state(w, SVC_DEAD);
 	assert_result(w, SVC_RESULT_SUCCESS);
 	w_free(w);
@@ -612,9 +610,7 @@ test_exit_type_cgroup(void **state)
 	w_main_ends(w, EXIT_EXITED, 3);
 	w_run(w);
 	assert_state(w, SVC_RUNNING);
-	w->slot[w_slot(w)].extra = 0;
-	w_check_empty(w, w_slot(w));
-	w_run(w);
+	w_others_end(w);
 	assert_state(w, SVC_FAILED);
 	assert_result(w, SVC_RESULT_EXIT_CODE);
 	assert_non_null(strstr(svc_why(w->s), "exited, status=3"));

@@ -5,6 +5,7 @@
  *
  * The seed of a walk that fails is in its message; give it back, with 1, to see it again.
  */
+#include "random.h"
 #include "world.h"
 
 #include <unistd.h>
@@ -13,24 +14,6 @@ enum { DEFAULT_WALKS = 10000, STEPS = 60 };
 
 static uint64_t base_seed;
 static unsigned walks = DEFAULT_WALKS;
-static uint64_t rng;
-
-/* splitmix64 */
-static uint64_t
-rnd(void)
-{
-	uint64_t z = rng += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-static unsigned
-below(unsigned n)
-{
-	return (unsigned)(rnd() % n);
-}
 
 static bool
 one_in(unsigned n)

@@ -932,6 +932,15 @@ w_slot(const struct world *w)
 	return svc_memory(w->s)->slot;
 }
 
+/* The processes of the group beside main and control end. */
+UNUSED static void
+w_others_end(struct world *w)
+{
+	w->slot[w_slot(w)].extra = 0;
+	w_check_empty(w, w_slot(w));
+	w_run(w);
+}
+
 UNUSED static bool
 w_lives(const struct world *w, int kind)
 {

@@ -23,25 +23,7 @@ static const struct opt vacuum_opts[] = {
 static int
 run_rotate(struct ctl *ctl, int argc, char **argv)
 {
-	struct reply r = { 0 };
-	const struct jv *list;
-	struct jw *w;
-	size_t i;
-	int code = ctl_no_opts(ctl, argc, argv);
-
-	if (code != 0)
-		return code;
-	w = ctl_params();
-	if (optind < argc)
-		ctl_param_units(w, argc, argv);
-	code = ctl_call(ctl, "io.supd.Log.Rotate", w, &r);
-	list = jv_get(r.params, "rotated");
-	if (code == 0 && ctl->json)
-		ctl_json(ctl, list);
-	for (i = 0; code == 0 && i < jv_count(list); i++)
-		ctl_say(ctl, "rotated %s", jv_str(jv_at(list, i), "?"));
-	reply_clear(&r);
-	return code;
+	return ctl_for_units(ctl, argc, argv, "io.supd.Log.Rotate", "rotated");
 }
 
 static int

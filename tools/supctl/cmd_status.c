@@ -64,12 +64,25 @@ ms_of(const struct jv *o, const char *key)
 }
 
 static void
+put_since(struct ctl *ctl, const char *since)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (since == NULL)
+		return;
+	ctl_printf(ctl, " since ");
+	ctl_put(ctl, ctl_time(text, sizeof(text), since));
+	ctl_printf(ctl, " (");
+	ago(ctl, ctl_age_us(since));
+	ctl_printf(ctl, ")");
+}
+
+static void
 put_state(struct ctl *ctl, const struct jv *u)
 {
 	const char *state = jv_str(jv_get(u, "state"), "unknown");
 	const char *result = text_of(u, "result");
 	const char *since = text_of(u, "since");
-	char text[CLOCK_TEXT_MAX];
 	struct buf b = { 0 };
 
 	buf_addf(&b, "%s (%s)", state, jv_str(jv_get(u, "substate"), "?"));
@@ -79,13 +92,7 @@ put_state(struct ctl *ctl, const struct jv *u)
 		ctl_printf(ctl, ", result ");
 		ctl_style(ctl, STYLE_RED, result);
 	}
-	if (since != NULL) {
-		ctl_printf(ctl, " since ");
-		ctl_put(ctl, ctl_time(text, sizeof(text), since));
-		ctl_printf(ctl, " (");
-		ago(ctl, ctl_age_us(since));
-		ctl_printf(ctl, ")");
-	}
+	put_since(ctl, since);
 	ctl_printf(ctl, "\n");
 	buf_free(&b);
 }
@@ -476,7 +483,6 @@ put_overview(struct ctl *ctl, const struct jv *s)
 	bool good = strcmp(state, "running") == 0;
 	int64_t dropped = jv_i64(jv_get(s, "events_dropped"), 0);
 	int64_t jobs = jv_i64(jv_get(s, "jobs"), 0);
-	char text[CLOCK_TEXT_MAX];
 
 	ctl_style(ctl, good ? STYLE_GREEN : STYLE_YELLOW,
 	    ctl_state_dot(ctl, good ? "active" : "activating"));
@@ -487,13 +493,7 @@ put_overview(struct ctl *ctl, const struct jv *s)
 	ctl_printf(ctl, "\n");
 	label(ctl, "State");
 	ctl_style(ctl, good ? STYLE_GREEN : STYLE_YELLOW, state);
-	if (since != NULL) {
-		ctl_printf(ctl, " since ");
-		ctl_put(ctl, ctl_time(text, sizeof(text), since));
-		ctl_printf(ctl, " (");
-		ago(ctl, ctl_age_us(since));
-		ctl_printf(ctl, ")");
-	}
+	put_since(ctl, since);
 	ctl_printf(ctl, ", containment: ");
 	ctl_put(ctl, jv_str(jv_get(s, "containment"), "?"));
 	ctl_printf(ctl, "\n");

@@ -197,6 +197,10 @@ int ctl_call_waiting(
 enum client_result ctl_call_quietly(struct ctl *ctl, const char *method,
     const char *params, bool more, uint64_t deadline_us, struct reply *out,
     struct buf *why);
+/* A whole command: the method for the units of the command line, all without one; its
+ * reply is a list of names under what was done to them ("reset").  The exit status. */
+int ctl_for_units(
+    struct ctl *ctl, int argc, char **argv, const char *method, const char *done);
 /*
  * With more: fn for each reply until the last one, or until fn returns not -1, which is
  * then the result.  0 after the last.

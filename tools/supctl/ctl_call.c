@@ -402,3 +402,27 @@ out:
 	buf_free(&why);
 	return code;
 }
+
+int
+ctl_for_units(
+    struct ctl *ctl, int argc, char **argv, const char *method, const char *done)
+{
+	struct reply r = { 0 };
+	const struct jv *list;
+	struct jw *w;
+	int code = ctl_no_opts(ctl, argc, argv);
+
+	if (code != 0)
+		return code;
+	w = ctl_params();
+	if (optind < argc)
+		ctl_param_units(w, argc, argv);
+	code = ctl_call(ctl, method, w, &r);
+	list = jv_get(r.params, done);
+	if (code == 0 && ctl->json)
+		ctl_json(ctl, list);
+	for (size_t i = 0; code == 0 && i < jv_count(list); i++)
+		ctl_say(ctl, "%s %s", done, jv_str(jv_at(list, i), "?"));
+	reply_clear(&r);
+	return code;
+}
