@@ -438,7 +438,7 @@ tell_note(struct unit *u, const struct svc_note *note, const struct svc_memory *
 
 	unit_render_drop(u);
 	if (mem->slot != SLOT_NONE)
-		u->told_slot = mem->slot;
+		u->last_slot = u->told_slot = mem->slot;
 	switch (note->what) {
 	case SVC_EMIT_STATE:
 		tell_state(u, note, mem, carried != NULL);

@@ -262,7 +262,7 @@ unit_new(struct manager *m, struct unit_conf *conf, struct diags *diags)
 	struct unit *u = xcalloc(1, sizeof(*u));
 
 	u->manager = m;
-	u->told_slot = SLOT_NONE;
+	u->last_slot = u->told_slot = SLOT_NONE;
 	u->name = xstrdup(conf->id);
 	u->job_unit = jobs_unit(m->jobs, u->name);
 	job_unit_set_data(u->job_unit, u);

@@ -69,7 +69,8 @@ struct unit {
 	bool adopted;              /* was running when this manager came */
 	bool restored;             /* its memory was given to svc */
 	int told_result;           /* enum svc_result of the newest event about it */
-	uint32_t told_slot;        /* of the newest one that had a slot, else SLOT_NONE */
+	uint32_t last_slot;        /* of the newest one that had a slot, else SLOT_NONE */
+	uint32_t told_slot;        /* the same, until its failure is told */
 	unsigned untold_failures;  /* their event waits for the end of the log */
 	struct loop_timer *share;  /* of a bounded end; NULL: none */
 	enum wish wish;

@@ -414,8 +414,8 @@ on_started(void *arg, uint32_t id, enum job_result result, const char *message)
 {
 	struct run *r = arg;
 	const struct unit *u = unit_find(r->c->m, r->unit);
-	uint32_t slot =
-	    u == NULL || u->svc == NULL ? SLOT_NONE : svc_memory(u->svc)->slot;
+	/* Also when it is over, and has given its slot up. */
+	uint32_t slot = u == NULL ? SLOT_NONE : u->last_slot;
 
 	(void)id;
 	if (slot == SLOT_NONE)
