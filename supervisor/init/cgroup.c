@@ -148,6 +148,22 @@ cgroup_has(int dirfd, int32_t pid)
 	return got == pid;
 }
 
+void
+signal_pid(int32_t pid, int signo)
+{
+	(void)kill(pid, signo & ~THEN_CONT);
+	if ((signo & THEN_CONT) != 0)
+		(void)kill(pid, SIGCONT);
+}
+
+void
+signal_pidfd(int pidfd, int signo)
+{
+	(void)syscall(SYS_pidfd_send_signal, pidfd, signo & ~THEN_CONT, NULL, 0);
+	if ((signo & THEN_CONT) != 0)
+		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0);
+}
+
 /* Signal those of the batch that are still in the folder: one that ended between the
  * listing and pidfd_open may have left its number to a stranger. */
 static void
@@ -166,7 +182,7 @@ signal_batch(int dirfd, const pid_t *pids, const int *pidfds, int n, int signo)
 	close(s.fd);
 	for (int i = 0; i < n; i++) {
 		if (here[i])
-			(void)syscall(SYS_pidfd_send_signal, pidfds[i], signo, NULL, 0);
+			signal_pidfd(pidfds[i], signo);
 	}
 }
 
@@ -184,7 +200,7 @@ signal_folder(int dirfd, int signo)
 		pid = procs_next(&s);
 		if (pid > 0 && pid_is_child(pid)) {
 			/* Nobody but us can reap it: the number is its own. */
-			(void)kill(pid, signo);
+			signal_pid(pid, signo);
 		} else if (pid > 0) {
 			pidfds[n] = (int)syscall(SYS_pidfd_open, pid, 0);
 			pids[n] = pid;

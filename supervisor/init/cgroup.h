@@ -9,9 +9,13 @@
 
 /* True when a process is in it or below it; false also when nobody can tell. */
 bool cgroup_is_populated(int dirfd);
-/* Signal every process in it and below it.  False when some could not be reached for want
- * of descriptors or memory. */
+/* Signal every process in it and below it, with CONT behind it if THEN_CONT is or-ed to
+ * the number.  False when some could not be reached for want of descriptors or memory. */
+enum { THEN_CONT = 0x100 };
 bool cgroup_signal(int dirfd, int signo);
+/* One process, or a group (pid < -1), or one by its pidfd: the same, but not a folder. */
+void signal_pid(int32_t pid, int signo);
+void signal_pidfd(int pidfd, int signo);
 /* Is that process in it?  (Not: below it.) */
 bool cgroup_has(int dirfd, int32_t pid);
 /* The end of all in it and below it, at once (cgroup.kill, else freeze and kill). */

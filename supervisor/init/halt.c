@@ -90,9 +90,10 @@ signal_everything(int signo)
 
 		if (s->state != SLOT_OPEN && s->state != SLOT_CLOSING)
 			continue;
-		slot_signal_all(i, signo, signo == SIGKILL);
-		if (signo == SIGTERM)
-			slot_signal_all(i, SIGCONT, false);
+		slot_signal_all(i, signo,
+		    signo == SIGKILL   ? SIGNAL_SLOT_KILL
+		    : signo == SIGTERM ? SIGNAL_SLOT_WAKE
+				       : SIGNAL_SLOT);
 	}
 	(void)signal_children(signo);
 	if (signo == SIGTERM)

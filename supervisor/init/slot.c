@@ -232,10 +232,9 @@ signal_proc(const struct table_proc *p, int signo)
 	if (!proc_is_alive(p))
 		return;
 	if (p->pidfd != -1)
-		(void)syscall(SYS_pidfd_send_signal, p->pidfd, signo, NULL, 0);
+		signal_pidfd(p->pidfd, signo);
 	else if (p->is_child && p->pid > 0)
-		(void)kill(
-		    p->pid, signo); /* not reaped yet: the number is still its own */
+		signal_pid(p->pid, signo); /* not reaped: the number is still its own */
 }
 
 static void
@@ -247,17 +246,19 @@ signal_group(const struct table_proc *p, int signo)
 	 * did not come to setsid yet is still in our own group. */
 	if (getpgid(p->pid) == p->pid &&
 	    (p->pidfd == -1 || syscall(SYS_pidfd_send_signal, p->pidfd, 0, NULL, 0) == 0))
-		(void)kill(-p->pid, signo);
+		signal_pid(-p->pid, signo);
 	else
 		signal_proc(p, signo);
 }
 
 void
-slot_signal_all(uint32_t slot, int signo, bool kill_all)
+slot_signal_all(uint32_t slot, int signo, enum signal_scope scope)
 {
 	struct table_slot *s = table_slot(tab, slot);
-	bool reached = s->has_cgroup;
+	bool reached = s->has_cgroup, kill_all = scope == SIGNAL_SLOT_KILL;
 
+	if (scope == SIGNAL_SLOT_WAKE)
+		signo |= THEN_CONT;
 	if (s->has_cgroup && kill_all) {
 		s->has_cgroup = CGROUP_KILLED;
 		cgroup_kill(s->fd_cgroup);
@@ -294,10 +295,9 @@ slot_signal(const struct msg_signal *q, uint32_t step)
 		signal_group(&s->proc[q->kind], q->signo);
 		break;
 	case SIGNAL_SLOT:
-		slot_signal_all(q->slot, q->signo, false);
-		break;
 	case SIGNAL_SLOT_KILL:
-		slot_signal_all(q->slot, SIGKILL, true);
+	case SIGNAL_SLOT_WAKE:
+		slot_signal_all(q->slot, q->signo, (enum signal_scope)q->scope);
 		break;
 	case SIGNAL_SLOT_PROCS:
 		for (int k = 0; k < PROC_N; k++)

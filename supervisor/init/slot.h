@@ -40,8 +40,8 @@ void slot_changed(uint32_t slot);
 void slot_end_if_over(uint32_t slot);
 /* Begin the end of a slot: the logger drains it. */
 void slot_close(uint32_t slot);
-/* Signal all processes of a slot (enum signal_scope SIGNAL_SLOT or SIGNAL_SLOT_KILL). */
-void slot_signal_all(uint32_t slot, int signo, bool kill_all);
+/* Signal all processes of a slot, as one of the scopes SIGNAL_SLOT... says. */
+void slot_signal_all(uint32_t slot, int signo, enum signal_scope scope);
 /* True while a process of the slot lives, as far as init can know. */
 bool slot_is_alive(const struct table_slot *s);
 bool proc_is_alive(const struct table_proc *p);

@@ -296,7 +296,7 @@ static void
 spawns_signal(struct unit *u, uint32_t slot, enum proc_kind kind, enum signal_scope scope,
     int signo)
 {
-	bool all = scope == SIGNAL_SLOT || scope == SIGNAL_SLOT_KILL;
+	bool all = scope != SIGNAL_PROC && scope != SIGNAL_PROC_GROUP;
 	struct unit_spawn *w, *tmp;
 	struct svc_spawn sp;
 
@@ -330,6 +330,12 @@ ops_signal(void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scop
 	struct unit *u = arg;
 	struct manager *m = u->manager;
 
+	if (scope == SIGNAL_SLOT_WAKE && !adopt_slot_is_contained(m, slot)) {
+		/* Those beside its procs are met by scans of ours, one a signal. */
+		ops_signal(arg, slot, kind, SIGNAL_SLOT, signo, step);
+		ops_signal(arg, slot, kind, SIGNAL_SLOT, SIGCONT, 0);
+		return;
+	}
 	spawns_signal(u, slot, kind, scope, signo);
 	if ((scope == SIGNAL_SLOT || scope == SIGNAL_SLOT_KILL) &&
 	    !adopt_slot_is_contained(m, slot) &&

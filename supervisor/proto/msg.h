@@ -51,6 +51,7 @@ enum signal_scope {
 	SIGNAL_SLOT,       /* every process of the cgroup; else the groups of all procs */
 	SIGNAL_SLOT_KILL,  /* cgroup.kill: the end of all at once */
 	SIGNAL_SLOT_PROCS, /* its procs alone: who sends it looks for the others itself */
+	SIGNAL_SLOT_WAKE,  /* SIGNAL_SLOT, and CONT behind it for what is stopped */
 };
 
 struct msg_head {

@@ -485,6 +485,8 @@ op_signal(void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scope
 	    scope == SIGNAL_PROC || scope == SIGNAL_PROC_GROUP
 		? kind == PROC_MAIN ? ":main" : ":proc"
 		: "");
+	if (scope == SIGNAL_SLOT_WAKE)
+		w_log(w, "CONT ");
 	if (!w->slot[slot].used)
 		return;
 	if (step != 0) {

@@ -469,6 +469,36 @@ test_without_a_manager_a_second_signal_ends(void **state)
 	rig_stop(&g);
 }
 
+static char
+state_of(int32_t pid)
+{
+	char path[SMALL], text[1024] = { 0 };
+	const char *end;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return '-';
+	(void)!read(fd, text, sizeof(text) - 1);
+	close(fd);
+	end = strrchr(text, ')');
+	return end == NULL || end[1] != ' ' ? '-' : end[2];
+}
+
+/* The main process, which runs, stops itself: wait for that. */
+static void
+want_stopped(const struct rig *g, uint32_t slot)
+{
+	uint64_t until = now_ms() + DEADLINE_MS;
+	struct pollfd none = { .fd = -1 };
+
+	while (state_of(table_slot(g->table, slot)->proc[PROC_MAIN].pid) != 'T') {
+		assert_true(now_ms() < until);
+		poll(&none, 1, 1);
+	}
+}
+
 static void
 test_signals_reach_by_slot(void **state)
 {
@@ -496,6 +526,13 @@ test_signals_reach_by_slot(void **state)
 	ack(&g, &m);
 	send_slot(&g, MSG_WATCH_EMPTY, 0);
 	want(&g, MSG_EMPTY, &m);
+	/* What is stopped acts on the signal. */
+	spawn_sh(&g, 0, PROC_MAIN, "trap 'exit 7' TERM; echo up; kill -STOP $$; exit 1");
+	want_line(&g, 0, 0, "up\n");
+	want_stopped(&g, 0);
+	send_signal(&g, 0, SIGNAL_SLOT_WAKE, SIGTERM);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.status, 7);
 	rig_stop(&g);
 }
 
@@ -548,10 +585,23 @@ use_cgroup(bool fork_inside)
 	send_slot(&g, MSG_WATCH_EMPTY, 1);
 	send_signal(&g, 1, SIGNAL_SLOT, SIGTERM);
 	want(&g, MSG_EMPTY, &m);
+	/* The same for what is stopped, by cgroup: a child and a process of its own. */
+	slot_open(&g, 2, false, true);
+	spawn_sh(&g, 2, PROC_MAIN,
+	    "setsid sh -c 'kill -STOP $$; exec sleep 100' &"
+	    "until grep -q ') T ' /proc/$!/stat; do :; done;"
+	    "echo up; kill -STOP $$; exec sleep 100");
+	want_line(&g, 2, 0, "up\n");
+	want_stopped(&g, 2);
+	send_signal(&g, 2, SIGNAL_SLOT_WAKE, SIGTERM);
+	send_slot(&g, MSG_WATCH_EMPTY, 2);
+	want(&g, MSG_EMPTY, &m);
 	rig_stop(&g);
 	assert_int_equal(rmdir(path) == 0 || errno == ENOTEMPTY || errno == EBUSY, 1);
 	char sub[SMALL * 4];
 	snprintf(sub, sizeof(sub), "%s/unit1.service.1", path);
+	rmdir(sub);
+	snprintf(sub, sizeof(sub), "%s/unit2.service.2", path);
 	rmdir(sub);
 	rmdir(path);
 }

@@ -464,6 +464,7 @@ store_fds(struct service *s, const struct notify_fields *f, const struct svc_not
 		s->ops->fd_store(s->arg, name, nt->fds[i], f->fdpoll);
 		nt->fds[i] = -1;
 		s->fds_on_the_way++;
+		s->may_store = true;
 		room--;
 	}
 }

@@ -275,6 +275,7 @@ svc_on_stored(struct service *s, uint32_t id, const char *fdname)
 			return;
 	if (s->fds_on_the_way > 0)
 		s->fds_on_the_way--;
+	s->may_store = true;
 	s->stored_ids =
 	    xreallocarray(s->stored_ids, s->nstored + 1, sizeof(*s->stored_ids));
 	s->stored_names =
@@ -305,5 +306,6 @@ svc_drop_stored(struct service *s, const char *name)
 	for (size_t i = s->nstored; i > 0; i--)
 		if (name == NULL || strcmp(s->stored_names[i - 1], name) == 0)
 			svc_on_unstored(s, s->stored_ids[i - 1]);
-	s->ops->fd_drop(s->arg, name);
+	if (s->may_store)
+		s->ops->fd_drop(s->arg, name);
 }

@@ -178,6 +178,7 @@ struct service {
 	char **stored_names;
 	size_t nstored;
 	size_t fds_on_the_way; /* given to init, and not yet told by it */
+	bool may_store;        /* since this manager began there was one */
 
 	/* A new manager (adopt.c). */
 	bool restoring, remembered;

@@ -135,19 +135,23 @@ act_stopping_notify(struct service *s)
 	svc_set_state(s, SVC_STOP_SIGTERM);
 	svc_set_why(s, "stops itself");
 	svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
-	if (svc_waits_for_group(s))
+	if (svc_waits_for_group(s) && !s->m.main_running && !s->m.control_running)
 		svc_deed_watch_empty(s);
 }
 
-/* step counts once: for the group, for main, else for the control process. */
+/* step counts once: for the group, for main, else for the control process.  wake: CONT
+ * comes behind the signal, to each. */
 static void
-signal_all(struct service *s, int signo, bool to_group, uint32_t step)
+signal_all(struct service *s, int signo, bool to_group, bool wake, uint32_t step)
 {
 	struct svc_memory *m = &s->m;
 
 	if (to_group) {
 		svc_deed_step(s, PROC_MAIN,
-		    signo == SIGKILL ? SIGNAL_SLOT_KILL : SIGNAL_SLOT, signo, step);
+		    signo == SIGKILL ? SIGNAL_SLOT_KILL
+		    : wake           ? SIGNAL_SLOT_WAKE
+				     : SIGNAL_SLOT,
+		    signo, step);
 		return;
 	}
 	if (m->main_running)
@@ -155,6 +159,8 @@ signal_all(struct service *s, int signo, bool to_group, uint32_t step)
 	if (m->control_running)
 		svc_deed_step(
 		    s, PROC_CONTROL, SIGNAL_PROC, signo, m->main_running ? 0 : step);
+	if (wake)
+		signal_all(s, SIGCONT, false, false, 0);
 }
 
 static int
@@ -169,15 +175,27 @@ term_signal(const struct service *s)
 	return k->signal;
 }
 
-/* What is stopped could not act on its signal; CONT does no harm twice. */
+/* What is stopped could not act on its signal.  again: that was sent by another manager;
+ * CONT, like KILL, does no harm twice. */
 static void
-send_continue(struct service *s, int after, bool to_group)
+signal_to_end(struct service *s, int signo, bool to_group, bool with_hup, bool again)
 {
-	if (after != SIGKILL && after != SIGCONT)
-		signal_all(s, SIGCONT, to_group, 0);
+	bool wake = signo != SIGKILL && signo != SIGCONT;
+	uint32_t step = again ? 0 : s->m.steps;
+
+	if (again && signo != SIGKILL) {
+		if (wake)
+			signal_all(s, SIGCONT, to_group, false, 0);
+		return;
+	}
+	if (with_hup && signo != SIGKILL && signo != SIGHUP) {
+		signal_all(s, signo, to_group, false, step);
+		signo = SIGHUP;
+		step = 0;
+	}
+	signal_all(s, signo, to_group, wake, step);
 }
 
-/* again: the signal itself was sent by another manager. */
 static void
 send_stop_signals(struct service *s, bool again)
 {
@@ -197,21 +215,12 @@ send_stop_signals(struct service *s, bool again)
 		break;
 	case SVC_STOP_SIGKILL:
 	case SVC_FINAL_SIGKILL:
-		group = svc_waits_for_group(s);
-		/* KILL does no harm twice, either. */
-		if (!again || k->final_signal == SIGKILL)
-			signal_all(s, k->final_signal, group, again ? 0 : s->m.steps);
-		send_continue(s, k->final_signal, group);
+		signal_to_end(s, k->final_signal, svc_waits_for_group(s), false, again);
 		return;
 	default:
 		return;
 	}
-	if (!again) {
-		signal_all(s, signo, group, s->m.steps);
-		if (signo != SIGKILL && k->send_sighup && signo != SIGHUP)
-			signal_all(s, SIGHUP, group, 0);
-	}
-	send_continue(s, signo, group);
+	signal_to_end(s, signo, group, k->send_sighup, again);
 	if (group)
 		s->stop_signalled = true;
 }
@@ -298,7 +307,8 @@ svc_enter_signal(struct service *s, enum svc_state st, enum svc_result f)
 	stop_timer(s);
 	if (!(st == SVC_FINAL_SIGTERM && s->stop_signalled && !procs))
 		begin_stop_signals(s);
-	if (svc_waits_for_group(s))
+	/* While a process of ours runs, its exit says whether it was the last one. */
+	if (svc_waits_for_group(s) && !procs)
 		svc_deed_watch_empty(s);
 }
 
