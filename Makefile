@@ -77,13 +77,16 @@ build/supd build/supctl build/extract: build/%: $(O)/% FORCE
 	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
 FORCE:
 
-$(O)/supd: $(O)/supervisor/supd.o $(OBJ)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-# A short command spends more time in loading shared libraries than in its work: the small
-# ones are linked into supctl where all of them can be.
+# The small libraries are linked into supd and supctl where all of them can be: a short
+# command spends more time in loading shared ones than in its work, and init's are copied,
+# five mappings each, with every process that it forks.
 archive = $(filter /%,$(shell $(CC) -print-file-name=$(1)))
-SUPCTL_ARCHIVES := $(foreach a,libyajl_s.a libbsd.a libz.a libmd.a,$(call archive,$(a)))
-SUPCTL_LIBS := $(if $(filter 4,$(words $(SUPCTL_ARCHIVES))),$(SUPCTL_ARCHIVES),$(filter-out -lev,$(LIBS)))
+ARCHIVES := $(foreach a,libyajl_s.a libbsd.a libz.a libmd.a,$(call archive,$(a)))
+HAVE_ARCHIVES := $(filter 4,$(words $(ARCHIVES)))
+SUPD_LIBS := $(if $(HAVE_ARCHIVES),$(or $(call archive,libev.a),-lev) $(ARCHIVES) -lm,$(LIBS))
+$(O)/supd: $(O)/supervisor/supd.o $(OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(SUPD_LIBS)
+SUPCTL_LIBS := $(if $(HAVE_ARCHIVES),$(ARCHIVES),$(filter-out -lev,$(LIBS)))
 $(O)/supctl: $(SUPCTL_OBJ) $(SUPCTL_LAYERS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SUPCTL_LIBS)
 
