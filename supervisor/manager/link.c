@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/log.h"
@@ -19,23 +20,25 @@
 enum {
 	LOGGER_QUEUE_MAX = 4096, /* messages for a logger that does not read */
 	TURN_MAX = 256,          /* messages handled before others have their turn */
+	QUEUE_SLACK = 65536,     /* bytes of sent messages before those behind move up */
 };
 
-/* A message that waits: as long as it is, not as long as the longest. */
+/* A message that waits, with its payload behind it: as long as it is, not as long as the
+ * longest. */
 struct waiting {
-	TAILQ_ENTRY(waiting) next;
 	struct msg_head head;
 	int nfds;
 	int fds[PROTO_FDS_MAX];
-	char payload[];
 };
-TAILQ_HEAD(waiting_list, waiting);
 
+/* Those that wait lie behind one another in one buffer, which goes when it is empty: a
+ * block for each would leave the heap full of holes after a start of many. */
 struct side {
 	struct link *link;
 	struct chan chan;
 	struct loop_io *io;
-	struct waiting_list queue;
+	struct buf queue;
+	size_t at; /* of the first that was not sent yet */
 	size_t n;
 };
 
@@ -71,26 +74,54 @@ static void on_logger(struct loop_io *io, int events, void *arg);
 /* ---- sending ------------------------------------------------------------------------
  */
 
-static void
-waiting_free(struct side *s, struct waiting *w)
+/* The first one that waits, which stays; false: none. */
+static bool
+queue_first(const struct side *s, struct msg *msg)
 {
-	TAILQ_REMOVE(&s->queue, w, next);
-	s->n--;
-	for (int i = 0; i < w->nfds; i++)
-		fd_close(&w->fds[i]);
-	free(w);
+	struct waiting w;
+
+	if (s->n == 0)
+		return false;
+	memcpy(&w, s->queue.data + s->at, sizeof(w));
+	msg_init(msg, (enum msg_id)w.head.id);
+	msg->nfds = w.nfds;
+	memcpy(msg->fds, w.fds, sizeof(msg->fds));
+	memcpy(&msg->u, s->queue.data + s->at + sizeof(w), w.head.size);
+	return true;
+}
+
+/* It is sent, or given up; its descriptors are ours no longer. */
+static void
+queue_drop(struct side *s, struct msg *msg)
+{
+	s->at += sizeof(struct waiting) + msg->head.size;
+	msg_close_fds(msg);
+	if (--s->n == 0) {
+		buf_free(&s->queue);
+		s->at = 0;
+	} else if (s->at > QUEUE_SLACK && s->at > s->queue.len / 2) {
+		buf_consume(&s->queue, s->at);
+		s->at = 0;
+	}
+}
+
+static void
+queue_clear(struct side *s)
+{
+	struct msg msg;
+
+	while (queue_first(s, &msg))
+		queue_drop(s, &msg);
 }
 
 static void
 enqueue(struct side *s, const struct msg *msg)
 {
-	struct waiting *w = xmalloc(sizeof(*w) + msg->head.size);
+	struct waiting w = { .head = msg->head, .nfds = msg->nfds };
 
-	w->head = msg->head;
-	w->nfds = msg->nfds;
-	memcpy(w->fds, msg->fds, sizeof(w->fds));
-	memcpy(w->payload, &msg->u, msg->head.size);
-	TAILQ_INSERT_TAIL(&s->queue, w, next);
+	memcpy(w.fds, msg->fds, sizeof(w.fds));
+	buf_append(&s->queue, &w, sizeof(w));
+	buf_append(&s->queue, &msg->u, msg->head.size);
 	s->n++;
 	loop_io_set(s->io, LOOP_READ | LOOP_WRITE);
 }
@@ -99,19 +130,14 @@ enqueue(struct side *s, const struct msg *msg)
 static int
 send_queue(struct side *s)
 {
-	struct waiting *w;
 	struct msg msg;
 	int r;
 
-	while ((w = TAILQ_FIRST(&s->queue)) != NULL) {
-		msg_init(&msg, (enum msg_id)w->head.id);
-		msg.nfds = w->nfds;
-		memcpy(msg.fds, w->fds, sizeof(msg.fds));
-		memcpy(&msg.u, w->payload, w->head.size);
+	while (queue_first(s, &msg)) {
 		r = chan_send(&s->chan, &msg);
 		if (r <= 0)
 			return r;
-		waiting_free(s, w);
+		queue_drop(s, &msg);
 	}
 	loop_io_set(s->io, LOOP_READ);
 	return 1;
@@ -131,7 +157,7 @@ send_init(struct link *l, struct msg *msg)
 {
 	int r = 0;
 
-	if (TAILQ_EMPTY(&l->init.queue))
+	if (l->init.n == 0)
 		r = chan_send(&l->init.chan, msg);
 	if (r == -1)
 		init_is_gone();
@@ -151,8 +177,7 @@ logger_lost(struct link *l)
 	loop_io_free(l->logger.io);
 	l->logger.io = NULL;
 	fd_close(&l->logger.chan.fd);
-	while (!TAILQ_EMPTY(&l->logger.queue))
-		waiting_free(&l->logger, TAILQ_FIRST(&l->logger.queue));
+	queue_clear(&l->logger);
 	/* Barriers are asked again of the next logger, or end by their time. */
 	while ((v = TAILQ_FIRST(&l->vacuums)) != NULL) {
 		TAILQ_REMOVE(&l->vacuums, v, next);
@@ -172,7 +197,7 @@ send_logger(struct link *l, struct msg *msg)
 		errno = ENOTCONN;
 		return -1;
 	}
-	if (TAILQ_EMPTY(&l->logger.queue))
+	if (l->logger.n == 0)
 		r = chan_send(&l->logger.chan, msg);
 	if (r == 0 && l->logger.n < LOGGER_QUEUE_MAX) {
 		enqueue(&l->logger, msg);
@@ -451,8 +476,6 @@ link_new(struct manager *m, int init_fd)
 	struct link *l = xcalloc(1, sizeof(*l));
 
 	l->m = m;
-	TAILQ_INIT(&l->init.queue);
-	TAILQ_INIT(&l->logger.queue);
 	TAILQ_INIT(&l->barriers);
 	TAILQ_INIT(&l->vacuums);
 	l->init.chan =
@@ -475,8 +498,7 @@ link_free(struct link *l)
 		loop_timer_free(b->timer);
 		free(b);
 	}
-	while (!TAILQ_EMPTY(&l->init.queue))
-		waiting_free(&l->init, TAILQ_FIRST(&l->init.queue));
+	queue_clear(&l->init);
 	loop_io_free(l->init.io);
 	free(l);
 }
