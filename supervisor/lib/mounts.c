@@ -16,6 +16,7 @@
 
 enum {
 	LINKS_MAX = 40,
+	FOLDERS = 8,       /* remembered */
 	FIELDS_BEFORE = 5, /* id, parent, device, root, mount point */
 };
 /* So long a list that was looked at counts as new. */
@@ -27,6 +28,12 @@ struct mount {
 	bool local;
 };
 
+struct folder {
+	char *path;                 /* as it was asked for; NULL: none */
+	char *real;                 /* where that is */
+	const struct mount *within; /* and on what */
+};
+
 struct mounts {
 	int fd; /* of mountinfo; -1: a text */
 	uint64_t looked_us;
@@ -34,10 +41,9 @@ struct mounts {
 	size_t n, cap;
 	size_t n_remote;
 	const struct mount *root; /* NULL: nothing is known */
-	/* The folder that was walked last: thousands of files are in the same. */
-	char *folder;               /* as it was asked for; NULL: none */
-	char real[PATH_MAX];        /* where that is */
-	const struct mount *within; /* and on what */
+	/* Those that were walked last: thousands of files are in the same few. */
+	struct folder folder[FOLDERS];
+	size_t oldest;
 };
 
 /* A walk: real is what is behind us, on the mount at. */
@@ -118,14 +124,28 @@ add_line(struct mounts *ms, char *line)
 }
 
 static void
+forget_folder(struct folder *f)
+{
+	free(f->path);
+	free(f->real);
+	memset(f, 0, sizeof(*f));
+}
+
+static void
+forget_folders(struct mounts *ms)
+{
+	for (size_t i = 0; i < FOLDERS; i++)
+		forget_folder(&ms->folder[i]);
+}
+
+static void
 forget(struct mounts *ms)
 {
 	for (size_t i = 0; i < ms->n; i++)
 		free(ms->v[i].point);
 	ms->n = ms->n_remote = 0;
 	ms->root = NULL;
-	free(ms->folder);
-	ms->folder = NULL;
+	forget_folders(ms);
 }
 
 /* What is mounted at point on m, or on what is mounted there, and so on. */
@@ -230,8 +250,7 @@ look(struct mounts *ms)
 	if (ms->looked_us == 0 || (poll(&p, 1, 0) == 1 && p.revents != 0))
 		read_list(ms);
 	ms->looked_us = now;
-	free(ms->folder);
-	ms->folder = NULL;
+	forget_folders(ms);
 }
 
 struct mounts *
@@ -377,20 +396,26 @@ walk_folder(struct walk *w, const char *path, size_t n)
 {
 	struct mounts *ms = w->ms;
 	const struct mount *bad;
+	struct folder *f;
 
 	to_root(w);
-	if (ms->folder != NULL && strncmp(ms->folder, path, n) == 0 &&
-	    ms->folder[n] == '\0') {
-		memcpy(w->real, ms->real, sizeof(w->real));
+	for (size_t i = 0; i < FOLDERS; i++) {
+		f = &ms->folder[i];
+		if (f->path == NULL || strncmp(f->path, path, n) != 0 ||
+		    f->path[n] != '\0')
+			continue;
+		strlcpy(w->real, f->real, sizeof(w->real));
 		w->len = strlen(w->real);
-		w->at = ms->within;
+		w->at = f->within;
 		return w->at->local ? NULL : w->at;
 	}
-	free(ms->folder);
-	ms->folder = xstrndup(path, n);
-	bad = walk(w, ms->folder, true);
-	memcpy(ms->real, w->real, sizeof(ms->real));
-	ms->within = w->at;
+	f = &ms->folder[ms->oldest];
+	ms->oldest = (ms->oldest + 1) % FOLDERS;
+	forget_folder(f);
+	f->path = xstrndup(path, n);
+	bad = walk(w, f->path, true);
+	f->real = xstrdup(w->real);
+	f->within = w->at;
 	return bad;
 }
 
