@@ -216,6 +216,8 @@ manager_start(struct manager *m)
 	store_set_interval(m->store, m->conf->snapshot_interval_us);
 	m->link = link_new(m, ROLE_FD_CHAN);
 	store_restore(m->store, m->root_fd, m->ring);
+	/* Each wish and each slot loads its unit: what is not there is asked once. */
+	unit_paths_scan(m->paths);
 	store_each_wish(m->store, restore_wish, m);
 	loop_on_clock_set(m->loop, on_clock_set, m);
 }
@@ -345,6 +347,7 @@ manager_on_replay_end(struct manager *m)
 	if (m->phase != MANAGER_RESTORING)
 		return;
 	adopt_finish(m);
+	unit_paths_forget(m->paths);
 	/* What a service left behind may have been the end of all (FailureAction=). */
 	if (m->phase == MANAGER_RESTORING)
 		m->phase = MANAGER_RUNNING;
