@@ -490,6 +490,29 @@ failures_are_told_and_tried_again(void **state)
 	assert_int_equal(metrics_counter(f->metrics, EVENT_SNAPSHOT_FAILED), 1);
 }
 
+/* Many events are not left to the interval: a new manager would have to read them. */
+static void
+many_events_bring_a_snapshot(void **state)
+{
+	struct fixture *f = *state;
+	char text[1000];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	store_set_interval(f->st, 3600 * USEC_PER_SEC);
+	store_enable(f->st);
+	for (int round = 1; round <= 2; round++) {
+		for (int i = 0; i < 2000; i++) {
+			event_begin(f->ev, EVENT_BUG, "a.service", NULL);
+			event_str(f->ev, "text", text);
+			event_end(f->ev);
+		}
+		run_until_sent(f, round);
+		store_on_done(f->st, f->id, 0);
+	}
+	assert_int_equal(f->sent, 2);
+}
+
 /* What only the lost events said is in a snapshot before anybody has to read them. */
 static void
 a_new_journal_brings_a_snapshot(void **state)
@@ -609,6 +632,7 @@ main(void)
 		TEST(hostile_events_change_nothing_else),
 		TEST(failures_are_told_and_tried_again),
 		TEST(a_new_journal_brings_a_snapshot),
+		TEST(many_events_bring_a_snapshot),
 		TEST(history_keeps_the_newest_runs),
 		TEST(an_end_that_was_begun_is_kept_by_snapshots),
 #undef TEST

@@ -56,6 +56,9 @@ struct wish {
 	size_t len;
 };
 
+enum { UNREAD_MANY = 1 << 20 };
+#define HURRY_US USEC_PER_SEC
+
 struct store {
 	struct loop *loop;
 	struct emitter *ev;
@@ -73,6 +76,9 @@ struct store {
 	struct loop_timer *timer;
 	int err;            /* why the last one was not written, 0: it was */
 	uint64_t gather_us; /* changes are gathered for so long, for one snapshot */
+	size_t unread;      /* bytes of events that are newer than the last snapshot */
+	size_t size;        /* of that */
+	bool hurried;       /* they are many: the next one comes sooner */
 	bool enabled;
 	uint64_t id; /* of the newest snapshot sent */
 	bool writing;
@@ -700,7 +706,8 @@ store_snapshot_now(struct store *st)
 	if (st->report.newer)
 		return 0; /* what a newer supd left must not be replaced by us */
 	loop_timer_stop(st->timer);
-	st->overdue = false;
+	st->overdue = st->hurried = false;
+	st->unread = 0;
 	store_write_snapshot(st, &text);
 	fd = sealed_memfd("supd-snapshot", &text);
 	if (fd == -1) {
@@ -709,6 +716,7 @@ store_snapshot_now(struct store *st)
 	} else {
 		rc = st->ops.send(st->ops.arg, ++st->id, fd, text.len);
 	}
+	st->size = text.len;
 	buf_free(&text);
 	st->writing = rc == 0;
 	if (rc == -1 && st->enabled)
@@ -747,6 +755,14 @@ on_event(void *arg, const struct event_view *v)
 	if (st->enabled && v->id != EVENT_SNAPSHOT_FAILED &&
 	    !loop_timer_is_armed(st->timer))
 		loop_timer_in(st->timer, st->gather_us);
+	/* A new manager reads the snapshot and what is newer: the latter must not take
+	 * much longer, and this not be done more often than that is worth. */
+	st->unread += v->len;
+	if (!st->enabled || st->hurried || st->gather_us <= HURRY_US ||
+	    st->unread < UNREAD_MANY + 2 * st->size)
+		return;
+	st->hurried = true;
+	loop_timer_in(st->timer, HURRY_US);
 }
 
 void
