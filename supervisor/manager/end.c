@@ -340,40 +340,19 @@ on_share(struct loop_timer *t, void *arg)
 		svc_force_down(u->svc, "its share of ShutdownTimeoutSec= is over");
 }
 
-struct waiters {
-	struct job_unit *unit;
-	size_t n;
-};
-
-static void
-count_if_same(void *arg, struct job_unit *ju)
-{
-	struct waiters *w = arg;
-
-	if (ju == w->unit)
-		w->n++;
-}
-
-static void
-count_waiter(void *arg, const struct job *j)
-{
-	job_waits_for(j, count_if_same, arg);
-}
-
 void
 end_on_stop_begun(struct unit *u)
 {
 	struct manager *m = u->manager;
-	struct waiters w = { .unit = u->job_unit };
+	const struct job *j = job_unit_job(u->job_unit);
 	uint64_t now_us = clock_mono_us(), left_us;
 
 	if (m->shutdown == NULL || m->shutdown->deadline_us == NO_BOUND_US)
 		return;
 	left_us =
 	    m->shutdown->deadline_us > now_us ? m->shutdown->deadline_us - now_us : 0;
-	jobs_each(m->jobs, count_waiter, &w);
 	/* Those that others wait for must leave them some: half of what there is. */
-	if (w.n > 0)
+	if (j != NULL && job_is_waited_for(j))
 		left_us /= 2;
 	if (u->share == NULL)
 		u->share = loop_timer_new(m->loop, "share", on_share, u);

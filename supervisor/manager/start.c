@@ -1,5 +1,6 @@
 #include "manager/start.h"
 
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/log.h"
@@ -24,9 +25,14 @@ request(struct unit *u, enum job_type type, const char *origin)
 	struct job_request r = {
 		.type = type, .mode = JOB_BREAK_CYCLES | JOB_AUTOMATIC, .origin = origin
 	};
+	struct buf why = { 0 };
 
-	if (job_request(u->manager->jobs, u->job_unit, &r, NULL, NULL, NULL) == 0)
+	if (job_request(u->manager->jobs, u->job_unit, &r, NULL, NULL, &why) == 0) {
 		log_debug("%s: the request was refused", u->name);
+		if (type == JOB_START)
+			svc_start_given_up(u->svc, buf_str(&why));
+	}
+	buf_free(&why);
 }
 
 static void
@@ -43,6 +49,13 @@ start_one(struct unit *u, void *arg)
 	if (u->wish == WISH_STOPPED && unit_is_running(u) &&
 	    u->wish_who.wall_us > mem->started_wall_us) {
 		request(u, JOB_STOP, "the wish of a person");
+		return;
+	}
+	/* The second half of a restart: a job asks for the order, for what is needed, and
+	 * whether it may start at all, as the one did that died with its manager. */
+	if (mem->then_start && svc_next_restart_us(u->svc) == 0 &&
+	    (!unit_is_running(u) || svc_active(u->svc) == SVC_ACTIVE_DEACTIVATING)) {
+		request(u, JOB_START, "a restart that was begun");
 		return;
 	}
 	if (!unit_is_wanted(u, &why))

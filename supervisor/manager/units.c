@@ -48,16 +48,24 @@ forget_order(struct manager *m)
 }
 
 static void
-register_names(struct unit *u)
+add_name(struct unit *u, const char *name)
 {
 	struct manager *m = u->manager;
 
-	forget_order(m);
-	map_set(&m->units, u->name, u);
-	for (size_t i = 0; i < u->conf->aliases.n; i++) {
-		if (!map_has(&m->units, u->conf->aliases.v[i]))
-			map_set(&m->units, u->conf->aliases.v[i], u);
-	}
+	if (map_has(&m->units, name))
+		return;
+	map_set(&m->units, name, u);
+	if (strcmp(name, u->name) != 0)
+		jobs_unit_alias(m->jobs, name, u->job_unit);
+}
+
+static void
+register_names(struct unit *u)
+{
+	forget_order(u->manager);
+	add_name(u, u->name);
+	for (size_t i = 0; i < u->conf->aliases.n; i++)
+		add_name(u, u->conf->aliases.v[i]);
 }
 
 static void
@@ -68,8 +76,11 @@ unregister_names(struct unit *u)
 	forget_order(u->manager);
 	map_keys(&u->manager->units, &names);
 	for (size_t i = 0; i < names.n; i++) {
-		if (map_get(&u->manager->units, names.v[i]) == u)
-			map_del(&u->manager->units, names.v[i]);
+		if (map_get(&u->manager->units, names.v[i]) != u)
+			continue;
+		map_del(&u->manager->units, names.v[i]);
+		if (strcmp(names.v[i], u->name) != 0)
+			jobs_unit_alias(u->manager->jobs, names.v[i], NULL);
 	}
 	strv_free(&names);
 }
@@ -331,14 +342,13 @@ unit_get(struct manager *m, const char *name)
 	u = map_get(&m->units, conf->id);
 	if (u != NULL) {
 		/* Another name of one that we have. */
-		map_set(&m->units, full, u);
+		add_name(u, full);
 		unit_conf_free(conf);
 		diags_clear(&d);
 	} else {
 		u = unit_new(m, conf, &d);
 		u->unanswered = unanswered;
-		if (!map_has(&m->units, full))
-			map_set(&m->units, full, u);
+		add_name(u, full);
 	}
 	free(full);
 	return u;

@@ -688,6 +688,13 @@ test_cancel(void **state)
 	assert_int_equal(n->last, JOB_CANCELED);
 	assert_int_equal(b->starts, 0);
 	assert_int_equal(jobs_count(n->js), 1);
+	/* Of one that runs nobody is told from within the call. */
+	n->done = 0;
+	assert_false(job_cancel(n->js, job_id(job_unit_job(a->ju))));
+	assert_int_equal(n->done, 0);
+	settle(n);
+	assert_int_equal(n->done, 1);
+	assert_int_equal(n->last, JOB_CANCELED);
 	job_forget_waiters(n->js, n);
 	n->done = 0;
 	jobs_unit_done(a->ju, JOB_START, JOB_DONE, NULL);

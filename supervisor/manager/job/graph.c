@@ -59,13 +59,20 @@ edges_del(struct edges *e, enum unit_dep kind, const struct job_unit *to)
 }
 
 struct job_unit *
-jobs_unit_find(struct jobs *js, const char *name)
+job_unit_real(struct job_unit *u)
 {
-	return map_get(&js->units, name);
+	return u != NULL && u->real != NULL ? u->real : u;
 }
 
 struct job_unit *
-jobs_unit(struct jobs *js, const char *name)
+jobs_unit_find(struct jobs *js, const char *name)
+{
+	return job_unit_real(map_get(&js->units, name));
+}
+
+/* The one of exactly that name. */
+static struct job_unit *
+unit_of_name(struct jobs *js, const char *name)
 {
 	struct job_unit *u = map_get(&js->units, name);
 
@@ -78,13 +85,61 @@ jobs_unit(struct jobs *js, const char *name)
 	return u;
 }
 
+struct job_unit *
+jobs_unit(struct jobs *js, const char *name)
+{
+	return job_unit_real(unit_of_name(js, name));
+}
+
+/* Who named the one names the other.  In place: somebody may be looking at the edges. */
+static void
+edges_move(struct job_unit *from, struct job_unit *to)
+{
+	for (uint32_t i = 0; i < from->inverse.n; i++) {
+		struct edge in = from->inverse.v[i];
+
+		for (uint32_t k = 0; k < in.to->deps.n; k++) {
+			struct edge *e = &in.to->deps.v[k];
+
+			if (e->to != from || e->kind != in.kind)
+				continue;
+			e->to = to;
+			/* Nothing can wait for itself. */
+			if (in.to == to)
+				e->kind = DEP_NKINDS;
+			else
+				edges_push(&to->inverse, in.kind, in.to);
+			break;
+		}
+	}
+	from->inverse.n = 0;
+}
+
+void
+jobs_unit_alias(struct jobs *js, const char *name, struct job_unit *of)
+{
+	struct job_unit *u = of == NULL ? map_get(&js->units, name)
+					: unit_of_name(js, name);
+
+	if (u == NULL || u == of || u->real == of || u->data != NULL || u->job != NULL)
+		return;
+	if (u->real != NULL)
+		u->real->names--;
+	u->real = of;
+	if (of == NULL)
+		return;
+	of->names++;
+	edges_move(u, of);
+}
+
 void
 jobs_unit_release(struct jobs *js, const char *name)
 {
 	struct job_unit *u = map_get(&js->units, name);
 	const struct job *j;
 
-	if (u == NULL || u->data != NULL || u->job != NULL || u->next != NULL)
+	if (u == NULL || u->data != NULL || u->job != NULL || u->next != NULL ||
+	    u->real != NULL || u->names > 0)
 		return;
 	if (u->deps.n > 0 || u->inverse.n > 0)
 		return;

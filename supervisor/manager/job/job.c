@@ -418,6 +418,12 @@ job_began_us(const struct job *j)
 	return j->began_us;
 }
 
+bool
+job_is_waited_for(const struct job *j)
+{
+	return !LIST_EMPTY(&j->after_me);
+}
+
 void
 job_waits_for(const struct job *j, job_unit_fn *fn, void *arg)
 {

@@ -128,6 +128,9 @@ void jobs_free(struct jobs *js);
 struct job_unit *jobs_unit(struct jobs *js, const char *name);
 /* Forgets it when it has no data, no job and no edge. */
 void jobs_unit_release(struct jobs *js, const char *name);
+/* name is another name of that unit: what others say of it, also before it was known, is
+ * about the one.  of NULL: it is not any more. */
+void jobs_unit_alias(struct jobs *js, const char *name, struct job_unit *of);
 /* NULL when there is none. */
 struct job_unit *jobs_unit_find(struct jobs *js, const char *name);
 const char *job_unit_name(const struct job_unit *ju);
@@ -189,6 +192,8 @@ const char *job_origin(const struct job *j);
 uint64_t job_since_us(const struct job *j); /* monotonic, queued */
 uint64_t job_since_wall_us(const struct job *j);
 uint64_t job_began_us(const struct job *j); /* monotonic, 0: it waits */
+/* Another job waits for the end of this one. */
+bool job_is_waited_for(const struct job *j);
 void job_waits_for(const struct job *j, job_unit_fn *fn, void *arg);
 const char *job_type_name(enum job_type type);
 const char *job_result_name(enum job_result result);

@@ -75,6 +75,8 @@ struct job_unit {
 	struct jobs *js;
 	char *name;
 	void *data;
+	struct job_unit *real; /* the one that this is another name of; NULL: itself */
+	unsigned names;        /* others that have this one as real */
 	struct edges deps;    /* what it says itself */
 	struct edges inverse; /* what others say of it */
 	struct job *job;      /* the one that counts; NULL: none */
@@ -130,6 +132,8 @@ struct plan {
 
 /* ---- graph.c ----------------------------------------------------------------- */
 void job_unit_free(void *ju);
+/* Itself, or what it is another name of. */
+struct job_unit *job_unit_real(struct job_unit *u);
 void unit_vec_add(struct unit_vec *v, struct job_unit *u);
 /* Calls fn for each unit that is ordered before u (starts earlier). */
 void graph_each_before(struct job_unit *u, job_unit_fn *fn, void *arg);

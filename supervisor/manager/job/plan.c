@@ -51,6 +51,14 @@ state_of(struct jobs *js, struct job_unit *u)
 	return js->ops->state(js->arg, u);
 }
 
+/* Known by its own name from here on: to ask for its state loads it. */
+static struct job_unit *
+loaded(struct jobs *js, struct job_unit *u)
+{
+	(void)state_of(js, u);
+	return job_unit_real(u);
+}
+
 /* Will be there without our doing. */
 static bool
 is_up(struct jobs *js, struct job_unit *u)
@@ -66,6 +74,7 @@ pull_start(void *arg, struct job_unit *u)
 	struct making *mk = arg;
 	char *no;
 
+	u = loaded(mk->js, u);
 	if (mk->failed || (u->planned != 0 && !mk->hard))
 		return;
 	no = mk->js->ops->startable(mk->js->arg, u);
@@ -94,6 +103,7 @@ need_up(void *arg, struct job_unit *u)
 {
 	struct making *mk = arg;
 
+	u = loaded(mk->js, u);
 	if (mk->failed || is_up(mk->js, u) || !mk->chain)
 		return;
 	buf_addf(

@@ -274,6 +274,7 @@ bool
 job_cancel(struct jobs *js, uint32_t id)
 {
 	struct job *j = jobs_find(js, id);
+	struct waiter *w;
 
 	if (j == NULL || j->state == JOB_ENDED)
 		return false;
@@ -281,7 +282,13 @@ job_cancel(struct jobs *js, uint32_t id)
 		job_end(j, JOB_CANCELED, "canceled");
 		return true;
 	}
-	job_call_waiters(j, JOB_CANCELED, "canceled; it goes on");
+	/* Not from within: who cancels may be in the middle of his own answer. */
+	while ((w = STAILQ_FIRST(&j->waiters)) != NULL) {
+		STAILQ_REMOVE_HEAD(&j->waiters, link);
+		(void)answer_later(
+		    js, w->done, w->arg, j->id, JOB_CANCELED, "canceled; it goes on");
+		free(w);
+	}
 	return false;
 }
 

@@ -599,13 +599,7 @@ svc_adopt(struct service *s)
 	} else if ((m->state == SVC_AUTO_RESTART || m->state == SVC_LIMIT_WAIT) &&
 		   m->deadline_us[SVC_TIMER_PHASE] == UINT64_MAX) {
 		svc_timer(s, SVC_TIMER_PHASE, clock_mono_us());
-	} else if (m->state == SVC_DEAD || m->state == SVC_FAILED) {
-		/* The start of a restart that was asked for. */
-		if (m->then_start)
-			svc_raise(s, SVC_EV_WANT_UP);
 	}
-	s->restart_is_ours =
-	    m->then_start && svc_state_active(m->state) == SVC_ACTIVE_DEACTIVATING;
 	free(s->seen);
 	s->seen = NULL;
 	s->nseen = 0;

@@ -323,7 +323,8 @@ void svc_on_unstored(struct service *s, uint32_t id);
  * svc_on_started, svc_on_exit, svc_on_stored, then svc_adopt: catch up.  Between
  * svc_restore_begin and svc_adopt nothing is done.  svc_on_slot with the slot of an
  * invocation that is not the remembered one is adopted when nothing better is known,
- * else its processes are ended and it is closed.
+ * else its processes are ended and it is closed.  The start of a restart whose stop was
+ * begun (m.then_start) is the caller's, as it always is.
  */
 void svc_restore_begin(struct service *s);
 void svc_restore(struct service *s, const struct svc_memory *m, bool same_boot);

@@ -182,7 +182,6 @@ struct service {
 
 	/* A new manager (adopt.c). */
 	bool restoring, remembered;
-	bool restart_is_ours; /* then_start is done here, not by a job */
 	struct svc_slot_seen *seen;
 	size_t nseen;
 	struct svc_foreign *foreign;

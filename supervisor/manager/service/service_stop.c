@@ -638,11 +638,6 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 		release_conf(s);
 	else
 		svc_deed_watch_empty(s);
-	/* The job that would start it now died with the manager that began the restart.
-	 */
-	if (m->then_start && s->restart_is_ours && m->leftover == 0)
-		svc_raise(s, SVC_EV_WANT_UP);
-	s->restart_is_ours = false;
 }
 
 /* Failed, with a slot: what outlived the stop ended at last. */
