@@ -1,5 +1,7 @@
 #include "manager/adopt.h"
 
+#include <sys/queue.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -43,6 +45,7 @@ struct slot {
 	int cgroup_fd;
 	uint32_t number;
 	bool used;     /* from slot_take until SLOT_DONE */
+	bool closing;  /* the logger takes what is left in its pipes */
 	bool answered; /* init has spoken of it */
 	bool has_cgroup;
 	/* Whose it was, from its close until SLOT_DONE: the logger's last words of it
@@ -51,7 +54,15 @@ struct slot {
 	uint8_t closed_invocation[16];
 };
 
+/* A unit that is to start as soon as a slot is free. */
+struct slot_wait {
+	TAILQ_ENTRY(slot_wait) next;
+	struct unit *unit;
+};
+
 struct slots {
+	TAILQ_HEAD(slot_wait_list, slot_wait) waits; /* who came first is first */
+	size_t closing;
 	struct slot **v; /* made on first use; there are many numbers and few services */
 	uint32_t n;
 	uint32_t lowest; /* none below is free */
@@ -71,6 +82,7 @@ slot_of(struct manager *m, uint32_t number)
 	if (ss == NULL) {
 		ss = m->slots = xcalloc(1, sizeof(*ss));
 		ss->n = m->nslots;
+		TAILQ_INIT(&ss->waits);
 		ss->v = xcalloc(ss->n, sizeof(ss->v[0]));
 	}
 	if (number >= ss->n)
@@ -128,12 +140,78 @@ slot_release(struct slot *s)
 	free(s->closed_unit);
 	free(s->closed_ref);
 	s->closed_unit = s->closed_ref = NULL;
+	if (s->closing)
+		ss->closing--;
+	s->closing = false;
 	if (!s->used)
 		return;
 	s->used = false;
 	ss->used--;
 	if (s->number < ss->lowest)
 		ss->lowest = s->number;
+}
+
+static void
+slot_closes(struct slot *s)
+{
+	if (!s->closing)
+		s->m->slots->closing++;
+	s->closing = true;
+}
+
+void
+adopt_wait_end(struct unit *u)
+{
+	struct slot_wait *w = u->ops == NULL ? NULL : u->ops->slot_wait;
+
+	if (w == NULL)
+		return;
+	TAILQ_REMOVE(&u->manager->slots->waits, w, next);
+	free(w);
+	u->ops->slot_wait = NULL;
+}
+
+bool
+adopt_wait_slot(struct manager *m, struct unit *u)
+{
+	struct slots *ss = m->slots;
+	struct slot_wait *w, *tmp;
+	size_t n = 0;
+
+	adopt_wait_end(u);
+	if (ss == NULL)
+		return false;
+	/* Who was stopped meanwhile, or came to the end of its time, does not wait. */
+	TAILQ_FOREACH_SAFE (w, &ss->waits, next, tmp) {
+		if (svc_waits_for_slot(w->unit->svc))
+			n++;
+		else
+			adopt_wait_end(w->unit);
+	}
+	if (n >= ss->closing)
+		return false;
+	w = xcalloc(1, sizeof(*w));
+	w->unit = u;
+	unit_ops(u)->slot_wait = w;
+	TAILQ_INSERT_TAIL(&ss->waits, w, next);
+	return true;
+}
+
+/* After the release of a slot; with none left that is being closed all others hear of it,
+ * too, and that there is none for them. */
+static void
+tell_waiting(struct manager *m)
+{
+	struct slots *ss = m->slots;
+	struct slot_wait *w;
+
+	while ((w = TAILQ_FIRST(&ss->waits)) != NULL &&
+	       (ss->used < ss->n || ss->closing == 0)) {
+		struct unit *u = w->unit;
+
+		adopt_wait_end(u);
+		svc_on_slot_free(u->svc);
+	}
 }
 
 uint32_t
@@ -161,6 +239,7 @@ adopt_close_slot(struct manager *m, uint32_t slot)
 	if (s == NULL)
 		return;
 	slot_clear(s);
+	slot_closes(s);
 	if (s->closed_unit == NULL && slot < table_used(m->table)) {
 		const struct table_slot *t = table_slot(m->table, slot);
 
@@ -251,8 +330,10 @@ replay_slot(struct manager *m, struct slot *s, const struct msg_slot *msg)
 	struct unit *u;
 
 	slot_use(s, NULL);
-	if (msg->closing)
+	if (msg->closing) {
+		slot_closes(s);
 		return;
+	}
 	u = unit_get(m, msg->unit);
 	if (u == NULL) {
 		log_warnx(
@@ -288,8 +369,10 @@ adopt_on_slot(struct manager *m, const struct msg_slot *msg)
 		unit_ops_forget_slot(s->unit);
 	if (s->unit != NULL && s->unit->svc != NULL)
 		svc_on_slot(s->unit->svc, msg);
-	if (msg->err != 0)
+	if (msg->err != 0) {
 		slot_release(s);
+		tell_waiting(m);
+	}
 }
 
 static void
@@ -514,8 +597,10 @@ adopt_on_slot_done(struct manager *m, uint32_t slot)
 {
 	struct slot *s = slot_of(m, slot);
 
-	if (s != NULL)
-		slot_release(s);
+	if (s == NULL)
+		return;
+	slot_release(s);
+	tell_waiting(m);
 }
 
 void

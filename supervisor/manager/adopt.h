@@ -32,6 +32,10 @@ void adopt_late(struct unit *u);
 
 /* A slot number that neither init nor we use, kept for that unit; SLOT_NONE: all used. */
 uint32_t adopt_take_slot(struct manager *m, struct unit *u);
+/* All are used, but one is being closed that nobody waits for yet: the unit's service is
+ * told when it is free.  False: there is none. */
+bool adopt_wait_slot(struct manager *m, struct unit *u);
+void adopt_wait_end(struct unit *u);
 /* The slot was closed by its service: it stays taken until init says SLOT_DONE. */
 void adopt_close_slot(struct manager *m, uint32_t slot);
 /* NULL when the slot is free or being closed. */

@@ -81,6 +81,7 @@ unit_ops_clear(struct unit *u)
 	if (u->ops == NULL)
 		return;
 	scan_unwatch(u);
+	adopt_wait_end(u);
 	for (int i = 0; i < SVC_NTIMERS; i++) {
 		if (u->ops->timer[i] == NULL)
 			continue;
@@ -134,9 +135,12 @@ ops_slot_take(void *arg, char *why, size_t size)
 	struct unit *u = arg;
 	uint32_t slot = adopt_take_slot(u->manager, u);
 
-	if (slot == SLOT_NONE)
-		say_no_slot(u->manager, why, size);
-	return slot;
+	if (slot != SLOT_NONE)
+		return slot;
+	if (adopt_wait_slot(u->manager, u))
+		return SVC_SLOT_SOON;
+	say_no_slot(u->manager, why, size);
+	return SLOT_NONE;
 }
 
 static int

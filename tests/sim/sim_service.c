@@ -1713,6 +1713,73 @@ test_adopt_newer_than_memory(void **state)
 	}
 }
 
+/* All slots are used, and one is being closed: the start waits for it, within its time. */
+static void
+test_start_waits_for_slot(void **state)
+{
+	struct world *w = w_new(
+	    U("ExecStopPost=/bin/true\nTimeoutStartSec=5\nTimeoutStopSec=7\n" SIMPLE));
+
+	(void)state;
+	w->full = true;
+	w_up(w);
+	w_run(w);
+	assert_state(w, SVC_START_PRE);
+	assert_true(svc_waits_for_slot(w->s));
+	svc_on_slot_free(w->s); /* somebody else was quicker */
+	w_run(w);
+	assert_true(svc_waits_for_slot(w->s));
+	w->full = false;
+	svc_on_slot_free(w->s);
+	w_run(w);
+	assert_state(w, SVC_RUNNING);
+	svc_on_slot_free(w->s);
+	w_run(w);
+	assert_int_equal(w->spawns[PROC_MAIN], 1);
+	w_down(w);
+	w_run(w);
+	assert_state(w, SVC_DEAD);
+
+	/* Stopped, forced down, or over with its time: at once, and nothing was run. */
+	w->full = true;
+	w->spawns[PROC_CONTROL] = 0;
+	w_up(w);
+	w_run(w);
+	w_down(w);
+	w_run(w);
+	assert_state(w, SVC_DEAD);
+	assert_result(w, SVC_RESULT_SUCCESS);
+	w_up(w);
+	w_run(w);
+	svc_force_down(w->s, "a person");
+	w_run(w);
+	assert_state(w, SVC_DEAD);
+	w_up(w);
+	w_run(w);
+	w_advance(w, 6 * SEC);
+	assert_state(w, SVC_FAILED);
+	assert_result(w, SVC_RESULT_TIMEOUT);
+	assert_int_equal(w->spawns[PROC_CONTROL], 0);
+	w->full = false;
+	svc_on_slot_free(w->s);
+	w_run(w);
+	assert_state(w, SVC_FAILED);
+
+	/* A new manager goes on waiting, or has one at once. */
+	w->full = true;
+	w_up(w);
+	w_run(w);
+	w_revive(w);
+	w_run(w);
+	assert_true(svc_waits_for_slot(w->s));
+	w->full = false;
+	w_revive(w);
+	w_run(w);
+	assert_state(w, SVC_RUNNING);
+	assert_int_equal(w->spawns[PROC_MAIN], 2);
+	w_free(w);
+}
+
 /* The manager dies in the stop of a restart: it is remembered that a start follows, and
  * asked for by who has the jobs, not begun here past all that they ask for. */
 static void
@@ -1769,6 +1836,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table_is_total),
 		cmocka_unit_test(test_simple),
+		cmocka_unit_test(test_start_waits_for_slot),
 		cmocka_unit_test(test_end_by_itself),
 		cmocka_unit_test(test_full_start_and_stop),
 		cmocka_unit_test(test_condition_skips),

@@ -97,6 +97,7 @@ struct world {
 	bool auto_exit_control; /* control processes end well by themselves */
 	bool tells_empty;       /* with an exit, as init does of a slot with a cgroup */
 	unsigned forks;         /* extra processes that main leaves in the group */
+	bool full;              /* no slot, but one is being closed */
 	int fail_slots;         /* SLOT_OPEN fails so often */
 	int fail_fill;
 	int fail_spawn;
@@ -274,6 +275,8 @@ op_slot_take(void *arg, char *why, size_t size)
 {
 	struct world *w = arg;
 
+	if (w->full)
+		return SVC_SLOT_SOON;
 	for (uint32_t n = 0; n < W_SLOTS; n++) {
 		w->last_slot = (w->last_slot + 1) % W_SLOTS;
 		if (!w->slot[w->last_slot].used)

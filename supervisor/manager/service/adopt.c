@@ -410,6 +410,10 @@ slot_is_missing(struct service *s)
 	bool began = m->main_pid != 0 || m->control_pid != 0 || m->main_exit.how != 0 ||
 		     m->control_exit.how != 0;
 
+	if (svc_waits_for_slot(s) && !began) {
+		svc_begin_in_slot(s);
+		return;
+	}
 	switch (m->state) {
 	case SVC_CONDITION:
 	case SVC_START_PRE:

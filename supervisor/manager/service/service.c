@@ -330,6 +330,13 @@ svc_active(const struct service *s)
 }
 
 bool
+svc_waits_for_slot(const struct service *s)
+{
+	return s->m.state == SVC_START_PRE && s->m.slot == SLOT_NONE &&
+	       !s->m.control_running;
+}
+
+bool
 svc_has_slot(const struct service *s)
 {
 	return s->m.slot != SLOT_NONE || s->nforeign > 0;

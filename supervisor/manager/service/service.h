@@ -155,7 +155,7 @@ struct svc_ops {
 	int (*slot_fill)(void *arg, const struct unit_conf *conf,
 	    struct msg_slot_open *open, int *status, char *why, size_t size);
 	/* A free slot, kept for this service until slot_close.  SLOT_NONE: why says it.
-	 */
+	 * SVC_SLOT_SOON: svc_on_slot_free comes when it is worth another try. */
 	uint32_t (*slot_take)(void *arg, char *why, size_t size);
 	/* SLOT_OPEN.  -1 with errno: the slot is free again. */
 	int (*slot_open)(void *arg, const struct msg_slot_open *open);
@@ -234,6 +234,11 @@ enum svc_down {
 	SVC_DOWN_RESTART, /* RestartKillSignal=; kept descriptors stay; comes up again */
 };
 
+enum {
+	/* Of slot_take: all are used, and one is being closed. */
+	SVC_SLOT_SOON = SLOT_NONE - 1,
+};
+
 enum svc_whom {
 	SVC_WHOM_ALL,
 	SVC_WHOM_MAIN,
@@ -293,6 +298,7 @@ int svc_kill(struct service *s, enum svc_whom whom, int signo);
 
 /* ---- what happened (slot: of the message; others than the current are dropped)  */
 void svc_on_slot(struct service *s, const struct msg_slot *slot);
+void svc_on_slot_free(struct service *s);
 void svc_on_started(struct service *s, const struct msg_started *st);
 void svc_on_exit(struct service *s, const struct msg_exit *x);
 void svc_on_empty(struct service *s, uint32_t slot);
@@ -335,6 +341,8 @@ const struct svc_memory *svc_memory(const struct service *s);
 const char *svc_unit(const struct service *s);
 enum svc_state svc_state(const struct service *s);
 enum svc_active svc_active(const struct service *s);
+/* It is being started, and there was no slot for it yet. */
+bool svc_waits_for_slot(const struct service *s);
 /* There are processes, or a slot. */
 bool svc_has_slot(const struct service *s);
 /* Monotonic; 0: no restart is due. */

@@ -79,6 +79,13 @@ svc_on_started(struct service *s, const struct msg_started *st)
 }
 
 void
+svc_on_slot_free(struct service *s)
+{
+	if (!s->restoring && svc_waits_for_slot(s))
+		svc_raise(s, SVC_EV_SLOT_FREE);
+}
+
+void
 svc_on_slot(struct service *s, const struct msg_slot *slot)
 {
 	if (s->restoring) {

@@ -281,6 +281,8 @@ void svc_exit_line(const struct service *s, const struct msg_exit *x, const char
 
 /* ---- service_start.c --------------------------------------------------------- */
 void svc_open_slot(struct service *s);
+/* Goes on with a start that waits for a slot, if there is one now. */
+void svc_begin_in_slot(struct service *s);
 void svc_begin_start(struct service *s, bool automatic);
 /* In start: go on when everything that start waits for is there. */
 void svc_check_ready(struct service *s);

@@ -149,6 +149,12 @@ svc_open_slot(struct service *s)
 		return;
 	}
 	slot = s->ops->slot_take(s->arg, why, sizeof(why));
+	if (slot == SVC_SLOT_SOON) {
+		free(o);
+		svc_set_why(s, "starting: waits for a slot that is being closed");
+		s->empty = true; /* what ends it now has nothing to wait for */
+		return;
+	}
 	if (slot == SLOT_NONE) {
 		free(o);
 		svc_set_why(s, "%s", why);
@@ -269,11 +275,28 @@ svc_begin_start(struct service *s, bool automatic)
 	svc_phase_timer(s, svc_sc(s)->timeout_start_us);
 	svc_open_slot(s);
 	if (m->slot == SLOT_NONE) {
-		/* SLOT_FAILED is queued; it ends what this begins. */
+		/* SLOT_FAILED is queued, and ends what this begins; or SLOT_FREE comes,
+		 * at the latest the time limit of the start. */
 		svc_set_state(s, SVC_START_PRE);
 		return;
 	}
 	enter_condition(s, 0);
+}
+
+void
+svc_begin_in_slot(struct service *s)
+{
+	if (!svc_waits_for_slot(s))
+		return;
+	svc_open_slot(s);
+	if (s->m.slot != SLOT_NONE)
+		enter_condition(s, 0);
+}
+
+void
+act_slot_free(struct service *s)
+{
+	svc_begin_in_slot(s);
 }
 
 void

@@ -257,7 +257,9 @@ static void
 enter_stop_post(struct service *s, enum svc_result f)
 {
 	svc_fail(s, f, "the stop took too long");
-	if (svc_sc(s)->exec[EXEC_STOP_POST].n > 0 && !s->m.control_running) {
+	/* Without a slot nothing was ever done. */
+	if (svc_sc(s)->exec[EXEC_STOP_POST].n > 0 && !s->m.control_running &&
+	    s->m.slot != SLOT_NONE) {
 		svc_set_state(s, SVC_STOP_POST);
 		svc_phase_timer(s, svc_sc(s)->timeout_stop_us);
 		svc_spawn_control(s, EXEC_STOP_POST, 0);
