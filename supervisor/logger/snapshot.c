@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ enum {
 	SNAPSHOT_MAX = 256 * 1024 * 1024,
 	WISHES_KEEP = 256 * 1024, /* larger: wishes that the snapshot has are dropped */
 	WISHES_MAX = 64 * 1024 * 1024,
+	HEAD_MAX = 200, /* bytes of a snapshot in which its seq stands */
 };
 
 /* All of the memfd; -1 if it is not exactly what was announced, or cannot be JSON. */
@@ -52,6 +54,19 @@ load(int fd, uint64_t announced, struct buf *out)
 	return -1;
 }
 
+/* Up to which event a snapshot is true; 0: it does not say.  It is said first of all: the
+ * rest of it may be hundreds of megabytes, and is nothing to be read for this. */
+static uint64_t
+snapshot_seq(const struct buf *snapshot)
+{
+	static const char key[] = "\"seq\":";
+	size_t n = snapshot->len < HEAD_MAX ? snapshot->len : HEAD_MAX;
+	const char *at = memmem(snapshot->data, n, key, strlen(key));
+
+	/* load() has seen that the text ends with a bracket or a newline. */
+	return at == NULL ? 0 : strtoull(at + strlen(key), NULL, 10);
+}
+
 /*
  * Wishes up to the snapshot's seq are part of it; the file is written anew without them
  * once it is large.  Failing changes nothing.
@@ -60,23 +75,23 @@ static void
 trim_wishes(struct logger *lg, const struct buf *snapshot)
 {
 	struct buf old = { 0 }, kept = { 0 };
-	const char *s, *end;
+	const char *s, *end, *nl;
+	uint64_t seq = snapshot_seq(snapshot);
 	struct stat st;
 	struct jv *v;
-	int64_t seq;
 
-	if (fstatat(lg->root_fd, "state/wishes", &st, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    st.st_size < WISHES_KEEP)
-		return;
-	v = jv_parse(snapshot->data, snapshot->len, NULL);
-	seq = jv_i64(jv_get(v, "seq"), 0);
-	jv_free(v);
-	if (seq <= 0 || file_read_at(lg->root_fd, "state/wishes", WISHES_MAX, &old) == -1)
+	if (seq == 0 || seq > INT64_MAX ||
+	    fstatat(lg->root_fd, "state/wishes", &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    st.st_size < WISHES_KEEP ||
+	    file_read_at(lg->root_fd, "state/wishes", WISHES_MAX, &old) == -1)
 		goto out;
-	for (s = buf_str(&old); (end = strchr(s, '\n')) != NULL; s = end + 1) {
-		v = jv_parse(s, (size_t)(end - s), NULL);
-		if (jv_i64(jv_get(v, "seq"), 0) > seq)
-			buf_append(&kept, s, (size_t)(end - s) + 1);
+	/* By their newlines alone: a power loss may have left anything between them. */
+	s = buf_str(&old);
+	end = s + old.len;
+	for (; s < end && (nl = memchr(s, '\n', (size_t)(end - s))) != NULL; s = nl + 1) {
+		v = jv_parse(s, (size_t)(nl - s), NULL);
+		if (jv_i64(jv_get(v, "seq"), 0) > (int64_t)seq)
+			buf_append(&kept, s, (size_t)(nl - s) + 1);
 		jv_free(v);
 	}
 	if (file_write_atomic(

@@ -492,6 +492,41 @@ test_snapshot(void **state)
 	fake_free(f);
 }
 
+/* A large state/wishes is written anew without what the snapshot has: by its lines alone,
+ * whatever a power loss left between them, and however large the snapshot is. */
+static void
+test_snapshot_trims_wishes(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	struct buf wishes = { 0 }, snapshot = { 0 }, b;
+
+	(void)state;
+	for (int i = 1; i <= 4000; i++)
+		buf_addf(&wishes, "{\"seq\":%d,\"event\":\"wish\",\"pad\":\"%050d\"}\n", i, i);
+	buf_append(&wishes, "\0\0\0\0\n", 5);
+	for (int i = 4001; i <= 4003; i++)
+		buf_addf(&wishes, "{\"seq\":%d,\"event\":\"wish\"}\n", i);
+	assert_true(wishes.len > 256 * 1024);
+	assert_int_equal(mkdir_p_at(f->root_fd, "state", 0700), 0);
+	assert_int_equal(file_write_atomic(f->root_fd, "state/wishes", wishes.data,
+			     wishes.len, 0600, false),
+	    0);
+	buf_adds(&snapshot, "{\"version\":1,\"readable_by\":1,\"seq\":4001,\"units\":[");
+	for (int i = 0; i < 400000; i++)
+		buf_adds(&snapshot, i == 0 ? "0" : ",0");
+	buf_adds(&snapshot, "]}\n");
+	fake_start(f);
+	send_snapshot(f, buf_str(&snapshot), snapshot.len);
+	(void)fake_wait(f, MSG_SNAPSHOT_DONE, 0);
+	b = fake_read(f, "state/wishes");
+	assert_string_equal(buf_str(&b), "{\"seq\":4002,\"event\":\"wish\"}\n"
+					 "{\"seq\":4003,\"event\":\"wish\"}\n");
+	buf_free(&b);
+	buf_free(&wishes);
+	buf_free(&snapshot);
+	fake_free(f);
+}
+
 static void
 test_settings_format_and_rotation(void **state)
 {
@@ -629,6 +664,7 @@ main(void)
 		cmocka_unit_test(test_stderr_tail),
 		cmocka_unit_test(test_events_and_wishes),
 		cmocka_unit_test(test_snapshot),
+		cmocka_unit_test(test_snapshot_trims_wishes),
 		cmocka_unit_test(test_settings_format_and_rotation),
 		cmocka_unit_test(test_slot_is_used_again),
 		cmocka_unit_test(test_names_are_forgotten),
