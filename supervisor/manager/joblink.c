@@ -219,8 +219,7 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 		event_str(m->events, "message", message);
 	event_end(m->events);
 	if (r != JOB_DONE && r != JOB_SKIPPED)
-		given_up(m, j,
-		    r == JOB_DEPENDENCY || r == JOB_INVALID ? message : NULL);
+		given_up(m, j, r == JOB_DEPENDENCY || r == JOB_INVALID ? message : NULL);
 	if (r != JOB_DONE && job_type(j) == JOB_START)
 		end_on_start_failed(m, name, message);
 }

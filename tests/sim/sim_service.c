@@ -343,6 +343,51 @@ test_reload_storm(void **state)
 	w_free(w);
 }
 
+/* So often, and no more, a service can write into the journal by what it says. */
+static void
+test_news_storm(void **state)
+{
+	struct world *w = w_new(U("Type=notify\nNotifyAccess=all\n" SIMPLE));
+	unsigned told;
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w_notify(w, "READY=1");
+	told = w->memories_told;
+	for (int i = 0; i < 1000; i++)
+		w_notify(w, i % 2 ? "ERRNO=1" : "ERRNO=2");
+	assert_int_equal(w->memories_told - told, 30);
+	assert_int_equal(svc_memory(w->s)->notify_errno, 1);
+	assert_int_equal(w->refused_told, 1);
+	/* What is said counts, and is recorded with the next reason. */
+	w_notify(w, "ERRNO=3");
+	assert_int_not_equal(w->mem.notify_errno, 3);
+	w_notify(w, "RELOADING=1");
+	assert_int_equal(w->mem.notify_errno, 3);
+	w_advance(w, 11 * USEC_PER_SEC);
+	w_notify(w, "ERRNO=4");
+	assert_int_equal(w->mem.notify_errno, 4);
+	w_free(w);
+}
+
+/* A command of HealthExec= that cannot be started fails at once, and the next is tried.
+ */
+static void
+test_health_spawn_fails(void **state)
+{
+	struct world *w = w_new(U("HealthExec=/bin/true\nHealthExec=/bin/true\n"
+				  "HealthIntervalSec=10\nHealthFailures=1\n" SIMPLE));
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w->fail_spawn = 1;
+	w_advance(w, 10 * SEC);
+	assert_int_equal(w->spawns[PROC_HEALTH], 1);
+	w_free(w);
+}
+
 static void
 test_mainpid_rules(void **state)
 {
@@ -1713,7 +1758,8 @@ test_adopt_newer_than_memory(void **state)
 	}
 }
 
-/* All slots are used, and one is being closed: the start waits for it, within its time. */
+/* All slots are used, and one is being closed: the start waits for it, within its time.
+ */
 static void
 test_start_waits_for_slot(void **state)
 {
@@ -1849,6 +1895,8 @@ main(void)
 		cmocka_unit_test(test_notify_hostile),
 		cmocka_unit_test(test_notify_strangers),
 		cmocka_unit_test(test_reload_storm),
+		cmocka_unit_test(test_news_storm),
+		cmocka_unit_test(test_health_spawn_fails),
 		cmocka_unit_test(test_mainpid_rules),
 		cmocka_unit_test(test_fdstore_and_barrier),
 		cmocka_unit_test(test_notify_fd),

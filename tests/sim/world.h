@@ -117,6 +117,7 @@ struct world {
 	unsigned states[SVC_NSTATES]; /* times entered */
 	uint64_t restart_delay_us;
 	unsigned restarts_told, ready_told, refused_told, health_told, leftover_told;
+	unsigned memories_told;
 	bool health_ok;
 	char refused[256];
 	unsigned actions;
@@ -675,6 +676,7 @@ op_emit(void *arg, const struct svc_note *note, const struct svc_memory *m)
 	if (!w_op(w))
 		return;
 	assert_non_null(m);
+	w->memories_told += note->what == SVC_EMIT_MEMORY;
 	if (note->keep) {
 		svc_memory_copy(&w->mem, m);
 		w->has_mem = true;

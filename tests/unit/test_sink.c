@@ -502,7 +502,8 @@ test_snapshot_trims_wishes(void **state)
 
 	(void)state;
 	for (int i = 1; i <= 4000; i++)
-		buf_addf(&wishes, "{\"seq\":%d,\"event\":\"wish\",\"pad\":\"%050d\"}\n", i, i);
+		buf_addf(
+		    &wishes, "{\"seq\":%d,\"event\":\"wish\",\"pad\":\"%050d\"}\n", i, i);
 	buf_append(&wishes, "\0\0\0\0\n", 5);
 	for (int i = 4001; i <= 4003; i++)
 		buf_addf(&wishes, "{\"seq\":%d,\"event\":\"wish\"}\n", i);

@@ -2,6 +2,7 @@
  * varlink_client: one connection: its messages in, one call at a time, its replies out,
  * and the limits on both.
  */
+#include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 
@@ -30,6 +31,16 @@ static void on_next_turn(void *arg);
 
 /* ---- the end of a client ---- */
 
+static void
+client_watch_end_stop(struct client *cl)
+{
+	int fd = cl->end_io == NULL ? -1 : loop_io_fd(cl->end_io);
+
+	loop_io_free(cl->end_io);
+	cl->end_io = NULL;
+	fd_close(&fd);
+}
+
 void
 client_free(struct client *cl)
 {
@@ -45,6 +56,7 @@ client_free(struct client *cl)
 	v->nclients--;
 	loop_post_cancel(v->loop, on_next_turn, cl);
 	loop_timer_free(cl->stall);
+	client_watch_end_stop(cl);
 	loop_io_free(cl->io);
 	fd_close(&cl->fd);
 	buf_free(&cl->in);
@@ -100,11 +112,37 @@ stall_stop(struct client *cl)
 		loop_timer_stop(cl->stall);
 }
 
+static void
+on_end(struct loop_io *io, int events, void *arg)
+{
+	(void)io;
+	(void)events;
+	client_free(arg);
+}
+
+/* A client that has ended its sending, or sends too much ahead, is not read any more, and
+ * may wait for its answer for ever: that it is gone is seen by a set of its own, which
+ * wakes for nothing else. */
+static void
+client_watch_end(struct client *cl)
+{
+	struct epoll_event nothing = { .events = 0 };
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fd == -1 || epoll_ctl(fd, EPOLL_CTL_ADD, cl->fd, &nothing) == -1) {
+		log_debug("the end of a client is not watched: %s", strerror(errno));
+		fd_close(&fd);
+		return;
+	}
+	cl->end_io = loop_io_new(cl->v->loop, "client end", fd, LOOP_READ, on_end, cl);
+}
+
 /* What we wait for on the socket now, and whether its silence is a fault. */
 static void
 client_watch(struct client *cl)
 {
 	int events = 0;
+	bool blind;
 
 	if (cl->dead || cl->io == NULL)
 		return;
@@ -115,6 +153,11 @@ client_watch(struct client *cl)
 	if (!cl->eof && !cl->closing && cl->in.len <= cl->v->conf.message_max_bytes)
 		events |= LOOP_READ;
 	loop_io_set(cl->io, events);
+	blind = (events & LOOP_READ) == 0 && cl->call != NULL;
+	if (blind && cl->end_io == NULL)
+		client_watch_end(cl);
+	else if (!blind)
+		client_watch_end_stop(cl);
 }
 
 int

@@ -36,6 +36,7 @@ struct client {
 	struct varlink *v;
 	int fd;
 	struct loop_io *io;
+	struct loop_io *end_io;   /* see client_watch_end; NULL: io sees the end */
 	struct loop_timer *stall; /* NULL until it is needed */
 	struct access_peer peer;
 	struct buf in;

@@ -118,8 +118,8 @@ edges_move(struct job_unit *from, struct job_unit *to)
 void
 jobs_unit_alias(struct jobs *js, const char *name, struct job_unit *of)
 {
-	struct job_unit *u = of == NULL ? map_get(&js->units, name)
-					: unit_of_name(js, name);
+	struct job_unit *u =
+	    of == NULL ? map_get(&js->units, name) : unit_of_name(js, name);
 
 	if (u == NULL || u == of || u->real == of || u->data != NULL || u->job != NULL)
 		return;

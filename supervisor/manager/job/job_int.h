@@ -77,10 +77,10 @@ struct job_unit {
 	void *data;
 	struct job_unit *real; /* the one that this is another name of; NULL: itself */
 	unsigned names;        /* others that have this one as real */
-	struct edges deps;    /* what it says itself */
-	struct edges inverse; /* what others say of it */
-	struct job *job;      /* the one that counts; NULL: none */
-	struct job *next;     /* waits for the end of job, which runs */
+	struct edges deps;     /* what it says itself */
+	struct edges inverse;  /* what others say of it */
+	struct job *job;       /* the one that counts; NULL: none */
+	struct job *next;      /* waits for the end of job, which runs */
 	/* Of the plan that is being made; index of its item plus one. */
 	size_t planned;
 	/* Of the search for cycles. */

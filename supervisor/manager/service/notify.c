@@ -14,8 +14,9 @@
 #include "lib/utf8.h"
 #include "manager/service/service_int.h"
 
-enum { RELOADS_MAX = 30 };
-#define RELOADS_SPAN_US (10 * USEC_PER_SEC)
+/* What a service may say of itself so often in such a span is not bounded by its work. */
+enum { STORM_MAX = 30 };
+#define STORM_SPAN_US (10 * USEC_PER_SEC)
 
 /* ---- reading ----------------------------------------------------------------- */
 
@@ -388,6 +389,49 @@ refuse_sender(struct service *s, const struct svc_notify *nt)
 	    (int32_t)nt->pid);
 }
 
+/* A service that says such without end would fill the event journal, and push all else
+ * out of it. */
+static bool
+is_storm(struct svc_span *span)
+{
+	uint64_t now_us = clock_mono_us();
+
+	if (span->n == 0 || now_us - span->from_us >= STORM_SPAN_US) {
+		span->from_us = now_us;
+		span->n = 0;
+	}
+	return span->n++ >= STORM_MAX;
+}
+
+static void
+note_storm(struct service *s, unsigned bit, const char *what)
+{
+	svc_note_refused(s, bit, "%s more than %d times in %d s", what, STORM_MAX,
+	    (int)(STORM_SPAN_US / USEC_PER_SEC));
+}
+
+static bool
+is_reload_storm(struct service *s)
+{
+	if (s->m.state != SVC_RUNNING || !is_storm(&s->reloads))
+		return false;
+	note_storm(s, 8, "RELOADING=1 is not heard");
+	return true;
+}
+
+/* What was said changed the memory: after many changes in a span the rest waits for the
+ * next reason to record it. */
+static void
+limit_news(struct service *s)
+{
+	uint64_t sum = svc_memory_sum(s);
+
+	if (sum == s->told || !is_storm(&s->news))
+		return;
+	note_storm(s, 10, "what it says of itself is not recorded");
+	s->told = sum;
+}
+
 static void
 change_main(struct service *s, const struct svc_notify *nt, int32_t pid)
 {
@@ -417,6 +461,10 @@ change_main(struct service *s, const struct svc_notify *nt, int32_t pid)
 		return;
 	case SVC_PID_GONE:
 		svc_note_refused(s, 5, "MAINPID=%" PRId32 " does not exist", pid);
+		return;
+	}
+	if (is_storm(&s->mainpids)) {
+		note_storm(s, 9, "MAINPID= is not heard");
 		return;
 	}
 	svc_take_main(s, pid, ticks, "MAINPID=");
@@ -475,26 +523,6 @@ is_old_reload(const struct service *s, const struct notify_fields *f)
 {
 	return s->m.state == SVC_RELOAD_SIGNAL &&
 	       (!f->has_monotonic || f->monotonic_us < s->m.reload_us);
-}
-
-/* A service that says RELOADING=1 without end would fill the event journal, and push all
- * else out of it. */
-static bool
-is_reload_storm(struct service *s)
-{
-	uint64_t now_us = clock_mono_us();
-
-	if (s->m.state != SVC_RUNNING)
-		return false;
-	if (s->reloads == 0 || now_us - s->reloads_from_us >= RELOADS_SPAN_US) {
-		s->reloads_from_us = now_us;
-		s->reloads = 0;
-	}
-	if (s->reloads++ < RELOADS_MAX)
-		return false;
-	svc_note_refused(s, 8, "RELOADING=1 is not heard more than %d times in %d s",
-	    RELOADS_MAX, (int)(RELOADS_SPAN_US / USEC_PER_SEC));
-	return true;
 }
 
 static void
@@ -597,6 +625,7 @@ svc_on_notify_take_fds(struct service *s, uint32_t slot, const struct svc_notify
 			/* All before it was handled: closing the descriptor says so. */
 		} else if (may_notify(s, nt)) {
 			apply(s, &f, nt);
+			limit_news(s);
 		} else if (nt->len > 0) {
 			refuse_sender(s, nt);
 		}

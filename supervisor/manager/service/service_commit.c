@@ -350,16 +350,14 @@ deed_clear(struct deed *d)
 	}
 }
 
-void
-svc_commit(struct service *s)
+/* Tell what is decided, then do it. */
+static void
+commit_once(struct service *s)
 {
 	struct deed *deeds = s->deeds;
 	size_t n = s->ndeeds;
-	bool was_busy = s->busy;
 
 	emit_notes(s);
-	/* What the deeds raise is dispatched by the loop of svc_dispatch. */
-	s->busy = true;
 	for (size_t i = 0; i < s->nacks; i++)
 		s->ops->exit_ack(s->arg, &s->acks[i]);
 	free(s->acks);
@@ -379,6 +377,20 @@ svc_commit(struct service *s)
 		deed_clear(&deeds[i]);
 	}
 	free(deeds);
+}
+
+void
+svc_commit(struct service *s)
+{
+	bool was_busy = s->busy;
+
+	/* What the deeds raise is dispatched by the loop of svc_dispatch.  What they
+	 * decide at once (a command of HealthExec= that cannot be started: the next one)
+	 * must not wait for the next event. */
+	s->busy = true;
+	do
+		commit_once(s);
+	while (s->ndeeds > 0 || s->nnotes > 0);
 	s->busy = was_busy;
 }
 

@@ -134,6 +134,12 @@ struct svc_foreign {
 	uint32_t slot; /* of an invocation that is not ours: being ended */
 };
 
+/* How often something happened in the span that began then. */
+struct svc_span {
+	uint64_t from_us;
+	unsigned n;
+};
+
 struct service {
 	const struct svc_ops *ops;
 	void *arg;
@@ -156,9 +162,9 @@ struct service {
 	bool watch_stale;    /* something was spawned since */
 	bool stop_signalled; /* the group got the stop signal of this stop already */
 	unsigned refused;    /* kinds of refusals told in this invocation */
-	/* Reloads that it began of itself, in the span from then on. */
-	uint64_t reloads_from_us;
-	unsigned reloads;
+	/* What it may say so often in a span: that it reloads, who its main process is,
+	 * and what else changes the memory. */
+	struct svc_span reloads, mainpids, news;
 	int32_t starter_pid;
 
 	struct svc_event_in *queue; /* NULL while nothing waits */
