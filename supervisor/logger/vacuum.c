@@ -450,12 +450,14 @@ void
 vacuum_due(struct logger *lg)
 {
 	const struct msg_log_settings *set = &lg->t->log_settings;
-	struct vacuum *v = vacuum_get(lg);
 	uint64_t now = clock_mono_us();
+	struct vacuum *v;
 
-	if ((set->unit_max_bytes == 0 && set->total_max_bytes == 0 &&
-		set->max_age_us == 0 && set->compress_after_us == 0) ||
-	    loop_timer_is_armed(v->timer))
+	if (set->unit_max_bytes == 0 && set->total_max_bytes == 0 &&
+	    set->max_age_us == 0 && set->compress_after_us == 0)
+		return;
+	v = vacuum_get(lg);
+	if (loop_timer_is_armed(v->timer))
 		return;
 	if (v->ran_us == 0 || now - v->ran_us > SOON_US)
 		loop_timer_in(v->timer, USEC_PER_SEC);
