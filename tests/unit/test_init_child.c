@@ -123,7 +123,7 @@ static void
 fill_limit(struct rig *g, struct spec_buf *b)
 {
 	(void)g;
-	spec_put_limit(b, RLIMIT_CORE, 0, 0);
+	spec_put_limit(b, RLIMIT_MSGQUEUE, 0, 0);
 }
 
 static void
@@ -241,7 +241,7 @@ static const struct step steps[] = {
 	{ PHASE_NICE, EACCES, false, ALWAYS(SYS_setpriority, EACCES), fill_nice },
 	{ PHASE_FDS, ENOENT, false, NONE, fill_fd },
 	{ PHASE_EXEC, ENOEXEC, false, NONE, NULL },
-	{ PHASE_LIMITS, EINVAL, false, WHEN(SYS_prlimit64, 1, RLIMIT_CORE, EINVAL),
+	{ PHASE_LIMITS, EINVAL, false, WHEN(SYS_prlimit64, 1, RLIMIT_MSGQUEUE, EINVAL),
 	    fill_limit },
 	{ PHASE_OOM_ADJUST, EINVAL, false, NONE, fill_oom },
 	{ PHASE_SIGNAL_MASK, EINVAL, false, WHEN(SYS_rt_sigaction, 0, SIGPIPE, EINVAL),
