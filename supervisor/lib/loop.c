@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ struct loop_io {
 	const char *name;
 	loop_io_fn *fn;
 	void *arg;
+	unsigned failed; /* times in a row that it could not be watched */
 };
 
 struct loop_timer {
@@ -270,16 +272,32 @@ to_ev(int events)
 	return (events & LOOP_READ ? EV_READ : 0) | (events & LOOP_WRITE ? EV_WRITE : 0);
 }
 
+/*
+ * libev has stopped a watcher: its descriptor was closed behind its back, which is our
+ * bug, or the kernel had no memory to watch it, which may be over already.
+ */
+static void
+watch_again(struct ev_loop *ev, struct loop_io *io)
+{
+	if (fcntl(io->w.fd, F_GETFD) == -1)
+		fatalx("event loop: descriptor %d of %s is not open", io->w.fd, io->name);
+	if (io->failed++ > 0)
+		fatalx("event loop: descriptor %d of %s cannot be watched", io->w.fd,
+		    io->name);
+	ev_io_start(ev, &io->w);
+}
+
 static void
 on_io(struct ev_loop *ev, ev_io *w, int revents)
 {
 	struct loop_io *io = w->data;
 	int events = 0;
 
-	(void)ev;
-	/* libev stops a watcher whose descriptor was closed behind its back: our bug. */
-	if (revents & EV_ERROR)
-		fatalx("event loop: descriptor %d of %s is not open", w->fd, io->name);
+	if (revents & EV_ERROR) {
+		watch_again(ev, io);
+		return;
+	}
+	io->failed = 0;
 	if (revents & EV_READ)
 		events |= LOOP_READ;
 	if (revents & EV_WRITE)

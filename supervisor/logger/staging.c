@@ -28,6 +28,7 @@ enum {
 	PHASE_TAKEN,
 	SUM_END = 512,
 	RAW_SUMMED = 16 * 1024, /* of what was in the pipe: scratch always holds that */
+	EMPTY_TRIES = 1000,     /* far more than a pipe has pages */
 };
 
 static size_t
@@ -100,6 +101,16 @@ pipe_holds(int fd)
 	return ioctl(fd, FIONREAD, &n) == -1 || n < 0 ? 0 : (size_t)n;
 }
 
+/* What would be left would come before the next: not even an error is a reason. */
+static void
+empty_pipe(int fd)
+{
+	char waste[4096];
+
+	for (int i = 0; pipe_holds(fd) > 0 && i < EMPTY_TRIES; i++)
+		(void)!read(fd, waste, sizeof(waste));
+}
+
 ssize_t
 staging_peek(struct logger *lg, int fd, char *to, size_t max)
 {
@@ -109,8 +120,8 @@ staging_peek(struct logger *lg, int fd, char *to, size_t max)
 	do
 		n = tee(fd, lg->scratch_w, max, SPLICE_F_NONBLOCK);
 	while (n == -1 && errno == EINTR);
-	if (n <= 0)
-		return n == -1 && errno == EAGAIN ? 0 : -1;
+	if (n <= 0) /* 0: nobody has it open for writing */
+		return n == 0 || errno == EAGAIN ? 0 : -1;
 	LOGGER_STEP(5);
 	while (got < (size_t)n) {
 		ssize_t r = read(lg->scratch_r, to + got, (size_t)n - got);
@@ -121,7 +132,11 @@ staging_peek(struct logger *lg, int fd, char *to, size_t max)
 			break;
 		got += (size_t)r;
 	}
-	return (ssize_t)got;
+	if (got == (size_t)n)
+		return n;
+	empty_pipe(lg->scratch_r);
+	errno = EIO;
+	return -1;
 }
 
 /* Moves n bytes from the pipe into staging.  Fewer: somebody else reads this pipe. */
@@ -142,17 +157,6 @@ take(struct logger *lg, int fd, size_t n)
 		LOGGER_STEP(40);
 	}
 	return got;
-}
-
-static void
-empty_pipe(int fd)
-{
-	char waste[4096];
-	ssize_t r;
-
-	do
-		r = read(fd, waste, sizeof(waste));
-	while (r > 0 || (r == -1 && errno == EINTR));
 }
 
 /* Throws n bytes away, without copying them where that can be. */

@@ -33,9 +33,8 @@ struct batch {
 	uint64_t dropped_lines, dropped_bytes; /* the stream's counters afterwards */
 };
 
-/* Copies at most max bytes of what the pipe holds, without taking them.  0: nothing; -1:
- * end of file or an error, which is the same for us: an edge tells when a writer comes.
- */
+/* Copies at most max bytes of what the pipe holds, without taking them.  0: nothing, an
+ * edge tells when there is more; -1: an error, after which no edge may come. */
 ssize_t staging_peek(struct logger *lg, int fd, char *to, size_t max);
 /* All of it.  -1 with errno: the file is as before, the bytes are still in the pipe. */
 int staging_commit(struct logger *lg, struct stream *s, const struct batch *b);

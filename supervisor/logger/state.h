@@ -46,10 +46,12 @@ struct stream {
 	int fd;         /* read end, owned; -1: none */
 	bool ready;     /* on the ready queue */
 	bool watched;   /* in the epoll set; if not, it is ready or about to be closed */
-	bool empty;     /* the last look found nothing; an edge says more */
-	unsigned again; /* turns in a row that found something */
-	unsigned full;  /* turns in a row that found FULL_BYTES */
-	size_t room[2]; /* bytes of each carry that are known to have memory */
+	bool unwatchable; /* … or the kernel refused: its slot is parked, and it is looked
+			     at */
+	bool empty;       /* the last look found nothing; an edge says more */
+	unsigned again;   /* turns in a row that found something */
+	unsigned full;    /* turns in a row that found FULL_BYTES */
+	size_t room[2];   /* bytes of each carry that are known to have memory */
 	TAILQ_ENTRY(stream) link;
 };
 

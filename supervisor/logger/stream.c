@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/fdio.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "logger/channel.h"
@@ -29,19 +30,6 @@
 enum {
 	DROPPED_REPORT_US = 10 * 1000 * 1000,
 };
-
-void
-stream_watch(struct logger *lg, struct stream *s)
-{
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
-
-	if (s->watched || s->fd == -1)
-		return;
-	ev.data.u64 = (uint64_t)s->slot->n << 1 | s->which;
-	if (epoll_ctl(lg->pipes_fd, EPOLL_CTL_ADD, s->fd, &ev) == -1)
-		fatal("%s: cannot watch its output", s->slot->ts->unit);
-	s->watched = true;
-}
 
 void
 stream_unwatch(struct logger *lg, struct stream *s)
@@ -96,10 +84,19 @@ stream_park(struct logger *lg, struct logslot *ls, int err)
 		loop_timer_in(lg->retry_timer, logger_retry_us(lg));
 }
 
+/* What is parked only because nothing tells of it can be written all the same. */
+static bool
+is_unwatchable(const struct logslot *ls)
+{
+	return ls->stream[0].unwatchable || ls->stream[1].unwatchable;
+}
+
 void
 stream_unpark(struct logger *lg, struct logslot *ls)
 {
 	if (!ls->parked)
+		return;
+	if (is_unwatchable(ls))
 		return;
 	report_dropped(lg, ls, true);
 	ls->parked = false;
@@ -110,6 +107,20 @@ stream_unpark(struct logger *lg, struct logslot *ls)
 	channel_report(lg, ls, 2, STREAM_RESUMED, 0);
 }
 
+void
+stream_watch(struct logger *lg, struct stream *s)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+
+	if (s->watched || s->fd == -1)
+		return;
+	ev.data.u64 = (uint64_t)s->slot->n << 1 | s->which;
+	s->watched = epoll_ctl(lg->pipes_fd, EPOLL_CTL_ADD, s->fd, &ev) == 0;
+	s->unwatchable = !s->watched;
+	if (s->unwatchable)
+		stream_park(lg, s->slot, errno);
+}
+
 bool
 stream_retry(struct logger *lg)
 {
@@ -118,6 +129,9 @@ stream_retry(struct logger *lg)
 
 	TAILQ_FOREACH_SAFE (ls, &lg->parked, parked_link, next) {
 		ls->try_again = true;
+		for (unsigned i = 0; i < 2; i++)
+			if (ls->stream[i].unwatchable)
+				stream_watch(lg, &ls->stream[i]);
 		if (stream_waiting(&ls->stream[0]) + stream_waiting(&ls->stream[1]) ==
 		    0) {
 			/* No line to try with: having the file has to do. */
@@ -305,7 +319,7 @@ commit(struct logger *lg, struct stream *s, struct batch *b, bool limited)
 
 	if (limited)
 		return commit_dropped(lg, s, b);
-	if (ls->parked && drop && !ls->try_again) {
+	if (ls->parked && drop && !ls->try_again && !is_unwatchable(ls)) {
 		show_only(lg, s, b);
 		return commit_dropped(lg, s, b);
 	}
@@ -360,11 +374,16 @@ stream_read(struct logger *lg, struct stream *s)
 		return STREAM_EMPTY;
 	if (ls->ts->proc[PROC_MAIN].pid > 0)
 		ls->pid = ls->ts->proc[PROC_MAIN].pid;
-	if (ls->parked && !drops(lg, ls) && !ls->try_again)
+	if (ls->parked && !drops(lg, ls) && !ls->try_again && !is_unwatchable(ls))
 		return STREAM_STUCK;
 	carry = carry_load(lg, s);
 	n = staging_peek(lg, s->fd, lg->in + carry, TURN_BYTES);
-	if (n <= 0)
+	if (n == -1) {
+		/* What is in the pipe makes no edge again: it is looked at later. */
+		stream_park(lg, ls, errno);
+		return STREAM_STUCK;
+	}
+	if (n == 0)
 		return STREAM_EMPTY;
 	lg->ran_bytes += (uint64_t)n;
 	flood_note(lg, s, (size_t)n);

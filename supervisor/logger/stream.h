@@ -20,7 +20,8 @@ enum stream_turn {
 /*
  * Edges of the pipe make the stream ready; one comes at once when something is in it.
  * Each write makes one, which costs the writer as much as a short line does: a stream on
- * the ready queue, which is going to be read anyway, can do without.
+ * the ready queue, which is going to be read anyway, can do without.  When the kernel has
+ * no memory for that, the slot is parked, and looked at as often as those that are.
  */
 void stream_watch(struct logger *lg, struct stream *s);
 void stream_unwatch(struct logger *lg, struct stream *s);

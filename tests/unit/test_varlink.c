@@ -2,6 +2,7 @@
  * varlink: the server against clients that are slow, torn, greedy, deep or gone.  The
  * methods are stand-ins under real names, so that parameters are checked as in life.
  */
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -632,6 +633,76 @@ too_many_clients_push_out_the_idle_ones(void **state)
 		close(fds[i]);
 }
 
+/* Takes descriptors until there is none; how many. */
+static size_t
+take_all(int fds[64])
+{
+	size_t n = 0;
+
+	while (n < 64 && (fds[n] = dup(0)) != -1)
+		n++;
+	assert_true(n < 64 && errno == EMFILE);
+	return n;
+}
+
+static void
+the_last_descriptor_serves_a_client(void **state)
+{
+	struct fixture *f = *state;
+	const struct varlink_ops ops = {
+		.accept = on_accept, .on_cut = on_cut, .arg = f
+	};
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_storage at = { .ss_family = AF_UNIX };
+	socklen_t len = sizeof(at);
+	struct rlimit was, few;
+	int taken[64], fds[3];
+	struct varlink *v;
+	size_t n;
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(sa_family_t)), 0);
+	assert_int_equal(listen(listener, 8), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+	v = varlink_new(f->loop, listener, &f->conf, methods,
+	    sizeof(methods) / sizeof(methods[0]), &ops);
+	for (int i = 0; i < 3; i++) {
+		fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&at, len), 0);
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few = was;
+	few.rlim_cur = 48;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	n = take_all(taken);
+	close(taken[--n]);
+	/* There is one for the first of them, who does not speak at once. */
+	turn(f);
+	assert_int_equal(varlink_clients(v), 1);
+	say(f, fds[0], version);
+	hear_version(f, fds[0]);
+	assert_int_equal(f->cut, 0);
+	/* The others wait until there are more. */
+	close(fds[0]);
+	while (n > 0)
+		close(taken[--n]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	for (int i = 1; i < 3; i++) {
+		uint64_t until_us = clock_mono_us() + 20 * USEC_PER_SEC;
+		struct pollfd p = { .fd = fds[i], .events = POLLIN };
+
+		say(f, fds[i], version);
+		while (poll(&p, 1, 5) == 0) {
+			assert_true(clock_mono_us() < until_us);
+			loop_run_once(f->loop);
+		}
+		hear_version(f, fds[i]);
+		close(fds[i]);
+	}
+	turn(f);
+	varlink_free(v);
+	close(listener);
+}
+
 static void
 classes_decide(void **state)
 {
@@ -745,6 +816,7 @@ main(void)
 		TEST(who_does_not_take_replies_is_held_back_then_cut),
 		TEST(a_slow_subscriber_is_cut_at_the_bound),
 		TEST(too_many_clients_push_out_the_idle_ones),
+		TEST(the_last_descriptor_serves_a_client),
 		TEST(classes_decide),
 		TEST(a_connection_can_be_handed_over),
 		TEST(random_bytes_do_no_harm),

@@ -85,16 +85,17 @@ goes_before(const struct client *a, const struct client *b)
 	return a->used_us < b->used_us;
 }
 
-/* Room for one more of that class, from among those that wait for nothing and may not
- * more than it: strangers push out strangers only. */
+/* Room for one more of that class, from among those that wait for nothing, were silent
+ * for at least that long, and may not more than it: strangers push out strangers only. */
 static bool
-make_room(struct varlink *v, enum access_class class)
+make_room(struct varlink *v, enum access_class class, uint64_t silent_us)
 {
+	uint64_t since_us = loop_now_us(v->loop) - silent_us;
 	struct client *cl, *oldest = NULL;
 
 	TAILQ_FOREACH (cl, &v->clients, link)
 		if (cl->call == NULL && client_pending(cl) == 0 && !cl->in_turn &&
-		    cl->peer.class <= class &&
+		    cl->peer.class <= class && cl->used_us <= since_us &&
 		    (oldest == NULL || goes_before(cl, oldest)))
 			oldest = cl;
 	if (oldest == NULL)
@@ -112,7 +113,7 @@ varlink_add_take_fd(struct varlink *v, int fd)
 	v->ops.accept(v->ops.arg, fd, &peer);
 	if (peer.class < ACCESS_ADMINISTER || peer.supervised)
 		max = max > RESERVED_CLIENTS ? max - RESERVED_CLIENTS : 1;
-	if (v->nclients >= max && !make_room(v, peer.class)) {
+	if (v->nclients >= max && !make_room(v, peer.class, 0)) {
 		fd_close(&fd);
 		if (v->ops.on_cut != NULL)
 			v->ops.on_cut(v->ops.arg, &peer, "there are too many clients");
@@ -145,9 +146,13 @@ on_listen(struct loop_io *io, int events, void *arg)
 			varlink_add_take_fd(v, fd);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 			   errno == ENOBUFS) {
-			/* Asking again at once would be a busy loop. */
+			/* The last descriptor went to somebody who is served first. */
+			if (i > 0)
+				return;
+			/* Asking again at once would be a busy loop.  Who has just come
+			 * is about to say something. */
 			log_warn("the control socket pauses");
-			make_room(v, ACCESS_ADMINISTER);
+			make_room(v, ACCESS_ADMINISTER, accept_pause_us);
 			loop_io_set(v->listen_io, 0);
 			loop_timer_in(v->pause, accept_pause_us);
 			return;
