@@ -20,6 +20,8 @@
 #include "lib/log.h"
 #include "lib/xalloc.h"
 
+enum { WATCH_TRIES = 16 };
+
 struct loop_io {
 	ev_io w;
 	struct loop *loop;
@@ -27,6 +29,7 @@ struct loop_io {
 	loop_io_fn *fn;
 	void *arg;
 	unsigned failed; /* times in a row that it could not be watched */
+	bool may_fail;
 };
 
 struct loop_timer {
@@ -281,7 +284,11 @@ watch_again(struct ev_loop *ev, struct loop_io *io)
 {
 	if (fcntl(io->w.fd, F_GETFD) == -1)
 		fatalx("event loop: descriptor %d of %s is not open", io->w.fd, io->name);
-	if (io->failed++ > 0)
+	if (++io->failed > WATCH_TRIES && io->may_fail) {
+		io->fn(io, LOOP_FAILED, io->arg);
+		return;
+	}
+	if (io->failed > WATCH_TRIES)
 		fatalx("event loop: descriptor %d of %s cannot be watched", io->w.fd,
 		    io->name);
 	ev_io_start(ev, &io->w);
@@ -337,6 +344,12 @@ loop_io_set(struct loop_io *io, int events)
 		return;
 	ev_io_set(&io->w, io->w.fd, to_ev(events));
 	ev_io_start(io->loop->ev, &io->w);
+}
+
+void
+loop_io_may_fail(struct loop_io *io)
+{
+	io->may_fail = true;
 }
 
 int

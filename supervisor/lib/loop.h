@@ -26,6 +26,7 @@ struct signalfd_siginfo;
 enum {
 	LOOP_READ = 1,
 	LOOP_WRITE = 2,
+	LOOP_FAILED = 4, /* never asked for, see loop_io_may_fail */
 };
 
 /* events: what is ready now.  A hang-up or error of the descriptor reports what is set.
@@ -51,6 +52,11 @@ struct loop_io *loop_io_new(
     struct loop *l, const char *name, int fd, int events, loop_io_fn *fn, void *arg);
 /* 0 pauses. */
 void loop_io_set(struct loop_io *io, int events);
+/*
+ * The kernel may have no memory to watch a descriptor.  That ends the process, which is
+ * started again; a watcher of which this was said gets LOOP_FAILED, once, instead.
+ */
+void loop_io_may_fail(struct loop_io *io);
 int loop_io_fd(const struct loop_io *io);
 void loop_io_free(struct loop_io *io);
 

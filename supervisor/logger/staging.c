@@ -29,6 +29,7 @@ enum {
 	SUM_END = 512,
 	RAW_SUMMED = 16 * 1024, /* of what was in the pipe: scratch always holds that */
 	EMPTY_TRIES = 1000,     /* far more than a pipe has pages */
+	TAKE_TRIES = 100,
 };
 
 static size_t
@@ -144,12 +145,16 @@ static size_t
 take(struct logger *lg, int fd, size_t n)
 {
 	size_t got = 0;
+	int tries = 0;
 
 	while (got < n) {
 		ssize_t r = splice(fd, NULL, lg->staging_w, NULL, n - got,
 		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
 		if (r == -1 && errno == EINTR)
+			continue;
+		/* The lines are in the log: what stays in the pipe is there twice. */
+		if (r == -1 && errno != EAGAIN && tries++ < TAKE_TRIES)
 			continue;
 		if (r <= 0)
 			break;

@@ -374,6 +374,10 @@ on_client(struct loop_io *io, int events, void *arg)
 	struct client *cl = arg;
 
 	(void)io;
+	if ((events & LOOP_FAILED) != 0) {
+		client_cut(cl, "the kernel has no memory to watch it");
+		return;
+	}
 	if ((events & LOOP_WRITE) != 0 && client_pending(cl) > 0 && client_send(cl) == -1)
 		return;
 	if ((events & LOOP_READ) != 0 && client_read(cl) == -1)
@@ -391,6 +395,7 @@ client_new_take_fd(struct varlink *v, int fd, const struct access_peer *peer)
 	cl->peer = *peer;
 	cl->used_us = loop_now_us(v->loop);
 	cl->io = loop_io_new(v->loop, "client", fd, LOOP_READ, on_client, cl);
+	loop_io_may_fail(cl->io);
 	TAILQ_INSERT_TAIL(&v->clients, cl, link);
 	v->nclients++;
 	/* Who may do nothing gets one answer, and soon. */
