@@ -291,6 +291,8 @@ watch_again(struct ev_loop *ev, struct loop_io *io)
 	if (io->failed > WATCH_TRIES)
 		fatalx("event loop: descriptor %d of %s cannot be watched", io->w.fd,
 		    io->name);
+	/* Without this libev takes it for a descriptor that the kernel knows. */
+	ev_io_set(&io->w, io->w.fd, io->w.events & (EV_READ | EV_WRITE));
 	ev_io_start(ev, &io->w);
 }
 
