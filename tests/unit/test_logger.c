@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <sched.h>
 
 #include "journal/events.h"
@@ -263,6 +264,90 @@ test_read_only_disk(void **state)
 		assert_true(fake_poll(f, 50));
 	fake_close(f, 0);
 	assert_int_equal(count_lines(f, "journal/health/a.log", "[a:stdout] ", NULL), 1);
+	fake_free(f);
+	umount2(dir, MNT_DETACH);
+	rmdir(dir);
+}
+
+static const struct msg_snapshot_done *
+snapshot(struct fake *f, const char *text)
+{
+	unsigned before = f->count[MSG_SNAPSHOT_DONE];
+	int fd = memfd_create("snapshot", MFD_CLOEXEC);
+	struct msg m;
+
+	assert_int_equal(full_write(fd, text, strlen(text)), 0);
+	msg_init(&m, MSG_SNAPSHOT);
+	m.u.SNAPSHOT.id = ++f->seq;
+	m.u.SNAPSHOT.size = strlen(text);
+	m.u.SNAPSHOT.kind = SNAPSHOT_STATE;
+	m.nfds = 1;
+	m.fds[0] = fd;
+	fake_send(&f->manager, &m);
+	close(fd);
+	return &fake_wait(f, MSG_SNAPSHOT_DONE, before)->u.SNAPSHOT_DONE;
+}
+
+static unsigned
+files_in(struct fake *f, const char *path)
+{
+	int fd = open_dir_at(f->root_fd, path);
+	DIR *dir = fdopendir(fd);
+	unsigned n = 0;
+	struct dirent *de;
+
+	assert_non_null(dir);
+	while ((de = readdir(dir)) != NULL)
+		n += de->d_name[0] != '.' || de->d_name[1] != '\0';
+	closedir(dir);
+	return n;
+}
+
+static void
+assert_file(struct fake *f, const char *path, const char *want)
+{
+	struct buf b = fake_read(f, path);
+
+	assert_string_equal(buf_str(&b), want);
+	buf_free(&b);
+}
+
+static void
+test_state_on_a_full_disk(void **state)
+{
+	static char large[200000];
+	struct fake *f;
+	char dir[128];
+	unsigned n;
+
+	(void)state;
+	if (!mount_small(dir, "size=2m")) {
+		print_message("SKIPPED: state on a full disk: no right to mount here\n");
+		skip();
+	}
+	memset(large, ' ', sizeof(large) - 1);
+	large[0] = '{';
+	large[sizeof(large) - 2] = '}';
+	f = fake_new(dir);
+	fake_start(f);
+	assert_int_equal(snapshot(f, "{\"seq\":7}\n")->err, 0);
+	n = files_in(f, "state");
+	fill_disk(f);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(snapshot(f, large)->err, ENOSPC);
+		assert_file(f, "state/snapshot.json", "{\"seq\":7}\n");
+		/* Nor is half of the new one left. */
+		assert_int_equal(files_in(f, "state"), n);
+	}
+	/* A wish waits for the disk, and is told to be stored only then. */
+	fake_event(f, 1, RING_WISH);
+	assert_int_equal(snapshot(f, large)->err, ENOSPC);
+	assert_int_equal(f->wish_acked, 0);
+	assert_int_equal(unlinkat(f->root_fd, "filler", 0), 0);
+	while (f->wish_acked < 1)
+		assert_true(fake_poll(f, 50));
+	assert_int_equal(snapshot(f, large)->err, 0);
+	assert_file(f, "state/snapshot.json", large);
 	fake_free(f);
 	umount2(dir, MNT_DETACH);
 	rmdir(dir);
@@ -928,6 +1013,7 @@ main(void)
 		cmocka_unit_test(test_no_edge_is_lost),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_read_only_disk),
+		cmocka_unit_test(test_state_on_a_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -238,6 +238,154 @@ test_midnight_and_pinned_day(void **state)
 	fake_clock_shared = NULL;
 }
 
+/* Another day for the logger, whose clock is ours. */
+static void
+set_clock(int64_t wall_s)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	*fake_clock_shared = (wall_s - ts.tv_sec) * 1000000;
+}
+
+/* Years ahead, before the first second of all, the last day of February. */
+static void
+test_clock_of_other_years(void **state)
+{
+	static const struct {
+		int64_t wall_s;
+		const char *day;
+	} rows[] = {
+		{ 1795257045, "20261121" },
+		{ 2110876245, "20361121" },
+		{ 3, "19700101" },
+		{ 1835445600, "20280229" },
+		{ 1795257045 + 60, "20261121" },
+		{ 253402214400, "99991231" },
+		{ 1795257045 + 120, "20261121" },
+	};
+	struct fake *f = fake_new(NULL);
+
+	(void)state;
+	fake_clock_shared = mmap(NULL, sizeof(*fake_clock_shared), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	set_clock(rows[0].wall_s);
+	fake_start(f);
+	fake_open_told(f, 0, "a", "7");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char line[32], path[100], *got;
+
+		set_clock(rows[i].wall_s);
+		snprintf(line, sizeof(line), "line %zu\n", i);
+		put(f, 0, 0, line);
+		fake_event(f, i + 1, 0);
+		while (f->acked < i + 1)
+			assert_true(fake_poll(f, 20));
+		fake_barrier(f, 0);
+		snprintf(path, sizeof(path), "journal/%s/health/7_a.log", rows[i].day);
+		got = texts(f, path);
+		assert_non_null(strstr(got, line));
+		free(got);
+		/* Whatever the clock says: the newest line is behind the link. */
+		got = texts(f, "journal/health/a.log");
+		assert_non_null(strstr(got, line));
+		free(got);
+	}
+	assert_log(f, "journal/20261121/health/7_a.log",
+	    "[a:stdout] line 0\n[a:stdout] line 4\n[a:stdout] line 6\n");
+	fake_free(f);
+	fake_clock_shared = NULL;
+}
+
+/* Looks at a link until fd ends, and says how often; exits with 1 when nothing is there.
+ */
+static void
+watch_link(struct fake *f, const char *path, int end, int out)
+{
+	unsigned n = 0;
+	char c;
+
+	while (read(end, &c, 1) == -1) {
+		int fd = openat(f->root_fd, path, O_RDONLY | O_CLOEXEC);
+
+		if (fd == -1)
+			_exit(1);
+		close(fd);
+		n++;
+	}
+	(void)!write(out, &n, sizeof(n));
+	_exit(0);
+}
+
+static void
+test_links_never_dangle(void **state)
+{
+	static const char *const links[] = { "journal/health/a.log",
+		"journal/events.jsonl" };
+	struct fake *f = fake_new(NULL);
+	int end[2][2], out[2][2];
+	pid_t pid[2];
+	uint64_t seq = 0;
+
+	(void)state;
+	fake_clock_shared = mmap(NULL, sizeof(*fake_clock_shared), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	*fake_clock_shared = 0;
+	fake_start(f);
+	fake_open_told(f, 0, "a", "1000");
+	put(f, 0, 0, "first\n");
+	fake_event(f, ++seq, 0);
+	while (f->acked < seq)
+		assert_true(fake_poll(f, 20));
+	fake_barrier(f, 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pipe2(end[i], O_CLOEXEC | O_NONBLOCK), 0);
+		assert_int_equal(pipe2(out[i], O_CLOEXEC), 0);
+		pid[i] = fork();
+		assert_true(pid[i] != -1);
+		if (pid[i] == 0) {
+			close(end[i][1]);
+			if (i == 1)
+				close(end[0][1]);
+			watch_link(f, links[i], end[i][0], out[i][1]);
+		}
+	}
+	for (int i = 1; i < 120; i++) {
+		char ref[16];
+
+		*fake_clock_shared += INT64_C(86400) * 1000000;
+		if (i % 10 == 0) {
+			fake_kill(f);
+			fake_start(f);
+		}
+		if (i % 3 == 0) {
+			fake_close(f, 0);
+			snprintf(ref, sizeof(ref), "%d", 1000 + i);
+			fake_open_told(f, 0, "a", ref);
+		}
+		put(f, 0, 0, "another day\n");
+		fake_event(f, ++seq, 0);
+		while (f->acked < seq)
+			assert_true(fake_poll(f, 20));
+		fake_barrier(f, 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		unsigned n = 0;
+		int status;
+
+		close(end[i][1]);
+		close(out[i][1]);
+		assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+		assert_int_equal(status, 0);
+		assert_int_equal(read(out[i][0], &n, sizeof(n)), sizeof(n));
+		assert_true(n > 200);
+		close(end[i][0]);
+		close(out[i][0]);
+	}
+	fake_free(f);
+	fake_clock_shared = NULL;
+}
+
 static void
 test_what_is_in_the_way(void **state)
 {
@@ -329,6 +477,52 @@ test_long_and_binary_lines(void **state)
 	assert_int_equal(n, 1024 * 1024 + 200000);
 	assert_non_null(memmem(got.data, got.len, "[a:stdout] a\0b\xff\n", 16));
 	assert_non_null(memmem(got.data, got.len, "[a:stdout+] xxx", 15));
+	buf_free(&got);
+	free(text);
+	fake_free(f);
+}
+
+/* Ten megabytes without a newline, of all bytes but that one. */
+static void
+test_ten_megabytes_in_a_line(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	size_t n = 10 * 1024 * 1024, at = 0, pieces = 0;
+	char *text = malloc(n), *p, *end;
+	struct buf got;
+	pid_t pid;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		text[i] = (char)(i * 7 + i / 251);
+		if (text[i] == '\n')
+			text[i] = 'n';
+	}
+	fake_start(f);
+	fake_open_told(f, 0, "a", "1");
+	pid = fork();
+	if (pid == 0)
+		_exit(full_write(f->slot[0].w[0], text, n) == 0 ? 0 : 1);
+	assert_true(pid > 0);
+	for (int status = -1; waitpid(pid, &status, WNOHANG) == 0;)
+		assert_true(fake_poll(f, 5));
+	fake_close(f, 0);
+	got = fake_read(f, "journal/health/a.log");
+	for (p = got.data; p < got.data + got.len; p = end + 1) {
+		size_t len;
+
+		end = memchr(p, '\n', (size_t)(got.data + got.len - p));
+		assert_non_null(end);
+		p = memmem(p, (size_t)(end - p), "] ", 2);
+		assert_non_null(p);
+		len = (size_t)(end - p) - 2;
+		assert_true(at + len <= n);
+		assert_memory_equal(p + 2, text + at, len);
+		at += len;
+		pieces++;
+	}
+	assert_int_equal(at, n);
+	assert_true(pieces > 1);
 	buf_free(&got);
 	free(text);
 	fake_free(f);
@@ -657,6 +851,9 @@ main(void)
 		cmocka_unit_test(test_links_follow_the_order_of_invocations),
 		cmocka_unit_test(test_no_links),
 		cmocka_unit_test(test_midnight_and_pinned_day),
+		cmocka_unit_test(test_clock_of_other_years),
+		cmocka_unit_test(test_links_never_dangle),
+		cmocka_unit_test(test_ten_megabytes_in_a_line),
 		cmocka_unit_test(test_what_is_in_the_way),
 		cmocka_unit_test(test_deleted_is_made_again),
 		cmocka_unit_test(test_long_and_binary_lines),

@@ -379,6 +379,64 @@ a_damaged_snapshot_is_set_aside(void **state)
 	log_set_sink(NULL, NULL);
 }
 
+/* Reads a snapshot that may be damaged: it is refused, or what was read can be written
+ * and read again, and is the same then.  True: it was read. */
+static bool
+survives(struct fixture *f, const char *text, size_t len)
+{
+	struct buf once = { 0 }, twice = { 0 };
+	char err[320] = "";
+	bool read;
+
+	close_record(f);
+	open_record(f, "boot-a");
+	read = store_read_snapshot(f->st, text, len, err, sizeof(err)) == 0;
+	assert_true(read == (err[0] == '\0'));
+	if (read) {
+		store_write_snapshot(f->st, &once);
+		close_record(f);
+		open_record(f, "boot-a");
+		assert_int_equal(
+		    store_read_snapshot(f->st, once.data, once.len, err, sizeof(err)), 0);
+		store_write_snapshot(f->st, &twice);
+		assert_int_equal(once.len, twice.len);
+	}
+	buf_free(&once);
+	buf_free(&twice);
+	return read;
+}
+
+static void
+a_snapshot_may_be_cut_anywhere_and_have_any_bit_wrong(void **state)
+{
+	struct fixture *f = *state;
+	struct buf good = { 0 };
+	size_t read = 0, all = 0;
+
+	f->unit = "a";
+	f->why = "because";
+	emit_wish(f, "a", "stopped");
+	metrics_sample(f->metrics, "run_us", 5);
+	history_started(f->history, "a", "1700", NULL, 42, 1000000);
+	assert_int_equal(store_snapshot_now(f->st), 0);
+	buf_append(&good, f->snapshot.data, f->snapshot.len);
+	assert_true(survives(f, good.data, good.len));
+	log_set_sink(quiet, NULL);
+	for (size_t n = 0; n < good.len - 2; n++)
+		assert_false(survives(f, good.data, n));
+	for (size_t i = 0; i < good.len; i++)
+		for (int bit = 0; bit < 8; bit++) {
+			good.data[i] = (char)(good.data[i] ^ 1 << bit);
+			read += survives(f, good.data, good.len);
+			all++;
+			good.data[i] = (char)(good.data[i] ^ 1 << bit);
+		}
+	log_set_sink(NULL, NULL);
+	print_message("%zu of %zu with a wrong bit are read\n", read, all);
+	assert_true(read < all);
+	buf_free(&good);
+}
+
 static void
 a_newer_snapshot_is_left_alone(void **state)
 {
@@ -628,6 +686,7 @@ main(void)
 		TEST(another_boot_is_told_apart),
 		TEST(wishes_alone_survive_the_loss_of_all_else),
 		TEST(a_damaged_snapshot_is_set_aside),
+		TEST(a_snapshot_may_be_cut_anywhere_and_have_any_bit_wrong),
 		TEST(a_newer_snapshot_is_left_alone),
 		TEST(hostile_events_change_nothing_else),
 		TEST(failures_are_told_and_tried_again),
