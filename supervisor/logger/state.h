@@ -45,9 +45,8 @@ struct stream {
 	unsigned which; /* 0 stdout, 1 stderr */
 	int fd;         /* read end, owned; -1: none */
 	bool ready;     /* on the ready queue */
-	bool watched;   /* in the epoll set; if not, it is ready or about to be closed */
-	bool unwatchable; /* … or the kernel refused: its slot is parked, and it is looked
-			     at */
+	bool watched; /* in the epoll set; if not, it is ready or about to be closed … */
+	bool unwatchable; /* … or the kernel refused it: its slot is parked */
 	bool empty;       /* the last look found nothing; an edge says more */
 	unsigned again;   /* turns in a row that found something */
 	unsigned full;    /* turns in a row that found FULL_BYTES */
