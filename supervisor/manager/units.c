@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/json.h"
 #include "lib/log.h"
@@ -226,6 +227,27 @@ set_conf(struct unit *u, struct unit_conf *conf)
 	job_unit_set_deps(u->job_unit, conf->load_state == UNIT_LOADED ? conf : NULL);
 }
 
+/* What was in the file is known to nobody any more: what holds instead is said wherever
+ * the unit is looked at. */
+static void
+say_stand_in(struct unit *u)
+{
+	const struct service_conf *c = u->svc_conf->service;
+	char stop[CLOCK_TEXT_MAX];
+
+	diag_add(&u->diags, DIAG_WARNING,
+	    u->conf->fragment != NULL ? u->conf->fragment : u->name, 0, 0,
+	    "a usable file holds at once, as soon as it is there",
+	    "what the file said when it was started is lost with an earlier manager: for "
+	    "what runs KillSignal=TERM, TimeoutStopSec=%s, Restart=no and no ExecStop= "
+	    "hold",
+	    clock_format_duration(stop, sizeof(stop), c->timeout_stop_us));
+	manager_say(u->manager, MARK_FAIL,
+	    "%s runs, and its file cannot be used: until it can, it is stopped by TERM "
+	    "and not started again",
+	    u->name);
+}
+
 void
 unit_make_stoppable(struct unit *u)
 {
@@ -239,6 +261,7 @@ unit_make_stoppable(struct unit *u)
 			 text, sizeof(text) - 1, &d));
 	u->stand_in = true;
 	diags_clear(&d);
+	say_stand_in(u);
 }
 
 bool

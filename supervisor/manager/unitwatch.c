@@ -31,10 +31,14 @@ enum {
 	(IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | \
 	    IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
+/* A folder of units that comes, or comes anew, is seen in the one above it. */
+#define PARENT_MASK (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_MASK_ADD)
+
 struct folder {
 	int wd;
 	char *path;
 	char *unit; /* of NAME.d: the unit; NULL: a folder of units */
+	bool above; /* only looked at for such a folder */
 };
 
 struct unitwatch {
@@ -98,28 +102,69 @@ add_sub_folders(struct unitwatch *w, const char *dir)
 }
 
 static void
-add_folder(struct unitwatch *w, const char *path, const char *unit)
+add_watch(
+    struct unitwatch *w, const char *path, const char *unit, uint32_t mask, bool above)
 {
 	int wd;
 
 	if (w->n >= FOLDERS_MAX || !reach_may(w->m->reach, path, true))
 		return;
-	wd = inotify_add_watch(w->fd, path, MASK);
+	wd = inotify_add_watch(w->fd, path, mask);
 	if (wd == -1) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			log_warn("%s: changes in it are not seen at once", path);
 		return;
 	}
 	for (size_t i = 0; i < w->n; i++) {
-		if (w->v[i].wd == wd)
-			return;
+		if (w->v[i].wd != wd)
+			continue;
+		w->v[i].above = w->v[i].above && above;
+		return;
 	}
 	w->v = xreallocarray(w->v, w->n + 1, sizeof(w->v[0]));
 	w->v[w->n++] = (struct folder){ .wd = wd,
 		.path = xstrdup(path),
-		.unit = unit == NULL ? NULL : xstrdup(unit) };
-	if (unit == NULL)
+		.unit = unit == NULL ? NULL : xstrdup(unit),
+		.above = above };
+	if (unit == NULL && !above)
 		add_sub_folders(w, path);
+}
+
+static void
+add_folder(struct unitwatch *w, const char *path, const char *unit)
+{
+	add_watch(w, path, unit, MASK | IN_MASK_ADD, false);
+}
+
+/* A folder of the search path, which need not be there. */
+static void
+add_search_folder(struct unitwatch *w, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent;
+
+	add_folder(w, path, NULL);
+	if (slash == NULL || slash == path)
+		return;
+	parent = xstrndup(path, (size_t)(slash - path));
+	add_watch(w, parent, NULL, PARENT_MASK, true);
+	free(parent);
+}
+
+/* One of the search path has come into the folder above it. */
+static bool
+is_search_folder(const struct unitwatch *w, const char *parent, const char *name)
+{
+	size_t n = strlen(parent);
+
+	for (size_t i = 0; i < unit_paths_count(w->m->paths); i++) {
+		const char *dir = unit_paths_dir(w->m->paths, i);
+
+		if (strncmp(dir, parent, n) == 0 && dir[n] == '/' &&
+		    strcmp(dir + n + 1, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -171,6 +216,10 @@ handle(struct unitwatch *w, const struct inotify_event *e)
 	}
 	if (e->len == 0 || e->name[0] == '.')
 		return;
+	if (is_search_folder(w, f->path, e->name))
+		note(w, NULL);
+	if (f->above)
+		return;
 	if (f->unit != NULL) {
 		/* A drop-in of all units of a kind (service.d, foo-.service.d). */
 		note(w, unit_name_is_valid(f->unit) ? f->unit : NULL);
@@ -217,8 +266,11 @@ on_settled(struct loop_timer *t, void *arg)
 	(void)t;
 	w->names = (struct strv){ 0 };
 	w->all = false;
-	if (all)
+	if (all) {
+		/* First, so that what comes while it is looked at is seen. */
+		unitwatch_again(w);
 		units_on_change(w->m, NULL);
+	}
 	for (size_t i = 0; !all && i < names.n; i++)
 		units_on_change(w->m, names.v[i]);
 	strv_free(&names);
@@ -239,7 +291,7 @@ unitwatch_new(struct manager *m)
 	w->io = loop_io_new(m->loop, "inotify", w->fd, LOOP_READ, on_event, w);
 	w->timer = loop_timer_new(m->loop, "watch", on_settled, w);
 	for (size_t i = 0; i < unit_paths_count(m->paths); i++)
-		add_folder(w, unit_paths_dir(m->paths, i), NULL);
+		add_search_folder(w, unit_paths_dir(m->paths, i));
 	return w;
 }
 
@@ -247,7 +299,7 @@ void
 unitwatch_again(struct unitwatch *w)
 {
 	for (size_t i = 0; w != NULL && i < unit_paths_count(w->m->paths); i++) {
-		add_folder(w, unit_paths_dir(w->m->paths, i), NULL);
+		add_search_folder(w, unit_paths_dir(w->m->paths, i));
 		add_sub_folders(w, unit_paths_dir(w->m->paths, i));
 	}
 }
