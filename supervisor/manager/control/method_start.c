@@ -38,7 +38,7 @@ struct request {
 	struct call *call;
 	enum job_type type;
 	struct item *items;
-	size_t n;
+	size_t n, undone;
 	struct loop_timer *timer; /* of the waiting; NULL: none */
 	struct loop_timer *wish_timer;
 	bool wish_late; /* the disk did not take them in time */
@@ -50,7 +50,8 @@ request_free(struct request *r)
 {
 	TAILQ_REMOVE(&r->c->requests, r, link);
 	for (size_t i = 0; i < r->n; i++) {
-		job_forget_waiters(r->c->m->jobs, &r->items[i]);
+		if (!r->items[i].done)
+			job_forget_waiters(r->c->m->jobs, &r->items[i]);
 		free(r->items[i].unit);
 		free(r->items[i].message);
 	}
@@ -157,6 +158,14 @@ is_ready(const struct item *it)
 		   it->wish_seq <= emitter_wish_stored(it->r->c->m->events));
 }
 
+static void
+item_is_done(struct item *it)
+{
+	if (!it->done)
+		it->r->undone--;
+	it->done = true;
+}
+
 /* Sends what is ready; ends the request with the last one. */
 static void
 request_flush(struct request *r)
@@ -165,7 +174,8 @@ request_flush(struct request *r)
 	bool more = call_wants_more(r->call);
 	struct jw *w;
 
-	if (r->starting)
+	/* Thousands may end one by one: they are not asked after for each of them. */
+	if (r->starting || (r->undone > 0 && !more))
 		return;
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->items[i].sent)
@@ -219,7 +229,7 @@ on_job_done(void *arg, uint32_t id, enum job_result result, const char *message)
 	struct item *it = arg;
 
 	(void)id;
-	it->done = true;
+	item_is_done(it);
 	it->result = result;
 	if (message != NULL && it->message == NULL)
 		it->message = xstrdup(message);
@@ -353,7 +363,7 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 
 	it->message = refusal(r->type, u);
 	if (it->message != NULL) {
-		it->done = true;
+		item_is_done(it);
 		it->result = JOB_INVALID;
 		return;
 	}
@@ -367,7 +377,8 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 	q.origin = control_origin(r->call, origin, sizeof(origin));
 	it->job = job_request(r->c->m->jobs, jobs_unit(r->c->m->jobs, u->name), &q,
 	    no_block ? NULL : on_job_done, it, no_block ? &why : NULL);
-	it->done = no_block;
+	if (no_block)
+		item_is_done(it);
 	it->queued = no_block && it->job != 0;
 	if (no_block && it->job == 0) {
 		/* Nobody waits for this answer: it is known now. */
@@ -407,7 +418,7 @@ request_begin(struct control *c, struct call *call, enum job_type type, unsigned
 	r->c = c;
 	r->call = call;
 	r->type = type;
-	r->n = s.n;
+	r->n = r->undone = s.n;
 	r->items = xcalloc(s.n + 1, sizeof(*r->items));
 	r->starting = true;
 	TAILQ_INSERT_TAIL(&c->requests, r, link);
@@ -423,7 +434,7 @@ request_begin(struct control *c, struct call *call, enum job_type type, unsigned
 		if (u != NULL)
 			begin_item(r, &r->items[i], u, no_block);
 		else
-			r->items[i].done = true;
+			item_is_done(&r->items[i]);
 	}
 	selection_clear(&s);
 	r->starting = false;
