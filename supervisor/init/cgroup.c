@@ -15,7 +15,8 @@
 #include "init/slot.h"
 
 enum {
-	BATCH = 32,      /* processes held at one time while they are signalled */
+	BATCH = 1024, /* processes held at one time while they are signalled */
+	PROCS_MAX = 100000,
 	KILL_ROUNDS = 8, /* of freeze, kill, thaw: a fork may slip through the first */
 	LEVELS = 8,      /* of folders that a service may make below its own */
 };
@@ -164,58 +165,106 @@ signal_pidfd(int pidfd, int signo)
 		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0);
 }
 
+/* Processes that are held while they are signalled, and the folder to look at again. */
+struct batch {
+	int dirfd;
+	struct procs
+	    again; /* opened before the first is held: then there may be no room */
+	pid_t pids[BATCH];
+	int pidfds[BATCH];
+	int n;
+};
+
+/* Which of the batch are still in the folder.  Both are in the order of the kernel, so
+ * that mostly the next one is the one: a service may have thousands. */
+static void
+find_again(struct batch *b, bool *here)
+{
+	int found = 0, next = 0;
+	pid_t pid;
+
+	b->again.len = b->again.at = 0;
+	if (lseek(b->again.fd, 0, SEEK_SET) == -1)
+		return;
+	while (found < b->n && (pid = procs_next(&b->again)) > 0) {
+		int i = 0;
+
+		while (i < b->n && b->pids[(next + i) % b->n] != pid)
+			i++;
+		if (i == b->n)
+			continue;
+		next = (next + i) % b->n;
+		here[next] = true;
+		next++;
+		found++;
+	}
+}
+
 /* Signal those of the batch that are still in the folder: one that ended between the
  * listing and pidfd_open may have left its number to a stranger. */
 static void
-signal_batch(int dirfd, const pid_t *pids, const int *pidfds, int n, int signo)
+signal_batch(struct batch *b, int signo)
 {
 	bool here[BATCH] = { false };
-	struct procs s;
-	pid_t pid;
 
-	if (!procs_open(&s, dirfd))
-		return;
-	while ((pid = procs_next(&s)) > 0) {
-		for (int i = 0; i < n; i++)
-			here[i] = here[i] || pids[i] == pid;
+	if (b->n > 0)
+		find_again(b, here);
+	while (b->n > 0) {
+		int fd = b->pidfds[--b->n];
+
+		if (here[b->n])
+			signal_pidfd(fd, signo);
+		close(fd);
 	}
-	close(s.fd);
-	for (int i = 0; i < n; i++) {
-		if (here[i])
-			signal_pidfd(pidfds[i], signo);
+}
+
+/* False: it cannot be held, and may live. */
+static bool
+add_to_batch(struct batch *b, pid_t pid, int signo)
+{
+	int fd;
+
+	if (b->again.fd == -1 && !procs_open(&b->again, b->dirfd))
+		return false;
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd == -1 && errno == EMFILE && b->n > 0) {
+		signal_batch(b, signo);
+		fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	}
+	if (fd == -1)
+		return errno == ESRCH;
+	b->pids[b->n] = pid;
+	b->pidfds[b->n++] = fd;
+	if (b->n == BATCH)
+		signal_batch(b, signo);
+	return true;
 }
 
 static bool
 signal_folder(int dirfd, int signo)
 {
-	pid_t pids[BATCH], pid;
-	int pidfds[BATCH], n = 0;
-	bool all = true;
 	struct procs s;
+	struct batch b;
+	bool all = true;
+	pid_t pid;
 
 	if (!procs_open(&s, dirfd))
 		return false;
-	do {
-		pid = procs_next(&s);
-		if (pid > 0 && pid_is_child(pid)) {
+	b.dirfd = dirfd;
+	b.again.fd = -1;
+	b.n = 0;
+	/* The list of a service that forks all the time may have no end. */
+	for (int i = 0; i < PROCS_MAX && (pid = procs_next(&s)) > 0; i++) {
+		if (pid_is_child(pid))
 			/* Nobody but us can reap it: the number is its own. */
 			signal_pid(pid, signo);
-		} else if (pid > 0) {
-			pidfds[n] = (int)syscall(SYS_pidfd_open, pid, 0);
-			pids[n] = pid;
-			if (pidfds[n] != -1)
-				n++;
-			else if (errno != ESRCH)
-				all = false;
-		}
-		if (n == BATCH || (pid <= 0 && n > 0)) {
-			signal_batch(dirfd, pids, pidfds, n, signo);
-			while (n > 0)
-				close(pidfds[--n]);
-		}
-	} while (pid > 0);
+		else if (!add_to_batch(&b, pid, signo))
+			all = false;
+	}
+	signal_batch(&b, signo);
 	close(s.fd);
+	if (b.again.fd != -1)
+		close(b.again.fd);
 	return all;
 }
 

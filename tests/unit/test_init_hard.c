@@ -393,6 +393,72 @@ test_slot_that_cannot_be_is_answered(void **state)
 	rig_stop(&g);
 }
 
+/* The limit below which a process may have so many descriptors more. */
+static rlim_t
+room_for(pid_t pid, int more)
+{
+	char path[64];
+	int fd = 0;
+
+	for (; more > 0; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+		more -= faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == -1;
+	}
+	return (rlim_t)fd;
+}
+
+/* n processes of a slot that lead sessions of their own: each gets the signal. */
+static void
+end_many(struct rig *g, uint32_t slot, int n, bool few_descriptors)
+{
+	struct rlimit few, was;
+	char script[SMALL];
+	struct msg m;
+
+	slot_open(g, slot, false, true);
+	snprintf(script, sizeof(script),
+	    "i=0; while [ $i -lt %d ]; do setsid sleep 1000 & i=$((i+1)); done; echo up; "
+	    "wait",
+	    n);
+	spawn_sh(g, slot, PROC_MAIN, script);
+	want_line(g, slot, 0, "up\n");
+	send_slot(g, MSG_WATCH_EMPTY, slot);
+	assert_int_equal(prlimit(g->init, RLIMIT_NOFILE, NULL, &was), 0);
+	few = (struct rlimit){ room_for(g->init, 8), was.rlim_max };
+	if (few_descriptors)
+		assert_int_equal(prlimit(g->init, RLIMIT_NOFILE, &few, NULL), 0);
+	send_signal(g, slot, SIGNAL_SLOT, SIGTERM);
+	want(g, MSG_EMPTY, &m);
+	assert_int_equal(m.u.EMPTY.slot, slot);
+	assert_int_equal(prlimit(g->init, RLIMIT_NOFILE, &was, NULL), 0);
+}
+
+static void
+test_signal_reaches_each_of_many(void **state)
+{
+	char path[512], sub[600];
+	struct rig g;
+	int fd = open_test_cgroup(path, sizeof(path));
+
+	(void)state;
+	if (fd == -1) {
+		print_message("# SKIP no cgroup version 2 folder can be made here\n");
+		skip();
+	}
+	rig_prepare(&g);
+	g.table->fd[FD_CGROUP] = fd;
+	rig_exec(&g);
+	want_fds_closed(&g, MSG_REPLAY_END);
+	end_many(&g, 0, 1200, false); /* more than init holds at a time */
+	end_many(&g, 1, 60, true);
+	rig_stop(&g);
+	for (int slot = 0; slot < 2; slot++) {
+		snprintf(sub, sizeof(sub), "%s/unit%d.service.%d", path, slot, slot);
+		rmdir(sub);
+	}
+	rmdir(path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -406,6 +472,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_reexec_does_not_wait_for_the_file),
 		cmocka_unit_test(test_crash_without_room_is_waited_out),
 		cmocka_unit_test(test_slot_that_cannot_be_is_answered),
+		cmocka_unit_test(test_signal_reaches_each_of_many),
 	};
 	int rc;
 
