@@ -12,6 +12,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +148,24 @@ fd_close(int *fd)
 		close(*fd); /* Linux closes even when it reports EINTR. */
 	*fd = -1;
 	errno = saved;
+}
+
+static int
+close_and_exit(void *fd)
+{
+	/* Of the table that we share: it is free when the wait begins. */
+	close(*(int *)fd);
+	_exit(0);
+}
+
+void
+fd_close_elsewhere(int fd)
+{
+	static _Alignas(16) char stack[16384]; /* the child has a copy of it */
+
+	if (clone(close_and_exit, stack + sizeof(stack),
+		CLONE_FILES | CLONE_PARENT | SIGCHLD, &fd) == -1)
+		close(fd);
 }
 
 bool

@@ -83,6 +83,9 @@ int fd_set_cloexec(int fd, bool on);
 int fd_set_nonblock(int fd, bool on);
 /* Closes when not -1 and sets to -1; errno is kept. */
 void fd_close(int *fd);
+/* Takes fd away without waiting for what its close waits for: that is left to a process
+ * that is our parent's child. */
+void fd_close_elsewhere(int fd);
 /* Whether a line of at most PIPE_BUF bytes can be written now without waiting: false for
  * a full pipe and a stopped terminal. */
 bool fd_is_writable(int fd);

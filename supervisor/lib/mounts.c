@@ -437,3 +437,26 @@ mounts_remote(struct mounts *ms, const char *path, bool follow)
 		bad = walk(&w, slash + 1, follow);
 	return bad == NULL ? NULL : bad->point;
 }
+
+bool
+mounts_fd_is_local(int fd)
+{
+	struct mounts *ms;
+	struct statx stx;
+	bool local = false;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID,
+		&stx) == -1)
+		return false;
+	if (!S_ISREG(stx.stx_mode) && !S_ISDIR(stx.stx_mode))
+		return true;
+	if (fcntl(fd, F_GET_SEALS) != -1)
+		return true; /* of memory, and on no mount that we know */
+	ms = mounts_new();
+	look(ms);
+	for (size_t i = 0; i < ms->n; i++)
+		if ((uint64_t)ms->v[i].id == stx.stx_mnt_id)
+			local = ms->v[i].local;
+	mounts_free(ms);
+	return local;
+}

@@ -28,4 +28,9 @@ void mounts_free(struct mounts *);
  */
 const char *mounts_remote(struct mounts *, const char *path, bool follow);
 
+/* Whether fd can be closed, and asked, without waiting for a server: the close of a file
+ * on FUSE or a share sends what is left, and waits for the answer as no signal can end.
+ * What is no file or folder can; and so can a file whose mount is known, and local. */
+bool mounts_fd_is_local(int fd);
+
 #endif

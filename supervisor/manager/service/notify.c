@@ -11,6 +11,7 @@
 #include "journal/layout.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
+#include "lib/mounts.h"
 #include "lib/utf8.h"
 #include "manager/service/service_int.h"
 
@@ -19,6 +20,21 @@ enum { STORM_MAX = 30 };
 #define STORM_SPAN_US (10 * USEC_PER_SEC)
 
 /* ---- reading ----------------------------------------------------------------- */
+
+/* One that could stop us, when it is closed or looked at, is not let in: whoever may send
+ * here could stop all of supd with a mount of his own. */
+static void
+take_fd(struct svc_notify *nt, int fd)
+{
+	if (!mounts_fd_is_local(fd)) {
+		nt->nremote++;
+		fd_close_elsewhere(fd);
+	} else if (nt->nfds < NOTIFY_FDS_MAX) {
+		nt->fds[nt->nfds++] = fd;
+	} else {
+		close(fd);
+	}
+}
 
 static int
 read_one(int fd, struct notify_packet *p, int flags)
@@ -40,6 +56,7 @@ read_one(int fd, struct notify_packet *p, int flags)
 	ssize_t n;
 
 	memset(nt, 0, sizeof(*nt));
+	nt->fds = p->fds;
 	memset(&ctl, 0, sizeof(ctl));
 	nt->uid = (uid_t)-1;
 	nt->gid = (gid_t)-1;
@@ -64,10 +81,7 @@ read_one(int fd, struct notify_packet *p, int flags)
 				int got;
 
 				memcpy(&got, CMSG_DATA(c) + i, sizeof(got));
-				if (nt->nfds < NOTIFY_FDS_MAX)
-					p->fds[nt->nfds++] = got;
-				else
-					close(got);
+				take_fd(nt, got);
 			}
 		}
 	}
@@ -75,7 +89,6 @@ read_one(int fd, struct notify_packet *p, int flags)
 	p->text[n] = '\0';
 	nt->text = p->text;
 	nt->len = (size_t)n;
-	nt->fds = p->fds;
 	return 1;
 }
 
@@ -630,6 +643,10 @@ svc_on_notify_take_fds(struct service *s, uint32_t slot, const struct svc_notify
 			refuse_sender(s, nt);
 		}
 	}
+	if (nt->nremote > 0 && may_notify(s, nt))
+		svc_note_refused(s, 10,
+		    "a file on a file system that may not answer is not kept "
+		    "(FDSTORE=1)");
 	for (size_t i = 0; i < nt->nfds; i++)
 		if (nt->fds[i] >= 0)
 			close(nt->fds[i]);

@@ -255,6 +255,7 @@ struct svc_notify {
 	gid_t gid;
 	int *fds;
 	size_t nfds;
+	size_t nremote; /* that came with it and were not let in */
 };
 
 /*
