@@ -345,6 +345,13 @@ unit_find(struct manager *m, const char *name)
 	return u;
 }
 
+/* Its name has become another one of a unit that we may have as well. */
+static bool
+is_moved(const struct unit *u)
+{
+	return strcmp(u->conf->id, u->name) != 0;
+}
+
 struct unit *
 unit_get(struct manager *m, const char *name)
 {
@@ -354,7 +361,7 @@ unit_get(struct manager *m, const char *name)
 	bool unanswered;
 	char *full;
 
-	if (u != NULL)
+	if (u != NULL && !(is_moved(u) && unit_forget(u)))
 		return u;
 	full = unit_name_add_suffix(name);
 	if (full == NULL)
@@ -377,6 +384,16 @@ unit_get(struct manager *m, const char *name)
 	return u;
 }
 
+/* Two units must not run what is one: this one is refused until it can be forgotten, and
+ * its name is that of the other from then on. */
+static void
+refuse_moved(const struct unit *u, struct unit_conf *conf, struct diags *d)
+{
+	conf->load_state = UNIT_LOAD_ERROR;
+	diag_add(d, DIAG_ERROR, u->name, 0, 0, "stop what runs by the old name",
+	    "it is another name of %s now", conf->id);
+}
+
 void
 unit_reload(struct unit *u)
 {
@@ -393,14 +410,13 @@ unit_reload(struct unit *u)
 		return;
 	}
 	u->unanswered = unit_paths_unanswered(m->paths);
-	if (strcmp(conf->id, u->name) != 0 && !unit_is_running(u) &&
-	    map_get(&m->units, conf->id) == NULL) {
-		log_info("%s is now another name of %s", u->name, conf->id);
-	}
+	if (strcmp(conf->id, u->name) != 0)
+		refuse_moved(u, conf, &d);
 	diags_clear(&u->diags);
 	u->diags = d;
 	set_conf(u, conf);
-	register_names(u);
+	if (!is_moved(u))
+		register_names(u);
 	tell_loaded(u);
 	adopt_late(u);
 }
@@ -434,8 +450,10 @@ unit_forget(struct unit *u)
 {
 	struct manager *m = u->manager;
 
-	if (u->conf->load_state != UNIT_NOT_FOUND || unit_is_running(u) ||
-	    u->wish != WISH_NONE || job_unit_job(u->job_unit) != NULL)
+	if (unit_is_running(u) || job_unit_job(u->job_unit) != NULL)
+		return false;
+	if (!is_moved(u) &&
+	    (u->conf->load_state != UNIT_NOT_FOUND || u->wish != WISH_NONE))
 		return false;
 	for (int i = 0; i < WISH_NFLAGS; i++) {
 		if (u->flag[i])

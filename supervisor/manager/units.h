@@ -96,8 +96,8 @@ void unit_reload(struct unit *u);
  * (malloc'd) when it is refused or the name is in use. */
 struct unit *unit_make_transient(
     struct manager *m, const char *name, const char *text, size_t len, char **err);
-/* Forget a unit that nobody needs: no file, no process, no wish.  True when it is gone.
- */
+/* Forget a unit that nobody needs: no file (or one that is another unit's now), no
+ * process, no wish.  True when it is gone. */
 bool unit_forget(struct unit *u);
 
 /* The newest configuration's messages as the member "diagnostics"; w may be NULL. */
