@@ -57,6 +57,9 @@ struct control {
 
 enum { NEAREST_MAX = 3 }; /* names that an error about a wrong one offers */
 
+/* Each pattern is held against all names, while everybody else waits. */
+enum { SELECT_GLOBS_MAX = 100 };
+
 enum select_flag {
 	SELECT_START = 1 << 0,  /* they must be fit to be started */
 	SELECT_LOADED = 1 << 1, /* without a file it must at least run */

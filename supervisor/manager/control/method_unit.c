@@ -169,9 +169,16 @@ method_unit_list(struct call *call, void *arg)
 		.in_short = jv_bool(jv_get(p, "short"), false),
 	};
 
+	if (jv_count(jv_get(p, "patterns")) > SELECT_GLOBS_MAX) {
+		call_invalid(call, "patterns", "more than %d patterns", SELECT_GLOBS_MAX);
+		jw_free(l.w);
+		return;
+	}
 	for (size_t i = 0; i < jv_count(states); i++) {
 		const char *name = jv_str(jv_at(states, i), "");
 
+		if (strv_contains(&l.states, name))
+			continue;
 		strv_add(&l.states, name);
 		if (is_state_name(name))
 			continue;

@@ -262,7 +262,8 @@ int
 select_units(struct control *c, struct call *call, unsigned flags, struct selection *out)
 {
 	const struct jv *units = jv_get(call_params(call), "units");
-	struct map seen = { 0 };
+	struct map seen = { 0 }, typed = { 0 };
+	size_t globs = 0;
 	int rc = -1;
 
 	*out = (struct selection){ 0 };
@@ -274,7 +275,16 @@ select_units(struct control *c, struct call *call, unsigned flags, struct select
 		const char *name = jv_str(jv_at(units, i), "");
 		struct unit *u;
 
+		/* Each is looked for on the disk, while all others wait. */
+		if (map_has(&typed, name))
+			continue;
+		map_set(&typed, name, NULL);
 		if (is_glob(name)) {
+			if (++globs > SELECT_GLOBS_MAX) {
+				call_invalid(call, "units", "more than %d patterns",
+				    SELECT_GLOBS_MAX);
+				goto out;
+			}
 			if (add_glob(c, call, name, flags, &seen, out) == -1)
 				goto out;
 			continue;
@@ -291,6 +301,7 @@ select_units(struct control *c, struct call *call, unsigned flags, struct select
 	rc = check_self(call, out);
 out:
 	map_clear(&seen, NULL);
+	map_clear(&typed, NULL);
 	return rc;
 }
 
