@@ -150,6 +150,26 @@ waits_for_process(const struct item *it)
 	return mem->main_running && mem->main_pid == 0;
 }
 
+/* A start that its job called done, and then there was no process to be had. */
+static void
+look_again(struct item *it)
+{
+	const struct unit *u;
+	const struct svc_memory *mem;
+
+	if (!it->done || it->result != JOB_DONE || it->r->type == JOB_STOP)
+		return;
+	u = unit_find(it->r->c->m, it->unit);
+	if (u == NULL || u->svc == NULL)
+		return;
+	mem = svc_memory(u->svc);
+	if (mem->main_pid != 0 || mem->result != SVC_RESULT_RESOURCES)
+		return;
+	it->result = JOB_FAILED;
+	free(it->message);
+	it->message = NULL; /* why it is down says more */
+}
+
 static bool
 is_ready(const struct item *it)
 {
@@ -180,6 +200,7 @@ request_flush(struct request *r)
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->items[i].sent)
 			continue;
+		look_again(&r->items[i]);
 		if (is_ready(&r->items[i]))
 			ready++;
 		else
