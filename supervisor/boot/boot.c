@@ -427,6 +427,9 @@ boot_main(int argc, char **argv)
 	int r;
 
 	fill_stdio();
+	/* A parent that ignores the ends of its children would leave us none to wait for.
+	 */
+	(void)signal(SIGCHLD, SIG_DFL);
 	log_init("boot", LOG_LEVEL_INFO);
 	r = read_options(&b, argc, argv);
 	if (r != -1)
