@@ -124,6 +124,12 @@ add_instance(struct control *c, struct buf *out)
 	metrics_text_sample(out, "supd_build_info", labels, 1);
 	add_single(out, "supd_start_time_seconds", "gauge",
 	    "When supd was started, since the epoch.", (double)m->boot_wall_us / 1e6);
+	add_single(out, "supd_orphans_reaped_total", "counter",
+	    "Ended processes that nobody else waited for, of no service by their number.",
+	    (double)m->table->orphans);
+	add_single(out, "supd_init_crashes_total", "counter",
+	    "How often init found a defect of itself and started again.",
+	    (double)m->table->crashes);
 	add_single(out, "supd_jobs", "gauge", "Jobs that are not done.",
 	    m->jobs == NULL ? 0 : (double)jobs_count(m->jobs));
 	add_single(out, "supd_clients", "gauge", "Connections to the control socket.",
