@@ -1,9 +1,9 @@
 /*
  * Orphans for whoever reaps: processes whose parents end before them.
  *
- *	storm N WORKERS HELD	N that end at once, made by WORKERS at a time, and HELD more
- *				that end all together when those are made
- *	storm watch FILE	one every few milliseconds: how long does it stay a zombie?
+ *	storm N WORKERS HELD	N that end at once, made by so many, and HELD that
+ *				end all together when those are made
+ *	storm watch FILE	one every few milliseconds: how long is it a zombie?
  *				Until FILE is there.
  */
 #include <errno.h>
