@@ -1322,9 +1322,14 @@ enum end {
 	END_SIGNAL,
 	END_CORE,
 	END_TIMEOUT,
+	END_TIMEOUT_START,
+	END_TIMEOUT_STOP,
 	END_WATCHDOG,
 	END_PROTOCOL,
+	END_RESOURCES,
+	END_UNKNOWN,
 	END_SKIP,
+	END_LIMIT,
 	NENDS
 };
 
@@ -1335,17 +1340,40 @@ static const bool restart_table[NENDS][7] = {
 	[END_SIGNAL] = { false, true, false, true, true, true, false },
 	[END_CORE] = { false, true, false, true, true, true, false },
 	[END_TIMEOUT] = { false, true, false, true, true, false, false },
+	[END_TIMEOUT_START] = { false, true, false, true, true, false, false },
+	[END_TIMEOUT_STOP] = { false, true, false, true, true, false, false },
 	[END_WATCHDOG] = { false, true, false, true, true, false, true },
 	[END_PROTOCOL] = { false, true, false, true, true, false, false },
+	[END_RESOURCES] = { false, true, false, true, true, false, false },
+	/* Ours: it ended while nobody was there to see how, and that is a failure. */
+	[END_UNKNOWN] = { false, true, false, true, true, false, false },
 	[END_SKIP] = { false, false, false, false, false, false, false },
+	[END_LIMIT] = { false, false, false, false, false, false, false },
 };
 
 static void
 make_end(struct world *w, enum end e)
 {
 	w->auto_exit_control = e != END_SKIP;
+	if (e == END_LIMIT) {
+		/* Three times, and refused the fourth time. */
+		for (int i = 0; i < 3; i++) {
+			w_up(w);
+			w_run(w);
+			w_down(w);
+			w_run(w);
+		}
+	}
+	if (e == END_RESOURCES)
+		w->fail_slots = 1;
 	w_up(w);
 	w_run(w);
+	if (e == END_LIMIT || e == END_RESOURCES)
+		return;
+	if (e == END_TIMEOUT_START) {
+		w_advance(w, 91 * SEC);
+		return;
+	}
 	if (e == END_SKIP) {
 		w_exit(w, PROC_CONTROL, EXIT_EXITED, 2);
 		w_run(w);
@@ -1368,6 +1396,16 @@ make_end(struct world *w, enum end e)
 		break;
 	case END_CORE:
 		w_main_ends(w, EXIT_DUMPED, SIGSEGV);
+		break;
+	case END_UNKNOWN:
+		w_main_ends(w, EXIT_UNKNOWN, 0);
+		break;
+	case END_TIMEOUT_STOP:
+		/* Main ended well, and left one that does not end by TERM. */
+		w->deaf = true;
+		w->slot[w_slot(w)].extra = 1;
+		w_main_ends(w, EXIT_EXITED, 0);
+		w_advance(w, 91 * SEC);
 		break;
 	case END_TIMEOUT:
 		w_advance(w, 100 * SEC - 1);
@@ -1396,6 +1434,7 @@ test_restart_table(void **state)
 			struct world *w;
 
 			snprintf(text, sizeof(text),
+			    "[Unit]\nStartLimitBurst=3\nStartLimitIntervalSec=500\n"
 			    "[Service]\nType=notify\nRestart=%s\nRestartSec=1000\n"
 			    "RuntimeMaxSec=100\nWatchdogSec=100000\n"
 			    "ExecCondition=/c\nExecStart=/bin/main\n",
@@ -1530,6 +1569,67 @@ test_start_limit(void **state)
 	svc_reset_failed(w->s);
 	w_up(w);
 	assert_state(w, SVC_RUNNING);
+	w_run(w);
+	/* Those of persons count as well; time that goes by forgets them, not bit by bit.
+	 */
+	for (int i = 0; i < 2; i++) {
+		w_down(w);
+		w_run(w);
+		w_up(w);
+		w_run(w);
+	}
+	w_down(w);
+	w_run(w);
+	w_up(w);
+	assert_result(w, SVC_RESULT_START_LIMIT);
+	w_advance(w, 99 * SEC);
+	w_up(w);
+	assert_result(w, SVC_RESULT_START_LIMIT);
+	w_advance(w, 2 * SEC);
+	for (int i = 0; i < 3; i++) {
+		w_up(w);
+		w_run(w);
+		assert_state(w, SVC_RUNNING);
+		w_down(w);
+		w_run(w);
+	}
+	w_up(w);
+	assert_result(w, SVC_RESULT_START_LIMIT);
+	w_free(w);
+}
+
+/* The delay begins anew when the service says so, and after a stop; not before. */
+static void
+test_backoff_is_reset(void **state)
+{
+	struct world *w =
+	    w_new(U("Type=notify\nRestart=always\nRestartSec=1\nRestartSteps=3\n"
+		    "RestartMaxDelaySec=8\n" SIMPLE));
+
+	(void)state;
+	w_no_start_limit(w);
+	w_up(w);
+	for (int i = 0; i < 3; i++) {
+		w_run(w);
+		w_main_ends(w, EXIT_EXITED, 1);
+		w_advance(w, 8 * SEC);
+	}
+	assert_true(w->restart_delay_us > 3 * SEC);
+	w_run(w);
+	w_notify(w, "READY=1\nRESTART_RESET=1");
+	w_main_ends(w, EXIT_EXITED, 1);
+	assert_int_equal(w->restart_delay_us, SEC);
+	w_advance(w, SEC);
+	assert_int_equal(svc_memory(w->s)->restarts, 1);
+	w_run(w);
+	w_main_ends(w, EXIT_EXITED, 1);
+	assert_true(w->restart_delay_us > SEC);
+	w_down(w);
+	w_run(w);
+	w_up(w);
+	w_run(w);
+	w_main_ends(w, EXIT_EXITED, 1);
+	assert_int_equal(w->restart_delay_us, SEC);
 	w_free(w);
 }
 
@@ -1933,6 +2033,7 @@ main(void)
 		cmocka_unit_test(test_restart_steps),
 		cmocka_unit_test(test_restart_jitter),
 		cmocka_unit_test(test_start_limit),
+		cmocka_unit_test(test_backoff_is_reset),
 		cmocka_unit_test(test_start_limit_retry),
 		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_notify_reload),
