@@ -3,17 +3,20 @@
  *
  *	sim_walk [SEED [WALKS]]
  *
- * The seed of a walk that fails is in its message; give it back, with 1, to see it again.
+ * The seed of a walk that fails is in its message, below the fewest of its steps that
+ * still fail; give it back, with 1, to see it again.
  */
 #include "random.h"
+#include "shrink.h"
 #include "world.h"
 
 #include <unistd.h>
 
-enum { DEFAULT_WALKS = 10000, STEPS = 60 };
+enum { DEFAULT_WALKS = 10000, STEPS = 60, BATCH = 1000 };
 
 static uint64_t base_seed;
 static unsigned walks = DEFAULT_WALKS;
+static bool tell; /* each step */
 
 static bool
 one_in(unsigned n)
@@ -266,9 +269,17 @@ random_step(struct world *w)
 	static const char *const words[] = { "READY=1", "RELOADING=1", "STOPPING=1",
 		"WATCHDOG=1", "WATCHDOG=trigger", "EXTEND_TIMEOUT_USEC=3000000",
 		"STATUS=busy", "MAINPID=1", "WATCHDOG_USEC=2000000", "RESTART_RESET=1" };
+	static const char *const names[20] = { "start", "start", "stop", "restart",
+		"reload", "force or reset", "an end", "an end", "notify", "notify",
+		"a probe", "other programs", "time", "a timer", "a timer",
+		"the manager dies soon" };
+	unsigned what = below(20);
 	int t;
 
-	switch (below(20)) {
+	if (tell)
+		print_message("%s: %s\n", svc_state_name(svc_state(w->s)),
+		    names[what] != NULL ? names[what] : "a message of init");
+	switch (what) {
 	case 0:
 	case 1:
 		w_up(w);
@@ -417,19 +428,23 @@ end_of_walk(struct world *w)
 		    (unsigned long long)w->seed);
 }
 
+/* Each step takes its random numbers from its own number, not from those before it. */
 static void
-walk(uint64_t seed)
+walk(uint64_t seed, const uint32_t *steps, size_t n)
 {
 	struct buf text = { 0 };
 	struct world *w;
 
 	rng = seed;
 	random_conf(&text);
+	if (tell)
+		print_message("%s", buf_str(&text));
 	w = w_new(buf_str(&text));
 	w->quiet = true;
 	w->seed = seed;
 	w->tells_empty = seed % 2 == 1;
-	for (unsigned i = 0; i < STEPS; i++) {
+	for (size_t i = 0; i < n; i++) {
+		rng = seed * 1000003U + steps[i];
 		random_step(w);
 		if (w->dead)
 			w_revive(w);
@@ -440,14 +455,63 @@ walk(uint64_t seed)
 	buf_free(&text);
 }
 
+static bool
+try_walk(const uint32_t *steps, size_t n, void *arg)
+{
+	walk(*(const uint64_t *)arg, steps, n);
+	return true;
+}
+
+/* Walks of so many seeds from the first on, each whole: the steps are not looked at. */
+struct batch {
+	uint64_t seed;
+	unsigned n;
+	uint32_t all[STEPS];
+};
+
+static bool
+try_batch(const uint32_t *steps, size_t n, void *arg)
+{
+	struct batch *b = arg;
+
+	(void)steps;
+	(void)n;
+	for (unsigned i = 0; i < b->n; i++)
+		walk(b->seed + i, b->all, STEPS);
+	return svc_bugs() == 0;
+}
+
+static void
+find_and_shrink(struct batch *b)
+{
+	size_t n = STEPS;
+
+	for (b->n = 1; !shrink_goes_wrong(try_batch, NULL, 0, b, true); b->seed++)
+		;
+	n = shrink(try_walk, b->all, STEPS, &b->seed);
+	tell = true;
+	(void)shrink_goes_wrong(try_walk, b->all, n, &b->seed, false);
+	tell = false;
+	fail_msg("a walk fails: seed %llu, %zu of its %d steps, shown above",
+	    (unsigned long long)b->seed, n, STEPS);
+}
+
 static void
 test_random_walks(void **state)
 {
+	struct batch b;
+
 	(void)state;
 	print_message("%u walks of %d steps from seed %llu\n", walks, STEPS,
 	    (unsigned long long)base_seed);
-	for (unsigned i = 0; i < walks; i++)
-		walk(base_seed + i);
+	for (uint32_t i = 0; i < STEPS; i++)
+		b.all[i] = i;
+	for (unsigned at = 0; at < walks; at += b.n) {
+		b.seed = base_seed + at;
+		b.n = walks - at < BATCH ? walks - at : BATCH;
+		if (shrink_goes_wrong(try_batch, NULL, 0, &b, true))
+			find_and_shrink(&b);
+	}
 	assert_int_equal(svc_bugs(), 0);
 }
 
