@@ -5,12 +5,15 @@
  *				end all together when those are made
  *	storm watch FILE	one every few milliseconds: how long is it a zombie?
  *				Until FILE is there.
+ *	storm bomb FILE N	forks and ends, in sessions of its own and deaf to TERM,
+ *				about N at a time, as long as FILE is there
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -115,6 +118,38 @@ watch(const char *until)
 	return 0;
 }
 
+/* Who lives forks, then mostly ends; the number of them all is shared. */
+static int
+bomb(const char *file, int most)
+{
+	int *alive = mmap(NULL, sizeof(*alive), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned turn = 0;
+
+	if (alive == MAP_FAILED)
+		return 1;
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN);
+	*alive = 1;
+	printf("armed\n");
+	fflush(stdout);
+	while (access(file, F_OK) == 0) {
+		if (__atomic_load_n(alive, __ATOMIC_SEQ_CST) < most) {
+			__atomic_add_fetch(alive, 1, __ATOMIC_SEQ_CST);
+			if (fork() == 0) {
+				turn = 0;
+				(void)setsid();
+			} else if (++turn > 1) {
+				break;
+			}
+		} else {
+			usleep(500);
+		}
+	}
+	__atomic_sub_fetch(alive, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -123,6 +158,8 @@ main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(argv[1], "watch") == 0)
 		return watch(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "bomb") == 0)
+		return bomb(argv[2], (int)strtol(argv[3], NULL, 10));
 	if (argc != 4 || pipe(hold) == -1)
 		return 2;
 	n = strtol(argv[1], NULL, 10);
