@@ -32,7 +32,7 @@ enum {
 	EXIT_TIMED_OUT = 124,       /* as timeout(1) has it */
 	EXIT_SIGNAL_BASE = 128,
 	EXIT_UNKNOWN_STATUS = 255,
-	LOG_NAME_MS = 500, /* what the path of the log may wait for the logger */
+	LOG_NAME_MS = 1000, /* what the path of the log may wait for the logger */
 };
 
 struct run {
