@@ -24,7 +24,7 @@ OPT_release := -O2 -g -D_FORTIFY_SOURCE=2
 OPT_debug   := -O0 -g3
 OPT_asan    := -O1 -g3 -fsanitize=address,undefined -fno-omit-frame-pointer
 OPT_fuzz    := -O1 -g3 -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
-OPT_cov     := -O0 -g3 --coverage
+OPT_cov     := -O0 -g3 --coverage -DSUPD_COV
 OPT_static  := $(OPT_release)
 # The build after this one (proto/version.h); a test upgrades to it and back.
 OPT_tomorrow := -O1 -DSUPD_AHEAD=1
@@ -35,6 +35,9 @@ LIBS     := -lev -lyajl -lbsd -lz -lm
 
 LAYERS   := lib proto init logger unit journal instance manager boot
 SRC      := $(foreach l,$(LAYERS),$(shell find supervisor/$(l) -name '*.c' 2>/dev/null))
+ifeq ($(VARIANT),cov)
+SRC      += tests/coverage_exit.c
+endif
 OBJ      := $(SRC:%.c=$(O)/%.o)
 SUPCTL_SRC := $(wildcard tools/supctl/*.c)
 SUPCTL_OBJ := $(SUPCTL_SRC:%.c=$(O)/%.o)
@@ -47,7 +50,7 @@ endif
 SUPCTL_LAYERS := $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/% $(O)/supervisor/unit/% \
 	$(O)/supervisor/journal/% $(O)/supervisor/proto/table.o,$(OBJ)))
 
-.PHONY: all run demo check chaos unit e2e sim fuzz bench fmt lint man install uninstall static clean \
+.PHONY: all run demo check chaos unit e2e sim fuzz cov bench fmt lint man install uninstall static clean \
 	tests-build fuzz-build deps-build deps-check tomorrow
 ifeq ($(VARIANT),release)
 all: build/supd build/supctl build/extract
@@ -134,6 +137,13 @@ endif
 $(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/fuzz/standalone.o $(O)/libsupd.a
 	$(CC) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(O)/libsupd.a $(LIBS)
 .PRECIOUS: $(O)/%.o
+
+# Which lines the tests of TESTS (unit and sim) run, by folder.
+cov: deps-check
+	$(MAKE) -s tests-build VARIANT=cov WERROR=$(WERROR)
+	find build/cov -name '*.gcda' -delete
+	VARIANT=cov GCOV_ERROR_FILE=/dev/null tests/run $(or $(TESTS),unit sim)
+	tests/coverage
 
 # The fuzzers for real, each for FUZZ_SECONDS; FUZZ=unit for one of them.
 fuzz: deps-check

@@ -75,11 +75,36 @@ static uint64_t fake_clock_stolen_us;   /* by others, between two looks at the t
 static uint64_t fake_clock_cpu_step_us; /* taken between two looks at the cpu time */
 static bool fake_clock_stands;          /* the monotonic one */
 
+/* In VARIANT=cov a logger that is going to be killed says first what it ran. */
+#ifdef SUPD_COV
+enum { FAKE_KILL = SIGVTALRM };
+
+void __gcov_dump(void);
+
+static void
+fake_die(int sig)
+{
+	(void)sig;
+	signal(FAKE_KILL, SIG_IGN);
+	__gcov_dump();
+	kill(getpid(), SIGKILL);
+}
+#else
+enum { FAKE_KILL = SIGKILL };
+
+static void
+fake_die(int sig)
+{
+	(void)sig;
+	kill(getpid(), SIGKILL);
+}
+#endif
+
 void
 logger_step_hook(int step)
 {
 	if (step == fake_kill_step && --fake_kill_passes <= 0)
-		kill(getpid(), SIGKILL);
+		fake_die(0);
 }
 
 #define FAKE_CHECK(cond)                                                              \
@@ -189,6 +214,8 @@ fake_child(struct fake *f, int init_end)
 	close_range(ROLE_FD_CHAN + 11, ~0U, 0);
 	clock_set_source(fake_clock, NULL);
 	prctl(PR_SET_NAME, "fake-logger");
+	if (FAKE_KILL != SIGKILL)
+		signal(FAKE_KILL, fake_die);
 	_exit(logger_main());
 }
 
@@ -331,7 +358,7 @@ fake_kill(struct fake *f)
 
 	if (f->pid == 0)
 		return;
-	kill(f->pid, SIGKILL);
+	kill(f->pid, FAKE_KILL);
 	fake_reap(f, &status);
 }
 
