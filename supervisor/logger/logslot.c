@@ -160,7 +160,8 @@ logslot_open(struct logger *lg, struct msg *m)
 		    (struct stream){ .slot = ls, .which = i, .fd = m->fds[i] };
 		m->fds[i] = -1;
 		if (fd_set_nonblock(ls->stream[i].fd, true) == -1)
-			fatal("%s: its output", ls->ts->unit);
+			/* (What waits is told not to, each time.) */
+			log_warn("%s: its output", ls->ts->unit);
 		stream_watch(lg, &ls->stream[i]);
 	}
 	if ((early = patterns_find(lg, n)) != NULL) {
