@@ -14,11 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "boot/folders.h"
 #include "lib/buf.h"
 #include "lib/fdio.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "unit/instance.h"
 
 enum { PROC_FILE_MAX = 4 << 20 };
 
@@ -171,7 +171,7 @@ own_folder(const char *root)
 	if (strcmp(below, "/") == 0)
 		below = "";
 	path = xasprintf(
-	    "%s%s/supd-%016llx", mount, below, (unsigned long long)folders_hash(root));
+	    "%s%s/supd-%016llx", mount, below, (unsigned long long)instance_hash(root));
 out:
 	free(mount);
 	free(part);

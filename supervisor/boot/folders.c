@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "lib/log.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "unit/instance.h"
 
 enum { RUN_MODE = 0711, JOURNAL_MODE = 0750, STATE_MODE = 0700 };
 
@@ -61,16 +61,6 @@ folders_make(int root_fd, const char *root)
 {
 	make_one(root_fd, root, "journal", JOURNAL_MODE);
 	make_one(root_fd, root, "state", STATE_MODE);
-}
-
-uint64_t
-folders_hash(const char *s)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (; *s != '\0'; s++)
-		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-	return h;
 }
 
 static bool
@@ -127,35 +117,32 @@ open_memory_folder(const char *dir, mode_t mode)
 	return fd;
 }
 
-/* The first place on a tmpfs that can be used: PARENT/HASH. */
+/* The first place on a tmpfs that can be used. */
 static int
 make_memory_folder(const char *root, char **path)
 {
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
-	struct strv parents = { 0 };
+	struct strv places = { 0 };
 	int fd = -1;
 
-	if (geteuid() == 0)
-		strv_add(&parents, "/run/supd");
-	if (xdg != NULL && *xdg == '/' && strlen(xdg) < 40 && is_safe_parent(xdg))
-		strv_addf(&parents, "%s/supd", xdg);
-	strv_addf(&parents, "/dev/shm/supd-%u", (unsigned)geteuid());
-	for (size_t i = 0; fd == -1 && i < parents.n; i++) {
-		char *dir;
-		int parent = open_memory_folder(parents.v[i], RUN_MODE);
+	if (xdg != NULL && (*xdg != '/' || !is_safe_parent(xdg)))
+		xdg = NULL;
+	instance_run_places(root, geteuid(), xdg, &places);
+	for (size_t i = 0; fd == -1 && i < places.n; i++) {
+		char *parent = xstrdup(places.v[i]);
+		int parent_fd;
 
-		if (parent == -1)
+		*strrchr(parent, '/') = '\0';
+		parent_fd = open_memory_folder(parent, RUN_MODE);
+		free(parent);
+		if (parent_fd == -1)
 			continue;
-		close(parent);
-		dir = xasprintf(
-		    "%s/%016llx", parents.v[i], (unsigned long long)folders_hash(root));
-		fd = open_memory_folder(dir, RUN_MODE);
-		if (fd == -1)
-			free(dir);
-		else
-			*path = dir;
+		close(parent_fd);
+		fd = open_memory_folder(places.v[i], RUN_MODE);
+		if (fd != -1)
+			*path = xstrdup(places.v[i]);
 	}
-	strv_free(&parents);
+	strv_free(&places);
 	return fd;
 }
 
@@ -250,8 +237,7 @@ open_run_locked(int root_fd, const char *root, char **path)
 		return make_plain(root_fd, root, path);
 	}
 	if (symlink_atomic(root_fd, *path, "run") == -1) {
-		log_warn("%s/run: cannot link to %s; supctl will not find it there", root,
-		    *path);
+		log_warn("%s/run: cannot link to %s", root, *path);
 	}
 	return fd;
 }

@@ -9,16 +9,12 @@
 #include <sys/types.h>
 
 #include <stdbool.h>
-#include <stdint.h>
 
 /* Opens root, made first (0755) when create is set.  The descriptor or -1, reported. */
 int folders_open_root(const char *root, bool create);
 /* journal/ and state/.  A file system that is read-only or full is a warning only: the
  * services matter more than their logs. */
 void folders_make(int root_fd, const char *root);
-/* The part of an instance in a name that all instances of a host share: of its path,
- * which is unique, hashed because it may be long. */
-uint64_t folders_hash(const char *root);
 /* The run folder: returns its descriptor, and its path (malloc'd) in *path; -1 reported.
  */
 int folders_open_run(int root_fd, const char *root, char **path);

@@ -10,7 +10,58 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/strv.h"
 #include "lib/xalloc.h"
+
+uint64_t
+instance_hash(const char *s)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *s != '\0'; s++)
+		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+void
+instance_run_places(const char *root, uid_t uid, const char *xdg, struct strv *out)
+{
+	unsigned long long hash = instance_hash(root);
+
+	if (uid == 0)
+		strv_addf(out, "/run/supd/%016llx", hash);
+	/* The path of a socket in it takes at most 108 bytes. */
+	if (xdg != NULL && *xdg == '/' && strlen(xdg) < 40)
+		strv_addf(out, "%s/supd/%016llx", xdg, hash);
+	strv_addf(out, "/dev/shm/supd-%u/%016llx", (unsigned)uid, hash);
+}
+
+/* The run folder as supd left it; who owns it was root, the owner of the instance, or us.
+ */
+static char *
+find_run(const struct instance *in)
+{
+	char *run = xasprintf("%s/run", in->root);
+	uid_t me = geteuid();
+	struct strv places = { 0 };
+	struct stat st;
+
+	if (stat(run, &st) == 0)
+		return run;
+	instance_run_places(in->root, me, getenv("XDG_RUNTIME_DIR"), &places);
+	if (in->owner != me)
+		instance_run_places(in->root, in->owner, NULL, &places);
+	for (size_t i = 0; i < places.n; i++) {
+		if (lstat(places.v[i], &st) == -1 || !S_ISDIR(st.st_mode) ||
+		    (st.st_uid != 0 && st.st_uid != in->owner && st.st_uid != me))
+			continue;
+		free(run);
+		run = xstrdup(places.v[i]);
+		break;
+	}
+	strv_free(&places);
+	return run;
+}
 
 static int
 take(struct instance *in, const char *dir, enum instance_kind kind, bool implicit,
@@ -36,6 +87,7 @@ take(struct instance *in, const char *dir, enum instance_kind kind, bool implici
 		found.exists = true;
 		found.owner = st.st_uid;
 	}
+	found.run = find_run(&found);
 	*in = found;
 	return 0;
 }
@@ -130,5 +182,6 @@ void
 instance_clear(struct instance *in)
 {
 	free(in->root);
+	free(in->run);
 	memset(in, 0, sizeof(*in));
 }

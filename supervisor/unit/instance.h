@@ -14,8 +14,10 @@
 #include <sys/types.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct buf;
+struct strv;
 
 #define INSTANCE_SYSTEM_ROOT "/var/lib/supd"
 #define INSTANCE_ROOT_ENV "SUPD_ROOT"
@@ -28,6 +30,9 @@ enum instance_kind {
 
 struct instance {
 	char *root; /* absolute, links resolved when it exists; owned */
+	/* Its run folder: root/run, or where supd has one on a tmpfs that it could not
+	 * link to (a read-only root); owned. */
+	char *run;
 	enum instance_kind kind;
 	bool implicit; /* the current folder, not named by anybody */
 	bool exists;   /* a user's or the system's may have to be made first */
@@ -40,5 +45,13 @@ struct instance {
  */
 int instance_find(struct instance *in, const char *dir, bool use_env, struct buf *why);
 void instance_clear(struct instance *in);
+/*
+ * Where supd as uid puts the run folder of the instance: paths on a tmpfs, the best one
+ * first, each PARENT/HASH.  xdg is $XDG_RUNTIME_DIR if it may be used, or NULL.
+ */
+void instance_run_places(const char *root, uid_t uid, const char *xdg, struct strv *out);
+/* The part of an instance in a name that all instances of a host share: of its path,
+ * which is unique, hashed because it may be long. */
+uint64_t instance_hash(const char *root);
 
 #endif

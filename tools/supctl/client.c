@@ -81,7 +81,7 @@ wait_for(struct client *c, short events, uint64_t deadline_us, struct buf *why)
  * through a descriptor of its folder.  *dir is that descriptor, -1 when not needed.
  */
 static int
-make_address(struct sockaddr_un *sun, const char *root, int *dir)
+make_address(struct sockaddr_un *sun, const char *run, int *dir)
 {
 	struct buf path = { 0 };
 	int r = -1;
@@ -89,11 +89,9 @@ make_address(struct sockaddr_un *sun, const char *root, int *dir)
 	*dir = -1;
 	memset(sun, 0, sizeof(*sun));
 	sun->sun_family = AF_UNIX;
-	buf_addf(&path, "%s/run/supd.sock", root);
+	buf_addf(&path, "%s/supd.sock", run);
 	if (path.len >= sizeof(sun->sun_path)) {
-		buf_clear(&path);
-		buf_addf(&path, "%s/run", root);
-		*dir = open(buf_str(&path), O_PATH | O_DIRECTORY | O_CLOEXEC);
+		*dir = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (*dir == -1)
 			goto out;
 		buf_clear(&path);
@@ -221,7 +219,7 @@ client_connect(
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return failed(why, "making a socket");
-	if (make_address(&sun, in->root, &dir) == -1 ||
+	if (make_address(&sun, in->run, &dir) == -1 ||
 	    connect_until(fd, &sun, dir, deadline_us) == -1)
 		r = connect_failed(in, why);
 	else

@@ -46,7 +46,7 @@ static const struct opt opts[] = {
 static int
 lock_open(struct ctl *ctl)
 {
-	char *path = ctl_path(ctl, "run/supd.lock");
+	char *path = ctl_run_path(ctl, "supd.lock");
 	int fd = open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
 
 	free(path);

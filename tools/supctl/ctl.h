@@ -162,6 +162,8 @@ int ctl_fail(struct ctl *ctl, int code, const char *error, const char *next,
 int ctl_instance(struct ctl *ctl);
 /* A path below the instance folder; the caller frees it. */
 char *ctl_path(const struct ctl *ctl, const char *relative);
+/* The same of a file in the run folder. */
+char *ctl_run_path(const struct ctl *ctl, const char *name);
 /* Connects unless connected; tells nothing. */
 enum client_result ctl_try_connect(struct ctl *ctl, struct buf *why);
 void ctl_disconnect(struct ctl *ctl);

@@ -40,6 +40,12 @@ ctl_path(const struct ctl *ctl, const char *relative)
 	return xasprintf("%s/%s", ctl->in.root, relative);
 }
 
+char *
+ctl_run_path(const struct ctl *ctl, const char *name)
+{
+	return xasprintf("%s/%s", ctl->in.run, name);
+}
+
 uint64_t
 ctl_deadline(const struct ctl *ctl, bool waiting)
 {

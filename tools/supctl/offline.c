@@ -43,7 +43,7 @@ offline_helps(enum client_result r)
 static void
 remains_read(struct ctl *ctl, enum client_result why_not, struct remains *r)
 {
-	char *path = ctl_path(ctl, "run/status.json");
+	char *path = ctl_run_path(ctl, "status.json");
 	struct buf text = { 0 };
 	struct buf why = { 0 };
 	uint64_t then, now;

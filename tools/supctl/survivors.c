@@ -137,7 +137,7 @@ read_slots(struct record *rec, int fd, const struct table *t)
 static int
 read_table(const struct ctl *ctl, struct record *rec, struct buf *why)
 {
-	char *path = ctl_path(ctl, "run/table");
+	char *path = ctl_run_path(ctl, "table");
 	struct table *t = xcalloc(1, sizeof(*t));
 	const char *invalid;
 	struct stat st;
