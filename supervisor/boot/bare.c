@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
+#include <dirent.h>
+#include <errno.h>
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -19,6 +21,27 @@ is_type(const char *path, unsigned long magic)
 	struct statfs fs;
 
 	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == magic;
+}
+
+/* A place for run/. */
+static bool
+is_usable(const char *path)
+{
+	return is_type(path, TMPFS_MAGIC) && access(path, W_OK) == 0;
+}
+
+static bool
+is_empty(const char *path)
+{
+	const struct dirent *e;
+	DIR *d = opendir(path);
+	bool empty = d != NULL || errno == ENOENT;
+
+	while (d != NULL && empty && (e = readdir(d)) != NULL)
+		empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+	if (d != NULL)
+		closedir(d);
+	return empty;
 }
 
 static void
@@ -49,9 +72,13 @@ bare_mount_rest(const char *root)
 		mount_at("sysfs", "/sys", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL);
 	if (access("/dev/null", F_OK) == -1)
 		mount_at("devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=755");
-	/* It would hide an instance that lies there. */
-	if (!below_run && (!is_type("/run", TMPFS_MAGIC) || access("/run", W_OK) == -1))
+	if (is_usable("/run") || is_usable("/dev/shm"))
+		return;
+	/* Never over what somebody put there, such as the secrets of a container. */
+	if (!below_run && is_empty("/run"))
 		mount_at("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755");
+	else if (is_empty("/dev/shm"))
+		mount_at("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
 }
 
 void

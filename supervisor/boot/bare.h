@@ -7,8 +7,8 @@
 
 /* Before anything is looked up: /proc. */
 void bare_mount_proc(void);
-/* Before the folders of the instance are opened: /sys, /dev, and a /run that can be
- * written.  Not permitted, or there: fine. */
+/* Before the folders of the instance are opened: /sys, /dev, and a tmpfs on an empty /run
+ * or /dev/shm when neither is one.  Not permitted, or there: fine. */
 void bare_mount_rest(const char *root);
 /* supd could not start.  Returns, but for the first process of a machine, whose exit is a
  * panic that leaves nothing to read: it stays, and does nothing. */
