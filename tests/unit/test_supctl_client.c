@@ -183,6 +183,7 @@ setup(void **state)
 	if (mkdir(run, 0755) == -1)
 		return -1;
 	w->in.root = strdup(w->root);
+	w->in.run = strdup(run);
 	w->in.owner = geteuid();
 	*state = w;
 	return 0;
@@ -199,6 +200,7 @@ teardown(void **state)
 	}
 	rm_rf_at(AT_FDCWD, w->root, 10000);
 	free(w->in.root);
+	free(w->in.run);
 	free(w);
 	return 0;
 }
@@ -471,6 +473,8 @@ test_deep_instance(void **state)
 	w->in.root = strdup(path);
 	snprintf(path + n, sizeof(path) - n, "/run");
 	assert_int_equal(mkdir(path, 0755), 0);
+	free(w->in.run);
+	w->in.run = strdup(path);
 	expect_result(w, steps, 30, CLIENT_OK);
 }
 
