@@ -29,8 +29,7 @@ enum {
 struct early_patterns {
 	TAILQ_ENTRY(early_patterns) link;
 	uint32_t slot;
-	uint8_t invocation[16]; /* whose they are */
-	int fd;                 /* owned */
+	int fd; /* owned */
 };
 
 struct logslot *
@@ -109,27 +108,20 @@ patterns_find(struct logger *lg, uint32_t slot)
 void
 logslot_patterns(struct logger *lg, struct msg *m)
 {
-	uint32_t n = m->u.PATTERNS.slot;
-	struct logslot *ls = logslot_get(lg, n);
-	const struct table_slot *ts;
+	struct logslot *ls = logslot_get(lg, m->u.PATTERNS.slot);
 	struct early_patterns *e;
 
 	if (ls != NULL) {
 		match_set(lg, ls, m->fds[0]);
 		return;
 	}
-	if (n >= table_used(lg->t))
+	if (m->u.PATTERNS.slot >= lg->t->nslots)
 		return;
-	e = patterns_find(lg, n);
+	e = patterns_find(lg, m->u.PATTERNS.slot);
 	if (e != NULL)
 		patterns_drop(lg, e);
-	/* Closed since: they are nobody's. */
-	ts = table_slot(lg->t, n);
-	if (ts->state != SLOT_OPEN && ts->state != SLOT_CLOSING)
-		return;
 	e = xcalloc(1, sizeof(*e));
-	e->slot = n;
-	memcpy(e->invocation, ts->invocation, sizeof(e->invocation));
+	e->slot = m->u.PATTERNS.slot;
 	e->fd = m->fds[0];
 	m->fds[0] = -1;
 	TAILQ_INSERT_TAIL(&lg->early, e, link);
@@ -165,9 +157,7 @@ logslot_open(struct logger *lg, struct msg *m)
 		stream_watch(lg, &ls->stream[i]);
 	}
 	if ((early = patterns_find(lg, n)) != NULL) {
-		if (memcmp(early->invocation, ls->ts->invocation,
-			sizeof(early->invocation)) == 0)
-			match_set(lg, ls, early->fd);
+		match_set(lg, ls, early->fd);
 		patterns_drop(lg, early);
 	}
 	/* Nothing goes to the log of a unit whose output goes elsewhere; what comes all

@@ -442,73 +442,6 @@ test_patterns_on_a_loaded_machine(void **state)
 	fake_free(f);
 }
 
-/* Patterns that come when their slot is closed, or open for another already, are not held
- * against what the next one says. */
-static void
-test_patterns_of_a_former_slot(void **state)
-{
-	static const char *const texts[] = { "^ready$", NULL };
-	struct fake *f = fake_new(NULL);
-	struct table_slot *s;
-
-	(void)state;
-	fake_start(f);
-	/* Closed: nobody's. */
-	send_patterns(f, 0, texts);
-	fake_barrier(f, 3);
-	fake_open_told(f, 0, "a", "1");
-	put(f, 0, 0, "ready\n");
-	fake_barrier(f, 0);
-	assert_int_equal(f->matches, 0);
-	/* Early, and then another one is opened there. */
-	s = fake_open(f, 1, "b", "2");
-	s->invocation[0] = 1;
-	send_patterns(f, 1, texts);
-	fake_barrier(f, 0);
-	s->invocation[0] = 2;
-	fake_tell_open(f, 1);
-	put(f, 1, 0, "ready\n");
-	fake_barrier(f, 1);
-	assert_int_equal(f->matches, 0);
-	/* Early, and of that slot. */
-	fake_open(f, 2, "c", "3")->invocation[0] = 3;
-	send_patterns(f, 2, texts);
-	fake_barrier(f, 0);
-	fake_tell_open(f, 2);
-	put(f, 2, 0, "ready\n");
-	wait_matches(f, 1);
-	fake_free(f);
-}
-
-/* Many slots with slow patterns: each has its share, together they have a bound. */
-static void
-test_patterns_of_many_slots(void **state)
-{
-	static const char *const texts[] = { "^line$", NULL };
-	enum { SLOTS = 30 };
-	struct fake *f = fake_new(NULL);
-	char name[16];
-
-	(void)state;
-	/* Each line takes 20 ms of the processor, all of them in one moment. */
-	fake_clock_cpu_step_us = 20000;
-	fake_clock_stands = true;
-	fake_start(f);
-	fake_clock_cpu_step_us = 0;
-	fake_clock_stands = false;
-	for (uint32_t i = 0; i < SLOTS; i++) {
-		snprintf(name, sizeof(name), "n%u", i);
-		fake_open_told(f, i, name, "1");
-		send_patterns(f, i, texts);
-	}
-	for (uint32_t i = 0; i < SLOTS; i++) {
-		put(f, i, 0, "line\nline\nline\n");
-		fake_barrier(f, i);
-	}
-	assert_in_range(f->matches, SLOTS, 2 * SLOTS);
-	fake_free(f);
-}
-
 /* ---- viewers ---- */
 
 static int
@@ -998,8 +931,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_patterns_on_a_loaded_machine),
-		cmocka_unit_test(test_patterns_of_a_former_slot),
-		cmocka_unit_test(test_patterns_of_many_slots),
 		cmocka_unit_test(test_viewers),
 		cmocka_unit_test(test_mirror),
 		cmocka_unit_test(test_mirror_at_the_end),
