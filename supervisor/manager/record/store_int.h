@@ -1,0 +1,70 @@
+/*
+ * store_int: what store.c and restore.c share.  Nobody else includes it.
+ */
+#ifndef SUPD_MANAGER_RECORD_STORE_INT_H
+#define SUPD_MANAGER_RECORD_STORE_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/map.h"
+#include "manager/record/event.h"
+#include "manager/record/store.h"
+
+#define SNAPSHOT_FILE "state/snapshot.json"
+
+enum { BOOT_ID_MAX = 40 };
+
+struct memory {
+	uint64_t seq;
+	bool same_boot;
+	bool boot_known;
+	char *text; /* the JSON object */
+};
+
+struct wish {
+	uint64_t seq;
+	char *line;
+	size_t len;
+};
+
+struct store {
+	struct loop *loop;
+	struct emitter *ev;
+	struct history *history;
+	struct store_ops ops;
+	char boot_id[BOOT_ID_MAX];
+	struct map memories;  /* unit to struct memory; only until adopted */
+	struct map wishes;    /* "UNIT WHAT" to struct wish */
+	char *ending;         /* the event that began the end of the instance, or NULL */
+	bool past_same_boot;  /* the events being read are of this boot */
+	bool past_boot_known; /* something has said of which they are */
+	bool restoring;
+	uint64_t read_seq; /* the newest event read; older ones are known */
+	struct store_report report;
+	struct loop_timer *timer;
+	int err;            /* why the last one was not written, 0: it was */
+	uint64_t gather_us; /* changes are gathered for so long, for one snapshot */
+	size_t unread;      /* bytes of events that are newer than the last snapshot */
+	size_t size;        /* of that */
+	bool hurried;       /* they are many: the next one comes sooner */
+	bool enabled;
+	uint64_t id; /* of the newest snapshot sent */
+	bool writing;
+	bool overdue; /* events that no snapshot holds are lost: one more, at once */
+	uint64_t journal_dev,
+	    journal_ino; /* where the newest events went; 0: not known */
+};
+
+/* One line of an event as JSON, NULL when it is none; the caller frees it. */
+struct jv *store_parse_line(const char *line, size_t len);
+/* A wish of a person; an older one than is known changes nothing. */
+void store_take_wish(struct store *st, const char *unit, const char *what, uint64_t seq,
+    const char *line, size_t len);
+/* An end of the instance that was begun goes on until another supd is there: v is the
+ * event id, line its text. */
+void store_take_ending(
+    struct store *st, enum event_id id, const struct jv *v, const char *line, size_t len);
+
+#endif
