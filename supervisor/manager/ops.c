@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,22 +23,16 @@
 #include "manager/job/job.h"
 #include "manager/link.h"
 #include "manager/manager.h"
-#include "manager/reach.h"
-#include "manager/record/event.h"
+#include "manager/ops_int.h"
 #include "manager/scan.h"
 #include "manager/service/helper.h"
 #include "manager/service/probe.h"
-#include "manager/service/procfs.h"
 #include "manager/service/service_exec.h"
 #include "manager/tell.h"
 #include "manager/units.h"
 #include "unit/load.h"
 
 enum {
-	PIDS_MAX = 1024,
-	REMOVALS_MAX = 1000000,
-	REMOVALS_NOW = 64, /* are done at once; more are a helper's */
-	REMOVAL_SEC = 30,
 	ENV_FILES_SEC = 30, /* that reading EnvironmentFile= may take */
 };
 
@@ -224,8 +217,8 @@ watch_after_spawns(struct unit *u)
 }
 
 /* Those whose files are read, up to the first that has to wait. */
-static void
-spawns_flush(struct unit *u)
+void
+ops_spawns_flush(struct unit *u)
 {
 	struct unit_spawn *w;
 	struct svc_spawn sp;
@@ -271,7 +264,7 @@ on_files(void *arg, const struct buf *answer)
 		for (size_t i = 0; i < skipped.n; i++)
 			log_warnx("%s: %s", w->unit->conf->stem, skipped.v[i]);
 	strv_clear(&skipped);
-	spawns_flush(w->unit);
+	ops_spawns_flush(w->unit);
 }
 
 static int
@@ -493,315 +486,8 @@ ops_fd_drop(void *arg, const char *name)
 	link_fd_drop(u->manager->link, 0, u->name, name == NULL ? "" : name);
 }
 
-/* ---- questions ----------------------------------------------------------------------
- */
-
-static size_t
-roots_of(struct manager *m, uint32_t slot, int32_t roots[PROC_N])
-{
-	const struct table_slot *s = table_slot(m->table, slot);
-	size_t n = 0;
-
-	for (int i = 0; i < PROC_N; i++) {
-		if (s->proc[i].pid > 0)
-			roots[n++] = s->proc[i].pid;
-	}
-	return n;
-}
-
-static bool
-is_role(const struct manager *m, int32_t pid)
-{
-	if (pid == 1 || pid == m->table->init_pid)
-		return true;
-	for (int i = 0; i < ROLE_N; i++) {
-		if (pid > 0 && m->table->role[i].pid == pid)
-			return true;
-	}
-	return false;
-}
-
-/* init has one place for each process: it would refuse a second. */
-static bool
-is_of_another_slot(const struct manager *m, uint32_t slot, int32_t pid)
-{
-	for (uint32_t i = 0; i < table_used(m->table); i++) {
-		const struct table_slot *s = table_slot(m->table, i);
-
-		if (i == slot || s->state == SLOT_FREE)
-			continue;
-		for (int k = 0; k < PROC_N; k++) {
-			if (s->proc[k].state == TPROC_RUNNING && s->proc[k].pid == pid)
-				return true;
-		}
-	}
-	return false;
-}
-
-static size_t
-pids_of(struct manager *m, uint32_t slot, int32_t *pids, size_t max)
-{
-	int fd = adopt_slot_cgroup(m, slot);
-
-	return fd != -1 ? procfs_cgroup_pids(fd, pids, max)
-			: scan_find(m, slot, pids, max);
-}
-
-static uint64_t
-ops_life(void *arg)
-{
-	const struct unit *u = arg;
-
-	return u->manager->boot_wall_us;
-}
-
-static enum svc_pid
-ops_pid_check(void *arg, uint32_t slot, int32_t pid, uint64_t *start_ticks)
-{
-	struct unit *u = arg;
-	struct manager *m = u->manager;
-	int32_t roots[PROC_N], pids[PIDS_MAX];
-	enum svc_pid r;
-	size_t n;
-
-	if (is_role(m, pid))
-		return SVC_PID_SUPD;
-	n = roots_of(m, slot, roots);
-	r = procfs_owner(
-	    pid, adopt_slot_cgroup(m, slot), m->table->init_pid, roots, n, start_ticks);
-	if (r == SVC_PID_FOREIGN && is_of_another_slot(m, slot, pid))
-		return SVC_PID_TAKEN;
-	if (r != SVC_PID_FOREIGN || adopt_slot_cgroup(m, slot) != -1)
-		return r;
-	/* A daemon has lost its ancestors; its tag it has not. */
-	n = scan_find(m, slot, pids, PIDS_MAX);
-	for (size_t i = 0; i < n; i++) {
-		if (pids[i] == pid)
-			return SVC_PID_OURS;
-	}
-	return r;
-}
-
-static uid_t
-ops_slot_uid(void *arg, uint32_t slot)
-{
-	struct unit *u = arg;
-	const struct manager *m = u->manager;
-	int32_t uid = slot < table_used(m->table) ? table_slot(m->table, slot)->uid : -1;
-
-	return uid >= 0 ? (uid_t)uid : geteuid();
-}
-
-/* The answer of a helper, a fork of us. */
-struct pidfile {
-	enum svc_pidfile r;
-	int32_t pid;
-	bool trusted;
-	char why[SVC_WHY_MAX];
-};
-
-static void
-work_pidfile(const void *question, struct buf *out)
-{
-	struct pidfile p;
-
-	memset(&p, 0, sizeof(p));
-	p.r = procfs_pidfile(question, &p.pid, &p.trusted, p.why, sizeof(p.why));
-	buf_append(out, &p, sizeof(p));
-}
-
-static enum svc_pidfile
-ops_pidfile_read(
-    void *arg, const char *path, int32_t *pid, bool *trusted, char *why, size_t size)
-{
-	struct reach *reach = ((struct unit *)arg)->manager->reach;
-	struct pidfile p = { .r = SVC_PIDFILE_MISSING };
-	struct buf b = { 0 };
-
-	if (reach_is_local(reach, path, true))
-		return procfs_pidfile(path, pid, trusted, why, size);
-	/* What does not answer is as good as not there yet; a start has its time limit.
-	 */
-	if (reach_ask(reach, path, work_pidfile, path, &b) == 0 && b.len == sizeof(p))
-		memcpy(&p, buf_str(&b), sizeof(p));
-	buf_free(&b);
-	*pid = p.pid;
-	*trusted = p.trusted;
-	if (p.r == SVC_PIDFILE_BAD)
-		snprintf(why, size, "%s", p.why);
-	return p.r;
-}
-
-static int32_t
-ops_guess_main(void *arg, uint32_t slot)
-{
-	struct unit *u = arg;
-	int32_t pids[2];
-
-	return pids_of(u->manager, slot, pids, 2) == 1 ? pids[0] : 0;
-}
-
-static void
-ops_survivors(void *arg, uint32_t slot, struct buf *out)
-{
-	struct unit *u = arg;
-	int32_t pids[PIDS_MAX];
-	size_t n = pids_of(u->manager, slot, pids, PIDS_MAX);
-
-	for (size_t i = 0; i < n && i < 32; i++) {
-		if (out->len > 0)
-			buf_adds(out, ", ");
-		procfs_describe(pids[i], out);
-	}
-	if (n > 32)
-		buf_addf(out, " and %zu more", n - 32);
-}
-
 /* ---- consequences -------------------------------------------------------------------
  */
-
-/*
- * What to remove is a list of texts, each ended by NUL: the PIDFile= (may be ""), the
- * folder of the folders, and their names.  -1 with errno: why says what is left.
- */
-static int
-remove_listed(const char *list, size_t len, size_t max, struct buf *why)
-{
-	const char *pid_file = list, *base = pid_file + strlen(pid_file) + 1;
-	const char *name = base + strlen(base) + 1;
-	int dir = -1, err = 0;
-
-	if (*pid_file != '\0' && unlink(pid_file) == -1 && errno != ENOENT) {
-		err = errno;
-		buf_addf(why, "%s: %s", pid_file, strerror(err));
-	}
-	if (name < list + len)
-		dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (; dir != -1 && name < list + len; name += strlen(name) + 1) {
-		if (rm_rf_at(dir, name, max) == 0)
-			continue;
-		if (err != E2BIG)
-			err = errno;
-		buf_addf(why, "%s%s/%s: %s", why->len > 0 ? ", " : "", base, name,
-		    strerror(err));
-	}
-	fd_close(&dir);
-	errno = err;
-	return err == 0 ? 0 : -1;
-}
-
-struct removal_question {
-	size_t len;
-	char list[];
-};
-
-static void
-work_remove(const void *question, struct buf *out)
-{
-	const struct removal_question *q = question;
-	struct buf why = { 0 };
-
-	buf_addc(out, 'K');
-	if (remove_listed(q->list, q->len, REMOVALS_MAX, &why) == -1)
-		buf_adds(out, buf_str(&why));
-}
-
-static void
-tell_not_removed(struct manager *m, const char *unit, const char *why)
-{
-	log_warnx("%s: cannot be removed: %s", unit, why);
-	event_begin(m->events, EVENT_CLEANUP_FAILED, unit, NULL);
-	event_str(m->events, "why", why);
-	event_end(m->events);
-}
-
-static void
-on_removed(void *arg, const struct buf *answer)
-{
-	struct unit_removal *r = arg;
-	struct unit *u = r->unit;
-
-	if (answer == NULL)
-		tell_not_removed(r->manager, r->name, strerror(errno));
-	else if (answer->len > 1)
-		tell_not_removed(r->manager, r->name, buf_str(answer) + 1);
-	free(r->name);
-	free(r);
-	if (u == NULL)
-		return;
-	u->ops->removal = NULL;
-	spawns_flush(u);
-}
-
-/* The next start of the unit makes the folders anew: it waits for this. */
-static void
-remove_by_helper(struct unit *u, const struct buf *list)
-{
-	struct unit_removal *r = xcalloc(1, sizeof(*r));
-	struct removal_question *q = xcalloc(1, sizeof(*q) + list->len);
-
-	q->len = list->len;
-	memcpy(q->list, list->data, list->len);
-	r->manager = u->manager;
-	r->unit = u;
-	r->name = xstrdup(u->name);
-	/* Two of one unit: the first is on its own then. */
-	if (unit_ops(u)->removal != NULL)
-		unit_ops(u)->removal->unit = NULL;
-	u->ops->removal = r;
-	r->helper = helper_new(u->manager->loop, work_remove, q, sizeof(*q) + list->len,
-	    REMOVAL_SEC * USEC_PER_SEC, on_removed, r);
-	free(q);
-}
-
-/* False: to touch one of the paths may take for ever. */
-static bool
-is_local(
-    struct manager *m, const char *pid_file, const char *base, const struct strv *names)
-{
-	bool local = pid_file == NULL || reach_is_local(m->reach, pid_file, false);
-
-	for (size_t i = 0; local && i < names->n; i++) {
-		char *path = xasprintf("%s/%s", base, names->v[i]);
-
-		local = reach_is_local(m->reach, path, false);
-		free(path);
-	}
-	return local;
-}
-
-static void
-ops_cleanup(void *arg, const struct unit_conf *conf, bool restarts)
-{
-	static const struct strv none;
-	struct unit *u = arg;
-	const struct exec_conf *x = &conf->service->context;
-	enum dir_preserve keep = x->runtime_directory_preserve;
-	const char *base = unit_paths_base(u->manager->paths, DIR_RUNTIME);
-	bool removes = base != NULL &&
-		       (keep == PRESERVE_NO || (keep == PRESERVE_RESTART && !restarts));
-	const struct strv *names = removes ? &x->dirs[DIR_RUNTIME].names : &none;
-	const char *pid_file = conf->service->pid_file;
-	struct buf list = { 0 }, why = { 0 };
-
-	if (names->n == 0 && pid_file == NULL)
-		return;
-	buf_append(&list, pid_file != NULL ? pid_file : "",
-	    pid_file != NULL ? strlen(pid_file) + 1 : 1);
-	buf_append(&list, base != NULL ? base : "/", base != NULL ? strlen(base) + 1 : 2);
-	for (size_t i = 0; i < names->n; i++)
-		buf_append(&list, names->v[i], strlen(names->v[i]) + 1);
-	if (!is_local(u->manager, pid_file, base, names))
-		remove_by_helper(u, &list);
-	else if (remove_listed(list.data, list.len, REMOVALS_NOW, &why) == -1) {
-		if (errno == E2BIG)
-			remove_by_helper(u, &list);
-		else
-			tell_not_removed(u->manager, u->name, buf_str(&why));
-	}
-	buf_free(&list);
-	buf_free(&why);
-}
 
 static void
 ops_emit(void *arg, const struct svc_note *note, const struct svc_memory *mem)
