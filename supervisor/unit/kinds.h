@@ -1,7 +1,8 @@
 /*
  * kinds: the readers and writers of values that kinds.def names.  Only the table calls
  * them.  kinds.c has single values, kinds_exec.c command lines and ends of processes,
- * kinds_context.c what a process gets.
+ * kinds_context.c what a process gets, kinds_limits.c and kinds_stdio.c the same of its
+ * limits and of its standard descriptors.
  */
 #ifndef SUPD_UNIT_KINDS_H
 #define SUPD_UNIT_KINDS_H
