@@ -348,6 +348,9 @@ static void
 test_news_storm(void **state)
 {
 	struct world *w = w_new(U("Type=notify\nNotifyAccess=all\n" SIMPLE));
+	struct svc_notify remote = {
+		.text = "FDSTORE=1", .len = 9, .uid = 1000, .nremote = 1
+	};
 	unsigned told;
 
 	(void)state;
@@ -368,6 +371,11 @@ test_news_storm(void **state)
 	w_advance(w, 11 * USEC_PER_SEC);
 	w_notify(w, "ERRNO=4");
 	assert_int_equal(w->mem.notify_errno, 4);
+	/* One kind of refusal silences no other. */
+	remote.pid = svc_memory(w->s)->main_pid;
+	svc_on_notify_take_fds(w->s, w_slot(w), &remote);
+	assert_int_equal(w->refused_told, 2);
+	assert_non_null(strstr(w->refused, "may not answer"));
 	w_free(w);
 }
 

@@ -397,7 +397,7 @@ may_notify(struct service *s, const struct svc_notify *nt)
 static void
 refuse_sender(struct service *s, const struct svc_notify *nt)
 {
-	svc_note_refused(s, 7,
+	svc_note_refused(s, REFUSED_SENDER,
 	    "a message of process %" PRId32 " was not heard (NotifyAccess=)",
 	    (int32_t)nt->pid);
 }
@@ -417,9 +417,9 @@ is_storm(struct svc_span *span)
 }
 
 static void
-note_storm(struct service *s, unsigned bit, const char *what)
+note_storm(struct service *s, enum svc_refusal which, const char *what)
 {
-	svc_note_refused(s, bit, "%s more than %d times in %d s", what, STORM_MAX,
+	svc_note_refused(s, which, "%s more than %d times in %d s", what, STORM_MAX,
 	    (int)(STORM_SPAN_US / USEC_PER_SEC));
 }
 
@@ -428,7 +428,7 @@ is_reload_storm(struct service *s)
 {
 	if (s->m.state != SVC_RUNNING || !is_storm(&s->reloads))
 		return false;
-	note_storm(s, 8, "RELOADING=1 is not heard");
+	note_storm(s, REFUSED_RELOAD_STORM, "RELOADING=1 is not heard");
 	return true;
 }
 
@@ -441,7 +441,7 @@ limit_news(struct service *s)
 
 	if (sum == s->told || !is_storm(&s->news))
 		return;
-	note_storm(s, 10, "what it says of itself is not recorded");
+	note_storm(s, REFUSED_NEWS_STORM, "what it says of itself is not recorded");
 	s->told = sum;
 }
 
@@ -453,7 +453,8 @@ change_main(struct service *s, const struct svc_notify *nt, int32_t pid)
 	if (pid == s->m.main_pid || s->m.slot == SLOT_NONE)
 		return;
 	if (pid == s->m.control_pid) {
-		svc_note_refused(s, 2, "MAINPID=%" PRId32 " is the control process", pid);
+		svc_note_refused(s, REFUSED_MAINPID_CONTROL,
+		    "MAINPID=%" PRId32 " is the control process", pid);
 		return;
 	}
 	if (s->m.state != SVC_START && !svc_is_up(s))
@@ -464,20 +465,24 @@ change_main(struct service *s, const struct svc_notify *nt, int32_t pid)
 	case SVC_PID_FOREIGN:
 		if (nt->uid == 0)
 			break;
-		svc_note_refused(s, 3, "MAINPID=%" PRId32 " is not of this unit", pid);
+		svc_note_refused(s, REFUSED_MAINPID_FOREIGN,
+		    "MAINPID=%" PRId32 " is not of this unit", pid);
 		return;
 	case SVC_PID_TAKEN:
-		svc_note_refused(s, 9, "MAINPID=%" PRId32 " is of another unit", pid);
+		svc_note_refused(s, REFUSED_MAINPID_TAKEN,
+		    "MAINPID=%" PRId32 " is of another unit", pid);
 		return;
 	case SVC_PID_SUPD:
-		svc_note_refused(s, 4, "MAINPID=%" PRId32 " is supd or init", pid);
+		svc_note_refused(
+		    s, REFUSED_MAINPID_SUPD, "MAINPID=%" PRId32 " is supd or init", pid);
 		return;
 	case SVC_PID_GONE:
-		svc_note_refused(s, 5, "MAINPID=%" PRId32 " does not exist", pid);
+		svc_note_refused(
+		    s, REFUSED_MAINPID_GONE, "MAINPID=%" PRId32 " does not exist", pid);
 		return;
 	}
 	if (is_storm(&s->mainpids)) {
-		note_storm(s, 9, "MAINPID= is not heard");
+		note_storm(s, REFUSED_MAINPID_STORM, "MAINPID= is not heard");
 		return;
 	}
 	svc_take_main(s, pid, ticks, "MAINPID=");
@@ -517,7 +522,7 @@ store_fds(struct service *s, const struct notify_fields *f, const struct svc_not
 		if (nt->fds[i] < 0)
 			continue;
 		if (room == 0) {
-			svc_note_refused(s, 6,
+			svc_note_refused(s, REFUSED_FD_MAX,
 			    "a descriptor was not kept: FileDescriptorStoreMax= is "
 			    "reached");
 			return;
@@ -644,7 +649,7 @@ svc_on_notify_take_fds(struct service *s, uint32_t slot, const struct svc_notify
 		}
 	}
 	if (nt->nremote > 0 && may_notify(s, nt))
-		svc_note_refused(s, 10,
+		svc_note_refused(s, REFUSED_FD_REMOTE,
 		    "a file on a file system that may not answer is not kept "
 		    "(FDSTORE=1)");
 	for (size_t i = 0; i < nt->nfds; i++)

@@ -49,15 +49,15 @@ svc_note(struct service *s, const struct svc_note *note, const char *text)
 }
 
 void
-svc_note_refused(struct service *s, unsigned bit, const char *fmt, ...)
+svc_note_refused(struct service *s, enum svc_refusal what, const char *fmt, ...)
 {
 	char text[SVC_WHY_MAX];
 	va_list ap;
 
 	/* Once for each kind and invocation: the sender chooses how often it asks. */
-	if (s->refused & (1U << bit))
+	if (s->refused & (1U << what))
 		return;
-	s->refused |= 1U << bit;
+	s->refused |= 1U << what;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);

@@ -225,7 +225,23 @@ void svc_set_why(struct service *s, const char *fmt, ...)
 struct deed *svc_deed(struct service *s, enum deed_kind kind);
 /* text (may be NULL) is copied. */
 void svc_note(struct service *s, const struct svc_note *note, const char *text);
-void svc_note_refused(struct service *s, unsigned bit, const char *fmt, ...)
+/* What of a service is not believed; each is told once in an invocation. */
+enum svc_refusal {
+	REFUSED_PIDFILE_READ,
+	REFUSED_PIDFILE,
+	REFUSED_MAINPID_CONTROL,
+	REFUSED_MAINPID_FOREIGN,
+	REFUSED_MAINPID_TAKEN,
+	REFUSED_MAINPID_SUPD,
+	REFUSED_MAINPID_GONE,
+	REFUSED_MAINPID_STORM,
+	REFUSED_FD_MAX,
+	REFUSED_FD_REMOTE,
+	REFUSED_SENDER,
+	REFUSED_RELOAD_STORM,
+	REFUSED_NEWS_STORM,
+};
+void svc_note_refused(struct service *s, enum svc_refusal what, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* What was wrong with the context tells more than the errno that it became. */
 void svc_note_no_spawn(struct service *s, enum proc_kind kind, const char *why);

@@ -424,7 +424,8 @@ load_pidfile(struct service *s, char *why, size_t size)
 	case SVC_PIDFILE_MISSING:
 		return 0;
 	case SVC_PIDFILE_BAD:
-		svc_note_refused(s, 0, "PIDFile=%s: %s", c->pid_file, why);
+		svc_note_refused(
+		    s, REFUSED_PIDFILE_READ, "PIDFile=%s: %s", c->pid_file, why);
 		return -1;
 	}
 	switch (s->ops->pid_check(s->arg, s->m.slot, pid, &ticks)) {
@@ -437,15 +438,15 @@ load_pidfile(struct service *s, char *why, size_t size)
 		    "process %" PRId32
 		    " is not of this unit; only a file of root may name it",
 		    pid);
-		svc_note_refused(s, 1, "PIDFile=%s: %s", c->pid_file, why);
+		svc_note_refused(s, REFUSED_PIDFILE, "PIDFile=%s: %s", c->pid_file, why);
 		return -1;
 	case SVC_PID_TAKEN:
 		snprintf(why, size, "process %" PRId32 " is of another unit", pid);
-		svc_note_refused(s, 1, "PIDFile=%s: %s", c->pid_file, why);
+		svc_note_refused(s, REFUSED_PIDFILE, "PIDFile=%s: %s", c->pid_file, why);
 		return -1;
 	case SVC_PID_SUPD:
 		snprintf(why, size, "process %" PRId32 " is supd or init", pid);
-		svc_note_refused(s, 1, "PIDFile=%s: %s", c->pid_file, why);
+		svc_note_refused(s, REFUSED_PIDFILE, "PIDFile=%s: %s", c->pid_file, why);
 		return -1;
 	case SVC_PID_GONE:
 		/* Perhaps a stale file that is about to be replaced. */
