@@ -422,6 +422,194 @@ struct service_conf {
 	struct kill_conf kill;
 };
 
+/* ---- sessions: [Session], [Heartbeat], [Rule NAME], [Budget], [Instances] -----------
+ */
+
+/* What a session does, as the rules and its screen say (DESIGN 6). */
+enum session_state {
+	SESSION_UNKNOWN, /* not running, or nothing is known */
+	SESSION_STARTING,
+	SESSION_WORKING,
+	SESSION_IDLE,
+	SESSION_WAITING, /* for a human */
+	SESSION_LIMITED, /* by a rate or usage limit, until a time where one is known */
+	SESSION_STUCK,
+	SESSION_NSTATES,
+};
+
+/* A set of session states: bit n for state n. */
+typedef uint32_t session_states;
+#define SESSION_STATE_BIT(s) (1U << (s))
+
+enum stale_action {
+	STALE_NONE,
+	STALE_NOTIFY, /* an event, and the state is stuck */
+	STALE_POKE,   /* a heartbeat at once, whatever its interval */
+	STALE_RESTART,
+	STALE_STOP,
+};
+
+enum session_record {
+	RECORD_NO,
+	RECORD_YES, /* an asciicast beside the log of each invocation */
+};
+
+struct session_conf {
+	bool terminal;
+	uint16_t rows, cols; /* TerminalSize=COLSxROWS of a session that nobody watches */
+	char *profile;       /* NULL: none; its file was read before the unit's */
+	char *initial_input; /* sent once an invocation is ready; NULL: nothing */
+	uint64_t pending_start_us;  /* how long InitialInput= may wait for its state */
+	uint64_t input_debounce_us; /* between text and Enter */
+	char *input_clear;          /* keys of replace mode, as "C-u"; "" : none */
+	session_states input_when;
+	uint64_t input_expire_us;
+	uint64_t
+	    input_confirm_us;   /* for the screen to show that it took it; 0: not asked */
+	uint32_t input_retries; /* of Enter, while it was not confirmed */
+	uint64_t
+	    draft_us; /* a person who typed so lately has a draft: no input meanwhile */
+	uint64_t idle_us;  /* no output for so long is idle, where no rule says more */
+	uint64_t stale_us; /* INFINITY: off, also below */
+	enum stale_action stale_action;
+	uint64_t very_stale_us;
+	enum stale_action very_stale_action;
+	uint64_t stale_grace_us; /* after the start */
+	session_states
+	    stale_exempt; /* states that are never stale: idle, waiting, limited */
+	char *stale_file; /* its age counts instead of that of the output; NULL */
+	enum session_record record;
+};
+
+struct idle_tier {
+	uint64_t idle_us;     /* from this idle age on ... */
+	uint64_t interval_us; /* ... so long between two heartbeats */
+};
+
+enum pick {
+	PICK_ROTATE,
+	PICK_RANDOM, /* never the same twice in a row */
+	PICK_RANDOM_REPEAT,
+};
+
+struct heartbeat_conf {
+	uint64_t interval_us;    /* 0: no heartbeat, unless there are tiers */
+	struct idle_tier *tiers; /* IdleIntervals=, by rising idle_us */
+	size_t n_tiers;
+	char *activity_file; /* idle age is that of its content or mtime; NULL: the
+				session */
+	struct strv messages;
+	char *message_file; /* one message a line, read when due; NULL */
+	enum pick pick;
+	session_states when;
+	char *coalesce;    /* slot of the input queue: a newer one replaces the older */
+	bool replace;      /* InputClear= is sent before it */
+	char *only_if_new; /* glob of files: none changed since the last, no heartbeat;
+			      NULL */
+};
+
+enum rule_source {
+	RULE_SCREEN,
+	RULE_STDOUT,
+	RULE_STDERR,
+	RULE_EXIT,
+	RULE_FILE,
+};
+
+enum rule_action {
+	RULE_NONE,
+	RULE_NOTIFY,
+	RULE_SEND, /* Text= into the input queue */
+	RULE_KEY,  /* Keys= at once */
+	RULE_HOLD, /* as supctl hold, until Until= or a release */
+	RULE_HOLD_POOL,
+	RULE_RESTART,
+	RULE_STOP,
+	RULE_FATAL, /* no restart follows */
+	RULE_RETRY, /* a restart follows, whatever Restart= says */
+	RULE_NACTIONS,
+};
+
+/* One [Rule NAME]; they are tried in the order of the files, and all that it names must
+ * hold. */
+struct rule_conf {
+	char *name;
+	enum rule_source source;
+	char *pattern; /* extended regular expression; NULL: any */
+	uint32_t
+	    lines;     /* RULE_SCREEN: only the last so many that are not blank; 0: all */
+	char *file;    /* RULE_FILE: absolute path */
+	char *pointer; /* RULE_FILE: JSON pointer of the text; NULL: the whole file */
+	struct exit_set exit_status;
+	bool exit_status_set;
+	enum session_state state; /* SESSION_UNKNOWN: says nothing of it */
+	enum rule_action action;
+	char *text;       /* of RULE_SEND */
+	struct strv keys; /* of RULE_KEY */
+	char *until;      /* as "\\1": a captured time, see until.h; NULL */
+	bool count_as_failure;
+	uint64_t cooldown_us; /* the action is not done again before */
+};
+
+struct rule_list {
+	struct rule_conf *v;
+	size_t n;
+};
+
+enum budget_kind {
+	BUDGET_RESTARTS,
+	BUDGET_RUN_TIME, /* microseconds */
+	BUDGET_LOG_BYTES,
+	BUDGET_TOKENS,
+	BUDGET_COST, /* millionths of the unit that the agent counts in */
+	BUDGET_NKINDS,
+};
+
+enum budget_action {
+	BUDGET_HOLD, /* stopped and held: a person decides */
+	BUDGET_STOP,
+	BUDGET_NOTIFY,
+};
+
+enum budget_source {
+	BUDGET_FROM_NOTIFY, /* X_TOKENS=, X_COST= in sd_notify */
+	BUDGET_FROM_FILE,   /* file:PATH#/pointer/to/tokens,/pointer/to/cost */
+	BUDGET_FROM_RULE,   /* rule:NAME: its first capture */
+};
+
+struct budget_conf {
+	uint64_t limit[BUDGET_NKINDS]; /* INFINITY: none */
+	uint64_t period_us;            /* INFINITY: for ever; aligned to local time */
+	enum budget_source source;
+	char *source_arg; /* PATH or NAME */
+	char *tokens_pointer, *cost_pointer;
+	enum budget_action on_exceed;
+};
+
+enum instances_on_remove {
+	INSTANCES_LEAVE,
+	INSTANCES_STOP,
+	INSTANCES_DRAIN,
+};
+
+struct instances_conf {
+	char *json_file;    /* NULL: not from JSON */
+	char *json_pointer; /* of an object (its keys) or an array (its strings) */
+	char *glob;         /* NULL: not from files */
+	uint32_t max_new;   /* per scan; 0: no limit */
+	enum instances_on_remove on_remove;
+};
+
+/* NULL in struct unit_conf when no file of the unit has such a section. */
+struct unit_session {
+	bool any;
+	struct session_conf session;
+	struct heartbeat_conf heartbeat;
+	struct rule_list rules;
+	struct budget_conf budget;
+	struct instances_conf instances;
+};
+
 /* ---- a unit -------------------------------------------------------------------------
  */
 
@@ -475,6 +663,7 @@ struct unit_conf {
 
 	const struct unit_rules *rules;
 	const struct service_conf *service;
+	const struct unit_session *session; /* NULL: an ordinary service */
 };
 
 /* The same while it is made; rows of the table say where in it their field is. */
@@ -482,6 +671,7 @@ struct unit_parts {
 	struct unit_conf unit;
 	struct unit_rules rules;
 	struct service_conf service;
+	struct unit_session session;
 };
 
 /* ---- supd.conf ----------------------------------------------------------------------
