@@ -14,7 +14,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 WERROR  ?=
 
-PKGS     := yajl libbsd-overlay
+PKGS     := yajl libbsd-overlay vterm
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 WARN := -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla \
@@ -31,9 +31,9 @@ OPT_tomorrow := -O1 -DSUPD_AHEAD=1
 CPPFLAGS += -D_GNU_SOURCE -Isupervisor -I$(O)/gen
 CFLAGS   += -std=c17 $(WARN) $(HARDEN) $(OPT_$(VARIANT))
 LDFLAGS  += $(if $(filter static,$(VARIANT)),-static-pie,-pie) -Wl,-z,relro,-z,now $(filter -fsanitize% --coverage,$(OPT_$(VARIANT)))
-LIBS     := -lev -lyajl -lbsd -lz -lm
+LIBS     := -lev -lyajl -lbsd -lz -lvterm -lm
 
-LAYERS   := lib proto init logger unit journal instance manager boot
+LAYERS   := lib proto init logger terminal unit journal instance manager boot
 SRC      := $(foreach l,$(LAYERS),$(shell find supervisor/$(l) -name '*.c' 2>/dev/null))
 ifeq ($(VARIANT),cov)
 SRC      += tests/coverage_exit.c
@@ -86,16 +86,16 @@ FORCE:
 archive = $(filter /%,$(shell $(CC) -print-file-name=$(1)))
 ARCHIVES := $(foreach a,libyajl_s.a libbsd.a libz.a libmd.a,$(call archive,$(a)))
 HAVE_ARCHIVES := $(filter 4,$(words $(ARCHIVES)))
-SUPD_LIBS := $(if $(HAVE_ARCHIVES),$(or $(call archive,libev.a),-lev) $(ARCHIVES) -lm,$(LIBS))
+SUPD_LIBS := $(if $(HAVE_ARCHIVES),$(or $(call archive,libev.a),-lev) $(or $(call archive,libvterm.a),-lvterm) $(ARCHIVES) -lm,$(LIBS))
 $(O)/supd: $(O)/supervisor/supd.o $(OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SUPD_LIBS)
-SUPCTL_LIBS := $(if $(HAVE_ARCHIVES),$(ARCHIVES),$(filter-out -lev,$(LIBS)))
+SUPCTL_LIBS := $(if $(HAVE_ARCHIVES),$(ARCHIVES),$(filter-out -lev -lvterm,$(LIBS)))
 $(O)/supctl: $(SUPCTL_OBJ) $(SUPCTL_LAYERS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SUPCTL_LIBS)
 
 # The extractor of the fleet in units/.
 $(O)/extract: $(O)/tools/fleet/extract.o $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/%,$(OBJ)))
-	$(CC) $(LDFLAGS) -o $@ $^ $(filter-out -lev,$(LIBS))
+	$(CC) $(LDFLAGS) -o $@ $^ $(filter-out -lev -lvterm,$(LIBS))
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
