@@ -54,13 +54,16 @@ struct unitwatch {
 
 static void add_folder(struct unitwatch *w, const char *path, const char *unit);
 
-/* "NAME.service.d" and NAME.service.wants belong to NAME.service. */
+/* "NAME.service.d" and NAME.service.wants belong to NAME.service; profiles/ to any unit:
+ * it is called by its own name, which no unit has. */
 static char *
 unit_of_folder(const char *name)
 {
 	static const char *const suffixes[] = { ".d", ".wants", ".requires" };
 	size_t n = strlen(name);
 
+	if (strcmp(name, "profiles") == 0)
+		return xstrdup(name);
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		size_t k = strlen(suffixes[i]);
 

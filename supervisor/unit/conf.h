@@ -147,6 +147,7 @@ enum service_exec {
 	EXEC_RELOAD,
 	EXEC_STOP,
 	EXEC_STOP_POST,
+	EXEC_RESUME, /* instead of EXEC_START, when the last run was interrupted */
 	EXEC_NKINDS,
 };
 
@@ -418,6 +419,9 @@ struct service_conf {
 	uint64_t health_grace_us;
 	enum health_action health_action;
 
+	char *status_group;  /* under which status screens list it; NULL: its template */
+	bool status_summary; /* they count its group instead of listing it */
+
 	struct exec_conf context;
 	struct kill_conf kill;
 };
@@ -461,7 +465,7 @@ struct session_conf {
 	char *initial_input; /* sent once an invocation is ready; NULL: nothing */
 	uint64_t pending_start_us;  /* how long InitialInput= may wait for its state */
 	uint64_t input_debounce_us; /* between text and Enter */
-	char *input_clear;          /* keys of replace mode, as "C-u"; "" : none */
+	char *input_clear;          /* keys of replace mode, as "C-u"; "": none */
 	session_states input_when;
 	uint64_t input_expire_us;
 	uint64_t
@@ -534,6 +538,8 @@ enum rule_action {
  * hold. */
 struct rule_conf {
 	char *name;
+	bool profile; /* it came with the profile, and stands behind those of the unit */
+	uint32_t set; /* bit n: a file assigned the nth row of [Rule] */
 	enum rule_source source;
 	char *pattern; /* extended regular expression; NULL: any */
 	uint32_t
@@ -546,10 +552,12 @@ struct rule_conf {
 	enum rule_action action;
 	char *text;       /* of RULE_SEND */
 	struct strv keys; /* of RULE_KEY */
-	char *until;      /* as "\\1": a captured time, see until.h; NULL */
+	char *until;      /* a time, with "\\1" to "\\9" for what was captured; NULL */
 	bool count_as_failure;
 	uint64_t cooldown_us; /* the action is not done again before */
 };
+
+enum { UNIT_RULES_MAX = 256 };
 
 struct rule_list {
 	struct rule_conf *v;
@@ -672,6 +680,7 @@ struct unit_parts {
 	struct unit_rules rules;
 	struct service_conf service;
 	struct unit_session session;
+	struct rule_conf rule; /* what a new rule begins with */
 };
 
 /* ---- supd.conf ----------------------------------------------------------------------

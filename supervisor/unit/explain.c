@@ -29,7 +29,8 @@ explain_row(const struct directive *row, struct buf *b)
 {
 	const struct directive *d = directive_resolve(row);
 
-	buf_addf(b, "%s=  in [%s]%s\n", row->key, section_name(row->section),
+	buf_addf(b, "%s=  in [%s%s]%s\n", row->key, section_name(row->section),
+	    row->section == SECTION_RULE ? " NAME" : "",
 	    row->section == SECTION_SUPD ? " of supd.conf" : "");
 	if (row != d) {
 		buf_addf(b, "  An old form of %s= in [%s].\n", row->alias_key,
@@ -51,12 +52,21 @@ unit_explain(const char *directive)
 	struct buf b = { 0 };
 	char *key = xstrdup(directive);
 	size_t n = strlen(key);
+	const char *dot;
 
 	if (n > 0 && key[n - 1] == '=')
 		key[n - 1] = '\0';
-	for (size_t i = 0; i < directive_count(); i++)
-		if (strcasecmp(directive_at(i)->key, key) == 0)
-			explain_row(directive_at(i), &b);
+	dot = strchr(key, '.');
+	for (size_t i = 0; i < directive_count(); i++) {
+		const struct directive *d = directive_at(i);
+		const char *section = section_name(d->section);
+
+		if (strcasecmp(d->key, dot != NULL ? dot + 1 : key) == 0 &&
+		    (dot == NULL ||
+			(strncasecmp(section, key, (size_t)(dot - key)) == 0 &&
+			    section[dot - key] == '\0')))
+			explain_row(d, &b);
+	}
 	free(key);
 	return b.len > 0 ? buf_take(&b) : NULL;
 }

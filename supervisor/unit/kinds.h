@@ -2,7 +2,8 @@
  * kinds: the readers and writers of values that kinds.def names.  Only the table calls
  * them.  kinds.c has single values, kinds_exec.c command lines and ends of processes,
  * kinds_context.c what a process gets, kinds_limits.c and kinds_stdio.c the same of its
- * limits and of its standard descriptors.
+ * limits and of its standard descriptors; kinds_session.c and kinds_rule.c have what the
+ * sections of sessions say.
  */
 #ifndef SUPD_UNIT_KINDS_H
 #define SUPD_UNIT_KINDS_H
@@ -42,6 +43,18 @@ typedef int kinds_word(struct parse *, const struct directive *, const char *wor
 /* Splits VALUE and hands each word to ADD.  0, or -1 after telling. */
 int kinds_each_word(struct parse *, const struct directive *, enum quote_mode,
     const char *value, void *field, kinds_word *add);
+
+/* Tells that WHAT, at AT in the value, is not what the row takes.  -1. */
+int kinds_refuse(
+    struct parse *, const struct directive *, const char *at, const char *what);
+/* TEXT becomes what FIELD, a char *, holds (NULL if it is empty); TEXT is empty then. */
+void kinds_keep(void *field, struct buf *text);
+/* A name of a profile, rule or slot. */
+bool session_name_is_valid(const char *name);
+/* How many groups PATTERN, which was accepted, has. */
+int pattern_groups(const char *pattern);
+/* The highest group that the text of Until= names, 0 included; -1: none. */
+int until_groups(const char *until);
 
 /* Frees what a list or text holds; used by the conf's destructor. */
 void exec_cmd_clear(struct exec_cmd *);

@@ -18,7 +18,9 @@
 #include "unit/pack.h"
 #include "unit/parse.h"
 #include "unit/paths.h"
+#include "unit/profile.h"
 #include "unit/verify.h"
+#include "unit/verify_session.h"
 
 enum { UNIT_FILE_MAX = 8 * 1024 * 1024 };
 
@@ -112,6 +114,7 @@ parts_new(const struct unit_paths *paths, const struct supd_conf *sc, const char
 
 	conf->rules = &parts->rules;
 	conf->service = &parts->service;
+	conf->session = &parts->session;
 	memset(parts->rules.set, 0, sizeof(parts->rules.set));
 	if (sc != NULL)
 		apply_defaults(parts, sc);
@@ -141,10 +144,20 @@ struct load {
 	struct unit_parts base; /* what an empty assignment restores */
 	struct specifier spec;
 	struct diags *diags;
+	struct places places;
+	char *profile; /* its name; NULL: none */
 	size_t n_errors;
-	size_t room; /* see parse.h; 0: it ran out, and that was said */
+	size_t room;    /* see parse.h; 0: it ran out, and that was said */
+	bool too_large; /* likewise, of the files as they are */
 	bool unreadable;
 	bool rejected;
+};
+
+/* A file that is read before any is understood: one of them names the profile. */
+struct piece {
+	const char *path;
+	struct buf text;
+	bool whole;
 };
 
 static void
@@ -170,9 +183,9 @@ load_begin(struct load *l, struct unit_paths *paths, const struct supd_conf *sc,
 }
 
 static void
-load_text(struct load *l, const char *file, const char *text, size_t len)
+parse_begin(struct load *l, const char *file, struct parse *p)
 {
-	struct parse p = {
+	*p = (struct parse){
 		.diags = l->diags,
 		.file = file,
 		.target = l->parts,
@@ -181,42 +194,121 @@ load_text(struct load *l, const char *file, const char *text, size_t len)
 		.parts = l->parts,
 		.spec = &l->spec,
 		.defaults = l->sc,
+		.places = &l->places,
 		.room = &l->room,
 	};
+}
 
-	if (len > l->room) {
-		diag_add(l->diags, DIAG_ERROR, file, 0, 0, NULL,
-		    "the files of the unit are larger than %d MiB", UNIT_BYTES_MAX >> 20);
-		l->n_errors++;
-		l->room = 0;
-		return;
+/* Whether a file of that length may still be read; else says so. */
+static bool
+take_file_room(struct load *l, const char *file, size_t len)
+{
+	if (l->too_large)
+		return false;
+	if (len <= l->room) {
+		l->room -= len;
+		return true;
 	}
-	l->room -= len;
+	diag_add(l->diags, DIAG_ERROR, file, 0, 0, NULL,
+	    "the files of the unit are larger than %d MiB", UNIT_BYTES_MAX >> 20);
+	l->n_errors++;
+	l->too_large = true;
+	return false;
+}
+
+static void
+load_text(struct load *l, const char *file, const char *text, size_t len, bool profile)
+{
+	struct parse p;
+
+	if (l->room == 0)
+		return;
+	parse_begin(l, file, &p);
+	p.profile = profile;
 	parse_text(&p, text, len);
 	l->n_errors += p.n_errors;
 	l->rejected = l->rejected || p.rejected;
 }
 
+/* Reads a file into PIECE, which borrows PATH, and looks for Profile= in it. */
 static void
-load_file(struct load *l, const char *path, struct unit_source *source)
+read_piece(struct load *l, const char *path, struct unit_source *source, bool profile,
+    struct piece *piece)
 {
-	struct buf text = { 0 };
 	struct stat st;
 
-	if (l->room == 0)
+	piece->path = path;
+	if (l->too_large)
 		return;
 	if (paths_touch(l->paths, path, true) == -1 ||
-	    read_file(path, &text, &st) == -1) {
+	    read_file(path, &piece->text, &st) == -1) {
 		diag_add(l->diags, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
 		    strerror(errno));
 		l->unreadable = true;
-	} else {
-		/* As it was when it was read, so that a later change is seen. */
-		free(source->path);
-		source_from_stat(source, path, &st);
-		load_text(l, path, buf_str(&text), text.len);
+		return;
 	}
-	buf_free(&text);
+	/* As it was when it was read, so that a later change is seen. */
+	free(source->path);
+	source_from_stat(source, path, &st);
+	piece->whole = take_file_room(l, path, piece->text.len);
+	if (piece->whole && !profile)
+		profile_scan(
+		    buf_str(&piece->text), piece->text.len, &l->spec, &l->profile);
+}
+
+static void
+load_piece(struct load *l, struct piece *piece, bool profile)
+{
+	if (piece->whole)
+		load_text(
+		    l, piece->path, buf_str(&piece->text), piece->text.len, profile);
+	buf_free(&piece->text);
+}
+
+/* The profile of the unit, one of its sources, whether it is there or not. */
+static void
+load_profile(struct load *l)
+{
+	struct unit_conf *conf = l->conf;
+	struct unit_source *source;
+	struct piece piece = { 0 };
+	char *path;
+
+	if (l->profile == NULL)
+		return;
+	conf->sources =
+	    xreallocarray(conf->sources, conf->n_sources + 1, sizeof(*conf->sources));
+	source = &conf->sources[conf->n_sources++];
+	if (!profile_find(l->paths, l->profile, source))
+		return;
+	path = xstrdup(source->path);
+	read_piece(l, path, source, true, &piece);
+	/* Places name the file as long as the unit is loaded. */
+	piece.path = source->path;
+	load_piece(l, &piece, true);
+	free(path);
+}
+
+/* Where Profile= stands is known when the unit was read. */
+static void
+tell_missing_profile(struct load *l)
+{
+	const struct unit_source *source = &l->conf->sources[l->conf->n_sources - 1];
+	const struct place *at;
+	char *near, *hint;
+
+	if (l->profile == NULL || source->ino != 0 || l->paths->unanswered)
+		return;
+	at = place_find(&l->places, directive_find(SECTION_SESSION, "Profile"), NULL);
+	near = profile_nearest(l->paths, l->profile);
+	hint = near != NULL ? xasprintf("did you mean %s?", near)
+			    : xasprintf("it would be %s", source->path);
+	diag_add(l->diags, DIAG_ERROR, at != NULL ? at->file : l->conf->id,
+	    at != NULL ? at->line : 0, at != NULL ? at->col : 0, hint,
+	    "there is no profile %s", l->profile);
+	l->n_errors++;
+	free(hint);
+	free(near);
 }
 
 /* Each entry of NAME.wants and its like is a dependency. */
@@ -268,17 +360,25 @@ load_finish(struct load *l)
 {
 	struct unit_conf *conf = l->conf;
 	struct diags whole;
+	struct parse p;
 
+	parse_begin(l, conf->id, &p);
+	if (l->parts->session.any)
+		parse_session_defaults(&p);
 	conf_complete(l->parts);
 	diags_init(&whole);
 	/* What a bad line or file left out is not missing: it was told already. */
-	if (!l->unreadable && !l->rejected)
+	if (!l->unreadable && !l->rejected) {
 		conf_verify(conf, l->n_errors > 0, &whole);
+		session_verify(conf, &l->places, &whole);
+	}
 	for (size_t i = 0; i < whole.n; i++)
 		diag_add(l->diags, whole.v[i].level, whole.v[i].file, whole.v[i].line,
 		    whole.v[i].col, whole.v[i].hint, "%s", whole.v[i].text);
 	l->n_errors += whole.n_errors;
 	diags_clear(&whole);
+	free(l->places.v);
+	free(l->profile);
 	if (l->unreadable)
 		conf->load_state = UNIT_LOAD_ERROR;
 	else if (l->n_errors > 0)
@@ -306,7 +406,8 @@ static void
 load_resolved(struct load *l, struct resolved *r)
 {
 	struct unit_conf *conf = l->conf;
-	size_t first = r->fragment != NULL ? 1 : 0;
+	size_t n = 1 + r->drop_ins.n;
+	struct piece *pieces;
 
 	conf->load_state = r->state;
 	conf->aliases = r->aliases;
@@ -325,9 +426,15 @@ load_resolved(struct load *l, struct resolved *r)
 	}
 	if (refuse_type(l))
 		return;
-	load_file(l, conf->fragment, &conf->sources[0]);
-	for (size_t i = 0; i < r->drop_ins.n; i++)
-		load_file(l, r->drop_ins.v[i], &conf->sources[first + i]);
+	pieces = xcalloc(n, sizeof(*pieces));
+	for (size_t i = 0; i < n; i++)
+		read_piece(l, i == 0 ? conf->fragment : r->drop_ins.v[i - 1],
+		    &conf->sources[i], false, &pieces[i]);
+	load_profile(l);
+	for (size_t i = 0; i < n; i++)
+		load_piece(l, &pieces[i], false);
+	free(pieces);
+	tell_missing_profile(l);
 	load_links(l, &r->wants, DEP_WANTS);
 	load_links(l, &r->requires, DEP_REQUIRES);
 	load_links(l, &r->upholds, DEP_UPHOLDS);
@@ -389,7 +496,12 @@ unit_load_text(struct unit_paths *paths, const struct supd_conf *sc, const char 
 	l.conf->fragment = xstrdup(file);
 	l.spec.fragment = l.conf->fragment;
 	if (!refuse_type(&l)) {
-		load_text(&l, file, text, len);
+		if (take_file_room(&l, file, len)) {
+			profile_scan(text, len, &l.spec, &l.profile);
+			load_profile(&l);
+			load_text(&l, file, text, len, false);
+			tell_missing_profile(&l);
+		}
 		load_finish(&l);
 	}
 	return conf_pack(paths->pool, l.parts);
@@ -398,6 +510,9 @@ unit_load_text(struct unit_paths *paths, const struct supd_conf *sc, const char 
 bool
 unit_conf_changed(struct unit_paths *paths, const struct unit_conf *conf)
 {
+	const char *profile =
+	    conf->session != NULL ? conf->session->session.profile : NULL;
+	size_t n = conf->n_sources - (profile != NULL && conf->n_sources > 0 ? 1 : 0);
 	struct resolved r;
 	bool changed;
 
@@ -405,27 +520,18 @@ unit_conf_changed(struct unit_paths *paths, const struct unit_conf *conf)
 		return false;
 	paths->unanswered = false;
 	paths_resolve(paths, conf->id, &conf->aliases, &r, NULL);
-	changed = r.n_sources != conf->n_sources || strcmp(r.id, conf->id) != 0;
+	changed = r.n_sources != n || strcmp(r.id, conf->id) != 0;
 	for (size_t i = 0; !changed && i < r.n_sources; i++)
 		changed = !source_equal(&r.sources[i], &conf->sources[i]);
 	resolved_clear(&r);
-	return changed && !paths->unanswered;
-}
+	if (!changed && profile != NULL && n < conf->n_sources) {
+		struct unit_source now;
 
-bool
-unit_conf_is_set(const struct unit_conf *conf, const char *directive)
-{
-	for (int s = 0; s < SECTION_NKINDS; s++) {
-		const struct directive *d =
-		    directive_resolve(directive_find((enum section)s, directive));
-
-		if (d != NULL && d->section != SECTION_SUPD) {
-			size_t i = directive_index(d);
-
-			return (conf->rules->set[i / 64] >> (i % 64) & 1) != 0;
-		}
+		profile_find(paths, profile, &now);
+		changed = !source_equal(&now, &conf->sources[n]);
+		free(now.path);
 	}
-	return false;
+	return changed && !paths->unanswered;
 }
 
 /* ---- supd.conf ---- */

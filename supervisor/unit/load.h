@@ -102,7 +102,10 @@ void unit_conf_free(struct unit_conf *);
  */
 bool unit_conf_changed(struct unit_paths *, const struct unit_conf *conf);
 
-/* Whether a file assigned the directive, for example "RestartSec". */
+/*
+ * Whether a file assigned the directive, for example "RestartSec"; also as it is shown:
+ * "Session.Terminal", "Rule.limit.Until".
+ */
 bool unit_conf_is_set(const struct unit_conf *, const char *directive);
 
 /* ---- supd.conf ------------------------------------------------------------------------
@@ -126,18 +129,24 @@ typedef void unit_diff_fn(
 
 /*
  * Each directive that has an effect, in the order of the table, with its value as one
- * would write it; "" where it is not set.
+ * would write it; "" where it is not set.  The name is the key; in the sections of
+ * sessions (only for a unit that has one) "Session.Terminal", and "Rule.limit.Until" for
+ * each rule.
  */
 void unit_conf_show(const struct unit_conf *, unit_show_fn *, void *arg);
 void supd_conf_show(const struct supd_conf *, unit_show_fn *, void *arg);
 
 /*
- * Each directive whose value differs.
+ * Each directive whose value differs.  What only one of them has, a rule or all of a
+ * session, has "" on the other side.  "Rule" is the order of the rules.
  */
 void unit_conf_diff(
     const struct unit_conf *a, const struct unit_conf *b, unit_diff_fn *, void *arg);
 
 const char *unit_load_state_name(enum unit_load_state);
 const char *unit_dep_name(enum unit_dep);
+const char *session_state_name(enum session_state);
+const char *rule_source_name(enum rule_source);
+const char *rule_action_name(enum rule_action);
 
 #endif

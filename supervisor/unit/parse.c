@@ -5,6 +5,7 @@
 #include "unit/parse.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -105,6 +106,8 @@ parse_expand(struct parse *p, const char *text, const char *at, struct buf *out)
 static void *
 field_of(const struct parse *p, const struct directive *d)
 {
+	if (p->rule != NULL && d->section == SECTION_RULE)
+		return (char *)p->rule + d->offset - offsetof(struct unit_parts, rule);
 	return (char *)p->target + d->offset;
 }
 
@@ -112,12 +115,56 @@ static void
 mark(struct parse *p, const struct directive *d, bool set)
 {
 	size_t i = directive_index(d);
+	uint32_t bit;
 
+	if (p->rule != NULL && d->section == SECTION_RULE) {
+		bit = UINT32_C(1) << directive_place(d);
+		p->rule->set = set ? p->rule->set | bit : p->rule->set & ~bit;
+		return;
+	}
 	if (set)
 		p->set[i / 64] |= UINT64_C(1) << (i % 64);
 	else
 		p->set[i / 64] &= ~(UINT64_C(1) << (i % 64));
 }
+
+/* ---- places ---- */
+
+static struct place *
+find_place(const struct places *places, const struct directive *d, const char *rule)
+{
+	for (size_t i = 0; i < places->n; i++)
+		if (places->v[i].d == d && places->v[i].rule == rule)
+			return &places->v[i];
+	return NULL;
+}
+
+const struct place *
+place_find(
+    const struct places *places, const struct directive *d, const struct rule_conf *rule)
+{
+	return find_place(places, d, rule != NULL ? rule->name : NULL);
+}
+
+/* D is NULL for the header of a rule. */
+static void
+note_place(struct parse *p, const struct directive *d, const char *rule, const char *at)
+{
+	struct places *places = p->places;
+	struct place *place;
+
+	if (places == NULL || (d != NULL && !section_is_session(d->section)))
+		return;
+	place = find_place(places, d, rule);
+	if (place == NULL) {
+		places->v = xreallocarray(places->v, places->n + 1, sizeof(places->v[0]));
+		place = &places->v[places->n++];
+	}
+	*place = (struct place){ .d = d, .rule = rule, .file = p->file };
+	lex_where(p->lex, at, &place->line, &place->col);
+}
+
+/* ---- lines ---- */
 
 /* A value that asks for nothing: it can be granted whatever the key is. */
 static bool
@@ -191,6 +238,7 @@ static void
 assign(struct parse *p, const struct directive *d, const char *value)
 {
 	answer(p, d, value);
+	note_place(p, d, d->section == SECTION_RULE ? p->rule->name : NULL, value);
 	if (d->form == FORM_ANSWER) {
 		mark(p, d, *value != '\0');
 		return;
@@ -235,20 +283,73 @@ unknown_key(struct parse *p, enum section section, const char *key)
 
 /* Sections that are known although nothing here reads them. */
 static const char *
-foreign_section(const char *name)
+foreign_section(const struct parse *p, const char *name, enum section s)
 {
-	static const char *const session[] = { "Session", "Heartbeat", "Budget",
-		"Instances" };
-
-	for (size_t i = 0; i < sizeof(session) / sizeof(session[0]); i++)
-		if (strcmp(name, session[i]) == 0)
-			return "sessions are not supported yet";
-	if (strncmp(name, "Rule", 4) == 0 && (name[4] == '\0' || name[4] == ' '))
-		return "sessions are not supported yet";
+	if (p->profile &&
+	    (s == SECTION_UNIT || s == SECTION_INSTALL || s == SECTION_INSTANCES))
+		return "the file is a profile";
 	if (strncmp(name, "Alert", 5) == 0 && (name[5] == '\0' || name[5] == ' '))
 		return "alerts are not supported yet";
 	return NULL;
 }
+
+/* ---- rules ---- */
+
+static bool
+is_rule_header(const char *name)
+{
+	return strncmp(name, "Rule", 4) == 0 &&
+	       (name[4] == '\0' || strchr(" \t", name[4]));
+}
+
+/* A new one: of the unit before those of its profile, else behind all. */
+static struct rule_conf *
+add_rule(struct parse *p, const char *name)
+{
+	struct rule_list *list = &p->parts->session.rules;
+	size_t at = 0;
+
+	while (at < list->n && (p->profile || !list->v[at].profile))
+		at++;
+	list->v = xreallocarray(list->v, list->n + 1, sizeof(list->v[0]));
+	memmove(&list->v[at + 1], &list->v[at], (list->n - at) * sizeof(list->v[0]));
+	list->n++;
+	memcpy(&list->v[at], &p->parts->rule, sizeof(list->v[at]));
+	list->v[at].name = xstrdup(name);
+	list->v[at].profile = p->profile;
+	return &list->v[at];
+}
+
+/* [Rule NAME]: the one of that name, or a new one. */
+static enum section
+open_rule(struct parse *p, const char *header)
+{
+	const char *name = header + 4 + strspn(header + 4, " \t");
+	struct rule_list *list = &p->parts->session.rules;
+
+	p->parts->session.any = true;
+	p->rule = NULL;
+	if (!session_name_is_valid(name)) {
+		parse_error(p, name, "write [Rule NAME], of letters, digits, - and _",
+		    *name == '\0' ? "a rule needs a name"
+				  : "a rule cannot be called \"%s\"",
+		    name);
+		return SECTION_NONE;
+	}
+	for (size_t i = 0; i < list->n && p->rule == NULL; i++)
+		if (strcmp(list->v[i].name, name) == 0)
+			p->rule = &list->v[i];
+	if (p->rule == NULL && list->n == UNIT_RULES_MAX)
+		parse_error(p, name, NULL, "more than %d rules", UNIT_RULES_MAX);
+	else if (p->rule == NULL && take_room(p, name, sizeof(struct rule_conf)) == 0)
+		p->rule = add_rule(p, name);
+	if (p->rule == NULL)
+		return SECTION_NONE;
+	note_place(p, NULL, p->rule->name, name);
+	return SECTION_RULE;
+}
+
+/* ---- sections ---- */
 
 static const char *
 nearest_section(const struct parse *p, const char *name)
@@ -264,13 +365,18 @@ static enum section
 open_section(struct parse *p, const char *name)
 {
 	enum section s = section_find(name);
-	const char *why = foreign_section(name);
+	const char *why = foreign_section(p, name, s);
 	const char *near;
 	char *hint = NULL;
 
-	if (s != SECTION_NONE && (s == SECTION_SUPD) == (p->parts == NULL)) {
+	if (p->parts != NULL && is_rule_header(name))
+		return open_rule(p, name);
+	if (why == NULL && s != SECTION_NONE &&
+	    (s == SECTION_SUPD) == (p->parts == NULL)) {
 		if (s == SECTION_INSTALL)
 			p->parts->rules.has_install = true;
+		if (section_is_session(s))
+			p->parts->session.any = true;
 		return s;
 	}
 	if (strncmp(name, "X-", 2) == 0)
@@ -282,6 +388,8 @@ open_section(struct parse *p, const char *name)
 	near = nearest_section(p, name);
 	if (p->parts == NULL)
 		hint = xstrdup("supd.conf has one section, [Supd]");
+	else if (strncmp(name, "Rule", 4) == 0)
+		hint = xstrdup("write [Rule NAME]");
 	else if (near != NULL)
 		hint = xasprintf("did you mean [%s]?", near);
 	parse_warn(p, name, hint, "unknown section [%s], its lines are ignored", name);
@@ -330,7 +438,22 @@ parse_text(struct parse *p, const char *text, size_t len)
 		p->rejected = true;
 	}
 	p->lex = NULL;
+	p->rule = NULL;
 	lex_clear(&lx);
+}
+
+/* See parse_session_defaults. */
+static bool
+is_session_text(const struct directive *d)
+{
+	return section_is_session(d->section) && d->kind->width == 0;
+}
+
+static void
+set_default(struct parse *p, const struct directive *d)
+{
+	p->value = d->dflt;
+	d->kind->set(p, d, field_of(p, d), d->dflt);
 }
 
 void
@@ -339,10 +462,26 @@ parse_defaults(struct parse *p, bool supd)
 	for (size_t i = 0; i < directive_count(); i++) {
 		const struct directive *d = directive_at(i);
 
-		if (d->form != FORM_DIRECTIVE || (d->section == SECTION_SUPD) != supd ||
-		    d->dflt[0] == '\0')
+		if (d->form == FORM_DIRECTIVE && (d->section == SECTION_SUPD) == supd &&
+		    d->dflt[0] != '\0' && !is_session_text(d))
+			set_default(p, d);
+	}
+}
+
+void
+parse_session_defaults(struct parse *p)
+{
+	for (size_t i = 0; i < directive_count(); i++) {
+		const struct directive *d = directive_at(i);
+
+		bool set = (p->set[i / 64] >> (i % 64) & 1) != 0;
+
+		if (d->form != FORM_DIRECTIVE || d->dflt[0] == '\0' ||
+		    !is_session_text(d))
 			continue;
-		p->value = d->dflt;
-		d->kind->set(p, d, field_of(p, d), d->dflt);
+		/* One that was set and refused has no text either. */
+		if (!set ||
+		    (d->kind->show == show_slot && *(char **)field_of(p, d) == NULL))
+			set_default(p, d);
 	}
 }

@@ -14,6 +14,19 @@
 #include "unit/specifier.h"
 #include "unit/table.h"
 
+/* Where a key of a session was last given a value, for what is said of the whole unit. */
+struct place {
+	const struct directive *d;
+	const char *rule; /* the name that its struct rule_conf holds; NULL: of no rule */
+	const char *file;
+	uint32_t line, col;
+};
+
+struct places {
+	struct place *v;
+	size_t n;
+};
+
 struct parse {
 	struct diags *diags;
 	const char *file;
@@ -25,6 +38,9 @@ struct parse {
 	struct unit_parts *parts;         /* the target, NULL for supd.conf */
 	const struct specifier *spec;     /* NULL: `%' is an ordinary character */
 	const struct supd_conf *defaults; /* for Isolation=, UnknownKeys=; may be NULL */
+	struct places *places;            /* NULL: they are not kept */
+	bool profile;                     /* the file is one, and not of the unit */
+	struct rule_conf *rule;           /* the section is [Rule] of this one */
 	/* Of the current line. */
 	struct lex *lex; /* NULL while defaults are set */
 	const char *value;
@@ -40,6 +56,16 @@ void parse_text(struct parse *, const char *text, size_t len);
 
 /* Fills a zeroed target with the defaults of the rows of these sections. */
 void parse_defaults(struct parse *, bool supd);
+
+/*
+ * The same for texts of [Session] and its like that no file set.  These are not in the
+ * defaults that all units share, for a conf owns its texts.
+ */
+void parse_session_defaults(struct parse *);
+
+/* The place of a key, NULL if it was not set; RULE is NULL outside of rules. */
+const struct place *place_find(
+    const struct places *, const struct directive *, const struct rule_conf *rule);
 
 /* About the byte AT of the current value, NULL for its start. */
 void parse_error(struct parse *, const char *at, const char *hint, const char *fmt, ...)

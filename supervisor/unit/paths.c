@@ -269,9 +269,8 @@ unit_list_dir(struct unit_paths *paths, struct strv *names)
 		unit_paths_forget(paths);
 }
 
-/* False if a scan says that dir i does not have the name. */
-static bool
-may_have(const struct unit_paths *paths, size_t i, const char *name)
+bool
+paths_may_have(const struct unit_paths *paths, size_t i, const char *name)
 {
 	const struct path_entry *e;
 
@@ -433,7 +432,7 @@ find_file(struct unit_paths *paths, const char *file_name, const char *name,
 		bool masked = false;
 		char *path;
 
-		if (!may_have(paths, i, file_name))
+		if (!paths_may_have(paths, i, file_name))
 			continue;
 		path = xasprintf("%s/%s", paths->v[i].dir, file_name);
 		if (guarded_lstat(paths, path, &st) == -1) {
@@ -584,7 +583,7 @@ each_folder(struct unit_paths *paths, const char *name, const char *suffix,
 		struct stat st;
 		char *dir;
 
-		if (!may_have(paths, i, below))
+		if (!paths_may_have(paths, i, below))
 			continue;
 		dir = xasprintf("%s/%s", paths->v[i].dir, below);
 		if (guarded_stat(paths, dir, &st) == 0 && S_ISDIR(st.st_mode))
@@ -612,7 +611,7 @@ find_drop_ins(struct unit_paths *paths, struct resolved *r)
 			char *below = xasprintf("%s.d", names.v[j]);
 			char *dir = xasprintf("%s/%s", paths->v[i].dir, below);
 
-			if (may_have(paths, i, below))
+			if (paths_may_have(paths, i, below))
 				list_drop_ins(paths, dir, &seen);
 			free(below);
 			free(dir);
@@ -622,7 +621,7 @@ find_drop_ins(struct unit_paths *paths, struct resolved *r)
 		char *below = xasprintf("%s.d", unit_type_name(unit_name_type(r->id)));
 		char *dir = xasprintf("%s/%s", paths->v[i].dir, below);
 
-		if (may_have(paths, i, below))
+		if (paths_may_have(paths, i, below))
 			list_drop_ins(paths, dir, &seen);
 		free(below);
 		free(dir);

@@ -72,6 +72,9 @@ void resolved_clear(struct resolved *);
 /* Before a path is touched.  -1 with ETIMEDOUT: the guard forbids it. */
 int paths_touch(struct unit_paths *, const char *path, bool follow);
 
+/* False if a scan says that folder i has no entry of that name. */
+bool paths_may_have(const struct unit_paths *, size_t i, const char *name);
+
 void source_from_stat(struct unit_source *, const char *path, const struct stat *);
 bool source_equal(const struct unit_source *, const struct unit_source *);
 void sources_free(struct unit_source *, size_t n);

@@ -2,9 +2,11 @@
  * show: confs as text, and what differs between two.  All of it from the table.
  */
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/xalloc.h"
 #include "unit/kinds.h"
 #include "unit/load.h"
 #include "unit/table.h"
@@ -42,10 +44,15 @@ is_shown(const struct directive *d, bool supd)
 	       d->kind->show != show_nothing;
 }
 
-/* A row says where in struct unit_parts its field is. */
+/* A row says where in struct unit_parts its field is.  NULL: the conf has no such part.
+ */
 static const void *
 field_of(const struct unit_conf *conf, const struct directive *d)
 {
+	if (d->offset >= offsetof(struct unit_parts, session))
+		return conf->session == NULL ? NULL
+					     : (const char *)conf->session + d->offset -
+						   offsetof(struct unit_parts, session);
 	if (d->offset >= offsetof(struct unit_parts, service))
 		return (const char *)conf->service + d->offset -
 		       offsetof(struct unit_parts, service);
@@ -55,36 +62,175 @@ field_of(const struct unit_conf *conf, const struct directive *d)
 	return (const char *)conf + d->offset - offsetof(struct unit_parts, unit);
 }
 
+static bool
+is_set(const struct unit_conf *conf, const struct directive *d)
+{
+	size_t i = directive_index(d);
+
+	return (conf->rules->set[i / 64] >> (i % 64) & 1) != 0;
+}
+
+/* ---- rules ---- */
+
+static const struct rule_conf *
+rule_find(const struct unit_conf *conf, const char *name, size_t len)
+{
+	for (size_t i = 0; conf->session != NULL && i < conf->session->rules.n; i++) {
+		const struct rule_conf *r = &conf->session->rules.v[i];
+
+		if (strlen(r->name) == len && memcmp(r->name, name, len) == 0)
+			return r;
+	}
+	return NULL;
+}
+
 static void
-show_all(const struct unit_conf *conf, const struct supd_conf *supd, unit_show_fn *fn,
-    void *arg)
+rule_value(const struct rule_conf *r, const struct directive *d, struct buf *b)
+{
+	buf_clear(b);
+	if (r != NULL)
+		d->kind->show(d,
+		    (const char *)r + d->offset - offsetof(struct unit_parts, rule), b);
+}
+
+static char *
+rule_key(const struct rule_conf *r, const struct directive *d)
+{
+	return xasprintf("%s.%s.%s", section_name(SECTION_RULE), r->name, d->key);
+}
+
+static void
+show_rule(const struct rule_conf *r, unit_show_fn *fn, void *arg)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < directive_count(); i++) {
+		const struct directive *d = directive_at(i);
+		char *key;
+
+		if (d->section != SECTION_RULE)
+			continue;
+		key = rule_key(r, d);
+		rule_value(r, d, &b);
+		fn(arg, key, buf_str(&b));
+		free(key);
+	}
+	buf_free(&b);
+}
+
+/* A and B have the same name; one of them may be missing. */
+static void
+diff_rule(
+    const struct rule_conf *a, const struct rule_conf *b, unit_diff_fn *fn, void *arg)
+{
+	const struct rule_conf *any = a != NULL ? a : b;
+	struct buf x = { 0 };
+	struct buf y = { 0 };
+
+	for (size_t i = 0; i < directive_count(); i++) {
+		const struct directive *d = directive_at(i);
+		char *key;
+
+		/* Of a rule that comes or goes, only what a file said. */
+		if (d->section != SECTION_RULE ||
+		    ((a == NULL || b == NULL) &&
+			(any->set >> directive_place(d) & 1) == 0))
+			continue;
+		rule_value(a, d, &x);
+		rule_value(b, d, &y);
+		if (strcmp(buf_str(&x), buf_str(&y)) == 0)
+			continue;
+		key = rule_key(any, d);
+		fn(arg, key, buf_str(&x), buf_str(&y));
+		free(key);
+	}
+	buf_free(&x);
+	buf_free(&y);
+}
+
+static void
+list_rules(const struct unit_conf *conf, struct buf *b)
+{
+	for (size_t i = 0; conf->session != NULL && i < conf->session->rules.n; i++)
+		buf_addf(b, "%s%s", i > 0 ? " " : "", conf->session->rules.v[i].name);
+}
+
+static void
+diff_rules(
+    const struct unit_conf *a, const struct unit_conf *b, unit_diff_fn *fn, void *arg)
+{
+	struct buf x = { 0 };
+	struct buf y = { 0 };
+
+	list_rules(a, &x);
+	list_rules(b, &y);
+	if (strcmp(buf_str(&x), buf_str(&y)) != 0)
+		fn(arg, section_name(SECTION_RULE), buf_str(&x), buf_str(&y));
+	buf_free(&x);
+	buf_free(&y);
+	for (size_t i = 0; a->session != NULL && i < a->session->rules.n; i++) {
+		const struct rule_conf *r = &a->session->rules.v[i];
+
+		diff_rule(r, rule_find(b, r->name, strlen(r->name)), fn, arg);
+	}
+	for (size_t i = 0; b->session != NULL && i < b->session->rules.n; i++) {
+		const struct rule_conf *r = &b->session->rules.v[i];
+
+		if (rule_find(a, r->name, strlen(r->name)) == NULL)
+			diff_rule(NULL, r, fn, arg);
+	}
+}
+
+/* ---- all rows ---- */
+
+/* What the row is called: keys of sessions are no words of systemd, and some stand in
+ * several sections. */
+static char *
+name_of(const struct directive *d)
+{
+	return section_is_session(d->section)
+		   ? xasprintf("%s.%s", section_name(d->section), d->key)
+		   : xstrdup(d->key);
+}
+
+void
+unit_conf_show(const struct unit_conf *conf, unit_show_fn *fn, void *arg)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < directive_count(); i++) {
+		const struct directive *d = directive_at(i);
+		const void *field = is_shown(d, false) ? field_of(conf, d) : NULL;
+		char *name;
+
+		if (field == NULL || d->section == SECTION_RULE)
+			continue;
+		buf_clear(&b);
+		d->kind->show(d, field, &b);
+		name = name_of(d);
+		fn(arg, name, buf_str(&b));
+		free(name);
+	}
+	buf_free(&b);
+	for (size_t i = 0; conf->session != NULL && i < conf->session->rules.n; i++)
+		show_rule(&conf->session->rules.v[i], fn, arg);
+}
+
+void
+supd_conf_show(const struct supd_conf *conf, unit_show_fn *fn, void *arg)
 {
 	struct buf b = { 0 };
 
 	for (size_t i = 0; i < directive_count(); i++) {
 		const struct directive *d = directive_at(i);
 
-		if (!is_shown(d, supd != NULL))
+		if (!is_shown(d, true))
 			continue;
 		buf_clear(&b);
-		d->kind->show(d,
-		    supd != NULL ? (const char *)supd + d->offset : field_of(conf, d),
-		    &b);
+		d->kind->show(d, (const char *)conf + d->offset, &b);
 		fn(arg, d->key, buf_str(&b));
 	}
 	buf_free(&b);
-}
-
-void
-unit_conf_show(const struct unit_conf *conf, unit_show_fn *fn, void *arg)
-{
-	show_all(conf, NULL, fn, arg);
-}
-
-void
-supd_conf_show(const struct supd_conf *conf, unit_show_fn *fn, void *arg)
-{
-	show_all(NULL, conf, fn, arg);
 }
 
 void
@@ -96,16 +242,70 @@ unit_conf_diff(
 
 	for (size_t i = 0; i < directive_count(); i++) {
 		const struct directive *d = directive_at(i);
+		const void *in_a = field_of(a, d);
+		const void *in_b = field_of(b, d);
+		char *name;
 
-		if (!is_shown(d, false))
+		if (!is_shown(d, false) || d->section == SECTION_RULE ||
+		    (in_a == NULL && in_b == NULL))
+			continue;
+		if ((in_a == NULL && !is_set(b, d)) || (in_b == NULL && !is_set(a, d)))
 			continue;
 		buf_clear(&x);
 		buf_clear(&y);
-		d->kind->show(d, field_of(a, d), &x);
-		d->kind->show(d, field_of(b, d), &y);
-		if (strcmp(buf_str(&x), buf_str(&y)) != 0)
-			fn(arg, d->key, buf_str(&x), buf_str(&y));
+		if (in_a != NULL)
+			d->kind->show(d, in_a, &x);
+		if (in_b != NULL)
+			d->kind->show(d, in_b, &y);
+		if (strcmp(buf_str(&x), buf_str(&y)) == 0)
+			continue;
+		name = name_of(d);
+		fn(arg, name, buf_str(&x), buf_str(&y));
+		free(name);
 	}
 	buf_free(&x);
 	buf_free(&y);
+	diff_rules(a, b, fn, arg);
+}
+
+/* ---- what was set ---- */
+
+/* "Rule.NAME.Key", behind "Rule." */
+static bool
+rule_is_set(const struct unit_conf *conf, const char *name)
+{
+	const char *dot = strchr(name, '.');
+	const struct rule_conf *r =
+	    dot != NULL ? rule_find(conf, name, (size_t)(dot - name)) : NULL;
+	const struct directive *d =
+	    r != NULL ? directive_find(SECTION_RULE, dot + 1) : NULL;
+
+	return d != NULL && (r->set >> directive_place(d) & 1) != 0;
+}
+
+bool
+unit_conf_is_set(const struct unit_conf *conf, const char *directive)
+{
+	static const char rule[] = "Rule.";
+	const char *dot = strchr(directive, '.');
+
+	if (strncmp(directive, rule, sizeof(rule) - 1) == 0)
+		return rule_is_set(conf, dot + 1);
+	for (int s = 0; s < SECTION_NKINDS; s++) {
+		const struct directive *d;
+
+		if (s == SECTION_SUPD || s == SECTION_RULE)
+			continue;
+		/* A key of sessions is called by its section, any other without. */
+		if (section_is_session((enum section)s) != (dot != NULL))
+			continue;
+		if (dot != NULL && strncmp(section_name((enum section)s), directive,
+				       (size_t)(dot - directive)) != 0)
+			continue;
+		d = directive_resolve(
+		    directive_find((enum section)s, dot != NULL ? dot + 1 : directive));
+		if (d != NULL)
+			return is_set(conf, d);
+	}
+	return false;
 }

@@ -23,6 +23,11 @@ const struct kind kinds[KIND_NKINDS] = {
 #define OFFSET_UNIT(field) offsetof(struct unit_parts, field)
 #define OFFSET_SERVICE(field) offsetof(struct unit_parts, field)
 #define OFFSET_INSTALL(field) offsetof(struct unit_parts, field)
+#define OFFSET_SESSION(field) offsetof(struct unit_parts, session.field)
+#define OFFSET_HEARTBEAT(field) OFFSET_SESSION(field)
+#define OFFSET_BUDGET(field) OFFSET_SESSION(field)
+#define OFFSET_INSTANCES(field) OFFSET_SESSION(field)
+#define OFFSET_RULE(field) offsetof(struct unit_parts, rule.field)
 #define OFFSET_SUPD(field) offsetof(struct supd_conf, field)
 
 static const struct directive rows[] = {
@@ -70,8 +75,13 @@ static_assert(sizeof(rows) / sizeof(rows[0]) <= (size_t)UNIT_ROWS_MAX,
     "unit_conf.set has a bit for each row");
 
 static const char *const section_names[SECTION_NKINDS] = {
+	[SECTION_BUDGET] = "Budget",
+	[SECTION_HEARTBEAT] = "Heartbeat",
 	[SECTION_INSTALL] = "Install",
+	[SECTION_INSTANCES] = "Instances",
+	[SECTION_RULE] = "Rule",
 	[SECTION_SERVICE] = "Service",
+	[SECTION_SESSION] = "Session",
 	[SECTION_SUPD] = "Supd",
 	[SECTION_UNIT] = "Unit",
 };
@@ -92,6 +102,16 @@ size_t
 directive_index(const struct directive *d)
 {
 	return (size_t)(d - rows);
+}
+
+size_t
+directive_place(const struct directive *d)
+{
+	size_t n = 0;
+
+	while (d - n > rows && d[-(ptrdiff_t)n - 1].section == d->section)
+		n++;
+	return n;
 }
 
 struct wanted {
@@ -130,7 +150,8 @@ const struct directive *
 directive_find_elsewhere(enum section section, const char *key)
 {
 	static const enum section order[] = { SECTION_SERVICE, SECTION_UNIT,
-		SECTION_INSTALL };
+		SECTION_INSTALL, SECTION_SESSION, SECTION_HEARTBEAT, SECTION_RULE,
+		SECTION_BUDGET, SECTION_INSTANCES };
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		const struct directive *d = directive_find(order[i], key);
@@ -212,4 +233,19 @@ section_find(const char *name)
 		if (strcmp(name, section_names[i]) == 0)
 			return (enum section)i;
 	return SECTION_NONE;
+}
+
+bool
+section_is_session(enum section s)
+{
+	switch (s) {
+	case SECTION_SESSION:
+	case SECTION_HEARTBEAT:
+	case SECTION_RULE:
+	case SECTION_BUDGET:
+	case SECTION_INSTANCES:
+		return true;
+	default:
+		return false;
+	}
 }

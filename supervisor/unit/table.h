@@ -4,6 +4,7 @@
 #ifndef SUPD_UNIT_TABLE_H
 #define SUPD_UNIT_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/buf.h"
@@ -12,8 +13,13 @@ struct parse;
 struct directive;
 
 enum section {
-	SECTION_INSTALL, /* in the order of the rows */
+	SECTION_BUDGET, /* in the order of the rows */
+	SECTION_HEARTBEAT,
+	SECTION_INSTALL,
+	SECTION_INSTANCES,
+	SECTION_RULE,
 	SECTION_SERVICE,
+	SECTION_SESSION,
 	SECTION_SUPD,
 	SECTION_UNIT,
 	SECTION_NKINDS,
@@ -73,6 +79,8 @@ size_t directive_index(const struct directive *);
 const struct directive *directive_find(enum section, const char *key);
 /* The row that stands behind an alias, else the row itself. */
 const struct directive *directive_resolve(const struct directive *);
+/* How many rows of its section stand before it. */
+size_t directive_place(const struct directive *);
 /* The row in another section than SECTION that a unit file may have, or NULL. */
 const struct directive *directive_find_elsewhere(enum section, const char *key);
 /* The nearest key in the section by edit distance, NULL if nothing is near. */
@@ -81,6 +89,8 @@ const struct directive *directive_nearest(enum section, const char *key);
 /* "Service"; and back, SECTION_NONE if unknown. */
 const char *section_name(enum section);
 enum section section_find(const char *name);
+/* One of those that make a service a session. */
+bool section_is_session(enum section);
 
 /* How many edits lead from A to B, case not counted; at most LIMIT + 1. */
 size_t edit_distance(const char *a, const char *b, size_t limit);

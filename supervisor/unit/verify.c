@@ -7,6 +7,7 @@
 
 #include "lib/xalloc.h"
 #include "unit/load.h"
+#include "unit/verify_session.h"
 
 static void
 complete_service(struct unit_parts *parts)
@@ -14,7 +15,7 @@ complete_service(struct unit_parts *parts)
 	const struct unit_conf *conf = &parts->unit;
 	struct service_conf *s = &parts->service;
 
-	if (!unit_conf_is_set(conf, "Type"))
+	if (!unit_conf_is_set(conf, "Type") && s->type != SERVICE_EXEC)
 		s->type = s->exec[EXEC_START].n > 0 ? SERVICE_SIMPLE : SERVICE_ONESHOT;
 	if (s->type == SERVICE_ONESHOT && !unit_conf_is_set(conf, "TimeoutStartSec"))
 		s->timeout_start_us = UNIT_INFINITY;
@@ -42,8 +43,10 @@ conf_complete(struct unit_parts *parts)
 
 	if (conf->description == NULL)
 		conf->description = xstrdup(conf->id);
-	if (conf->type == UNIT_SERVICE)
+	if (conf->type == UNIT_SERVICE) {
+		session_complete(parts);
 		complete_service(parts);
+	}
 }
 
 /* Where the whole unit is complained about. */
@@ -70,6 +73,10 @@ verify_commands(const struct unit_conf *conf, struct diags *d)
 		diag_add(d, DIAG_ERROR, place(conf), 0, 0,
 		    "add RemainAfterExit=yes to have only ExecStop=",
 		    "a oneshot service without ExecStart= is over at once");
+	if (s->exec[EXEC_RESUME].n > 1)
+		diag_add(d, DIAG_ERROR, place(conf), s->exec[EXEC_RESUME].v[1].line, 0,
+		    "an empty ResumeExec= above it takes the first back",
+		    "a service has one ResumeExec=");
 	if (start->n > 1 && s->type != SERVICE_ONESHOT)
 		diag_add(d, DIAG_ERROR, place(conf), start->v[1].line, 0,
 		    "an empty ExecStart= above it takes the first back; or Type=oneshot",

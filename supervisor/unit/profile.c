@@ -1,0 +1,109 @@
+/*
+ * profile: look-ups in the folders profiles/.
+ */
+#include "unit/profile.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/xalloc.h"
+#include "unit/kinds.h"
+#include "unit/lex.h"
+#include "unit/paths.h"
+
+static const char folder[] = "profiles";
+static const char suffix[] = ".conf";
+
+void
+profile_scan(const char *text, size_t len, const struct specifier *spec, char **name)
+{
+	bool in_session = false;
+	enum lex_kind kind;
+	struct lex lx;
+
+	/* Most units have none: no second reading for them. */
+	if (memmem(text, len, "Profile", 7) == NULL)
+		return;
+	lex_init(&lx, "", text, len, NULL);
+	while ((kind = lex_next(&lx)) == LEX_SECTION || kind == LEX_KEY) {
+		const char *bad, *why;
+		struct buf value = { 0 };
+
+		if (kind == LEX_SECTION)
+			in_session = strcmp(lx.name, section_name(SECTION_SESSION)) == 0;
+		if (kind == LEX_SECTION || !in_session || strcmp(lx.name, "Profile") != 0)
+			continue;
+		if (specifier_expand(spec, lx.value, &value, &bad, &why) == 0 &&
+		    (value.len == 0 || session_name_is_valid(buf_str(&value)))) {
+			free(*name);
+			*name = value.len > 0 ? buf_take(&value) : NULL;
+		}
+		buf_free(&value);
+	}
+	lex_clear(&lx);
+}
+
+bool
+profile_find(struct unit_paths *paths, const char *name, struct unit_source *source)
+{
+	char *first = NULL;
+
+	memset(source, 0, sizeof(*source));
+	for (size_t i = 0; i < paths->n; i++) {
+		struct stat st;
+		char *path;
+
+		if (!paths_may_have(paths, i, folder))
+			continue;
+		path = xasprintf("%s/%s/%s%s", paths->v[i].dir, folder, name, suffix);
+		if (paths_touch(paths, path, true) == 0 && stat(path, &st) == 0) {
+			source_from_stat(source, path, &st);
+			free(path);
+			free(first);
+			return true;
+		}
+		if (first == NULL)
+			first = path;
+		else
+			free(path);
+	}
+	source->path = first != NULL ? first : xasprintf("%s/%s%s", folder, name, suffix);
+	return false;
+}
+
+char *
+profile_nearest(struct unit_paths *paths, const char *name)
+{
+	size_t limit = strlen(name) < 6 ? 1 : 2;
+	char *nearest = NULL;
+
+	for (size_t i = 0; i < paths->n; i++) {
+		char *path = xasprintf("%s/%s", paths->v[i].dir, folder);
+		DIR *dir = paths_touch(paths, path, true) == 0 ? opendir(path) : NULL;
+		struct dirent *de;
+
+		free(path);
+		while (dir != NULL && (de = readdir(dir)) != NULL) {
+			size_t n = strlen(de->d_name);
+			char *stem;
+
+			if (n < sizeof(suffix) ||
+			    strcmp(de->d_name + n - (sizeof(suffix) - 1), suffix) != 0)
+				continue;
+			stem = xstrndup(de->d_name, n - (sizeof(suffix) - 1));
+			/* The same answer whatever the order of the folder. */
+			if (edit_distance(stem, name, limit) <= limit &&
+			    (nearest == NULL || strcmp(stem, nearest) < 0)) {
+				free(nearest);
+				nearest = stem;
+				stem = NULL;
+			}
+			free(stem);
+		}
+		if (dir != NULL)
+			closedir(dir);
+	}
+	return nearest;
+}
