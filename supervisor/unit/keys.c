@@ -196,10 +196,12 @@ add_key(const struct key *k, int mods, bool app_cursor, struct buf *out)
 static bool
 is_function_key(const char *name)
 {
-	size_t digits = strspn(name + 1, "0123456789");
+	size_t digits;
 
-	return (name[0] == 'F' || name[0] == 'f') && digits > 0 && digits < 3 &&
-	       name[1 + digits] == '\0';
+	if (name[0] != 'F' && name[0] != 'f')
+		return false;
+	digits = strspn(name + 1, "0123456789");
+	return digits > 0 && digits < 3 && name[1 + digits] == '\0';
 }
 
 enum key_kind

@@ -293,11 +293,14 @@ load_profile(struct load *l)
 static void
 tell_missing_profile(struct load *l)
 {
-	const struct unit_source *source = &l->conf->sources[l->conf->n_sources - 1];
+	const struct unit_source *source;
 	const struct place *at;
 	char *near, *hint;
 
-	if (l->profile == NULL || source->ino != 0 || l->paths->unanswered)
+	if (l->profile == NULL)
+		return;
+	source = &l->conf->sources[l->conf->n_sources - 1];
+	if (source->ino != 0 || l->paths->unanswered)
 		return;
 	at = place_find(&l->places, directive_find(SECTION_SESSION, "Profile"), NULL);
 	near = profile_nearest(l->paths, l->profile);

@@ -405,6 +405,8 @@ parse_line(struct parse *p, enum section section)
 
 	if (d == NULL)
 		unknown_key(p, section, key);
+	else if (p->profile && section == SECTION_SESSION && strcmp(key, "Profile") == 0)
+		parse_warn(p, key, NULL, "Profile= has no effect in a profile");
 	else
 		assign(p, d, p->lex->value);
 }

@@ -76,7 +76,7 @@ profile_find(struct unit_paths *paths, const char *name, struct unit_source *sou
 char *
 profile_nearest(struct unit_paths *paths, const char *name)
 {
-	size_t limit = strlen(name) < 6 ? 1 : 2;
+	size_t limit = strlen(name) < 4 ? 1 : 2;
 	char *nearest = NULL;
 
 	for (size_t i = 0; i < paths->n; i++) {

@@ -4,6 +4,7 @@
  * value again.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "unit/explain.h"
+#include "unit/keys.h"
 #include "unit/load.h"
 #include "unit/span.h"
 
@@ -31,6 +33,38 @@ struct again {
 	struct buf text;
 };
 
+/* A value, its percent signs doubled. */
+static void
+write_value(struct buf *b, const char *value)
+{
+	for (const char *p = value; *p != '\0'; p++) {
+		buf_addc(b, *p);
+		if (*p == '%')
+			buf_addc(b, '%');
+	}
+	buf_addc(b, '\n');
+}
+
+/* "Session.KEY" and "Rule.NAME.KEY": all of them read back, but for several messages,
+ * which are shown in one line, and what is nothing without them. */
+static void
+write_session_line(struct again *a, const char *name, const char *value)
+{
+	const char *dot = strchr(name, '.');
+	const char *key = strrchr(name, '.') + 1;
+	const struct unit_session *s = a->conf->session;
+
+	if (*value == '\0' || !unit_conf_is_set(a->conf, name) ||
+	    (s->heartbeat.messages.n > 1 && strncmp(name, "Heartbeat.", 10) == 0))
+		return;
+	if (dot + 1 == key)
+		buf_addf(&a->text, "[%.*s]\n", (int)(dot - name), name);
+	else
+		buf_addf(&a->text, "[Rule %.*s]\n", (int)(key - dot - 2), dot + 1);
+	buf_addf(&a->text, "%s=", key);
+	write_value(&a->text, value);
+}
+
 /* Keys whose text reads back to the same value, one line each. */
 static void
 write_line(void *arg, const char *name, const char *value)
@@ -42,17 +76,16 @@ write_line(void *arg, const char *name, const char *value)
 		"RuntimeDirectory" };
 	struct again *a = arg;
 
+	if (strchr(name, '.') != NULL) {
+		write_session_line(a, name, value);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (strcmp(name, keys[i]) != 0 || *value == '\0' ||
 		    !unit_conf_is_set(a->conf, name))
 			continue;
-		buf_addf(&a->text, "%s=", name);
-		for (const char *p = value; *p != '\0'; p++) {
-			buf_addc(&a->text, *p);
-			if (*p == '%')
-				buf_addc(&a->text, '%');
-		}
-		buf_addc(&a->text, '\n');
+		buf_addf(&a->text, "[Service]\n%s=", name);
+		write_value(&a->text, value);
 	}
 }
 
@@ -62,8 +95,9 @@ no_difference(void *arg, const char *name, const char *old_value, const char *ne
 	const struct again *a = arg;
 	struct again probe = { a->conf, { 0 } };
 
-	(void)new_value;
 	write_line(&probe, name, old_value);
+	if (probe.text.len != 0)
+		fprintf(stderr, "%s: \"%s\" became \"%s\"\n", name, old_value, new_value);
 	check(probe.text.len == 0);
 	buf_free(&probe.text);
 }
@@ -74,7 +108,6 @@ check_round_trip(const struct unit_conf *conf)
 	struct again a = { conf, { 0 } };
 	struct unit_conf *two;
 
-	buf_adds(&a.text, "[Service]\n");
 	unit_conf_show(conf, write_line, &a);
 	two = unit_load_text(paths, NULL, "fuzz@inst.service", "again", buf_str(&a.text),
 	    a.text.len, NULL);
@@ -139,6 +172,11 @@ try_text(const char *text)
 	free(unit_name_path_unescape(text));
 	free(unit_name_add_suffix(text));
 	free(unit_explain(text));
+	buf_clear(&out);
+	key_nearest(text);
+	check(
+	    (key_bytes(text, true, &out) == KEY_BAD) == (out.len == 0) || *text == '\0');
+	buf_free(&out);
 }
 
 int
