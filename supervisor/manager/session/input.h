@@ -127,7 +127,8 @@ struct input_ops {
 	void (*write)(void *arg, uint64_t id, uint32_t step, enum input_write what,
 	    const char *data, size_t len);
 	/* input_answered shall follow: for all steps told before, by this manager or an
-	 * earlier one, none of which is still on its way then. */
+	 * earlier one, none of which is still on its way then; also when the session has
+	 * ended. */
 	void (*ask)(void *arg);
 	/* For the sender, after the result was recorded.  e is freed afterwards. */
 	void (*result)(void *arg, const struct input_entry *e);

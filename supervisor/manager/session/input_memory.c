@@ -232,6 +232,13 @@ had_initial(struct input *q, const char *invocation)
 	q->initial_for = xstrdup(invocation);
 }
 
+/* InitialInput= goes beyond the bound, and its successor beside it. */
+static bool
+no_room(const struct input *q)
+{
+	return q->n >= INPUT_ENTRIES_MAX + 2;
+}
+
 int
 input_restore_entry(struct input *q, const struct jv *obj, struct json_err *err)
 {
@@ -245,6 +252,8 @@ input_restore_entry(struct input *q, const struct jv *obj, struct json_err *err)
 	if (it == NULL) {
 		if (p.result != INPUT_NONE)
 			return 0;
+		if (no_room(q))
+			return bad(err, "there are too many");
 		if (read_entry(obj, &p, &it, err) == -1)
 			return -1;
 		had_initial(q, it->e.invocation);
@@ -280,7 +289,7 @@ input_restore(struct input *q, const struct jv *obj, struct json_err *err)
 			rc = -1; /* the others are good */
 			continue;
 		}
-		if (q->n >= INPUT_ENTRIES_MAX + 2 || input_find(q, p.id) != NULL) {
+		if (no_room(q) || input_find(q, p.id) != NULL) {
 			input_item_free(it);
 			rc = bad(err, "too many, or the same twice");
 			continue;
