@@ -663,8 +663,10 @@ struct unit_conf {
 	bool
 	    builtin; /* a standard target (network.target, ...): always active, no file */
 
-	char *fragment;              /* path of the main file, NULL if there is none */
-	struct unit_source *sources; /* the main file first, then drop-ins as applied */
+	char *fragment; /* path of the main file, NULL if there is none */
+	/* The main file first, then drop-ins as applied, folders of links, the profile.
+	 */
+	struct unit_source *sources;
 	size_t n_sources;
 
 	char *description; /* never NULL: else the id */

@@ -15,14 +15,13 @@
 
 #include "lib/buf.h"
 #include "lib/xalloc.h"
+#include "unit/file.h"
 #include "unit/pack.h"
 #include "unit/parse.h"
 #include "unit/paths.h"
 #include "unit/profile.h"
 #include "unit/verify.h"
 #include "unit/verify_session.h"
-
-enum { UNIT_FILE_MAX = 8 * 1024 * 1024 };
 
 static const char *const load_state_names[UNIT_NLOAD_STATES] = {
 	[UNIT_LOADED] = "loaded",
@@ -36,55 +35,6 @@ const char *
 unit_load_state_name(enum unit_load_state s)
 {
 	return s < UNIT_NLOAD_STATES ? load_state_names[s] : "?";
-}
-
-/* ---- reading ---- */
-
-/*
- * Reads a regular file whole, with one read(2) unless it grows meanwhile.  Never waits
- * for a FIFO that stands where a file should.
- */
-static int
-read_file(const char *path, struct buf *text, struct stat *st)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int error = 0;
-	ssize_t n;
-
-	if (fd == -1)
-		return -1;
-	if (fstat(fd, st) == -1) {
-		error = errno;
-		goto out;
-	}
-	if (!S_ISREG(st->st_mode)) {
-		error = S_ISDIR(st->st_mode) ? EISDIR : EINVAL;
-		goto out;
-	}
-	for (;;) {
-		size_t room = text->len < (size_t)st->st_size
-				  ? (size_t)st->st_size - text->len + 1
-				  : 4096;
-
-		if (text->len > UNIT_FILE_MAX || room > UNIT_FILE_MAX) {
-			error = EFBIG;
-			break;
-		}
-		n = read(fd, buf_reserve(text, room), room);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			error = errno;
-		if (n <= 0)
-			break;
-		buf_grew(text, (size_t)n);
-		if ((size_t)n < room)
-			break;
-	}
-out:
-	close(fd);
-	errno = error;
-	return error == 0 ? 0 : -1;
 }
 
 /* ---- life ---- */
@@ -241,7 +191,7 @@ read_piece(struct load *l, const char *path, struct unit_source *source, bool pr
 	if (l->too_large)
 		return;
 	if (paths_touch(l->paths, path, true) == -1 ||
-	    read_file(path, &piece->text, &st) == -1) {
+	    unit_file_read(path, &piece->text, &st) == -1) {
 		diag_add(l->diags, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
 		    strerror(errno));
 		l->unreadable = true;
@@ -358,8 +308,9 @@ load_links(struct load *l, const struct strv *dirs, enum unit_dep kind)
 	}
 }
 
+/* A profile is no whole unit: it needs no command. */
 static void
-load_finish(struct load *l)
+load_finish(struct load *l, bool profile)
 {
 	struct unit_conf *conf = l->conf;
 	struct diags whole;
@@ -372,7 +323,8 @@ load_finish(struct load *l)
 	diags_init(&whole);
 	/* What a bad line or file left out is not missing: it was told already. */
 	if (!l->unreadable && !l->rejected) {
-		conf_verify(conf, l->n_errors > 0, &whole);
+		if (!profile)
+			conf_verify(conf, l->n_errors > 0, &whole);
 		session_verify(conf, &l->places, &whole);
 	}
 	for (size_t i = 0; i < whole.n; i++)
@@ -441,7 +393,7 @@ load_resolved(struct load *l, struct resolved *r)
 	load_links(l, &r->wants, DEP_WANTS);
 	load_links(l, &r->requires, DEP_REQUIRES);
 	load_links(l, &r->upholds, DEP_UPHOLDS);
-	load_finish(l);
+	load_finish(l, false);
 }
 
 /* What was not looked at might say anything, whatever the rest is. */
@@ -505,17 +457,48 @@ unit_load_text(struct unit_paths *paths, const struct supd_conf *sc, const char 
 			load_text(&l, file, text, len, false);
 			tell_missing_profile(&l);
 		}
-		load_finish(&l);
+		load_finish(&l, false);
 	}
 	return conf_pack(paths->pool, l.parts);
+}
+
+/* A profile stands behind all others. */
+const struct unit_source *
+unit_conf_profile(const struct unit_conf *conf)
+{
+	const char *profile =
+	    conf->session != NULL ? conf->session->session.profile : NULL;
+
+	return profile != NULL && conf->n_sources > 0
+		   ? &conf->sources[conf->n_sources - 1]
+		   : NULL;
+}
+
+void
+unit_profile_verify(
+    struct unit_paths *paths, const char *path, const char *name, struct diags *d)
+{
+	struct unit_source source = { 0 };
+	struct piece piece = { 0 };
+	struct load l;
+
+	load_begin(&l, paths, NULL, name, d);
+	l.conf->fragment = xstrdup(path);
+	l.spec.fragment = l.conf->fragment;
+	read_piece(&l, path, &source, true, &piece);
+	load_piece(&l, &piece, true);
+	/* It is for units that have one. */
+	l.parts->session.session.terminal = true;
+	load_finish(&l, true);
+	free(source.path);
+	conf_pack_free(conf_pack(paths->pool, l.parts));
 }
 
 bool
 unit_conf_changed(struct unit_paths *paths, const struct unit_conf *conf)
 {
-	const char *profile =
-	    conf->session != NULL ? conf->session->session.profile : NULL;
-	size_t n = conf->n_sources - (profile != NULL && conf->n_sources > 0 ? 1 : 0);
+	const struct unit_source *profile = unit_conf_profile(conf);
+	size_t n = conf->n_sources - (profile != NULL ? 1 : 0);
 	struct resolved r;
 	bool changed;
 
@@ -527,73 +510,12 @@ unit_conf_changed(struct unit_paths *paths, const struct unit_conf *conf)
 	for (size_t i = 0; !changed && i < r.n_sources; i++)
 		changed = !source_equal(&r.sources[i], &conf->sources[i]);
 	resolved_clear(&r);
-	if (!changed && profile != NULL && n < conf->n_sources) {
+	if (!changed && profile != NULL) {
 		struct unit_source now;
 
-		profile_find(paths, profile, &now);
-		changed = !source_equal(&now, &conf->sources[n]);
+		profile_find(paths, conf->session->session.profile, &now);
+		changed = !source_equal(&now, profile);
 		free(now.path);
 	}
 	return changed && !paths->unanswered;
-}
-
-/* ---- supd.conf ---- */
-
-struct supd_conf *
-supd_conf_load_text(const char *file, const char *text, size_t len, struct diags *d)
-{
-	struct supd_conf *sc = xcalloc(1, sizeof(*sc));
-	struct supd_conf base = { 0 };
-	struct parse p = {
-		.diags = d,
-		.file = file,
-		.target = &base,
-		.base = &base,
-		.set = base.set,
-	};
-
-	parse_defaults(&p, true);
-	strv_free(&base.launcher_names);
-	p.target = sc;
-	p.set = sc->set;
-	p.defaults = sc;
-	parse_defaults(&p, true);
-	parse_text(&p, text, len);
-	return sc;
-}
-
-struct supd_conf *
-supd_conf_load(const char *path, struct diags *d)
-{
-	struct buf text = { 0 };
-	struct supd_conf *sc;
-	struct stat st;
-
-	if (read_file(path, &text, &st) == -1) {
-		int err = errno;
-
-		/* A file that is missing is an empty one; a link was meant to lead to
-		 * something. */
-		if (err != ENOENT || lstat(path, &st) == 0)
-			diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
-			    err == ENOENT ? "it is a link that leads nowhere"
-					  : strerror(err));
-		buf_clear(&text);
-	}
-	sc = supd_conf_load_text(path, buf_str(&text), text.len, d);
-	buf_free(&text);
-	return sc;
-}
-
-void
-supd_conf_free(struct supd_conf *sc)
-{
-	if (sc == NULL)
-		return;
-	strv_free(&sc->default_environment);
-	strv_free(&sc->pass_environment);
-	free(sc->exit_unit);
-	free(sc->control_group);
-	strv_free(&sc->launcher_names);
-	free(sc);
 }

@@ -102,6 +102,17 @@ void unit_conf_free(struct unit_conf *);
  */
 bool unit_conf_changed(struct unit_paths *, const struct unit_conf *conf);
 
+/* Its profile among its sources, NULL if it names none.  It was read before all others.
+ */
+const struct unit_source *unit_conf_profile(const struct unit_conf *);
+
+/*
+ * What is wrong with the profile PATH by itself.  NAME is that of a unit, for its
+ * specifiers.
+ */
+void unit_profile_verify(
+    struct unit_paths *, const char *path, const char *name, struct diags *);
+
 /*
  * Whether a file assigned the directive, for example "RestartSec"; also as it is shown:
  * "Session.Terminal", "Rule.limit.Until".

@@ -147,7 +147,8 @@ verify_terminal(const struct check *c)
 			    "%s= has no effect: the terminal is stdin, stdout and stderr "
 			    "of the session",
 			    streams[i]);
-	if (s->type == SERVICE_FORKING || s->type == SERVICE_ONESHOT)
+	if (unit_conf_is_set(c->conf, "Type") &&
+	    (s->type == SERVICE_FORKING || s->type == SERVICE_ONESHOT))
 		tell(c, DIAG_WARNING, SECTION_SESSION, NULL, "Terminal",
 		    "leave Type= out, or set exec, simple or notify",
 		    "a session is the program that has the terminal, which Type=%s is "

@@ -465,6 +465,29 @@ errors_in_a_profile_refuse_the_unit(void **state)
 }
 
 static void
+a_profile_is_verified_by_itself(void **state)
+{
+	struct fixture *f = *state;
+	char *path = xasprintf("%s/high/profiles/agent.conf", f->dir);
+
+	put(f, "high/profiles/agent.conf", profile);
+	unit_profile_verify(f->paths, path, "profile.service", &f->d);
+	assert_int_equal(f->d.n_errors, 0);
+	for (size_t i = 0; i < f->d.n; i++)
+		assert_non_null(strstr(f->d.v[i].text, "not acted on yet"));
+	put(f, "high/profiles/agent.conf", "[Rule a]\nAction=key\n[Rule b]\nUntil=\\1\n");
+	diags_clear(&f->d);
+	unit_profile_verify(f->paths, path, "profile.service", &f->d);
+	assert_int_equal(f->d.n_errors, 2);
+	assert_true(told(f, ":2:8: error: [Rule a] Action=key has no keys"));
+	assert_int_equal(unlinkat(f->fd, "high/profiles/agent.conf", 0), 0);
+	diags_clear(&f->d);
+	unit_profile_verify(f->paths, path, "profile.service", &f->d);
+	assert_true(told(f, "cannot be read"));
+	free(path);
+}
+
+static void
 a_profile_is_named_by_the_instance(void **state)
 {
 	struct fixture *f = *state;
@@ -536,6 +559,7 @@ main(void)
 		TEST(a_missing_profile_refuses_the_unit_until_it_is_there),
 		TEST(a_profile_has_not_all_sections),
 		TEST(errors_in_a_profile_refuse_the_unit),
+		TEST(a_profile_is_verified_by_itself),
 		TEST(a_profile_is_named_by_the_instance),
 		TEST(differences_are_told_key_by_key),
 	};

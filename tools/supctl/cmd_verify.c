@@ -62,6 +62,17 @@ put_diags(struct ctl *ctl, const struct diags *d, struct tally *t)
 	}
 }
 
+/* Whether it lies in a folder profiles/: then it is no unit by itself. */
+static bool
+is_profile(const char *dir, const char *base)
+{
+	const char *folder = dir == NULL ? NULL : strrchr(dir, '/');
+	size_t n = strlen(base);
+
+	return folder != NULL && strcmp(folder, "/profiles") == 0 && n > 5 &&
+	       strcmp(base + n - 5, ".conf") == 0;
+}
+
 /* The folder of a file as the search path, so that its drop-ins are seen as well. */
 static void
 verify_file(struct ctl *ctl, const char *path, struct tally *t)
@@ -80,6 +91,8 @@ verify_file(struct ctl *ctl, const char *path, struct tally *t)
 	if (strcmp(base, "supd.conf") == 0) {
 		sc = supd_conf_load(path, &d);
 		supd_conf_free(sc);
+	} else if (is_profile(dir, base)) {
+		unit_profile_verify(paths, path, "profile.service", &d);
 	} else if (!unit_name_is_valid(base)) {
 		diag_add(&d, DIAG_ERROR, path, 0, 0,
 		    "a unit is called NAME.service, or NAME@.service for a template",

@@ -104,9 +104,12 @@ method_unit_cat(struct call *call, void *arg)
 	jw_kv_arr(w, "files");
 	for (size_t i = 0; i < s.n; i++) {
 		const struct unit_conf *conf = s.v[i]->conf;
+		const struct unit_source *profile = unit_conf_profile(conf);
 
+		if (profile != NULL && profile->ino != 0)
+			write_file(c, w, call_peer(call), profile->path);
 		for (size_t j = 0; j < conf->n_sources; j++)
-			if (conf->sources[j].ino != 0)
+			if (conf->sources[j].ino != 0 && &conf->sources[j] != profile)
 				write_file(c, w, call_peer(call), conf->sources[j].path);
 	}
 	jw_end(w);

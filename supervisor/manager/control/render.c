@@ -516,11 +516,12 @@ static void
 write_files(struct jw *w, const struct unit *u)
 {
 	const struct unit_conf *conf = u->conf;
+	const struct unit_source *profile = unit_conf_profile(conf);
 
 	jw_kv_str(w, "unit_file", conf->fragment);
 	jw_kv_arr(w, "drop_ins");
 	for (size_t i = 0; i < conf->n_sources; i++)
-		if (conf->sources[i].ino != 0 &&
+		if (conf->sources[i].ino != 0 && &conf->sources[i] != profile &&
 		    (conf->fragment == NULL ||
 			strcmp(conf->sources[i].path, conf->fragment) != 0))
 			jw_str(w, conf->sources[i].path);

@@ -1,0 +1,73 @@
+/*
+ * load_supd: supd.conf, by the same parser as units.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/xalloc.h"
+#include "unit/file.h"
+#include "unit/load.h"
+#include "unit/parse.h"
+
+struct supd_conf *
+supd_conf_load_text(const char *file, const char *text, size_t len, struct diags *d)
+{
+	struct supd_conf *sc = xcalloc(1, sizeof(*sc));
+	struct supd_conf base = { 0 };
+	struct parse p = {
+		.diags = d,
+		.file = file,
+		.target = &base,
+		.base = &base,
+		.set = base.set,
+	};
+
+	parse_defaults(&p, true);
+	strv_free(&base.launcher_names);
+	p.target = sc;
+	p.set = sc->set;
+	p.defaults = sc;
+	parse_defaults(&p, true);
+	parse_text(&p, text, len);
+	return sc;
+}
+
+struct supd_conf *
+supd_conf_load(const char *path, struct diags *d)
+{
+	struct buf text = { 0 };
+	struct supd_conf *sc;
+	struct stat st;
+
+	if (unit_file_read(path, &text, &st) == -1) {
+		int err = errno;
+
+		/* A file that is missing is an empty one; a link was meant to lead to
+		 * something. */
+		if (err != ENOENT || lstat(path, &st) == 0)
+			diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
+			    err == ENOENT ? "it is a link that leads nowhere"
+					  : strerror(err));
+		buf_clear(&text);
+	}
+	sc = supd_conf_load_text(path, buf_str(&text), text.len, d);
+	buf_free(&text);
+	return sc;
+}
+
+void
+supd_conf_free(struct supd_conf *sc)
+{
+	if (sc == NULL)
+		return;
+	strv_free(&sc->default_environment);
+	strv_free(&sc->pass_environment);
+	free(sc->exit_unit);
+	free(sc->control_group);
+	strv_free(&sc->launcher_names);
+	free(sc);
+}
