@@ -425,7 +425,7 @@ what_is_asked_for(void **st)
 	assert_string_equal(d.last.slot, "heartbeat");
 	assert_int_equal(d.last.when, d.conf.when);
 	/* It makes room for the next one. */
-	assert_true(d.last.expire_wall_us == d.wall_us + 10 * MINUTE);
+	assert_true(d.last.expire_wall_us == d.wall_us + 10 * MINUTE - MINUTE / 10);
 	assert_int_equal(heartbeat_memory(d.h)->count, 1);
 	d.conf.replace = true;
 	heartbeat_poke(d.h);
@@ -494,6 +494,127 @@ texts(void **st)
 	}
 }
 
+/* ---- into a queue ---- */
+
+struct pair {
+	struct desk d; /* first: it is the arg of both */
+	struct input *q;
+	uint64_t ids, queue_due_us, written;
+	unsigned results[INPUT_NRESULTS];
+};
+
+static uint64_t
+queue_id(void *arg)
+{
+	return ++((struct pair *)arg)->ids;
+}
+
+static bool
+queue_journal(void *arg, const struct input_entry *e, enum input_record record)
+{
+	(void)arg;
+	(void)e;
+	(void)record;
+	return true;
+}
+
+static void
+queue_write(void *arg, uint64_t id, uint32_t step, enum input_write what,
+    const char *data, size_t len)
+{
+	struct pair *p = arg;
+
+	(void)data;
+	(void)len;
+	p->written += what == INPUT_WRITE_TEXT;
+	input_taken(p->q, id, step);
+}
+
+static void
+queue_ask(void *arg)
+{
+	(void)arg;
+	fail();
+}
+
+static void
+queue_result(void *arg, const struct input_entry *e)
+{
+	struct pair *p = arg;
+
+	p->results[e->result]++;
+	if (e->result != INPUT_DELIVERED && e->result != INPUT_CONFIRMED)
+		heartbeat_lost(p->d.h);
+}
+
+static void
+queue_arm(void *arg, uint64_t due_us)
+{
+	((struct pair *)arg)->queue_due_us = due_us;
+}
+
+static bool
+pair_send(void *arg, const struct input_request *r)
+{
+	const char *why;
+
+	return input_enqueue(((struct pair *)arg)->q, r, &why) != 0;
+}
+
+static void
+pair_pass(struct pair *p, unsigned minutes)
+{
+	for (unsigned s = 0; s < 60 * minutes; s++) {
+		pass(&p->d, USEC_PER_SEC);
+		if (p->queue_due_us <= p->d.mono_us)
+			input_tick(p->q);
+	}
+}
+
+/* P15: while a person has a draft, one heartbeat waits, not one for each interval; and of
+ * what is new it is told until one has arrived. */
+static void
+waits_as_one(void **st)
+{
+	struct pair p = { .d = { .mono_us = MINUTE, .wall_us = USEC_PER_DAY } };
+	struct session_conf session = { .input_when = SESSION_STATE_BIT(SESSION_IDLE) };
+	struct heartbeat_ops hops = { on_read, on_newest, on_watch, on_record, pair_send,
+		on_arm, on_random, &p };
+	struct input_ops qops = { queue_id, queue_journal, queue_write, queue_ask,
+		queue_result, queue_arm, &p };
+
+	(void)st;
+	p.d.conf.interval_us = 10 * MINUTE;
+	p.d.conf.when = SESSION_STATE_BIT(SESSION_IDLE);
+	p.d.conf.coalesce = slot;
+	p.d.conf.only_if_new = new_glob;
+	p.d.newest_us = p.d.wall_us;
+	p.d.due_us = p.queue_due_us = UNIT_INFINITY;
+	clock_set_source(desk_clock, &p.d);
+	p.q = input_new(&session, &qops);
+	p.d.h = heartbeat_new(&p.d.conf, &hops);
+	input_writer_up(p.q);
+	input_started(p.q);
+	input_state(p.q, SESSION_IDLE);
+	input_draft(p.q, true);
+	heartbeat_state(p.d.h, SESSION_IDLE);
+	heartbeat_ready(p.d.h, "i");
+	for (int i = 0; i < 7; i++) {
+		pair_pass(&p, 5);
+		assert_int_equal(input_count(p.q), 1);
+	}
+	assert_int_equal(p.written, 0);
+	input_draft(p.q, false);
+	pair_pass(&p, 100);
+	assert_int_equal(p.written, 1);
+	assert_int_equal(p.results[INPUT_DELIVERED], 1);
+	assert_int_equal(input_count(p.q), 0);
+	clock_set_source(NULL, NULL);
+	heartbeat_free(p.d.h);
+	input_free(p.q);
+	free(p.d.recorded);
+}
+
 static void
 activity_files(void **st)
 {
@@ -553,6 +674,7 @@ main(void)
 		cmocka_unit_test(poked),
 		cmocka_unit_test(what_is_asked_for),
 		cmocka_unit_test(texts),
+		cmocka_unit_test(waits_as_one),
 		cmocka_unit_test(activity_files),
 		cmocka_unit_test(memory_that_is_no_memory),
 	};

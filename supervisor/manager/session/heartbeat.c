@@ -298,8 +298,9 @@ beat(struct heartbeat *h, session_states when, uint64_t seen_wall_us)
 	bool sent;
 
 	interval = interval_now_us(h);
+	/* Sooner than the next one is due: what was new then is known to be new still. */
 	if (interval != UNIT_INFINITY)
-		r.expire_wall_us = clock_add_us(wall, interval);
+		r.expire_wall_us = clock_add_us(wall, interval - interval / 100);
 	h->m.last_wall_us = wall;
 	h->m.seen_wall_us = seen_wall_us;
 	h->m.count++;

@@ -13,7 +13,8 @@
  * not wake as one.
  *
  * The message goes into the input queue, which knows when it may be typed; it expires
- * there when the next one is due.
+ * there shortly before the next one is due.  Whoever hears its result calls
+ * heartbeat_lost unless it was delivered.
  */
 #ifndef SUPD_MANAGER_SESSION_HEARTBEAT_H
 #define SUPD_MANAGER_SESSION_HEARTBEAT_H
