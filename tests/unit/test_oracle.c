@@ -40,6 +40,7 @@ static struct rule_list rules = { table, N_RULES };
 static struct session_conf conf;
 static struct oracle *o;
 static uint64_t armed;
+static unsigned arms;
 static struct buf acts;    /* "NAME:action " each */
 static struct buf changes; /* "state " each */
 static uint64_t act_until;
@@ -88,6 +89,7 @@ on_arm(void *arg, uint64_t mono_us)
 	(void)arg;
 	assert_true(mono_us == 0 || mono_us >= mono);
 	armed = mono_us;
+	arms++;
 }
 
 static const struct zone *
@@ -850,6 +852,35 @@ test_other_confs(void **state)
 	assert_state(SESSION_WORKING);
 }
 
+static void
+test_a_limit_that_is_over_at_the_exit(void **state)
+{
+	(void)state;
+	up();
+	screen(R_LIMIT, "limit", "in 1 hour");
+	blank();
+	mono += 61 * M; /* its timer is late */
+	assert_true(end(1, 0).rule == ORACLE_NO_RULE);
+	assert_state(SESSION_UNKNOWN);
+}
+
+static void
+test_a_timer_is_armed_once(void **state)
+{
+	(void)state;
+	up();
+	assert_int_equal(armed, mono + 10 * S);
+	arms = 0;
+	run_for(5 * S);
+	oracle_tick(o);
+	screen(R_NOTICE, "y/n", NULL);
+	assert_int_equal(arms, 0);
+	conf.idle_us = 5 * M;
+	oracle_reconf(o, &conf, &rules);
+	assert_int_equal(arms, 1);
+	assert_int_equal(armed, mono + 5 * M - 5 * S);
+}
+
 /* The manager dies, and comes back after some time. */
 static void
 die_for(uint64_t us)
@@ -1023,6 +1054,8 @@ main(void)
 		TEST(test_a_limit_is_no_crash),
 		TEST(test_an_exit_that_says_until_when),
 		TEST(test_other_confs),
+		TEST(test_a_limit_that_is_over_at_the_exit),
+		TEST(test_a_timer_is_armed_once),
 		TEST(test_a_limit_survives_the_manager),
 		TEST(test_cooldowns_and_thresholds_survive_the_manager),
 		TEST(test_memory_that_is_none),
