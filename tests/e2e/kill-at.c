@@ -5,9 +5,9 @@
  *
  *	kill-at PID N enter|leave
  *
- * Exit status: 0 killed there; 1 the process ended, or made fewer calls until SIGTERM
- *came for us (it goes on untouched); 77 tracing is not allowed here.  Prints `attached'
- *first.
+ * Exit status: 0 killed there; 1 the process ended, maybe before we came, or made fewer
+ * calls until SIGTERM came for us (it goes on untouched); 77 tracing is not allowed here.
+ * Prints `attached' first.
  */
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -56,6 +56,34 @@ is_deed(uint64_t nr)
 	}
 }
 
+/* Whether pid has ended.  Of a zombie ptrace says EPERM, as where it is forbidden. */
+static int
+is_gone(pid_t pid)
+{
+	char path[64], text[512] = { 0 };
+	const char *p;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return errno == ENOENT;
+	p = fgets(text, sizeof(text), f) != NULL ? strrchr(text, ')') : NULL;
+	fclose(f);
+	return p == NULL || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X';
+}
+
+/* Ends with the status for a process that cannot be traced. */
+static void
+refused(pid_t pid)
+{
+	int error = errno;
+
+	if (error == ESRCH || is_gone(pid))
+		errx(1, "process %d has ended", (int)pid);
+	errx(77, "ptrace: %s", strerror(error));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -72,9 +100,9 @@ main(int argc, char **argv)
 	enter = strcmp(argv[3], "enter") == 0;
 	sigaction(SIGTERM, &sa, NULL);
 	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_TRACESYSGOOD) == -1)
-		err(77, "ptrace");
+		refused(pid);
 	if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == -1)
-		err(77, "ptrace");
+		refused(pid);
 	puts("attached");
 	fflush(stdout);
 	for (;;) {

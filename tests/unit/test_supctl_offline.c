@@ -249,7 +249,7 @@ test_child_with_the_invocation(void **state)
 	struct table_slot *s = table_slot(w->t, 1);
 	pid_t pid;
 	char byte;
-	int ready[2];
+	int ready[2], hold[2];
 
 	memset(s->invocation, 0xab, sizeof(s->invocation));
 	s->state = SLOT_OPEN;
@@ -257,10 +257,13 @@ test_child_with_the_invocation(void **state)
 	assert_int_equal(pipe(ready), 0);
 	pid = fork();
 	if (pid == 0) {
-		char command[64];
-
-		snprintf(command, sizeof(command), "echo >&%d; exec sleep 120", ready[1]);
-		execle("/bin/sh", "sh", "-c", command, (char *)NULL,
+		/* It says so when it is the program that it stays: in the middle of an
+		 * exec a process has no environment to be known by. */
+		alarm(120);
+		if (pipe(hold) == -1 || dup2(hold[0], STDIN_FILENO) == -1 ||
+		    dup2(ready[1], STDOUT_FILENO) == -1)
+			_exit(126);
+		execle("/bin/sh", "sh", "-c", "echo; read x", (char *)NULL,
 		    (char *[]){
 			(char[]){ "INVOCATION_ID=abababababababababababababababab" },
 			NULL });
