@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "unit/keys.h"
 #include "unit/kinds.h"
@@ -171,6 +172,11 @@ read_input(
 		r = -1;
 	}
 	buf_free(&raw);
+	if (r == 0 && !utf8_is_valid(buf_str(text), text->len)) {
+		parse_error(
+		    p, NULL, NULL, "%s= takes text in UTF-8, which this is not", d->key);
+		r = -1;
+	}
 	for (const char *c = buf_str(text); r == 0 && *c != '\0'; c++) {
 		if (((unsigned char)*c < 0x20 && *c != '\n' && *c != '\t') ||
 		    *c == 0x7f) {
@@ -270,7 +276,8 @@ add_key(struct parse *p, const struct directive *d, const char *word, const char
 	struct strv *list = field;
 	int r = 0;
 
-	switch (key_bytes(word, false, NULL)) {
+	switch (
+	    utf8_is_valid(word, strlen(word)) ? key_bytes(word, false, NULL) : KEY_BAD) {
 	case KEY_BAD:
 		parse_error(p, at, hint, "\"%s\" in %s= is not a key that can be sent",
 		    word, d->key);
