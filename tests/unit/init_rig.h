@@ -592,6 +592,7 @@ open_test_cgroup(char *path, size_t size)
 			       : "/sys/fs/cgroup/unified";
 	char own[SMALL] = "/", line[SMALL];
 	FILE *f = fopen("/proc/self/cgroup", "r");
+	int n;
 
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
 		if (strncmp(line, "0::", 3) == 0)
@@ -600,8 +601,8 @@ open_test_cgroup(char *path, size_t size)
 	}
 	if (f != NULL)
 		fclose(f);
-	snprintf(path, size, "%s%s/supd-test-init.%d", base, own, getpid());
-	if (mkdir(path, 0755) == -1)
+	n = snprintf(path, size, "%s%s/supd-test-init.%d", base, own, getpid());
+	if (n < 0 || (size_t)n >= size || mkdir(path, 0755) == -1)
 		return -1;
 	return open(path, O_RDONLY | O_DIRECTORY);
 }
