@@ -53,9 +53,9 @@ SUPCTL_LAYERS := $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/% $(O)/super
 .PHONY: all run demo check chaos unit e2e sim fuzz cov bench fmt lint man install uninstall static clean \
 	tests-build fuzz-build deps-build deps-check tomorrow
 ifeq ($(VARIANT),release)
-all: build/supd build/supctl build/extract
+all: build/supd build/supctl build/extract build/agent
 else
-all: $(O)/supd $(O)/supctl $(O)/extract
+all: $(O)/supd $(O)/supctl $(O)/extract $(O)/agent
 endif
 
 # The two commands of README.
@@ -76,7 +76,7 @@ demo: deps-build
 unit sim e2e fuzz-corpus: tests-build
 	VARIANT=$(VARIANT) tests/run $(@:fuzz-corpus=fuzz)/
 
-build/supd build/supctl build/extract: build/%: $(O)/% FORCE
+build/supd build/supctl build/extract build/agent: build/%: $(O)/% FORCE
 	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
 FORCE:
 
@@ -96,6 +96,10 @@ $(O)/supctl: $(SUPCTL_OBJ) $(SUPCTL_LAYERS)
 # The extractor of the fleet in units/.
 $(O)/extract: $(O)/tools/fleet/extract.o $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/%,$(OBJ)))
 	$(CC) $(LDFLAGS) -o $@ $^ $(filter-out -lev -lvterm,$(LIBS))
+
+# What it does where no real agent is installed; the tests type into it.
+$(O)/agent: $(O)/tools/fleet/agent.o
+	$(CC) $(LDFLAGS) -o $@ $^
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
