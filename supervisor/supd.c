@@ -7,6 +7,7 @@
 #include "init/init.h"
 #include "logger/logger.h"
 #include "manager/manager.h"
+#include "terminal/terminal.h"
 
 /* True for "supd: ROLE" and "supd: ROLE INSTANCE". */
 static int
@@ -35,6 +36,8 @@ main(int argc, char **argv)
 		return manager_main();
 	if (is_role(title, "logger"))
 		return logger_main();
+	if (is_role(title, "terminal"))
+		return terminal_main();
 	if (argc == 2 && strncmp(argv[1], explain, sizeof(explain) - 1) == 0)
 		return manager_explain(argv[1] + sizeof(explain) - 1);
 	return boot_main(argc, argv);

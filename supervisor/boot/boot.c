@@ -320,7 +320,8 @@ fill_fds(struct boot *b, struct table *t, int cgroup_fd)
 	t->fd[FD_CGROUP] = cgroup_fd;
 	if (t->fd[FD_WAKE] == -1 ||
 	    make_pipe(&t->fd[FD_SCRATCH_R], &t->fd[FD_SCRATCH_W]) == -1 ||
-	    make_pipe(&t->fd[FD_STAGING_R], &t->fd[FD_STAGING_W]) == -1) {
+	    make_pipe(&t->fd[FD_STAGING_R], &t->fd[FD_STAGING_W]) == -1 ||
+	    make_pipe(&t->fd[FD_LINES_R], &t->fd[FD_LINES_W]) == -1) {
 		log_warn("the pipes of the logger");
 		return -1;
 	}

@@ -245,7 +245,7 @@ open_run_locked(int root_fd, const char *root, char **path)
 int
 folders_open_run(int root_fd, const char *root, char **path)
 {
-	static const char *const sub[] = { "fifo", "n" };
+	static const char *const sub[] = { "fifo", "n", "term" };
 	int fd, lock;
 
 	/* Two that start at the same time must agree on the folder before either holds

@@ -24,6 +24,7 @@ static void
 forget_slot_fds(struct table_slot *s)
 {
 	s->fd_out = s->fd_err = s->fd_notify = s->fd_cgroup = s->fd_events = -1;
+	s->fd_master = -1;
 	for (int k = 0; k < PROC_N; k++) {
 		s->proc[k].pidfd = s->proc[k].report_fd = -1;
 		s->proc[k].is_child = 0;

@@ -5,6 +5,7 @@
  */
 #include "init/child_fds.h"
 
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 
 #include "init/child_int.h"
 #include "init/core.h"
+#include "init/pty.h"
 #include "proto/spec.h"
 
 enum {
@@ -179,6 +181,22 @@ place_stdio(struct child *c)
 	}
 }
 
+/* The slave becomes the user's, so that programs that open /dev/tty may. */
+static void
+place_terminal(struct child *c)
+{
+	int fd = pty_open_slave(c->slot), high;
+
+	if (fd == -1)
+		child_fail(c, PHASE_STDIN, errno);
+	if ((c->changes_id && fchown(fd, c->uid, (gid_t)-1) == -1) ||
+	    fchmod(fd, 0600) == -1 || ioctl(fd, TIOCSCTTY, 0) == -1)
+		child_fail(c, PHASE_STDIN, errno);
+	high = lift(c, fd, PHASE_STDIN);
+	for (int i = 0; i < 3; i++)
+		place(c, high, i, PHASE_STDIN);
+}
+
 /*
  * A FIFO for NotifyFD=, so that its end is known when it is closed without a line.  The
  * process keeps a read end: what it says while no manager is there is not lost.
@@ -210,7 +228,7 @@ open_notify(struct child *c, int *read_end, int *write_end)
 static void
 place_fds(struct child *c, int read_end_at)
 {
-	int high[SPEC_FDS_MAX], n = 0, notify = -1, ends[3], nends = 2;
+	int high[SPEC_FDS_MAX], n = 0, notify = -1, ends[4], nends = 2;
 	struct spec_item it;
 	size_t at = 0;
 
@@ -222,7 +240,12 @@ place_fds(struct child *c, int read_end_at)
 		ends[i] = lift(c, ends[i], PHASE_FDS);
 	}
 	/* The write ends open behind the read ends: they never wait. */
-	place_stdio(c);
+	if (spec_has(&c->spec, SPEC_TERMINAL)) {
+		ends[nends++] = lift(c, c->slot->fd_master, PHASE_STDIN);
+		place_terminal(c);
+	} else {
+		place_stdio(c);
+	}
 	while (spec_next_of(&c->spec, SPEC_FD, &at, &it)) {
 		uint32_t id;
 
@@ -239,6 +262,8 @@ place_fds(struct child *c, int read_end_at)
 		place(c, notify, (int)spec_u32(&c->spec, SPEC_NOTIFY_FD, 0), PHASE_FDS);
 	for (int i = 0; i < nends; i++)
 		place(c, ends[i], read_end_at + i, PHASE_FDS);
+	if (spec_has(&c->spec, SPEC_TERMINAL))
+		c->slot->master_at = read_end_at + 2;
 }
 
 /* The soft descriptor limit that the process will have. */
@@ -265,9 +290,11 @@ child_set_up_fds(struct child *c)
 	struct rlimit now;
 	int last = 2 + (int)spec_count(&c->spec, SPEC_FD), at = READ_END_AT, n = 2;
 
+	if (spec_has(&c->spec, SPEC_TERMINAL))
+		n++;
 	if (spec_has(&c->spec, SPEC_NOTIFY_FD)) {
 		last = (int)spec_u32(&c->spec, SPEC_NOTIFY_FD, 0);
-		n = 3;
+		n++;
 	}
 	/* Below a small limit, so that a program that closes all it may have still
 	 * finds them; above everything passed on. */

@@ -20,13 +20,27 @@ enum stage { HELLO, SLOTS, STORED, PEER, END, LIVE };
 
 struct greeting {
 	enum stage stage;
-	int peer_fd; /* its end of the channel to the other, not sent yet */
+	int peer_fd[ROLE_N]; /* its end of the channel to that one, 0: none to be sent */
+};
+
+/* What the same thing is called, by who is told. */
+static const struct words {
+	enum msg_id hello, end;
+	enum msg_id peer[ROLE_N];
+} words[ROLE_N] = {
+	[ROLE_MANAGER] = { MSG_HELLO, MSG_REPLAY_END,
+	    { [ROLE_LOGGER] = MSG_PEER, [ROLE_TERMINAL] = MSG_PEER_TERMINAL } },
+	[ROLE_LOGGER] = { MSG_LOG_HELLO, MSG_LOG_REPLAY_END,
+	    { [ROLE_MANAGER] = MSG_LOG_PEER } },
+	[ROLE_TERMINAL] = { MSG_TERM_HELLO, MSG_TERM_REPLAY_END,
+	    { [ROLE_MANAGER] = MSG_TERM_PEER } },
 };
 
 /* A role of the init before, until it has ended, was greeted by that one. */
 static struct greeting greetings[ROLE_N] = {
-	[ROLE_MANAGER] = { LIVE, -1 },
-	[ROLE_LOGGER] = { LIVE, -1 },
+	[ROLE_MANAGER] = { .stage = LIVE },
+	[ROLE_LOGGER] = { .stage = LIVE },
+	[ROLE_TERMINAL] = { .stage = LIVE },
 };
 static bool signals_owed = true;
 static uint64_t orphans_told;
@@ -38,7 +52,7 @@ send_hello(enum role r)
 	struct msg m;
 	struct msg_hello *h = &m.u.HELLO;
 
-	msg_init(&m, r == ROLE_MANAGER ? MSG_HELLO : MSG_LOG_HELLO);
+	msg_init(&m, words[r].hello);
 	h->version = PROTO_VERSION;
 	h->nslots = tab->nslots;
 	h->safe_mode =
@@ -62,43 +76,50 @@ send_none(enum role r, enum msg_id id)
 	return role_send(r, &m);
 }
 
-/* A fresh channel between the two, as soon as both are there. */
 static void
-pair_peers(void)
+drop_peer_fd(struct greeting *g, enum role peer)
 {
-	struct greeting *m = &greetings[ROLE_MANAGER], *g = &greetings[ROLE_LOGGER];
+	if (g->peer_fd[peer] > 0)
+		close(g->peer_fd[peer]);
+	g->peer_fd[peer] = 0;
+}
+
+/* A fresh channel between the manager and another, as soon as both are there. */
+static void
+pair_peers(enum role other)
+{
+	struct greeting *m = &greetings[ROLE_MANAGER], *g = &greetings[other];
 	int fds[2];
 
-	if (!role_is_up(ROLE_MANAGER) || !role_is_up(ROLE_LOGGER))
+	if (!role_is_up(ROLE_MANAGER) || !role_is_up(other))
 		return;
 	if (chan_pair(fds) == -1) {
 		/* The manager's side of it is only missing; tried with the next role. */
-		init_complain("no channel between manager and logger", NULL, errno);
+		init_complain("no channel between manager and", role_name(other), errno);
 		return;
 	}
-	if (m->peer_fd != -1)
-		close(m->peer_fd);
-	if (g->peer_fd != -1)
-		close(g->peer_fd);
-	m->peer_fd = fds[0];
-	g->peer_fd = fds[1];
+	drop_peer_fd(m, other);
+	drop_peer_fd(g, ROLE_MANAGER);
+	m->peer_fd[other] = fds[0];
+	g->peer_fd[ROLE_MANAGER] = fds[1];
 }
 
 static int
-send_peer(enum role r)
+send_peers(enum role r)
 {
 	struct greeting *g = &greetings[r];
 	struct msg m;
 
-	if (g->peer_fd == -1)
-		return 1;
-	msg_init(&m, r == ROLE_MANAGER ? MSG_PEER : MSG_LOG_PEER);
-	m.fds[0] = g->peer_fd;
-	m.nfds = 1;
-	if (role_send(r, &m) != 1)
-		return 0;
-	close(g->peer_fd);
-	g->peer_fd = -1;
+	for (int peer = 0; peer < ROLE_N; peer++) {
+		if (g->peer_fd[peer] <= 0)
+			continue;
+		msg_init(&m, words[r].peer[peer]);
+		m.fds[0] = g->peer_fd[peer];
+		m.nfds = 1;
+		if (role_send(r, &m) != 1)
+			return 0;
+		drop_peer_fd(g, (enum role)peer);
+	}
 	return 1;
 }
 
@@ -109,7 +130,12 @@ void
 greet_begin(enum role r)
 {
 	greetings[r].stage = HELLO;
-	pair_peers();
+	if (r == ROLE_MANAGER) {
+		pair_peers(ROLE_LOGGER);
+		pair_peers(ROLE_TERMINAL);
+	} else {
+		pair_peers(r);
+	}
 }
 
 /* One step of the greeting: 1 done, 0 the channel is full. */
@@ -120,14 +146,13 @@ greet_step(enum role r)
 	case HELLO:
 		return send_hello(r);
 	case SLOTS:
-		return r == ROLE_MANAGER ? tell_manager() : tell_logger();
+		return tell_role(r);
 	case STORED:
 		return r == ROLE_MANAGER ? fdstore_tell() : 1;
 	case PEER:
-		return send_peer(r);
+		return send_peers(r);
 	case END:
-		return send_none(
-		    r, r == ROLE_MANAGER ? MSG_REPLAY_END : MSG_LOG_REPLAY_END);
+		return send_none(r, words[r].end);
 	default:
 		return 0;
 	}
@@ -214,10 +239,10 @@ send_counters(void)
 void
 greet_tell_news(enum role r)
 {
-	if (r == ROLE_LOGGER)
-		(void)(tell_logger() && send_peer(r) && pulse_send_ping(r));
+	if (r != ROLE_MANAGER)
+		(void)(tell_role(r) && send_peers(r) && pulse_send_ping(r));
 	else
-		(void)(send_peer(r) && tell_manager() && fdstore_tell() &&
+		(void)(send_peers(r) && tell_role(r) && fdstore_tell() &&
 		       spawn_tell_refused() && send_signals() && role_tell_restarts() &&
 		       send_counters() && pulse_send_ping(r));
 }
@@ -225,16 +250,11 @@ greet_tell_news(enum role r)
 void
 greet_forget(enum role r)
 {
-	struct greeting *g = &greetings[r];
-
-	if (g->peer_fd != -1)
-		close(g->peer_fd);
-	g->peer_fd = -1;
-	if (r == ROLE_LOGGER) {
-		tell_forget_logger();
+	for (int peer = 0; peer < ROLE_N; peer++)
+		drop_peer_fd(&greetings[r], (enum role)peer);
+	tell_forget(r);
+	if (r != ROLE_MANAGER)
 		return;
-	}
-	tell_forget_manager();
 	fdstore_forget_manager();
 	spawn_forget_manager();
 	orphans_told = 0;

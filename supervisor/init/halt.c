@@ -41,8 +41,7 @@ static bool unclean;
 static bool
 is_ours(pid_t pid)
 {
-	return pid == role_pid(ROLE_MANAGER) || pid == role_pid(ROLE_LOGGER) ||
-	       pid == complain_pid();
+	return role_is_pid(pid) || pid == complain_pid();
 }
 
 /* Signal every child that is not init's own: also those that no slot knows.  How many;
@@ -123,6 +122,7 @@ static void
 begin_logger(void)
 {
 	go_to(STEP_LOGGER, LOGGER_US);
+	role_kill(ROLE_TERMINAL); /* what it knows is in its files */
 	role_let_logger_end();
 }
 

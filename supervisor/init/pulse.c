@@ -99,12 +99,15 @@ pulse_on_pong(enum role r, const struct msg *m)
 int
 pulse_send_ping(enum role r)
 {
+	static const enum msg_id ids[ROLE_N] = { [ROLE_MANAGER] = MSG_PING,
+		[ROLE_LOGGER] = MSG_LOG_PING,
+		[ROLE_TERMINAL] = MSG_TERM_PING };
 	struct pulse *p = &pulses[r];
 	struct msg m;
 
 	if (!p->ping_owed)
 		return 1;
-	msg_init(&m, r == ROLE_MANAGER ? MSG_PING : MSG_LOG_PING);
+	msg_init(&m, ids[r]);
 	m.u.PING.seq = p->ping_seq;
 	if (role_send(r, &m) != 1)
 		return 0;

@@ -1,5 +1,5 @@
 /*
- * The two roles as processes, and the channel of each.  What comes out of a channel is
+ * The roles as processes, and the channel of each.  What comes out of a channel is
  * handed on here; greet.c knows what is to go into it.
  */
 #include "init/role.h"
@@ -23,6 +23,7 @@
 #include "init/greet.h"
 #include "init/halt.h"
 #include "init/init.h"
+#include "init/pty.h"
 #include "init/pulse.h"
 #include "init/reexec.h"
 #include "init/slot.h"
@@ -56,16 +57,19 @@ extern char **environ;
 static struct link links[ROLE_N];
 static bool no_respawn;
 
-static const enum role all_roles[] = { ROLE_LOGGER, ROLE_MANAGER };
+static const enum role all_roles[] = { ROLE_LOGGER, ROLE_TERMINAL, ROLE_MANAGER };
 #define FOR_EACH_ROLE(r)                                                     \
 	for (size_t n_ = 0; n_ < sizeof(all_roles) / sizeof(all_roles[0]) && \
 			    ((r) = all_roles[n_], true);                     \
 	     n_++)
 
-static const char *
+const char *
 role_name(enum role r)
 {
-	return r == ROLE_MANAGER ? "manager" : "logger";
+	static const char *const names[ROLE_N] = { "nobody", "init", "manager", "logger",
+		"terminal" };
+
+	return names[r];
 }
 
 bool
@@ -86,6 +90,19 @@ role_pid(enum role r)
 	return tab->role[r].pid;
 }
 
+bool
+role_is_pid(int32_t pid)
+{
+	enum role r;
+
+	FOR_EACH_ROLE(r)
+	{
+		if (pid == tab->role[r].pid)
+			return true;
+	}
+	return false;
+}
+
 /* ---- starting -----------------------------------------------------------------------
  */
 
@@ -95,11 +112,15 @@ role_fds(enum role r, int chan_fd, int *fds)
 {
 	static const enum table_fd common[] = { FD_LOCK, FD_ROOT, FD_RUN, FD_TABLE,
 		FD_RING, FD_WAKE };
-	static const enum table_fd manager[] = { FD_CONTROL, FD_CGROUP };
-	static const enum table_fd logger[] = { FD_SCRATCH_R, FD_SCRATCH_W, FD_STAGING_R,
-		FD_STAGING_W };
-	const enum table_fd *extra = r == ROLE_MANAGER ? manager : logger;
-	size_t nextra = r == ROLE_MANAGER ? 2 : 4;
+	static const struct {
+		size_t n;
+		enum table_fd fd[4];
+	} extra[ROLE_N] = {
+		[ROLE_MANAGER] = { 2, { FD_CONTROL, FD_CGROUP } },
+		[ROLE_LOGGER] = { 4,
+		    { FD_SCRATCH_R, FD_SCRATCH_W, FD_STAGING_R, FD_STAGING_W } },
+		[ROLE_TERMINAL] = { 2, { FD_LINES_R, FD_LINES_W } },
+	};
 	int n = 0;
 
 	static_assert(
@@ -107,8 +128,8 @@ role_fds(enum role r, int chan_fd, int *fds)
 	fds[n++] = chan_fd;
 	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
 		fds[n++] = tab->fd[common[i]];
-	for (size_t i = 0; i < nextra; i++)
-		fds[n++] = tab->fd[extra[i]];
+	for (size_t i = 0; i < extra[r].n; i++)
+		fds[n++] = tab->fd[extra[r].fd[i]];
 	return n;
 }
 
@@ -227,7 +248,8 @@ role_send(enum role r, const struct msg *m)
 		return 0;
 	n = chan_send(&l->chan, m);
 	if (n == 1) {
-		if (m->head.id != MSG_PING && m->head.id != MSG_LOG_PING)
+		if (m->head.id != MSG_PING && m->head.id != MSG_LOG_PING &&
+		    m->head.id != MSG_TERM_PING)
 			pulse_note(r);
 		return 1;
 	}
@@ -278,8 +300,10 @@ flush_role(enum role r)
 static bool
 may_start(enum role r)
 {
-	/* At the end the logger still has work; the manager has none. */
-	return !no_respawn && (r != ROLE_MANAGER || tab->halting == 0);
+	if (no_respawn)
+		return false;
+	/* At the end the others still have work; the manager has none. */
+	return r == ROLE_MANAGER ? tab->halting == 0 : r == ROLE_LOGGER || pty_is_any();
 }
 
 void
@@ -368,9 +392,6 @@ handle_manager(struct msg *m)
 	case MSG_FD_DROP:
 		fdstore_on_drop(m);
 		break;
-	case MSG_PONG:
-		pulse_on_pong(ROLE_MANAGER, m);
-		break;
 	case MSG_HALT:
 		halt_begin(m->u.HALT.how, m->u.HALT.status);
 		break;
@@ -388,17 +409,24 @@ handle_manager(struct msg *m)
 static void
 handle(enum role r, struct msg *m)
 {
-	if (m->head.id != MSG_PONG && m->head.id != MSG_LOG_PONG) {
-		/* What the manager does makes work for the logger: both must live. */
+	switch (m->head.id) {
+	case MSG_PONG:
+	case MSG_LOG_PONG:
+	case MSG_TERM_PONG:
+		pulse_on_pong(r, m);
+		break;
+	default:
+		/* What the others do makes work for the logger: both must live. */
 		pulse_note(r);
 		pulse_note(ROLE_LOGGER);
+		if (r == ROLE_MANAGER)
+			handle_manager(m);
+		else if (m->head.id == MSG_LOG_DONE)
+			slot_on_log_done(m);
+		else if (m->head.id == MSG_TERM_DONE)
+			slot_on_term_done(m);
+		break;
 	}
-	if (r == ROLE_MANAGER)
-		handle_manager(m);
-	else if (m->head.id == MSG_LOG_PONG)
-		pulse_on_pong(ROLE_LOGGER, m);
-	else if (m->head.id == MSG_LOG_DONE)
-		slot_on_log_done(m);
 	msg_close_fds(m);
 }
 
@@ -503,25 +531,29 @@ tell_restart(enum role about)
 int
 role_tell_restarts(void)
 {
-	return tell_restart(ROLE_LOGGER) && tell_restart(ROLE_MANAGER);
+	return tell_restart(ROLE_LOGGER) && tell_restart(ROLE_TERMINAL) &&
+	       tell_restart(ROLE_MANAGER);
 }
 
-bool
-role_on_exit(int32_t pid, uint32_t how, int32_t status)
+/* The terminal ends by itself when there was nothing for it to do for a while. */
+static bool
+is_rest(enum role r, uint32_t how, int32_t status)
 {
-	struct table_role *t;
-	struct link *l;
-	enum role r;
+	return r == ROLE_TERMINAL && how == EXIT_EXITED && status == 0 &&
+	       !links[r].was_killed;
+}
 
-	if (pid == tab->role[ROLE_MANAGER].pid)
-		r = ROLE_MANAGER;
-	else if (pid == tab->role[ROLE_LOGGER].pid)
-		r = ROLE_LOGGER;
-	else
-		return false;
-	l = &links[r];
-	t = &tab->role[r];
+static void
+on_exit_of(enum role r, uint32_t how, int32_t status)
+{
+	struct table_role *t = &tab->role[r];
+	struct link *l = &links[r];
+
 	close_channel(r);
+	if (is_rest(r, how, status)) {
+		l->start_at = 0;
+		return;
+	}
 	if (now_us() - l->born_at >= QUICK_US)
 		t->quick_deaths = 0;
 	t->quick_deaths++;
@@ -530,7 +562,21 @@ role_on_exit(int32_t pid, uint32_t how, int32_t status)
 	l->last_status = status;
 	l->role_owed = true;
 	l->start_at = now_us() + backoff_us(t->quick_deaths);
-	return true;
+}
+
+bool
+role_on_exit(int32_t pid, uint32_t how, int32_t status)
+{
+	enum role r;
+
+	FOR_EACH_ROLE(r)
+	{
+		if (pid != tab->role[r].pid)
+			continue;
+		on_exit_of(r, how, status);
+		return true;
+	}
+	return false;
 }
 
 void
@@ -590,7 +636,11 @@ recover_role(enum role r)
 void
 role_recover(void)
 {
-	recover_role(ROLE_LOGGER);
-	recover_role(ROLE_MANAGER);
+	enum role r;
+
+	FOR_EACH_ROLE(r)
+	{
+		recover_role(r);
+	}
 	pulse_watch(ROLE_MANAGER, tab->fd[FD_CONTROL]);
 }

@@ -20,6 +20,10 @@ int role_send(enum role r, const struct msg *m);
 bool role_is_up(enum role r);
 bool role_is_live(enum role r);
 int32_t role_pid(enum role r);
+/* "manager" */
+const char *role_name(enum role r);
+/* True when pid is that of a role. */
+bool role_is_pid(int32_t pid);
 
 /* Events. */
 void role_on_channel(enum role r, uint32_t events);

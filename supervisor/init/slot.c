@@ -18,6 +18,7 @@
 #include "init/complain.h"
 #include "init/core.h"
 #include "init/pids.h"
+#include "init/pty.h"
 #include "init/reap.h"
 #include "init/slot_files.h"
 #include "init/tell.h"
@@ -30,6 +31,7 @@ clear_slot(struct table_slot *s)
 {
 	memset(s, 0, sizeof(*s));
 	s->fd_out = s->fd_err = s->fd_notify = s->fd_cgroup = s->fd_events = -1;
+	s->fd_master = -1;
 	for (int k = 0; k < PROC_N; k++)
 		s->proc[k].pidfd = s->proc[k].report_fd = -1;
 }
@@ -107,13 +109,16 @@ slot_on_open(const struct msg *m)
 	table_set_log_name(tab, q->slot, q->log.name);
 	s->want_notify = q->want_notify;
 	s->want_cgroup = q->want_cgroup;
+	s->terminal = q->terminal;
 	s->uid = q->uid;
 	s->gid = q->gid;
 	s->opened_wall_us = wall_us();
 	s->state = SLOT_OPENING;
 	if (slot_make_files(s, q->slot) == 0) {
 		s->state = SLOT_OPEN;
-		tell_logger_of(q->slot);
+		tell_of(ROLE_LOGGER, q->slot);
+		if (s->fd_master != -1)
+			tell_of(ROLE_TERMINAL, q->slot);
 	} else {
 		err = errno;
 		slot_unmake_files(s, q->slot);
@@ -167,13 +172,13 @@ slot_end_if_over(uint32_t slot)
 	slot_unmake_files(s, slot);
 	clear_slot(s);
 	s->owed_done = 1;
-	tell_manager_of(slot);
+	tell_of(ROLE_MANAGER, slot);
 }
 
 void
 slot_changed(uint32_t slot)
 {
-	tell_manager_of(slot);
+	tell_of(ROLE_MANAGER, slot);
 	slot_end_if_over(slot);
 }
 
@@ -185,7 +190,9 @@ slot_close(uint32_t slot)
 	if (s->state != SLOT_OPEN)
 		return;
 	s->state = SLOT_CLOSING;
-	tell_logger_of(slot);
+	tell_of(ROLE_LOGGER, slot);
+	if (s->fd_master != -1)
+		tell_of(ROLE_TERMINAL, slot);
 }
 
 void
@@ -205,10 +212,25 @@ slot_on_log_done(const struct msg *m)
 		return;
 	s = table_slot(tab, slot);
 	/* Only the answer to our LOG_CLOSE counts. */
-	if (s->state != SLOT_CLOSING || (s->told_logger & TOLD_LOG_CLOSE) == 0)
+	if (s->state != SLOT_CLOSING || (s->told_logger & TOLD_CLOSE) == 0)
 		return;
 	s->log_done = 1;
 	slot_end_if_over(slot);
+}
+
+void
+slot_on_term_done(const struct msg *m)
+{
+	uint32_t slot = m->u.TERM_DONE.slot;
+	struct table_slot *s;
+
+	if (slot >= table_used(tab))
+		return;
+	s = table_slot(tab, slot);
+	if (s->state != SLOT_CLOSING || (s->told_terminal & TOLD_CLOSE) == 0)
+		return;
+	s->term_done = 1;
+	tell_of(ROLE_LOGGER, slot);
 }
 
 /* ---- signals ------------------------------------------------------------------------
@@ -434,6 +456,8 @@ recover_slot(struct table_slot *s, uint32_t slot)
 		watch_events(s, slot);
 	for (uint32_t k = 0; k < PROC_N; k++)
 		recover_proc(slot, k);
+	/* After its processes: one of them may still have it. */
+	pty_recover(s);
 }
 
 void
@@ -450,7 +474,7 @@ slot_recover(void)
 			 * descriptors may not have been kept: the numbers mean nothing.
 			 */
 			s->fd_out = s->fd_err = s->fd_notify = -1;
-			s->fd_cgroup = s->fd_events = -1;
+			s->fd_cgroup = s->fd_events = s->fd_master = -1;
 			for (int k = 0; k < PROC_N; k++)
 				s->proc[k].pidfd = s->proc[k].report_fd = -1;
 			slot_unmake_files(s, i);
@@ -459,6 +483,7 @@ slot_recover(void)
 		}
 		recover_slot(s, i);
 	}
-	tell_forget_manager();
-	tell_forget_logger();
+	tell_forget(ROLE_MANAGER);
+	tell_forget(ROLE_LOGGER);
+	tell_forget(ROLE_TERMINAL);
 }

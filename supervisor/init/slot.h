@@ -10,15 +10,16 @@
 #include "proto/chan.h"
 #include "proto/table.h"
 
-/* Bits of table_slot.told and table_proc.told_started. */
+/* Bits of table_slot.told, of told_logger and told_terminal, and of
+ * table_proc.told_started. */
 enum {
 	TOLD_SLOT = 1,
 	TOLD_NOTIFY = 2,
 	TOLD_CGROUP = 4,
 	TOLD_FORKED = 1,
 	TOLD_EXECED = 2,
-	TOLD_LOG_OPEN = 1,
-	TOLD_LOG_CLOSE = 2,
+	TOLD_OPEN = 1, /* the logger, or the terminal */
+	TOLD_CLOSE = 2,
 };
 
 /* After a start from a table that was in use: descriptors, pids, half-made slots. */
@@ -29,6 +30,7 @@ void slot_on_open(const struct msg *m);
 void slot_on_close(const struct msg *m);
 void slot_on_watch_empty(const struct msg *m);
 void slot_on_log_done(const struct msg *m);
+void slot_on_term_done(const struct msg *m);
 void slot_on_signal(const struct msg *m);
 void slot_on_signal_step(const struct msg *m);
 /* cgroup.events of the slot changed. */
@@ -38,7 +40,7 @@ void slot_on_cgroup_event(uint32_t slot);
 void slot_changed(uint32_t slot);
 /* Free the slot when everything of it is done and told. */
 void slot_end_if_over(uint32_t slot);
-/* Begin the end of a slot: the logger drains it. */
+/* Begin the end of a slot: terminal and logger drain it. */
 void slot_close(uint32_t slot);
 /* Signal all processes of a slot, as one of the scopes SIGNAL_SLOT... says. */
 void slot_signal_all(uint32_t slot, int signo, enum signal_scope scope);

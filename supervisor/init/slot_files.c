@@ -16,6 +16,7 @@
 #include "init/cgroup.h"
 #include "init/complain.h"
 #include "init/core.h"
+#include "init/pty.h"
 #include "init/pulse.h"
 
 enum { CGROUP_TRIES = 10 };
@@ -162,6 +163,8 @@ slot_make_files(struct table_slot *s, uint32_t slot)
 		if (s->fd_notify == -1)
 			return -1;
 	}
+	if (s->terminal != 0 && pty_make(s) == -1)
+		return -1;
 	if (s->want_cgroup)
 		make_cgroup(s, slot);
 	watch(s);
@@ -188,6 +191,7 @@ slot_unmake_files(struct table_slot *s, uint32_t slot)
 	close_fd(&s->fd_out);
 	close_fd(&s->fd_err);
 	close_fd(&s->fd_notify);
+	pty_unmake(s);
 	watch_close(&s->fd_events);
 	slot_path(path, sizeof(path), "fifo/", slot, ".out");
 	(void)unlinkat(tab->fd[FD_RUN], path, 0);

@@ -258,8 +258,7 @@ hold_process(const struct msg_proc_set *q, uint64_t *ticks, int32_t *ppid)
 	char text[16], *w = text;
 	int pidfd;
 
-	if (q->pid <= 1 || q->pid == getpid() || q->pid == role_pid(ROLE_MANAGER) ||
-	    q->pid == role_pid(ROLE_LOGGER)) {
+	if (q->pid <= 1 || q->pid == getpid() || role_is_pid(q->pid)) {
 		errno = EINVAL;
 		return -1;
 	}

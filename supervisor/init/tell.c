@@ -12,7 +12,7 @@ struct todo {
 	uint8_t *in;
 	uint32_t head, n;
 };
-static struct todo for_manager, for_logger;
+static struct todo todos[ROLE_N];
 
 /* Why a slot was not opened, when that cannot be noted in the table: there was no memory
  * for it, or another has it.  The next manager does not ask. */
@@ -39,35 +39,32 @@ int
 tell_setup(void)
 {
 	size_t n = tab->nslots;
-	uint32_t *ring = storage(n * (2 * sizeof(*ring) + sizeof(*unopened) + 2));
+	const size_t roles = ROLE_N - ROLE_MANAGER;
+	uint32_t *ring = storage(n * (roles * (sizeof(*ring) + 1) + sizeof(*unopened)));
+	uint8_t *in;
 
 	if (ring == NULL)
 		return -1;
-	for_manager.ring = ring;
-	for_logger.ring = ring + n;
-	unopened = (int16_t *)(void *)(ring + 2 * n);
-	for_manager.in = (uint8_t *)(unopened + n);
-	for_logger.in = for_manager.in + n;
+	unopened = (int16_t *)(void *)(ring + roles * n);
+	in = (uint8_t *)(unopened + n);
+	for (size_t i = 0; i < roles; i++) {
+		todos[ROLE_MANAGER + i].ring = ring + i * n;
+		todos[ROLE_MANAGER + i].in = in + i * n;
+	}
 	return 0;
 }
 
 void
-tell_manager_of(uint32_t slot)
+tell_of(enum role r, uint32_t slot)
 {
-	todo_add(&for_manager, slot);
-}
-
-void
-tell_logger_of(uint32_t slot)
-{
-	todo_add(&for_logger, slot);
+	todo_add(&todos[r], slot);
 }
 
 void
 tell_unopened(uint32_t slot, int err)
 {
 	unopened[slot] = (int16_t)err;
-	tell_manager_of(slot);
+	tell_of(ROLE_MANAGER, slot);
 }
 
 /* ---- to the manager ---- */
@@ -241,18 +238,43 @@ slot_to_manager(uint32_t slot)
 	return 1;
 }
 
-int
-tell_manager(void)
-{
-	while (for_manager.n > 0) {
-		uint32_t slot = for_manager.ring[for_manager.head];
+/* ---- to the logger and the terminal ---- */
 
-		if (slot_to_manager(slot) != 1)
-			return 0;
-		todo_drop_first(&for_manager);
-		slot_end_if_over(slot);
-	}
+static int
+tell_close(enum role r, uint32_t slot, enum msg_id id, uint32_t *told)
+{
+	struct msg m;
+
+	if ((*told & TOLD_CLOSE) != 0)
+		return 1;
+	msg_init(&m, id);
+	m.u.LOG_CLOSE.slot = slot;
+	if (role_send(r, &m) != 1)
+		return 0;
+	*told |= TOLD_CLOSE;
 	return 1;
+}
+
+static int
+slot_to_terminal(uint32_t slot)
+{
+	struct table_slot *s = table_slot(tab, slot);
+	struct msg m;
+
+	if ((s->state != SLOT_OPEN && s->state != SLOT_CLOSING) || s->term_done ||
+	    s->fd_master == -1)
+		return 1;
+	if ((s->told_terminal & TOLD_OPEN) == 0) {
+		msg_init(&m, MSG_TERM_OPEN);
+		m.u.TERM_OPEN.slot = slot;
+		m.fds[0] = s->fd_master;
+		m.nfds = 1;
+		if (role_send(ROLE_TERMINAL, &m) != 1)
+			return 0;
+		s->told_terminal |= TOLD_OPEN;
+	}
+	return s->state != SLOT_CLOSING ||
+	       tell_close(ROLE_TERMINAL, slot, MSG_TERM_CLOSE, &s->told_terminal);
 }
 
 static int
@@ -263,7 +285,7 @@ slot_to_logger(uint32_t slot)
 
 	if ((s->state != SLOT_OPEN && s->state != SLOT_CLOSING) || s->log_done)
 		return 1;
-	if ((s->told_logger & TOLD_LOG_OPEN) == 0) {
+	if ((s->told_logger & TOLD_OPEN) == 0) {
 		msg_init(&m, MSG_LOG_OPEN);
 		m.u.LOG_OPEN.slot = slot;
 		m.fds[0] = s->fd_out;
@@ -271,34 +293,42 @@ slot_to_logger(uint32_t slot)
 		m.nfds = 2;
 		if (role_send(ROLE_LOGGER, &m) != 1)
 			return 0;
-		s->told_logger |= TOLD_LOG_OPEN;
+		s->told_logger |= TOLD_OPEN;
 	}
-	if (s->state == SLOT_CLOSING && (s->told_logger & TOLD_LOG_CLOSE) == 0) {
-		msg_init(&m, MSG_LOG_CLOSE);
-		m.u.LOG_CLOSE.slot = slot;
-		if (role_send(ROLE_LOGGER, &m) != 1)
-			return 0;
-		s->told_logger |= TOLD_LOG_CLOSE;
-	}
-	return 1;
+	/* The terminal's lines come first: it says when there are no more. */
+	return s->state != SLOT_CLOSING || (s->fd_master != -1 && !s->term_done) ||
+	       tell_close(ROLE_LOGGER, slot, MSG_LOG_CLOSE, &s->told_logger);
 }
 
 int
-tell_logger(void)
+tell_role(enum role r)
 {
-	while (for_logger.n > 0) {
-		if (slot_to_logger(for_logger.ring[for_logger.head]) != 1)
+	static int (*const slot_to[ROLE_N])(uint32_t) = {
+		[ROLE_MANAGER] = slot_to_manager,
+		[ROLE_LOGGER] = slot_to_logger,
+		[ROLE_TERMINAL] = slot_to_terminal,
+	};
+	struct todo *t = &todos[r];
+
+	while (t->n > 0) {
+		uint32_t slot = t->ring[t->head];
+
+		if (slot_to[r](slot) != 1)
 			return 0;
-		todo_drop_first(&for_logger);
+		todo_drop_first(t);
+		if (r == ROLE_MANAGER)
+			slot_end_if_over(slot);
 	}
 	return 1;
 }
 
-void
-tell_forget_manager(void)
+static void
+forget_manager(void)
 {
-	for (uint32_t i = 0; i < for_manager.n; i++)
-		unopened[for_manager.ring[(for_manager.head + i) % tab->nslots]] = 0;
+	const struct todo *t = &todos[ROLE_MANAGER];
+
+	for (uint32_t i = 0; i < t->n; i++)
+		unopened[t->ring[(t->head + i) % tab->nslots]] = 0;
 	for (uint32_t i = 0; i < table_used(tab); i++) {
 		struct table_slot *s = table_slot(tab, i);
 
@@ -311,19 +341,23 @@ tell_forget_manager(void)
 		s->told = 0;
 		for (int k = 0; k < PROC_N; k++)
 			s->proc[k].told_started = s->proc[k].told_exit = 0;
-		todo_add(&for_manager, i);
+		tell_of(ROLE_MANAGER, i);
 	}
 }
 
 void
-tell_forget_logger(void)
+tell_forget(enum role r)
 {
+	if (r == ROLE_MANAGER) {
+		forget_manager();
+		return;
+	}
 	for (uint32_t i = 0; i < table_used(tab); i++) {
 		struct table_slot *s = table_slot(tab, i);
 
 		if (s->state == SLOT_FREE)
 			continue;
-		s->told_logger = 0;
-		todo_add(&for_logger, i);
+		*(r == ROLE_LOGGER ? &s->told_logger : &s->told_terminal) = 0;
+		tell_of(r, i);
 	}
 }

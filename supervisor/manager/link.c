@@ -1,7 +1,5 @@
 #include "manager/link.h"
 
-#include <sys/queue.h>
-
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -19,9 +17,9 @@
 #include "proto/chan.h"
 
 enum {
-	LOGGER_QUEUE_MAX = 4096, /* messages for a logger that does not read */
-	TURN_MAX = 256,          /* messages handled before others have their turn */
-	QUEUE_SLACK = 65536,     /* bytes of sent messages before those behind move up */
+	PEER_QUEUE_MAX = 4096, /* messages for a role that does not read */
+	TURN_MAX = 256,        /* messages handled before others have their turn */
+	QUEUE_SLACK = 65536,   /* bytes of sent messages before those behind move up */
 };
 
 /* A message that waits, with its payload behind it: as long as it is, not as long as the
@@ -30,17 +28,6 @@ struct waiting {
 	struct msg_head head;
 	int nfds;
 	int fds[PROTO_FDS_MAX];
-};
-
-/* Those that wait lie behind one another in one buffer, which goes when it is empty: a
- * block for each would leave the heap full of holes after a start of many. */
-struct side {
-	struct link *link;
-	struct chan chan;
-	struct loop_io *io;
-	struct buf queue;
-	size_t at; /* of the first that was not sent yet */
-	size_t n;
 };
 
 struct barrier {
@@ -58,15 +45,6 @@ struct vacuum {
 	uint64_t id;
 	link_vacuum_fn *fn;
 	void *arg;
-};
-
-struct link {
-	struct manager *m;
-	struct side init;
-	struct side logger; /* chan.fd -1: none is there */
-	uint64_t next_id;
-	TAILQ_HEAD(, barrier) barriers;
-	TAILQ_HEAD(, vacuum) vacuums;
 };
 
 static void on_init(struct loop_io *io, int events, void *arg);
@@ -128,8 +106,8 @@ enqueue(struct side *s, const struct msg *msg)
 }
 
 /* 1: the queue is empty, 0: the channel is full, -1: the peer is gone. */
-static int
-send_queue(struct side *s)
+int
+side_send_queue(struct side *s)
 {
 	struct msg msg;
 	int r;
@@ -175,10 +153,7 @@ logger_lost(struct link *l)
 
 	if (l->logger.chan.fd == -1)
 		return;
-	loop_io_free(l->logger.io);
-	l->logger.io = NULL;
-	fd_close(&l->logger.chan.fd);
-	queue_clear(&l->logger);
+	side_close(&l->logger);
 	/* Barriers are asked again of the next logger, or end by their time. */
 	while ((v = TAILQ_FIRST(&l->vacuums)) != NULL) {
 		TAILQ_REMOVE(&l->vacuums, v, next);
@@ -188,20 +163,20 @@ logger_lost(struct link *l)
 }
 
 /* Takes the descriptors in msg, also on failure. */
-static int
-send_logger(struct link *l, struct msg *msg)
+int
+side_send(struct side *s, struct msg *msg)
 {
 	int r = 0;
 
-	if (l->logger.chan.fd == -1) {
+	if (s->chan.fd == -1) {
 		msg_close_fds(msg);
 		errno = ENOTCONN;
 		return -1;
 	}
-	if (l->logger.n == 0)
-		r = chan_send(&l->logger.chan, msg);
-	if (r == 0 && l->logger.n < LOGGER_QUEUE_MAX) {
-		enqueue(&l->logger, msg);
+	if (s->n == 0)
+		r = chan_send(&s->chan, msg);
+	if (r == 0 && s->n < PEER_QUEUE_MAX) {
+		enqueue(s, msg);
 		return 0;
 	}
 	msg_close_fds(msg);
@@ -210,8 +185,23 @@ send_logger(struct link *l, struct msg *msg)
 	if (r == 0)
 		errno = ENOBUFS;
 	else
-		logger_lost(l);
+		s->lost(s->link);
 	return -1;
+}
+
+static int
+send_logger(struct link *l, struct msg *msg)
+{
+	return side_send(&l->logger, msg);
+}
+
+void
+side_close(struct side *s)
+{
+	loop_io_free(s->io);
+	s->io = NULL;
+	fd_close(&s->chan.fd);
+	queue_clear(s);
 }
 
 /* ---- receiving ----------------------------------------------------------------------
@@ -364,6 +354,9 @@ dispatch_init(struct link *l, struct msg *msg)
 	case MSG_PEER:
 		take_logger_fd(l, take_fd(msg, 0));
 		break;
+	case MSG_PEER_TERMINAL:
+		link_take_terminal_fd(l, take_fd(msg, 0));
+		break;
 	case MSG_REEXEC_FAILED:
 		manager_on_reexec_failed(m, msg->u.REEXEC_FAILED.err);
 		break;
@@ -384,7 +377,7 @@ on_init(struct loop_io *io, int events, void *arg)
 	int r;
 
 	(void)io;
-	if ((events & LOOP_WRITE) && send_queue(&l->init) == -1)
+	if ((events & LOOP_WRITE) && side_send_queue(&l->init) == -1)
 		init_is_gone();
 	for (int i = 0; (events & LOOP_READ) && i < TURN_MAX; i++) {
 		r = chan_recv(&l->init.chan, &msg);
@@ -460,7 +453,7 @@ on_logger(struct loop_io *io, int events, void *arg)
 	struct link *l = arg;
 
 	(void)io;
-	if ((events & LOOP_WRITE) && send_queue(&l->logger) == -1) {
+	if ((events & LOOP_WRITE) && side_send_queue(&l->logger) == -1) {
 		logger_lost(l);
 		return;
 	}
@@ -482,6 +475,9 @@ link_new(struct manager *m, int init_fd)
 	l->init.chan =
 	    (struct chan){ .fd = init_fd, .self = ROLE_MANAGER, .peer = ROLE_INIT };
 	l->logger.chan.fd = -1;
+	l->logger.lost = logger_lost;
+	l->init.link = l->logger.link = l;
+	link_terminal_set_up(l);
 	l->init.io = loop_io_new(m->loop, "init", init_fd, LOOP_READ, on_init, l);
 	return l;
 }
@@ -494,6 +490,7 @@ link_free(struct link *l)
 	if (l == NULL)
 		return;
 	logger_lost(l);
+	link_terminal_free(l);
 	while ((b = TAILQ_FIRST(&l->barriers)) != NULL) {
 		TAILQ_REMOVE(&l->barriers, b, next);
 		loop_timer_free(b->timer);
@@ -513,7 +510,7 @@ link_has_logger(const struct link *l)
 size_t
 link_pending(const struct link *l)
 {
-	return l->init.n + l->logger.n;
+	return l->init.n + l->logger.n + l->terminal.n;
 }
 
 void
@@ -523,7 +520,7 @@ link_flush(struct link *l, uint64_t timeout_us)
 
 	for (;;) {
 		struct pollfd p = { .fd = l->init.chan.fd, .events = POLLOUT };
-		int r = send_queue(&l->init);
+		int r = side_send_queue(&l->init);
 
 		if (r == -1)
 			init_is_gone();
@@ -535,7 +532,9 @@ link_flush(struct link *l, uint64_t timeout_us)
 			break;
 	}
 	if (l->logger.chan.fd != -1)
-		(void)send_queue(&l->logger);
+		(void)side_send_queue(&l->logger);
+	if (l->terminal.chan.fd != -1)
+		(void)side_send_queue(&l->terminal);
 }
 
 /* ---- to the logger ------------------------------------------------------------------

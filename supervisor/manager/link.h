@@ -1,5 +1,5 @@
 /*
- * link: the manager's two channels, to init and to the logger.
+ * link: the manager's channels, to init, to the logger and to the terminal.
  *
  * Sending never waits and keeps the order: what a full channel does not take is queued
  * here.  init always drains its channel, so its queue is not bounded.  The logger may
@@ -14,6 +14,7 @@
 #define SUPD_MANAGER_LINK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/msg.h"
@@ -75,5 +76,21 @@ typedef void link_vacuum_fn(void *arg, const struct msg_vacuum_done *done);
 void link_vacuum(struct link *l, uint64_t max_bytes, uint64_t max_age_us,
     link_vacuum_fn *fn, void *arg);
 void link_vacuum_cancel(struct link *l, void *arg);
+
+/* ---- to the terminal (link_terminal.c): likewise ---- */
+bool link_has_terminal(const struct link *l);
+int link_attach_take_fds(struct link *l, int client_fd, int request_fd, uint64_t size);
+int link_input_take_fd(struct link *l, const struct msg_term_input *q, int fd);
+/* How did the newest step of input go?  The answer is one as to the input itself. */
+int link_ask_taken(struct link *l, uint32_t slot);
+int link_rules_take_fd(struct link *l, uint32_t slot, int fd, uint64_t size);
+int link_record_take_fd(struct link *l, uint32_t slot, bool on, int fd);
+/* The screen as JSON, in a memfd that stays the link's.  fn is called exactly once; text
+ * NULL: there was no answer (err says why: ETIMEDOUT, ENOTCONN, ENOENT). */
+typedef void link_screen_fn(void *arg, int err, const char *text, size_t len);
+void link_ask_screen(struct link *l, uint32_t slot, enum term_ask what,
+    uint64_t timeout_us, link_screen_fn *fn, void *arg);
+/* Forget all questions of arg; their fn is not called. */
+void link_ask_cancel(struct link *l, void *arg);
 
 #endif

@@ -37,6 +37,7 @@
 #include "manager/service/memory.h"
 #include "manager/service/service.h"
 #include "manager/service/service_exec.h"
+#include "manager/sessions.h"
 #include "manager/start.h"
 #include "manager/status.h"
 #include "manager/units.h"
@@ -347,6 +348,7 @@ manager_on_replay_end(struct manager *m)
 	if (m->phase != MANAGER_RESTORING)
 		return;
 	adopt_finish(m);
+	sessions_restore(m);
 	unit_paths_forget(m->paths);
 	/* What a service left behind may have been the end of all (FailureAction=). */
 	if (m->phase == MANAGER_RESTORING)

@@ -28,6 +28,7 @@
 #include "manager/service/helper.h"
 #include "manager/service/probe.h"
 #include "manager/service/service_exec.h"
+#include "manager/sessions.h"
 #include "manager/tell.h"
 #include "manager/units.h"
 #include "unit/load.h"
@@ -177,12 +178,14 @@ ops_slot_close(void *arg, uint32_t slot)
 	adopt_close_slot(u->manager, slot);
 }
 
-/* Nobody waits for its exec, and it gets no stored descriptors. */
+/* Nobody waits for its exec, and it gets no stored descriptors and no terminal. */
 static bool
 spawn_is_quick(const struct service *s, const struct svc_spawn *sp)
 {
 	const struct service_conf *c = svc_conf(s)->service;
 
+	if (sp->kind == PROC_MAIN && unit_conf_terminal(svc_conf(s)) != 0)
+		return false;
 	return svc_stored(s, NULL, NULL) == 0 &&
 	       (sp->kind != PROC_MAIN || (c->type != SERVICE_EXEC && c->notify_fd < 0));
 }
@@ -493,6 +496,7 @@ static void
 ops_emit(void *arg, const struct svc_note *note, const struct svc_memory *mem)
 {
 	tell_note(arg, note, mem);
+	sessions_on_note(arg, note, mem);
 }
 
 static void
@@ -529,6 +533,7 @@ ops_conf_release(void *arg, const struct unit_conf *conf)
 	struct unit *u = arg;
 
 	spawns_forget(u, conf);
+	sessions_on_conf(u);
 	/* The newest one stays ours; what is older was kept for the service alone. */
 	unit_release_conf(u, conf);
 }

@@ -26,6 +26,7 @@
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/service/service.h"
+#include "manager/sessions.h"
 #include "unit/conf.h"
 #include "unit/load.h"
 #include "unit/name.h"
@@ -180,6 +181,7 @@ release_all(struct unit *u)
 static void
 drop_service(struct unit *u)
 {
+	sessions_forget(u);
 	svc_free(u->svc);
 	u->svc = NULL;
 	/* After it: the service ends what it has begun by these. */

@@ -21,6 +21,7 @@ struct jw;
 struct loop_timer;
 struct manager;
 struct service;
+struct session;
 struct strv;
 struct svc_memory;
 struct unit_conf;
@@ -62,6 +63,7 @@ struct unit {
 	size_t n_held;
 	struct unit_ops *ops;      /* what ops.c keeps for svc */
 	struct job_unit *job_unit; /* never NULL */
+	struct session *session;   /* NULL: it never had a terminal (sessions.c) */
 	bool changed;              /* a file differs from conf */
 	bool stand_in;             /* svc_conf is that of unit_make_stoppable */
 	bool unanswered;           /* conf is not what is on the disk: see reach.h */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	MSG_ID_MAX = 128, /* all ids are below */
+	MSG_ID_MAX = 192, /* all ids are below */
 	/* One more than allowed, so that too many are seen (and closed), not cut off. */
 	RECV_FDS = PROTO_FDS_MAX + 1,
 };

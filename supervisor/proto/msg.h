@@ -106,7 +106,7 @@ struct msg_slot_open {
 	uint32_t want_cgroup;
 	int32_t uid; /* owner of FIFOs and notify socket */
 	int32_t gid;
-	uint32_t pad;
+	uint32_t terminal; /* rows << 16 | columns of its pty; 0: it gets none */
 	uint8_t invocation[16];
 	char unit[PROTO_UNIT_MAX];
 	struct slot_log log;
@@ -336,6 +336,87 @@ struct msg_match {
 	uint32_t count; /* matches folded into this report */
 	uint32_t text_len;
 	char text[256]; /* the matched line, cut on a character */
+};
+
+/* ---- the terminal -------------------------------------------------------------------
+ */
+
+/* One write to a session's pty.  A step is written once, however often it is asked for,
+ * also over the death of the terminal: who asks again is told how it went. */
+struct msg_term_input {
+	uint32_t slot;
+	uint32_t step;  /* from 1 within id; a newer one is greater */
+	uint64_t id;    /* of the entry, in any order */
+	uint64_t size;  /* of the bytes in the memfd */
+	uint32_t flags; /* enum term_input_flag */
+	uint32_t pad;
+};
+enum term_input_flag {
+	TERM_INPUT_PASTE =
+	    1 << 0, /* as a bracketed paste, where the program wants that */
+	TERM_INPUT_QUIET = 1 << 1, /* refused (EBUSY) while a person is typing */
+	TERM_INPUT_ECHO = 1 << 2,  /* refused (EPERM) while a password is asked for */
+};
+enum term_taken_how {
+	TERM_TAKEN_OK = 1,    /* all bytes were written */
+	TERM_TAKEN_UNCERTAIN, /* the terminal died meanwhile: some, all or none */
+	/* err says why nothing of the newest request was written; id and step are those
+	 * of the last that was, 0: none. */
+	TERM_TAKEN_REFUSED,
+	TERM_TAKEN_LOST, /* what was written before is not known */
+};
+struct msg_term_taken {
+	uint32_t slot;
+	uint32_t step;
+	uint64_t id;
+	uint32_t how; /* enum term_taken_how */
+	int32_t err;
+};
+
+enum term_ask {
+	TERM_ASK_TEXT = 1, /* the screen as JSON, with its text, cursor and modes */
+	TERM_ASK_ANSI,     /* the same with the bytes that draw it */
+	TERM_ASK_TAKEN, /* how did the newest step of input go?  Answered by TERM_TAKEN */
+};
+struct msg_term_ask {
+	uint32_t slot;
+	uint32_t what; /* enum term_ask */
+	uint64_t id;   /* of the answer */
+};
+struct msg_term_answer {
+	uint64_t id;
+	uint64_t size; /* of the JSON in the memfd */
+	int32_t err;   /* 0, or why there is none: ENOENT no such session */
+	uint32_t pad;
+};
+struct msg_term_rules {
+	uint32_t slot;
+	uint32_t pad;
+	uint64_t size;
+};
+struct msg_term_record {
+	uint32_t slot;
+	uint32_t on;
+};
+
+/* What the manager has to know of a session; sent when something of it changes. */
+struct msg_term_state {
+	uint32_t slot;
+	uint32_t flags;          /* enum term_flag */
+	uint64_t rules;          /* bit n: rule n of TERM_RULES holds on the screen */
+	uint64_t last_output_us; /* monotonic, 0: never */
+	uint64_t last_typed_us;  /* when a person last typed, 0: never */
+	uint64_t changes;        /* of the screen, to see that it took something */
+	uint32_t viewers;
+	uint32_t pad;
+};
+enum term_flag {
+	TERM_MOVES = 1 << 0, /* output is coming */
+	TERM_PASSWORD =
+	    1 << 1, /* what is typed is not shown (ECHO is off, lines are read) */
+	TERM_PASTE = 1 << 2,     /* bracketed paste is on */
+	TERM_ALTERNATE = 1 << 3, /* the alternate screen */
+	TERM_WRITER = 1 << 4,    /* a person is attached and may type */
 };
 
 enum msg_id {

@@ -41,7 +41,9 @@ enum table_fd {
 	FD_SCRATCH_W,
 	FD_STAGING_R,
 	FD_STAGING_W,
-	FD_CGROUP, /* folder of the instance's cgroup, -1: best effort containment */
+	FD_CGROUP,  /* folder of the instance's cgroup, -1: best effort containment */
+	FD_LINES_R, /* the terminal's: lines on their way into a log pipe */
+	FD_LINES_W,
 	FD_N,
 };
 
@@ -54,8 +56,8 @@ enum role_fd {
 	ROLE_FD_TABLE,
 	ROLE_FD_RING,
 	ROLE_FD_WAKE,
-	ROLE_FD_EXTRA, /* manager: control socket, cgroup folder; logger: the four pipes
-			*/
+	ROLE_FD_EXTRA, /* manager: control socket, cgroup folder; logger: the four pipes;
+			terminal: the pipe of lines */
 };
 
 enum slot_state {
@@ -141,6 +143,12 @@ struct table_slot {
 	uint32_t
 	    stem_len;  /* the name of the log is so much of unit; 0: table_rare.name */
 	uint32_t step; /* newest one of SIGNAL_STEP that was done; 0: none */
+	uint32_t terminal;      /* rows << 16 | columns, as asked for; 0: it has none */
+	int32_t fd_master;      /* of its pty, -1: none */
+	uint32_t pts;           /* the number of that pty */
+	int32_t master_at;      /* a descriptor of the main process for it; 0: none */
+	uint32_t told_terminal; /* TERM_OPEN (1), TERM_CLOSE (2) were sent */
+	uint32_t term_done;     /* the terminal has finished it */
 	struct table_log_conf conf;
 	struct table_proc proc[PROC_N];
 	struct table_log log;

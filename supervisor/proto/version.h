@@ -17,13 +17,13 @@
 
 enum {
 	/* Goes up with a new row that an old peer must know. */
-	PROTO_VERSION = 3 + SUPD_AHEAD,
+	PROTO_VERSION = 4 + SUPD_AHEAD,
 
 	/* Each goes up with what is new in it; READABLE_BY, when older builds cannot use
 	 * it any more; READS_FROM, when we cannot use that of older builds. */
-	TABLE_VERSION = 4 + SUPD_AHEAD,
-	TABLE_READABLE_BY = 3,
-	TABLE_READS_FROM = 3,
+	TABLE_VERSION = 5 + SUPD_AHEAD,
+	TABLE_READABLE_BY = 5,
+	TABLE_READS_FROM = 5,
 	RING_VERSION = 1 + SUPD_AHEAD,
 	RING_READABLE_BY = 1,
 	RING_READS_FROM = 1,

@@ -676,6 +676,17 @@ struct unit_conf {
 	const struct unit_session *session; /* NULL: an ordinary service */
 };
 
+/* rows << 16 | columns of its terminal, 0: it has none. */
+static inline uint32_t
+unit_conf_terminal(const struct unit_conf *c)
+{
+	const struct unit_session *s = c->session;
+
+	return s != NULL && s->session.terminal
+		   ? (uint32_t)s->session.rows << 16 | s->session.cols
+		   : 0;
+}
+
 /* The same while it is made; rows of the table say where in it their field is. */
 struct unit_parts {
 	struct unit_conf unit;

@@ -76,6 +76,9 @@ session_complete(struct unit_parts *parts)
 		s->type = SERVICE_EXEC;
 	if (!unit_conf_is_set(&parts->unit, "TimeoutStopSec"))
 		s->timeout_stop_us = SESSION_TIMEOUT_STOP_US;
+	/* Interactive shells do not end by TERM; a terminal that goes away is a HUP. */
+	if (!unit_conf_is_set(&parts->unit, "SendSIGHUP"))
+		s->kill.send_sighup = true;
 }
 
 /* ---- telling ---- */

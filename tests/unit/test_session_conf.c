@@ -532,7 +532,7 @@ differences_are_told_key_by_key(void **state)
 {
 	struct fixture *f = *state;
 
-#define HEAD "[Service]\nExecStart=/bin/a\nType=exec\nTimeoutStopSec=9\n"
+#define HEAD "[Service]\nExecStart=/bin/a\nType=exec\nTimeoutStopSec=9\nSendSIGHUP=no\n"
 	differ(f, HEAD, HEAD "[Session]\nTerminal=yes\nInputClear=C-c\n",
 	    "Session.InputClear:  -> C-c\nSession.Terminal:  -> yes\n");
 	differ(f, HEAD "[Session]\nTerminal=yes\n", HEAD, "Session.Terminal: yes -> \n");

@@ -250,8 +250,9 @@ client_fd(const struct client *c)
 	return c->fd;
 }
 
-enum client_result
-client_send(struct client *c, const char *method, const char *params, bool more,
+/* flag: "more", "upgrade", or NULL. */
+static enum client_result
+send_call(struct client *c, const char *method, const char *params, const char *flag,
     uint64_t deadline_us, struct buf *why)
 {
 	struct jw *w = jw_new(JW_COMPACT);
@@ -262,8 +263,8 @@ client_send(struct client *c, const char *method, const char *params, bool more,
 
 	jw_obj(w);
 	jw_kv_str(w, "method", method);
-	if (more)
-		jw_kv_bool(w, "more", true);
+	if (flag != NULL)
+		jw_kv_bool(w, flag, true);
 	jw_end(w);
 	jw_take(w, &msg);
 	jw_free(w);
@@ -285,6 +286,28 @@ client_send(struct client *c, const char *method, const char *params, bool more,
 	}
 	buf_free(&msg);
 	return r;
+}
+
+enum client_result
+client_send(struct client *c, const char *method, const char *params, bool more,
+    uint64_t deadline_us, struct buf *why)
+{
+	return send_call(c, method, params, more ? "more" : NULL, deadline_us, why);
+}
+
+enum client_result
+client_send_upgrade(struct client *c, const char *method, const char *params,
+    uint64_t deadline_us, struct buf *why)
+{
+	return send_call(c, method, params, "upgrade", deadline_us, why);
+}
+
+void
+client_take_rest(struct client *c, struct buf *out)
+{
+	buf_append(out, c->in.data + c->at, c->in.len - c->at);
+	buf_clear(&c->in);
+	c->at = c->seen = 0;
 }
 
 /* One complete message in the buffer?  *len is its length without NUL. */

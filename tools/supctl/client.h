@@ -52,6 +52,11 @@ bool client_has_reply(struct client *c);
 /* Sends a call; params is a JSON object, or NULL for {}. */
 enum client_result client_send(struct client *c, const char *method, const char *params,
     bool more, uint64_t deadline_us, struct buf *why);
+/* The same with upgrade: after the reply the connection is no Varlink one any more. */
+enum client_result client_send_upgrade(struct client *c, const char *method,
+    const char *params, uint64_t deadline_us, struct buf *why);
+/* What came behind the reply already; appended to out. */
+void client_take_rest(struct client *c, struct buf *out);
 /* Waits for one reply.  The caller clears it. */
 enum client_result client_receive(
     struct client *c, struct reply *out, uint64_t deadline_us, struct buf *why);

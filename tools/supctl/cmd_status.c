@@ -200,6 +200,31 @@ put_processes(struct ctl *ctl, const struct jv *u)
 		    ctl, jv_at(survivors, i), i == 0 ? "Survived" : "", STYLE_RED);
 }
 
+/* What a session does, and what that rests on. */
+static void
+put_session(struct ctl *ctl, const struct jv *s)
+{
+	const char *state = jv_str(jv_get(s, "state"), "?");
+	int64_t inputs = jv_i64(jv_get(s, "inputs"), 0);
+	int64_t viewers = jv_i64(jv_get(s, "viewers"), 0);
+	bool calm = strcmp(state, "idle") == 0 || strcmp(state, "working") == 0;
+
+	if (jv_type(s) != JV_OBJECT)
+		return;
+	label(ctl, "Session");
+	ctl_style(ctl, calm ? STYLE_GREEN : STYLE_YELLOW, state);
+	ctl_printf(ctl, ": ");
+	ctl_put(ctl, jv_str(jv_get(s, "evidence"), ""));
+	ctl_printf(ctl, " (");
+	ago(ctl, ms_of(s, "age_ms"));
+	ctl_printf(ctl, ")");
+	if (viewers > 0)
+		ctl_printf(ctl, ", %lld attached", (long long)viewers);
+	if (inputs > 0)
+		ctl_printf(ctl, ", %lld inputs wait", (long long)inputs);
+	ctl_printf(ctl, "\n");
+}
+
 static void
 put_health(struct ctl *ctl, const struct jv *u)
 {
@@ -219,6 +244,7 @@ put_health(struct ctl *ctl, const struct jv *u)
 		ago(ctl, ms_of(h, "age_ms"));
 		ctl_printf(ctl, ")\n");
 	}
+	put_session(ctl, jv_get(u, "session"));
 	if (text_of(u, "status_text") != NULL && *text_of(u, "status_text") != '\0')
 		line(ctl, "Says", STYLE_NONE, text_of(u, "status_text"));
 }

@@ -245,7 +245,8 @@ static bool
 is_question(const char *method)
 {
 	static const char *const questions[] = { "Status", "Version", "List", "Cat",
-		"Show", "Tree", "IsEnabled", "History", "Wait", "Position", "Read" };
+		"Show", "Tree", "IsEnabled", "History", "Wait", "Position", "Read",
+		"Screen" };
 	const char *name = strrchr(method, '.');
 	size_t i;
 

@@ -24,6 +24,7 @@
 #include "manager/scan.h"
 #include "manager/service/procfs.h"
 #include "manager/service/service.h"
+#include "manager/sessions.h"
 #include "unit/load.h"
 #include "unit/name.h"
 
@@ -574,6 +575,7 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	jw_kv_str(
 	    w, "status_text", mem != NULL && mem->status[0] != '\0' ? mem->status : NULL);
 	write_health(w, u);
+	session_render(u, w);
 	write_processes(w, u);
 	write_ends(c, w, u);
 	write_job(c, w, u);

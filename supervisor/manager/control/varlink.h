@@ -30,9 +30,10 @@ struct varlink;
 typedef void call_fn(struct call *c, void *arg);
 
 enum method_flag {
-	METHOD_SELF = 1 << 0, /* a supervised peer may, for its own unit: the method
-				 checks it (call_is_self) */
-	METHOD_MORE = 1 << 1, /* only with more */
+	METHOD_SELF = 1 << 0,    /* a supervised peer may, for its own unit: the method
+				    checks it (call_is_self) */
+	METHOD_MORE = 1 << 1,    /* only with more */
+	METHOD_UPGRADE = 1 << 2, /* only with upgrade: the connection becomes another's */
 };
 
 struct varlink_method {

@@ -334,8 +334,12 @@ is_allowed(const struct call *c)
 static bool
 refuse_flags(struct call *c)
 {
-	if (jv_bool(jv_get(c->message, "upgrade"), false)) {
-		call_invalid(c, "upgrade", "no method of supd upgrades the connection");
+	bool upgrade = jv_bool(jv_get(c->message, "upgrade"), false);
+
+	if (upgrade != ((c->method->flags & METHOD_UPGRADE) != 0)) {
+		call_invalid(c, "upgrade",
+		    upgrade ? "this method does not upgrade the connection"
+			    : "this method is called with upgrade only");
 		return true;
 	}
 	if ((c->method->flags & METHOD_MORE) != 0 && !c->more) {

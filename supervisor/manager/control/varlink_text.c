@@ -19,6 +19,7 @@ EMBED(varlink_text_service, "org.varlink.service.varlink");
 EMBED(varlink_text_manager, "io.supd.Manager.varlink");
 EMBED(varlink_text_unit, "io.supd.Unit.varlink");
 EMBED(varlink_text_job, "io.supd.Job.varlink");
+EMBED(varlink_text_session, "io.supd.Session.varlink");
 EMBED(varlink_text_log, "io.supd.Log.varlink");
 EMBED(varlink_text_event, "io.supd.Event.varlink");
 EMBED(varlink_text_metrics, "io.supd.Metrics.varlink");
@@ -28,6 +29,7 @@ const struct varlink_text varlink_texts[] = {
 	{ "io.supd.Manager", varlink_text_manager },
 	{ "io.supd.Unit", varlink_text_unit },
 	{ "io.supd.Job", varlink_text_job },
+	{ "io.supd.Session", varlink_text_session },
 	{ "io.supd.Log", varlink_text_log },
 	{ "io.supd.Event", varlink_text_event },
 	{ "io.supd.Metrics", varlink_text_metrics },

@@ -274,6 +274,24 @@ svc_files_wait(const struct exec_conf *x, uint64_t timeout_us, struct strv *from
 	return r;
 }
 
+/* ---- a terminal of its own ---------------------------------------------------- */
+
+/* What the terminal is; and nothing by which a program finds that it runs inside another
+ * session, which is that of who started supd. */
+static void
+put_terminal(struct strv *env)
+{
+	static const char *const nested[] = { "TMUX", "TMUX_PANE", "STY", "WINDOW",
+		"TERM_PROGRAM", "TERM_PROGRAM_VERSION", "SSH_TTY", "COLUMNS", "LINES",
+		"CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT",
+		"CODEX_SANDBOX", "GEMINI_CLI", "OPENCODE" };
+
+	for (size_t i = 0; i < sizeof(nested) / sizeof(nested[0]); i++)
+		env_unset(env, nested[i]);
+	put(env, "TERM", "xterm-256color");
+	put(env, "COLORTERM", "truecolor");
+}
+
 /* ---- all of it --------------------------------------------------------------- */
 
 int
@@ -292,6 +310,8 @@ svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
 	put_base(w, conf, s, sp, u, env);
 	pass_environment(env, &w->conf->pass_environment, u->uid != geteuid());
 	pass_environment(env, &x->pass_environment, u->uid != geteuid());
+	if (unit_conf_terminal(conf) != 0 && (sp == NULL || sp->kind == PROC_MAIN))
+		put_terminal(env);
 	for (size_t i = 0; i < x->environment.n; i++)
 		strv_env_set(env, x->environment.v[i]);
 	for (size_t i = 0; from_files != NULL && i < from_files->n; i++)

@@ -65,6 +65,9 @@ svc_exec_open(struct svc_world *w, const struct unit_conf *conf,
 	open->log.sync = (uint32_t)x->log_sync;
 	open->log.stream_mask = (out_is_log(x) ? 1U : 0U) | (err_is_log(x) ? 2U : 0U);
 	open->log.max_bytes = x->log_max_bytes;
+	open->terminal = unit_conf_terminal(conf);
+	if (open->terminal != 0)
+		open->log.stream_mask |= 1U; /* its lines */
 	*status = 0;
 	return 0;
 }
@@ -323,7 +326,10 @@ svc_exec_spec(struct svc_world *w, const struct service *s, const struct svc_spa
 	if (x->oom_score_adjust_set)
 		spec_put_i32(&b, SPEC_OOM_ADJUST, x->oom_score_adjust);
 	spec_put_u64(&b, SPEC_TAG, svc_tag(sp->invocation));
-	put_stdio(&b, s, x, sp->kind);
+	if (sp->kind == PROC_MAIN && unit_conf_terminal(conf) != 0)
+		spec_put_flag(&b, SPEC_TERMINAL);
+	else
+		put_stdio(&b, s, x, sp->kind);
 	if (x->ignore_sigpipe)
 		spec_put_flag(&b, SPEC_IGNORE_SIGPIPE);
 	fd = spec_seal(&b, spec_size);

@@ -1,0 +1,54 @@
+/*
+ * sessions: the units that have a terminal.  What the terminal role says of them comes
+ * here, what they want of it goes out from here; what follows from it is decided in
+ * session/, which knows of neither roles nor units.
+ */
+#ifndef SUPD_MANAGER_SESSIONS_H
+#define SUPD_MANAGER_SESSIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/msg.h"
+#include "unit/conf.h"
+
+struct input_entry;
+struct input_request;
+struct jw;
+struct manager;
+struct svc_memory;
+struct svc_note;
+struct unit;
+
+/* ---- what happens ---- */
+
+/* A terminal is there (a new one, usually); it is gone. */
+void sessions_on_terminal(struct manager *m);
+void sessions_on_terminal_gone(struct manager *m);
+void sessions_on_state(struct manager *m, const struct msg_term_state *st);
+void sessions_on_taken(struct manager *m, const struct msg_term_taken *t);
+void sessions_on_match(struct manager *m, const struct msg_match *match);
+/* Something happened to the service of a unit. */
+void sessions_on_note(
+    struct unit *u, const struct svc_note *note, const struct svc_memory *mem);
+/* The start of a manager: what is remembered of the sessions that run. */
+void sessions_restore(struct manager *m);
+/* The unit has another configuration; it is forgotten. */
+void sessions_on_conf(struct unit *u);
+void sessions_forget(struct unit *u);
+
+/* ---- what persons ask ---- */
+
+/* Something to be typed, as input_enqueue: the id, or 0 and why.  fn (may be NULL) is
+ * called once when it has its result, maybe at once; e is valid during the call only. */
+typedef void session_result_fn(void *arg, const struct input_entry *e);
+uint64_t session_send(struct unit *u, const struct input_request *r,
+    session_result_fn *fn, void *arg, const char **why);
+/* arg is gone: its fn is not called. */
+void session_wait_cancel(struct unit *u, void *arg);
+/* The unit has a terminal, by the configuration that runs or the newest. */
+bool unit_is_session(const struct unit *u);
+/* The member "session" of a status; nothing for a unit that is none. */
+void session_render(const struct unit *u, struct jw *w);
+
+#endif

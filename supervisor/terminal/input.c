@@ -1,0 +1,239 @@
+/*
+ * input: see the header.
+ */
+#include "terminal/input.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "terminal/peers.h"
+#include "terminal/session.h"
+#include "terminal/state.h"
+
+enum {
+	STEP_MAX = 1024 * 1024,  /* bytes of one step */
+	WAITING_MAX = 64 * 1024, /* typed, and not read by the program */
+	TYPING_US = 500 * 1000,  /* who typed so lately is typing */
+	TYPED_EVERY_US = 1000 * 1000,
+};
+
+static const char paste_begin[] = "\033[200~", paste_end[] = "\033[201~";
+
+/* ---- how a step went ---- */
+
+static void
+tell_taken(struct session *s, uint64_t id, uint32_t step, uint32_t how, int err)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_TERM_TAKEN);
+	m.u.TERM_TAKEN.slot = s->slot;
+	m.u.TERM_TAKEN.id = id;
+	m.u.TERM_TAKEN.step = step;
+	m.u.TERM_TAKEN.how = how;
+	m.u.TERM_TAKEN.err = err;
+	peers_answer(s->t, &m);
+}
+
+static void
+step_over(struct session *s, uint32_t how, int err)
+{
+	struct keep_input *k = &s->step;
+
+	k->err = err;
+	__atomic_store_n(&k->how, how, __ATOMIC_SEQ_CST);
+	if (s->keep != NULL)
+		keep_head(s->keep)->input = *k;
+	s->step_end = 0;
+	tell_taken(s, k->id, k->step, how, err);
+}
+
+void
+input_ask(struct session *s)
+{
+	const struct keep_input *k = &s->step;
+
+	if (k->id == 0)
+		tell_taken(s, 0, 0, s->forgot ? TERM_TAKEN_LOST : TERM_TAKEN_OK, 0);
+	else if (k->how != 0)
+		tell_taken(s, k->id, k->step, k->how, k->err);
+	/* else: told when it is done */
+}
+
+/* Nothing of it is written; what was, is the newest that we know. */
+static void
+refuse(struct session *s, int err)
+{
+	tell_taken(s, s->step.id, s->step.step, TERM_TAKEN_REFUSED, err);
+}
+
+void
+input_recover(struct session *s)
+{
+	if (s->keep == NULL)
+		return;
+	s->step = keep_head(s->keep)->input;
+	if (s->step.id != 0 && s->step.how == 0)
+		step_over(s, TERM_TAKEN_UNCERTAIN, 0);
+}
+
+/* ---- writing ---- */
+
+static void
+write_some(struct session *s)
+{
+	while (s->in_at < s->in.len) {
+		ssize_t r = write(s->master, s->in.data + s->in_at, s->in.len - s->in_at);
+
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			break;
+		s->in_at += (size_t)r;
+	}
+	if (s->step_end > 0 && s->in_at >= s->step_end)
+		step_over(s, TERM_TAKEN_OK, 0);
+	if (s->in_at == s->in.len) {
+		buf_clear(&s->in);
+		s->in_at = 0;
+	} else if (s->in_at > WAITING_MAX) {
+		buf_consume(&s->in, s->in_at);
+		s->step_end -= s->step_end > 0 ? s->in_at : 0;
+		s->in_at = 0;
+	}
+}
+
+void
+input_go_on(struct session *s)
+{
+	if (s->in.len > 0)
+		write_some(s);
+	if (s->closing && s->step_end > 0)
+		step_over(s, TERM_TAKEN_UNCERTAIN, EPIPE);
+}
+
+static bool
+is_full(const struct session *s, size_t len)
+{
+	return s->in.len - s->in_at + len > WAITING_MAX;
+}
+
+bool
+input_typed(struct session *s, const char *bytes, size_t len)
+{
+	uint64_t now = clock_mono_us();
+	bool tell = now - s->last_typed_us >= TYPED_EVERY_US;
+
+	if (is_full(s, len))
+		return false;
+	buf_append(&s->in, bytes, len);
+	write_some(s);
+	if (tell || now - s->told.last_typed_us >= TYPED_EVERY_US) {
+		s->last_typed_us = now;
+		if (s->keep != NULL)
+			keep_head(s->keep)->last_typed_us = now;
+		session_report(s);
+	}
+	s->last_typed_us = now;
+	return true;
+}
+
+void
+input_answer(struct session *s, const char *bytes, size_t len)
+{
+	if (is_full(s, len))
+		return;
+	buf_append(&s->in, bytes, len);
+	write_some(s);
+}
+
+/* ---- a step ---- */
+
+/* Why it is not written, or 0. */
+static int
+why_not(const struct session *s, const struct msg_term_input *q)
+{
+	struct termios tio;
+
+	if (s->closing)
+		return EPIPE;
+	if (q->size == 0 || q->size > STEP_MAX)
+		return EMSGSIZE;
+	if (s->step_end > 0)
+		return EALREADY;
+	if ((q->flags & TERM_INPUT_QUIET) != 0 && s->last_typed_us != 0 &&
+	    clock_mono_us() - s->last_typed_us < TYPING_US)
+		return EBUSY;
+	if ((q->flags & TERM_INPUT_ECHO) != 0 && tcgetattr(s->master, &tio) == 0 &&
+	    (tio.c_lflag & ICANON) != 0 && (tio.c_lflag & ECHO) == 0)
+		return EPERM;
+	return 0;
+}
+
+/* What stands between the marks of a paste must not end it. */
+static void
+add_paste(struct session *s, const char *p, size_t n)
+{
+	buf_adds(&s->in, paste_begin);
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != '\033')
+			buf_addc(&s->in, p[i]);
+	buf_adds(&s->in, paste_end);
+}
+
+static int
+add_bytes(struct session *s, const struct msg *m)
+{
+	const struct msg_term_input *q = &m->u.TERM_INPUT;
+	struct screen_look look;
+	struct stat st;
+	void *p;
+
+	if (fstat(m->fds[0], &st) == -1 || (uint64_t)st.st_size < q->size)
+		return EBADMSG;
+	p = mmap(NULL, q->size, PROT_READ, MAP_PRIVATE, m->fds[0], 0);
+	if (p == MAP_FAILED)
+		return errno;
+	screen_look(s->screen, &look);
+	if ((q->flags & TERM_INPUT_PASTE) != 0 && look.bracketed_paste)
+		add_paste(s, p, q->size);
+	else
+		buf_append(&s->in, p, q->size);
+	munmap(p, q->size);
+	return 0;
+}
+
+void
+input_step(struct session *s, const struct msg *m)
+{
+	const struct msg_term_input *q = &m->u.TERM_INPUT;
+	struct keep_input *k = &s->step;
+	int err;
+
+	if (q->id == k->id && q->step <= k->step) {
+		input_ask(s);
+		return;
+	}
+	err = why_not(s, q);
+	if (err == 0)
+		err = add_bytes(s, m);
+	if (err != 0) {
+		refuse(s, err);
+		return;
+	}
+	s->forgot = false;
+	*k = (struct keep_input){ .id = q->id, .step = q->step };
+	if (s->keep != NULL)
+		keep_head(s->keep)->input = *k;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	s->step_end = s->in.len;
+	write_some(s);
+}

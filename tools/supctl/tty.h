@@ -1,0 +1,25 @@
+/*
+ * tty: the person's terminal while a session is attached to it: raw, and given back as it
+ * was, whatever the session had made of it.
+ */
+#ifndef SUPD_SUPCTL_TTY_H
+#define SUPD_SUPCTL_TTY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Raw mode, when stdin is a terminal; and signals are noted instead of ending us.  -1:
+ * errno. */
+int tty_begin(void);
+/* As it was, below what was shown. */
+void tty_end(void);
+bool tty_is_one(void);
+/* Its size; false: unknown. */
+bool tty_size(uint16_t *rows, uint16_t *cols);
+/*
+ * Waits for the descriptor or stdin to be readable (a mask of TTY_..), or for a signal.
+ */
+enum { TTY_STDIN = 1, TTY_PEER = 2, TTY_RESIZED = 4, TTY_ENDED = 8 };
+int tty_wait(int peer_fd, bool want_stdin, int timeout_ms);
+
+#endif
