@@ -408,6 +408,7 @@ test_wrong_user(void **state)
 {
 	struct fixture *f =
 	    fixture_new("[Service]\nUser=nobody-of-that-name\nExecStart=/bin/prog\n", "");
+	char text[160];
 
 	(void)state;
 	start(f);
@@ -415,6 +416,10 @@ test_wrong_user(void **state)
 	assert_int_equal(svc_memory(f->s)->result, SVC_RESULT_EXIT_CODE);
 	assert_non_null(strstr(svc_why(f->s), "no such user: nobody-of-that-name"));
 	assert_non_null(strstr(svc_why(f->s), "217"));
+	/* No call failed, so there is no error to be told. */
+	assert_string_equal(
+	    svc_exit_text(&svc_memory(f->s)->main_exit, text, sizeof(text)),
+	    "failed at step user (status=217)");
 	fixture_free(f);
 	f = fixture_new("[Service]\nGroup=no-such-group\nExecStart=/bin/prog\n", "");
 	start(f);

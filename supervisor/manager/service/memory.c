@@ -117,8 +117,11 @@ svc_exit_text(const struct svc_exit *x, char *dst, size_t size)
 	case EXIT_EXITED:
 		if (x->phase != 0) {
 			step = spec_phase_name(x->phase);
-			snprintf(dst, size, "failed at step %s: %s (status=%d)",
-			    step != NULL ? step : "?", strerror(x->err), x->status);
+			/* Without an error: no call failed, as for a user that there is
+			 * not. */
+			snprintf(dst, size, "failed at step %s%s%s (status=%d)",
+			    step != NULL ? step : "?", x->err != 0 ? ": " : "",
+			    x->err != 0 ? strerror(x->err) : "", x->status);
 		} else {
 			snprintf(dst, size, "exited, status=%d", x->status);
 		}
@@ -135,7 +138,8 @@ svc_exit_text(const struct svc_exit *x, char *dst, size_t size)
 		strlcpy(dst, "ended unseen", size);
 		break;
 	case EXIT_NOT_STARTED:
-		snprintf(dst, size, "could not be started: %s", strerror(x->err));
+		snprintf(dst, size, "could not be started%s%s", x->err != 0 ? ": " : "",
+		    x->err != 0 ? strerror(x->err) : "");
 		break;
 	default:
 		strlcpy(dst, "did not end", size);

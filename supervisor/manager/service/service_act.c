@@ -204,8 +204,9 @@ svc_exit_line(const struct service *s, const struct msg_exit *x, const char *nam
 	char how[160];
 
 	if (x->how == EXIT_EXITED && x->phase != 0 && subject != NULL)
-		snprintf(how, sizeof(how), "failed at step %s: %s: %.60s (status=%d)",
-		    step != NULL ? step : "?", strerror(x->err), subject, x->status);
+		snprintf(how, sizeof(how), "failed at step %s: %s%s%.60s (status=%d)",
+		    step != NULL ? step : "?", x->err != 0 ? strerror(x->err) : "",
+		    x->err != 0 ? ": " : "", subject, x->status);
 	else
 		svc_exit_text(&e, how, sizeof(how));
 	snprintf(dst, size, "%.16s%.60s %s", name == NULL ? "main process" : name,
