@@ -24,7 +24,11 @@
 #include "logger/state.h"
 
 enum {
-	BUDGET_US = 50000,             /* of matching, in each second */
+	/* Of matching, in each second: of a slot, and of all.  What others take leaves
+	 * each slot a little, or the line that its start waits for would not be seen. */
+	BUDGET_US = 50000,
+	BUDGET_ALL_US = 250000,
+	BUDGET_LEAST_US = 1000,
 	EARLY_BYTES = 4 * 1024 * 1024, /* of the file, for patterns that come late */
 };
 
@@ -67,13 +71,18 @@ match_wants(const struct logslot *ls, unsigned stream)
 }
 
 static bool
-has_time(struct match *m, uint64_t now)
+has_time(struct logger *lg, struct match *m, uint64_t now)
 {
 	if (now - m->second_us >= USEC_PER_SEC) {
 		m->second_us = now;
 		m->spent_us = 0;
 	}
-	return m->spent_us < BUDGET_US;
+	if (now - lg->match_second_us >= USEC_PER_SEC) {
+		lg->match_second_us = now;
+		lg->match_spent_us = 0;
+	}
+	return m->spent_us < BUDGET_LEAST_US ||
+	       (m->spent_us < BUDGET_US && lg->match_spent_us < BUDGET_ALL_US);
 }
 
 static void
@@ -91,9 +100,9 @@ match_line(struct logger *lg, struct logslot *ls, unsigned stream, uint64_t seq,
     const char *text, size_t n)
 {
 	struct match *m = ls->match;
-	uint64_t start;
+	uint64_t start, spent;
 
-	if (!has_time(m, clock_mono_us())) {
+	if (!has_time(lg, m, clock_mono_us())) {
 		m->skipped++;
 		return;
 	}
@@ -115,7 +124,9 @@ match_line(struct logger *lg, struct logslot *ls, unsigned stream, uint64_t seq,
 			channel_match_found(lg, ls);
 		}
 	}
-	m->spent_us += clock_cpu_us() - start;
+	spent = clock_cpu_us() - start;
+	m->spent_us += spent;
+	lg->match_spent_us += spent;
 }
 
 bool

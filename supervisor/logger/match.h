@@ -1,7 +1,8 @@
 /*
  * match: the patterns of a slot, looked for in each finished line after it is in the log.
  * Hits of one rule are folded into one report until the manager takes it.  A slot whose
- * patterns cost too much time is looked at less: matching never delays the draining.
+ * patterns cost too much time is looked at less, and so are all of them when they cost
+ * too much together: matching never delays the draining.
  */
 #ifndef SUPD_LOGGER_MATCH_H
 #define SUPD_LOGGER_MATCH_H

@@ -134,6 +134,7 @@ struct logger {
 	unsigned hot;
 	struct flood flood[FLOODS];
 	struct loop_timer *retry_timer, *due_timer, *sync_timer;
+	uint64_t match_second_us, match_spent_us; /* match.c: of all slots */
 	/* patterns of slots whose LOG_OPEN is still on its way */
 	TAILQ_HEAD(, early_patterns) early;
 	bool done_waits, pong_waits;

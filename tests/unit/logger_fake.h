@@ -70,8 +70,10 @@ static int fake_kill_step = -1;
 static int fake_kill_passes;
 
 static int64_t fake_clock_offset_us;
-static int64_t *fake_clock_shared;    /* set: read by the child, too */
-static uint64_t fake_clock_stolen_us; /* by others, between two looks at the time */
+static int64_t *fake_clock_shared;      /* set: read by the child, too */
+static uint64_t fake_clock_stolen_us;   /* by others, between two looks at the time */
+static uint64_t fake_clock_cpu_step_us; /* taken between two looks at the cpu time */
+static bool fake_clock_stands;          /* the monotonic one */
 
 /* In VARIANT=cov a logger that is going to be killed says first what it ran. */
 #ifdef SUPD_COV
@@ -126,11 +128,13 @@ fake_now_ms(void)
 static uint64_t
 fake_clock(enum clock_kind kind, void *arg)
 {
-	static uint64_t stolen_us;
+	static uint64_t stolen_us, cpu_us;
 	struct timespec ts;
 	uint64_t us;
 
 	(void)arg;
+	if (kind == CLOCK_KIND_MONO && fake_clock_stands)
+		return 1000000;
 	clock_gettime(kind == CLOCK_KIND_WALL  ? CLOCK_REALTIME
 		      : kind == CLOCK_KIND_CPU ? CLOCK_THREAD_CPUTIME_ID
 					       : CLOCK_MONOTONIC,
@@ -141,6 +145,8 @@ fake_clock(enum clock_kind kind, void *arg)
 							   : fake_clock_offset_us);
 	if (kind == CLOCK_KIND_MONO)
 		us += stolen_us += fake_clock_stolen_us;
+	if (kind == CLOCK_KIND_CPU)
+		us += cpu_us += fake_clock_cpu_step_us;
 	return us;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Tests of what the logger does beside writing: a full disk by both policies, patterns,
- * viewers, the copy on stdout; through the real role.
+ * Tests of what the logger does beside writing: a full disk by both policies, viewers,
+ * the copy on stdout; through the real role.
  */
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -16,7 +16,6 @@
 #include <sched.h>
 
 #include "journal/events.h"
-#include "journal/pattern.h"
 #include "lib/json.h"
 #include "logger/staging.h"
 #include "logger/viewer.h"
@@ -351,95 +350,6 @@ test_state_on_a_full_disk(void **state)
 	fake_free(f);
 	umount2(dir, MNT_DETACH);
 	rmdir(dir);
-}
-
-/* ---- patterns ---- */
-
-static void
-send_patterns(struct fake *f, uint32_t slot, const char *const *texts)
-{
-	struct buf list = { 0 };
-	int fd = memfd_create("patterns", MFD_CLOEXEC);
-	struct msg m;
-
-	for (uint32_t i = 0; texts[i] != NULL; i++) {
-		struct pattern p = { .rule = 100 + i,
-			.streams = 3,
-			.text = texts[i],
-			.text_len = strlen(texts[i]) };
-
-		assert_int_equal(pattern_put(&list, &p), 0);
-	}
-	assert_int_equal(full_write(fd, list.data, list.len), 0);
-	msg_init(&m, MSG_PATTERNS);
-	m.u.PATTERNS.slot = slot;
-	m.nfds = 1;
-	m.fds[0] = fd;
-	fake_send(&f->manager, &m);
-	close(fd);
-	buf_free(&list);
-}
-
-static void
-wait_matches(struct fake *f, unsigned n)
-{
-	uint64_t until = fake_now_ms() + FAKE_DEADLINE_MS;
-
-	while (f->matches < n) {
-		assert_true(fake_now_ms() < until);
-		assert_true(fake_poll(f, 20));
-	}
-	assert_int_equal(f->matches, n);
-}
-
-static void
-test_patterns(void **state)
-{
-	static const char *const texts[] = { "^ready on [0-9]+$", "(unclosed", NULL };
-	struct fake *f = fake_new(NULL);
-	const struct msg_match *m = &f->last[MSG_MATCH].u.MATCH;
-
-	(void)state;
-	fake_start(f);
-	fake_open_told(f, 0, "a", "1");
-	put(f, 0, 0, "starting\nready on 80\n");
-	fake_barrier(f, 0);
-	/* What was logged before the patterns came counts. */
-	send_patterns(f, 0, texts);
-	wait_matches(f, 1);
-	assert_int_equal(m->rule, 100);
-	assert_int_equal(m->seq, 2);
-	assert_memory_equal(m->text, "ready on 80", 11);
-	put(f, 0, 0, "rea");
-	fake_barrier(f, 0);
-	put(f, 0, 0, "dy on 81\nnot ready on 82\n");
-	put(f, 0, 1, "ready on 83\n");
-	wait_matches(f, 3);
-	/* And what a dead logger had found is found again. */
-	fake_kill(f);
-	f->matches = 0;
-	fake_start(f);
-	send_patterns(f, 0, texts);
-	wait_matches(f, 3);
-	fake_free(f);
-}
-
-/* A machine with other work: the line that is waited for is found all the same. */
-static void
-test_patterns_on_a_loaded_machine(void **state)
-{
-	static const char *const texts[] = { "^ready$", NULL };
-	struct fake *f = fake_new(NULL);
-
-	(void)state;
-	fake_clock_stolen_us = 30000;
-	fake_start(f);
-	fake_clock_stolen_us = 0;
-	fake_open_told(f, 0, "a", "1");
-	send_patterns(f, 0, texts);
-	put(f, 0, 0, "1\n2\n3\n4\n5\n6\nready\n8\n9\n");
-	wait_matches(f, 1);
-	fake_free(f);
 }
 
 /* ---- viewers ---- */
@@ -929,8 +839,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_patterns),
-		cmocka_unit_test(test_patterns_on_a_loaded_machine),
 		cmocka_unit_test(test_viewers),
 		cmocka_unit_test(test_mirror),
 		cmocka_unit_test(test_mirror_at_the_end),
