@@ -39,19 +39,19 @@ on_cursor(VTermPos pos, VTermPos old, int visible, void *arg)
 
 	(void)old;
 	(void)visible;
-	textlines_on_cursor(s, s->cursor, pos);
+	textlines_on_cursor(s, pos);
 	if (pos.row != s->cursor.row || pos.col != s->cursor.col)
 		s->changes++;
 	s->cursor = pos;
 	return 1;
 }
 
-static void
-on_title(struct screen *s, const char *text)
+void
+screen_set_title(struct screen *s, const char *text, size_t len)
 {
 	struct buf valid = { 0 };
 
-	utf8_clean(&valid, text, strlen(text));
+	utf8_clean(&valid, text, len);
 	s->title_len = utf8_head(buf_str(&valid), valid.len, sizeof(s->title) - 1);
 	memcpy(s->title, buf_str(&valid), s->title_len);
 	s->title[s->title_len] = '\0';
@@ -59,6 +59,7 @@ on_title(struct screen *s, const char *text)
 		if ((unsigned char)*p < ' ' || *p == '\177')
 			*p = '?';
 	buf_free(&valid);
+	s->changes++;
 }
 
 static int
@@ -72,9 +73,6 @@ on_prop(VTermProp prop, VTermValue *v, void *arg)
 		break;
 	case VTERM_PROP_ALTSCREEN:
 		s->alternate = v->boolean;
-		break;
-	case VTERM_PROP_TITLE:
-		on_title(s, v->string);
 		break;
 	default:
 		return 1;
@@ -134,6 +132,8 @@ screen_new(uint16_t rows, uint16_t cols, const struct screen_ops *ops)
 	vterm_screen_set_callbacks(s->vs, &callbacks, s);
 	vterm_screen_enable_altscreen(s->vs, 1);
 	vterm_screen_reset(s->vs, 1);
+	/* A cursor that is restored and was never saved would be black on black. */
+	(void)vterm_input_write(s->vt, "\0337", 2);
 	/* What the reset drew is no output. */
 	textlines_set_size(s, s->rows);
 	s->cursor_visible = true;
@@ -147,6 +147,7 @@ screen_free(struct screen *s)
 	if (s == NULL)
 		return;
 	vterm_free(s->vt);
+	buf_free(&s->scan.string);
 	buf_free(&s->line);
 	buf_free(&s->main_draw);
 	free(s->row);
@@ -164,7 +165,6 @@ void
 screen_feed(struct screen *s, const char *bytes, size_t len)
 {
 	scan_feed(s, bytes, len);
-	textlines_step(s);
 }
 
 void
@@ -183,6 +183,7 @@ screen_resize(struct screen *s, uint16_t rows, uint16_t cols)
 	s->rows = r;
 	s->cols = c;
 	vterm_set_size(s->vt, r, c);
+	keep_cursor_inside(s);
 	vterm_state_get_cursorpos(s->state, &s->cursor);
 	textlines_set_size(s, r);
 	s->changes++;
@@ -257,18 +258,29 @@ screen_put_cell(const VTermScreenCell *cell, struct buf *out)
 		put_char(clean(cell->chars[i]), out);
 }
 
+/* The second half of a wide glyph whose first is gone is a blank. */
+bool
+screen_is_covered(const VTermScreenCell *cell, bool *wide)
+{
+	bool covered = cell->chars[0] == (uint32_t)-1 && *wide;
+
+	*wide = cell->chars[0] != (uint32_t)-1 && cell->width > 1;
+	return covered;
+}
+
 void
 screen_cells(const struct screen *s, int row, struct buf *out)
 {
 	size_t end = out->len;
+	bool wide = false;
 
 	for (int col = 0; col < s->cols; col++) {
 		VTermScreenCell cell;
 
 		if (vterm_screen_get_cell(s->vs, (VTermPos){ row, col }, &cell) == 0 ||
-		    cell.chars[0] == (uint32_t)-1)
-			continue; /* the second half of a wide one */
-		if (cell.chars[0] == 0) {
+		    screen_is_covered(&cell, &wide))
+			continue;
+		if (cell.chars[0] == 0 || cell.chars[0] == (uint32_t)-1) {
 			buf_addc(out, ' ');
 			continue;
 		}

@@ -101,30 +101,117 @@ last_column(const struct screen *s, int row)
 	return 0;
 }
 
+/* A wide glyph of which only half is left in the last column: printed there it would go
+ * to the next row. */
+static bool
+is_odd(const struct screen *s, int row)
+{
+	VTermScreenCell cell;
+
+	return vterm_screen_get_cell(s->vs, (VTermPos){ row, s->cols - 1 }, &cell) != 0 &&
+	       cell.chars[0] != (uint32_t)-1 && cell.chars[0] >= 0x80;
+}
+
+/* It is printed one column before, and moved on. */
+static void
+put_last(const struct screen *s, int row, struct buf *out)
+{
+	VTermScreenCell cell;
+
+	if (!is_odd(s, row))
+		return;
+	(void)vterm_screen_get_cell(s->vs, (VTermPos){ row, s->cols - 1 }, &cell);
+	buf_addf(out, "\033[%d;%dH", row + 1, s->cols - 1);
+	put_pen(out, &cell);
+	screen_put_cell(&cell, out);
+	buf_addf(out, "\033[%d;%dH\033[0m\033[@", row + 1, s->cols - 1);
+}
+
+/* What is written next is drawn with it. */
+static void
+put_current_pen(const struct screen *s, struct buf *out)
+{
+	VTermScreenCell pen = { 0 };
+	VTermValue v;
+
+	for (VTermAttr a = VTERM_ATTR_BOLD; a < VTERM_N_ATTRS; a++) {
+		if (vterm_state_get_penattr(s->state, a, &v) == 0)
+			continue;
+		switch (a) {
+		case VTERM_ATTR_BOLD:
+			pen.attrs.bold = v.boolean != 0;
+			break;
+		case VTERM_ATTR_UNDERLINE:
+			pen.attrs.underline = (unsigned)v.number & 3;
+			break;
+		case VTERM_ATTR_ITALIC:
+			pen.attrs.italic = v.boolean != 0;
+			break;
+		case VTERM_ATTR_BLINK:
+			pen.attrs.blink = v.boolean != 0;
+			break;
+		case VTERM_ATTR_REVERSE:
+			pen.attrs.reverse = v.boolean != 0;
+			break;
+		case VTERM_ATTR_STRIKE:
+			pen.attrs.strike = v.boolean != 0;
+			break;
+		case VTERM_ATTR_FONT:
+			pen.attrs.font = (unsigned)v.number & 15;
+			break;
+		case VTERM_ATTR_FOREGROUND:
+			pen.fg = v.color;
+			break;
+		case VTERM_ATTR_BACKGROUND:
+			pen.bg = v.color;
+			break;
+		default:
+			break;
+		}
+	}
+	put_pen(out, &pen);
+}
+
+/* The common ones, so that they need but themselves. */
+static bool
+is_surely_wide(uint32_t c)
+{
+	return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0xac00 && c <= 0xd7a3) ||
+	       (c >= 0x1f300 && c <= 0x1f64f);
+}
+
 static void
 put_row(const struct screen *s, int row, struct buf *out)
 {
 	int last = last_column(s, row);
 	VTermScreenCell pen, cell;
-	bool have_pen = false;
+	bool have_pen = false, wide = false;
 
 	if (last == 0)
 		return;
+	put_last(s, row, out);
 	buf_addf(out, "\033[%d;1H", row + 1);
 	for (int col = 0; col < last; col++) {
+		if (col == s->cols - 1 && is_odd(s, row))
+			break;
 		if (vterm_screen_get_cell(s->vs, (VTermPos){ row, col }, &cell) == 0 ||
-		    cell.chars[0] == (uint32_t)-1)
+		    screen_is_covered(&cell, &wide))
 			continue;
+		if (cell.chars[0] == (uint32_t)-1)
+			cell.chars[0] = 0;
 		if (!have_pen || !same_pen(&pen, &cell)) {
 			put_pen(out, &cell);
 			pen = cell;
 			have_pen = true;
 		}
+		/* A narrow glyph over the first half of a wide one takes two columns. */
+		if (cell.width > 1 && !is_surely_wide(cell.chars[0]))
+			buf_addf(out, "\xe3\x80\x80\033[%d;%dH", row + 1, col + 1);
 		if (cell.chars[0] == 0)
 			buf_addc(out, ' ');
 		screen_put_cell(&cell, out);
-		/* Some terminals draw a wide one less wide. */
-		if (cell.width > 1)
+		/* Others draw it wider or less wide; and it may be half of a wide one. */
+		if (cell.chars[0] >= 0x80 || cell.width > 1)
 			buf_addf(out, "\033[%d;%dH", row + 1, col + cell.width + 1);
 	}
 	buf_adds(out, "\033[0m");
@@ -162,5 +249,6 @@ screen_draw(const struct screen *s, struct buf *out)
 	if ((s->modes & MODE_NO_WRAP) != 0)
 		buf_adds(out, "\033[?7l");
 	buf_addf(out, "\033[%d;%dH", s->cursor.row + 1, s->cursor.col + 1);
+	put_current_pen(s, out);
 	buf_adds(out, s->cursor_visible ? "\033[?25h" : "\033[?25l");
 }

@@ -15,7 +15,15 @@
 #include "lib/buf.h"
 #include "terminal/screen.h"
 
-enum { SCAN_ARGS = 16, SCAN_DIGITS = 5, TITLE_MAX = 256 };
+enum {
+	SCAN_ARGS = 16,
+	SCAN_DIGITS = 5,
+	SCAN_STRING_BYTES = 4096, /* more of a string is dropped */
+	SCAN_WRITE_BYTES =
+	    1024, /* at once: libvterm takes four times that of the stack */
+	SCAN_MARKS = VTERM_MAX_CHARS_PER_CELL - 1, /* that combine with one character */
+	TITLE_MAX = 256,
+};
 
 enum scan_state {
 	SCAN_TEXT,
@@ -42,8 +50,13 @@ enum mode {
 
 struct scan {
 	enum scan_state state;
+	bool full;           /* more arguments than are taken */
 	bool private, other; /* CSI ?; CSI with another leader or an intermediate */
 	unsigned args[SCAN_ARGS], n_args, digits;
+	char utf8[4]; /* the beginning of a character */
+	unsigned n_utf8, n_marks;
+	char kind;         /* of a string: the byte behind its ESC */
+	struct buf string; /* no longer than SCAN_STRING_BYTES */
 };
 
 /* A row of the main screen, for the lines. */
@@ -73,6 +86,8 @@ struct screen {
 	/* Lines. */
 	uint64_t *rest; /* what stood on the screen at the last rest, hashed */
 	size_t n_rest;
+	int at_row;           /* where the last glyph or movement was */
+	VTermPos glyph;       /* the last one */
 	int wrap_from;        /* the last glyph filled this row; -1: it did not */
 	int pushed;           /* rows that left, until the others move up */
 	struct row *row;      /* of the main screen */
@@ -84,11 +99,21 @@ struct screen {
 
 /* The text of columns of cells, UTF-8, blanks at the end left out; appended. */
 void screen_cells(const struct screen *s, int row, struct buf *out);
+void screen_set_title(struct screen *s, const char *text, size_t len);
+/* It is the second half of the one before; wide is kept from cell to cell of a row, and
+ * false at its beginning. */
+bool screen_is_covered(const VTermScreenCell *cell, bool *wide);
 void screen_put_cell(const VTermScreenCell *cell, struct buf *out);
 
 /* ---- screen_scan.c ---- */
 /* Looks at the bytes and hands them on to libvterm. */
+void keep_cursor_inside(struct screen *s);
 void scan_feed(struct screen *s, const char *bytes, size_t len);
+
+/* ---- screen_text.c ---- */
+/* On to libvterm; and what began a character and was cut off. */
+void text_feed(struct screen *s, const char *bytes, size_t len);
+void text_cut(struct screen *s);
 
 /* ---- screen_lines.c ---- */
 void textlines_set_size(struct screen *s, int rows);
@@ -96,8 +121,8 @@ void textlines_set_size(struct screen *s, int rows);
 void textlines_on_move(struct screen *s, VTermRect dest, VTermRect src);
 void textlines_on_damage(struct screen *s, VTermRect rect);
 void textlines_on_push(struct screen *s, int cols, const VTermScreenCell *cells);
-void textlines_on_cursor(struct screen *s, VTermPos from, VTermPos to);
-/* After some bytes were fed; at rest; at the end. */
+void textlines_on_cursor(struct screen *s, VTermPos to);
+/* After a line feed; at rest; at the end. */
 void textlines_step(struct screen *s);
 void textlines_rest(struct screen *s);
 void textlines_end(struct screen *s);

@@ -38,6 +38,8 @@ textlines_set_size(struct screen *s, int rows)
 		s->row[i].reported = true;
 	s->paints = false;
 	s->wrap_from = -1;
+	s->glyph = (VTermPos){ -1, -1 };
+	s->at_row = s->cursor.row;
 	s->pushed = 0;
 }
 
@@ -146,13 +148,18 @@ textlines_on_damage(struct screen *s, VTermRect rect)
 		struct row *r = &s->row[row];
 
 		r->changed = true;
-		if (rect.start_col == 0)
+		/* A glyph is drawn again when what combines with it comes later. */
+		if (rect.start_col == 0 &&
+		    !(glyph && s->glyph.row == row && s->glyph.col == 0))
 			r->continues =
 			    glyph && s->wrap_from >= 0 && s->wrap_from == row - 1;
 	}
 	/* The next glyph may be wrapped to the next row. */
-	if (glyph)
+	if (glyph) {
 		s->wrap_from = rect.end_col == s->cols ? rect.start_row : -1;
+		s->glyph = (VTermPos){ rect.start_row, rect.start_col };
+		s->at_row = rect.start_row;
+	}
 }
 
 void
@@ -185,6 +192,7 @@ textlines_on_push(struct screen *s, int cols, const VTermScreenCell *cells)
 {
 	int row = s->pushed++;
 	struct buf text = { 0 };
+	bool wide = false;
 	size_t end = 0;
 
 	if (row >= s->rows)
@@ -195,9 +203,9 @@ textlines_on_push(struct screen *s, int cols, const VTermScreenCell *cells)
 		return;
 	}
 	for (int col = 0; col < cols; col++) {
-		if (cells[col].chars[0] == (uint32_t)-1)
+		if (screen_is_covered(&cells[col], &wide))
 			continue;
-		if (cells[col].chars[0] == 0) {
+		if (cells[col].chars[0] == 0 || cells[col].chars[0] == (uint32_t)-1) {
 			buf_addc(&text, ' ');
 			continue;
 		}
@@ -211,12 +219,14 @@ textlines_on_push(struct screen *s, int cols, const VTermScreenCell *cells)
 }
 
 void
-textlines_on_cursor(struct screen *s, VTermPos from, VTermPos to)
+textlines_on_cursor(struct screen *s, VTermPos to)
 {
 	if (s->wrap_from != -1 && (to.row != s->wrap_from || to.col < s->cols - 1))
 		s->wrap_from = -1;
-	if (!s->alternate && (to.row < from.row || to.row > from.row + 1))
+	/* Long text goes down several rows at once, glyph by glyph. */
+	if (!s->alternate && (to.row < s->at_row || to.row > s->at_row + 1))
 		s->paints = true;
+	s->at_row = to.row;
 }
 
 /* ---- when they are looked at ---- */

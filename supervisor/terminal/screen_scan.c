@@ -4,6 +4,8 @@
  * or goes.  Numbers that are longer than any terminal takes are cut, so that libvterm
  * never counts beyond its own.
  */
+#include <stdio.h>
+
 #include "terminal/screen_int.h"
 
 enum { ESC = 0x1b, CAN = 0x18, SUB = 0x1a, BEL = 0x07 };
@@ -92,6 +94,34 @@ on_csi(struct screen *s, char final)
 	}
 }
 
+/* CSI N b: the character before the cursor, again.  libvterm does it for ever when there
+ * is none, and leaves the cursor behind the last column: it does not get to see it. */
+static void
+repeat(struct screen *s)
+{
+	const struct scan *c = &s->scan;
+	unsigned n = c->n_args > 0 && c->args[0] > 0 ? c->args[0] : 1;
+	struct buf text = { 0 };
+	VTermScreenCell cell;
+	VTermPos at;
+
+	(void)vterm_input_write(s->vt, "\030", 1);
+	vterm_state_get_cursorpos(s->state, &at);
+	if (c->private || c->other || at.col == 0)
+		return;
+	if (n > (unsigned)(s->cols - at.col))
+		n = (unsigned)(s->cols - at.col);
+	at.col--;
+	if (vterm_screen_get_cell(s->vs, at, &cell) == 0 || cell.width != 1 ||
+	    cell.chars[0] == 0 || cell.chars[0] == (uint32_t)-1)
+		return;
+	cell.chars[1] = 0;
+	while (n-- > 0)
+		screen_put_cell(&cell, &text);
+	text_feed(s, buf_str(&text), text.len);
+	buf_free(&text);
+}
+
 /* A byte of a CSI.  True: it is to be left out. */
 static bool
 in_csi(struct screen *s, char c)
@@ -102,7 +132,7 @@ in_csi(struct screen *s, char c)
 	if (c >= '0' && c <= '9') {
 		if (sc->n_args == 0)
 			sc->n_args = 1;
-		if (++sc->digits > SCAN_DIGITS)
+		if (sc->full || ++sc->digits > SCAN_DIGITS)
 			return true;
 		if (sc->n_args <= SCAN_ARGS) {
 			arg = &sc->args[sc->n_args - 1];
@@ -111,13 +141,21 @@ in_csi(struct screen *s, char c)
 	} else if (c == ';' || c == ':') {
 		if (sc->n_args == 0)
 			sc->n_args = 1;
-		if (sc->n_args < SCAN_ARGS)
-			sc->args[sc->n_args++] = 0;
+		/* libvterm writes behind its own array for more. */
+		if (sc->n_args >= SCAN_ARGS) {
+			sc->full = true;
+			return true;
+		}
+		sc->args[sc->n_args++] = 0;
 		sc->digits = 0;
 	} else if (c == '?') {
 		sc->private = true;
 	} else if (c >= '@' && c <= '~') {
 		sc->state = SCAN_TEXT;
+		if (c == 'b') {
+			repeat(s);
+			return true;
+		}
 		on_csi(s, c);
 	} else if ((unsigned char)c >= ' ') {
 		sc->other = true;
@@ -125,7 +163,26 @@ in_csi(struct screen *s, char c)
 	return false;
 }
 
+/* The whole of a string is there.  libvterm loses one that comes in pieces, and keeps
+ * any length of it: it gets those that it answers (DCS), whole. */
 static void
+on_string(struct screen *s)
+{
+	struct buf *b = &s->scan.string;
+
+	if (s->scan.kind == 'P') {
+		buf_adds(b, "\033\\");
+		(void)vterm_input_write(s->vt, "\033P", 2);
+		(void)vterm_input_write(s->vt, b->data, b->len);
+	} else if (s->scan.kind == ']' && b->len >= 2 &&
+		   (b->data[0] == '0' || b->data[0] == '2') && b->data[1] == ';') {
+		screen_set_title(s, b->data + 2, b->len - 2);
+	}
+	buf_clear(b);
+}
+
+/* The byte behind an ESC.  True: it begins a string, and is not for libvterm. */
+static bool
 in_esc(struct screen *s, char c)
 {
 	struct scan *sc = &s->scan;
@@ -133,7 +190,10 @@ in_esc(struct screen *s, char c)
 	sc->state = SCAN_TEXT;
 	switch (c) {
 	case '[':
-		*sc = (struct scan){ .state = SCAN_CSI };
+		sc->state = SCAN_CSI;
+		sc->private = sc->other = sc->full = false;
+		sc->n_args = sc->digits = 0;
+		sc->args[0] = 0;
 		break;
 	case ']':
 	case 'P':
@@ -141,7 +201,9 @@ in_esc(struct screen *s, char c)
 	case '^':
 	case '_':
 		sc->state = SCAN_STRING;
-		break;
+		sc->kind = c;
+		buf_clear(&sc->string);
+		return true;
 	case '=':
 		s->modes |= MODE_APP_KEYPAD;
 		break;
@@ -154,9 +216,23 @@ in_esc(struct screen *s, char c)
 	default:
 		break;
 	}
+	return false;
 }
 
-/* One byte.  True: it is to be left out. */
+static void
+in_string(struct screen *s, char c)
+{
+	struct scan *sc = &s->scan;
+
+	if (c == BEL) {
+		sc->state = SCAN_TEXT;
+		on_string(s);
+	} else if (sc->string.len < SCAN_STRING_BYTES) {
+		buf_addc(&sc->string, c);
+	}
+}
+
+/* One byte that is not plain text.  True: it is not for libvterm. */
 static bool
 step(struct screen *s, char c)
 {
@@ -166,61 +242,106 @@ step(struct screen *s, char c)
 		sc->state = SCAN_TEXT;
 		return false;
 	}
-	if (c == ESC && sc->state != SCAN_STRING) {
-		sc->state = SCAN_ESC;
-		return false;
+	if (c == ESC) {
+		text_cut(s);
+		sc->state = sc->state == SCAN_STRING ? SCAN_STRING_ESC : SCAN_ESC;
+		return true;
 	}
 	switch (sc->state) {
+	case SCAN_STRING_ESC:
+		/* Any sequence ends a string; a backslash is but that. */
+		on_string(s);
+		if (c == '\\') {
+			sc->state = SCAN_TEXT;
+			return true;
+		}
+		sc->state = SCAN_ESC;
+		return step(s, c);
 	case SCAN_ESC:
-		in_esc(s, c);
+		if ((unsigned char)c < ' ')
+			return false; /* acts at once, in the middle of the sequence */
+		if (in_esc(s, c))
+			return true;
+		(void)vterm_input_write(s->vt, "\033", 1);
 		return false;
 	case SCAN_CSI:
 		return in_csi(s, c);
 	case SCAN_STRING:
-		if (c == BEL)
-			sc->state = SCAN_TEXT;
-		else if (c == ESC)
-			sc->state = SCAN_STRING_ESC;
-		return false;
-	case SCAN_STRING_ESC:
-		if (c == '\\') {
-			sc->state = SCAN_TEXT;
-		} else {
-			/* The string was cut by another sequence. */
-			in_esc(s, c);
-		}
-		return false;
+		in_string(s, c);
+		return true;
 	default:
 		return false;
 	}
 }
 
-/* Whether the byte may end a sequence that has to be acted on before libvterm does. */
+/* Whether what libvterm has not seen yet must come before this byte is acted on. */
 static bool
 may_act(const struct screen *s, char c)
 {
-	return (s->scan.state == SCAN_CSI && (c == 'h' || c == 'l')) ||
-	       (s->scan.state == SCAN_ESC && c == 'c');
+	return s->scan.state != SCAN_CSI || c == 'h' || c == 'l' || c == 'b' || c == ESC;
 }
 
+static int
+inside(int n, int size)
+{
+	return n < 0 ? 0 : n < size ? n : size - 1;
+}
+
+/* A cursor that was saved on a larger screen comes back outside of this one; and libvterm
+ * moves it out at the top when the rows below it are kept on a smaller screen. */
+void
+keep_cursor_inside(struct screen *s)
+{
+	char to[32];
+	VTermPos at;
+	int n;
+
+	vterm_state_get_cursorpos(s->state, &at);
+	if (inside(at.row, s->rows) == at.row && inside(at.col, s->cols) == at.col)
+		return;
+	n = snprintf(to, sizeof(to), "\033[%d;%dH", inside(at.row, s->rows) + 1,
+	    inside(at.col, s->cols) + 1);
+	(void)vterm_input_write(s->vt, to, (size_t)n);
+}
+
+/* Whether c, in this state, ends a sequence that may bring a saved cursor back, or
+ * repeats a character to the end of a row and stays behind it. */
+static bool
+may_restore(enum scan_state before, char c)
+{
+	return (before == SCAN_CSI && (c == 'l' || c == 'h' || c == 'u')) ||
+	       (before == SCAN_ESC && c == '8');
+}
+
+/* Lines are looked for at each line feed and nowhere else, so that they do not depend on
+ * how the bytes were cut. */
 void
 scan_feed(struct screen *s, const char *bytes, size_t len)
 {
+	enum scan_state before;
 	size_t from = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		/* Most bytes are text. */
-		if (s->scan.state == SCAN_TEXT && bytes[i] != ESC)
+		if (s->scan.state == SCAN_TEXT && bytes[i] != ESC && bytes[i] != '\n')
 			continue;
+		before = s->scan.state;
 		if (may_act(s, bytes[i])) {
-			(void)vterm_input_write(s->vt, bytes + from, i - from);
+			text_feed(s, bytes + from, i - from);
 			from = i;
 		}
 		if (step(s, bytes[i])) {
-			(void)vterm_input_write(s->vt, bytes + from, i - from);
+			text_feed(s, bytes + from, i - from);
 			from = i + 1;
+		} else if (bytes[i] == '\n') {
+			text_feed(s, bytes + from, i + 1 - from);
+			from = i + 1;
+			textlines_step(s);
+		} else if (may_restore(before, bytes[i])) {
+			text_feed(s, bytes + from, i + 1 - from);
+			from = i + 1;
+			keep_cursor_inside(s);
 		}
 	}
-	if (from < len)
-		(void)vterm_input_write(s->vt, bytes + from, len - from);
+	text_feed(s, bytes + from, len - from);
 }
