@@ -208,8 +208,9 @@ unit_refusal(const struct unit *u)
 	case UNIT_NOT_FOUND:
 		return xasprintf("%s has no unit file", u->name);
 	case UNIT_MASKED:
-		return xasprintf(
-		    "%s is masked: its file is empty or a link to /dev/null", u->name);
+		return xasprintf("%s is masked: its file %s is empty or a link to "
+				 "/dev/null; remove it to allow it again",
+		    u->name, u->conf->fragment != NULL ? u->conf->fragment : "");
 	case UNIT_BAD_SETTING:
 	case UNIT_LOAD_ERROR:
 		for (size_t i = 0; i < u->diags.n; i++) {

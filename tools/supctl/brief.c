@@ -66,6 +66,17 @@ rank(const char *state)
 	return 1;
 }
 
+/* It could not be started: its file is refused, or masks it. */
+static bool
+is_unfit(const struct jv *u)
+{
+	const char *load = field(u, "load_state");
+
+	return strcmp(field(u, "state"), "inactive") == 0 &&
+	       (strcmp(load, "bad-setting") == 0 || strcmp(load, "error") == 0 ||
+		   strcmp(load, "masked") == 0);
+}
+
 /* What a unit is sorted by, looked up once. */
 struct place {
 	int rank;
@@ -92,7 +103,8 @@ briefs_sort(struct briefs *b)
 	v = xreallocarray(NULL, b->n, sizeof(*v));
 	for (i = 0; i < b->n; i++)
 		v[i] = (struct place){
-			.rank = rank(field(b->units[i], "state")),
+			.rank =
+			    is_unfit(b->units[i]) ? 1 : rank(field(b->units[i], "state")),
 			.name = field(b->units[i], "unit"),
 			.unit = b->units[i],
 		};
@@ -123,11 +135,12 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 	const char *since = jv_str(jv_get(u, "since"), NULL);
 	int64_t pid = ended ? 0 : jv_i64(jv_get(u, "pid"), 0);
 	int64_t restarts = jv_i64(jv_get(u, "restarts"), 0);
-	enum style style = ctl_state_style(state);
+	bool unfit = !ended && is_unfit(u);
+	enum style style = unfit ? STYLE_YELLOW : ctl_state_style(state);
 	char text[CLOCK_TEXT_MAX] = "";
 
 	columns_row(t);
-	columns_cell(t, style, ctl_state_dot(ctl, state));
+	columns_cell(t, style, unfit ? "!" : ctl_state_dot(ctl, state));
 	columns_cell(t, STYLE_NONE, field(u, "unit"));
 	columns_cell(t, style, state);
 	if (ended)
@@ -150,7 +163,7 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 		columns_cell(t, STYLE_NONE, NULL);
 	/* Of what went wrong one wants the reason, of the others what they are. */
 	columns_cell(t, STYLE_NONE,
-	    !ended && rank(state) < 2 && *field(u, "why") != '\0'
+	    !ended && (unfit || rank(state) < 2) && *field(u, "why") != '\0'
 		? field(u, "why")
 		: field(u, "description"));
 }

@@ -83,6 +83,8 @@ int select_units(
 struct unit *select_unit(
     struct control *c, struct call *call, const char *parameter, unsigned flags);
 void selection_clear(struct selection *s);
+/* Answers that u is masked, with what to do: its wish undone, or its file removed. */
+void select_fail_masked(struct call *call, const struct unit *u);
 /* A name that is no unit, and of which nothing is known, is not kept. */
 void select_forget(struct control *c, struct unit *u);
 void control_who(const struct call *call, struct wish_who *who);

@@ -134,6 +134,18 @@ act_now(struct control *c, struct call *call, struct unit *u, enum verb verb)
 	job_request(c->m->jobs, jobs_unit(c->m->jobs, u->name), &q, NULL, NULL, NULL);
 }
 
+/* The first that no wish masks but its file, which is not ours to remove; s->n: none. */
+static size_t
+masked_by_file(const struct selection *s)
+{
+	size_t i = 0;
+
+	while (i < s->n && (s->v[i]->flag[WISH_FLAG_MASKED] ||
+			       s->v[i]->conf->load_state != UNIT_MASKED))
+		i++;
+	return i;
+}
+
 static void
 run(struct control *c, struct call *call, enum verb verb)
 {
@@ -141,6 +153,7 @@ run(struct control *c, struct call *call, enum verb verb)
 	struct selection s;
 	struct enablement *e;
 	struct wish_who who;
+	size_t i;
 
 	/* What is not there can be masked all the same. */
 	if (select_units(c, call,
@@ -150,13 +163,18 @@ run(struct control *c, struct call *call, enum verb verb)
 		selection_clear(&s);
 		return;
 	}
+	if (verb == VERB_UNMASK && (i = masked_by_file(&s)) < s.n) {
+		select_fail_masked(call, s.v[i]);
+		selection_clear(&s);
+		return;
+	}
 	control_who(call, &who);
 	e = xcalloc(1, sizeof(*e));
 	e->c = c;
 	e->call = call;
 	e->v = xcalloc(s.n + 1, sizeof(*e->v));
 	e->n = s.n;
-	for (size_t i = 0; i < s.n; i++) {
+	for (i = 0; i < s.n; i++) {
 		uint64_t seq = set_flag(s.v[i], verb, &who);
 
 		e->v[i].unit = xstrdup(s.v[i]->name);
@@ -165,7 +183,7 @@ run(struct control *c, struct call *call, enum verb verb)
 			e->seq = seq;
 		render_forget(s.v[i]);
 	}
-	for (size_t i = 0; now && i < e->n; i++) {
+	for (i = 0; now && i < e->n; i++) {
 		struct unit *u = unit_find(c->m, e->v[i].unit);
 
 		if (u != NULL)

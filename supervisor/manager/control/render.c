@@ -72,7 +72,10 @@ render_result(const struct unit *u)
 const char *
 render_why(const struct unit *u)
 {
-	if (u->svc != NULL)
+	bool at_rest = u->svc == NULL || svc_state(u->svc) == SVC_DEAD;
+
+	/* What happened says more than its file, but where nothing goes on. */
+	if (u->svc != NULL && (!at_rest || u->conf->load_state == UNIT_LOADED))
 		return svc_why(u->svc);
 	switch (u->conf->load_state) {
 	case UNIT_LOADED:
@@ -83,6 +86,9 @@ render_why(const struct unit *u)
 	case UNIT_MASKED:
 		return "its file is empty or a link to /dev/null";
 	default:
+		for (size_t i = 0; i < u->diags.n; i++)
+			if (u->diags.v[i].level == DIAG_ERROR)
+				return u->diags.v[i].text;
 		return "its unit file is refused";
 	}
 }

@@ -101,6 +101,21 @@ is_masked(const struct unit *u)
 	return u->flag[WISH_FLAG_MASKED] || u->conf->load_state == UNIT_MASKED;
 }
 
+void
+select_fail_masked(struct call *call, const struct unit *u)
+{
+	bool by_file = !u->flag[WISH_FLAG_MASKED] && u->conf->fragment != NULL;
+	char *why = unit_refusal(u);
+	char *next = by_file ? xasprintf("rm %s", u->conf->fragment)
+			     : xasprintf("supctl unmask %s", u->name);
+
+	jw_kv_str(call_begin(call), "unit", u->name);
+	call_fail(
+	    call, "io.supd.Unit.Masked", next, "%s", why == NULL ? "it is masked" : why);
+	free(why);
+	free(next);
+}
+
 /* 0, or -1 when the call was answered: u was named and is not fit. */
 static int
 check_named(struct control *c, struct call *call, const struct unit *u, unsigned flags)
@@ -121,14 +136,7 @@ check_named(struct control *c, struct call *call, const struct unit *u, unsigned
 	if ((flags & SELECT_START) == 0)
 		return 0;
 	if (is_masked(u)) {
-		char *why = unit_refusal(u),
-		     *next = xasprintf("supctl unmask %s", u->name);
-
-		jw_kv_str(call_begin(call), "unit", u->name);
-		call_fail(call, "io.supd.Unit.Masked", next, "%s",
-		    why == NULL ? "it is masked" : why);
-		free(why);
-		free(next);
+		select_fail_masked(call, u);
 		return -1;
 	}
 	if (u->conf->load_state == UNIT_BAD_SETTING ||
