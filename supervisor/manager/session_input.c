@@ -24,7 +24,9 @@
 #include "manager/manager.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
+#include "manager/session/heartbeat.h"
 #include "manager/session/input.h"
+#include "manager/session/oracle.h"
 #include "manager/sessions.h"
 #include "manager/sessions_int.h"
 #include "manager/units.h"
@@ -169,6 +171,8 @@ ops_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const ch
 		s->confirm_changes = s->term.changes;
 		s->confirm_asked = false;
 	}
+	/* What it draws then may be but the echo. */
+	oracle_input(s->oracle);
 	fd = as_memfd(data, len);
 	/* What does not go is asked after when the terminal is back. */
 	if (fd != -1)
@@ -387,6 +391,8 @@ session_send(struct unit *u, const struct input_request *r, session_result_fn *f
 	s->sending = w;
 	id = input_enqueue(s->input, r, why);
 	s->sending = NULL;
+	if (id != 0 && !s->beating)
+		heartbeat_active(s->heartbeat);
 	if (id == 0) {
 		session_wait_cancel(u, arg);
 		return 0;

@@ -16,12 +16,12 @@
 #include "manager/manager.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
+#include "manager/session/heartbeat.h"
 #include "manager/session/input.h"
+#include "manager/session/oracle.h"
 #include "manager/sessions_int.h"
 #include "manager/units.h"
 #include "unit/load.h"
-
-enum { WORK_US = 500 * 1000 }; /* output that goes on for so long */
 
 static const struct session_conf *
 conf_of(const struct session *s)
@@ -35,62 +35,6 @@ unit_is_session(const struct unit *u)
 	return u->svc != NULL && unit_conf_terminal(svc_conf(u->svc)) != 0;
 }
 
-/* ---- its state ---- */
-
-static void
-set_state(struct session *s, enum session_state st, const char *evidence)
-{
-	struct emitter *ev = s->unit->manager->events;
-
-	if (s->state == st)
-		return;
-	event_begin(
-	    ev, EVENT_SESSION_STATE, s->unit->name, svc_memory(s->unit->svc)->invocation);
-	event_str(ev, "from", session_state_name(s->state));
-	event_str(ev, "to", session_state_name(st));
-	event_str(ev, "evidence", evidence);
-	event_end(ev);
-	s->state = st;
-	s->since_us = clock_mono_us();
-	s->since_wall_us = clock_wall_us();
-	free(s->evidence);
-	s->evidence = xstrdup(evidence);
-	unit_render_drop(s->unit);
-	input_state(s->input, st);
-}
-
-/* Without rules: output is work, and a while without it is idleness. */
-static void
-judge(struct session *s)
-{
-	const struct session_conf *c = conf_of(s);
-	uint64_t now = clock_mono_us(), quiet = now - s->term.last_output_us;
-
-	loop_timer_stop(s->quiet);
-	if (s->slot == SLOT_NONE || s->term.slot == SLOT_NONE)
-		return;
-	if (!s->ready) {
-		set_state(s, SESSION_STARTING, "its start is not complete");
-	} else if ((s->term.flags & TERM_MOVES) != 0) {
-		/* What it draws when it was typed at is no work. */
-		if (s->state != SESSION_IDLE || now - s->moves_us >= WORK_US)
-			set_state(s, SESSION_WORKING, "output is coming");
-		else
-			loop_timer_at(s->quiet, s->moves_us + WORK_US);
-	} else if (quiet >= c->idle_us) {
-		set_state(s, SESSION_IDLE, "no output");
-	} else {
-		loop_timer_at(s->quiet, s->term.last_output_us + c->idle_us);
-	}
-}
-
-static void
-on_quiet(struct loop_timer *t, void *arg)
-{
-	(void)t;
-	judge(arg);
-}
-
 /* ---- a person at the keyboard ---- */
 
 static void
@@ -100,6 +44,10 @@ look_for_draft(struct session *s)
 	uint64_t until = clock_add_us(typed, conf_of(s)->draft_us);
 	bool draft = typed != 0 && now < until;
 
+	if (draft) {
+		oracle_human(s->oracle);
+		heartbeat_active(s->heartbeat);
+	}
 	if (draft)
 		loop_timer_at(s->draft, until);
 	else
@@ -122,17 +70,17 @@ session_of(struct unit *u)
 	struct loop *loop = u->manager->loop;
 	struct session *s = u->session;
 
-	if (s != NULL || !unit_is_session(u))
+	if (s != NULL || u->svc == NULL || svc_conf(u->svc)->session == NULL)
 		return s;
 	s = xcalloc(1, sizeof(*s));
 	s->unit = u;
 	s->slot = s->term.slot = SLOT_NONE;
-	s->evidence = xstrdup("");
 	TAILQ_INIT(&s->waits);
-	s->quiet = loop_timer_new(loop, "session-quiet", on_quiet, s);
 	s->draft = loop_timer_new(loop, "session-draft", on_draft_time, s);
 	u->session = s;
+	session_policy_open(s);
 	session_input_open(s);
+	session_heartbeat_open(s);
 	if (link_has_terminal(u->manager->link))
 		input_writer_up(s->input);
 	return s;
@@ -145,10 +93,10 @@ sessions_forget(struct unit *u)
 
 	if (s == NULL)
 		return;
+	session_heartbeat_close(s);
 	session_input_close(s);
-	loop_timer_free(s->quiet);
+	session_policy_close(s);
 	loop_timer_free(s->draft);
-	free(s->evidence);
 	free(s);
 	u->session = NULL;
 }
@@ -156,8 +104,21 @@ sessions_forget(struct unit *u)
 void
 sessions_on_conf(struct unit *u)
 {
-	if (u->session != NULL && unit_is_session(u))
-		input_set_conf(u->session->input, conf_of(u->session));
+	/* Of a unit whose files name no session any more nothing comes from now on. */
+	static const struct unit_session none;
+	struct session *s = u->session;
+	const struct unit_session *c;
+
+	if (s == NULL || u->svc == NULL)
+		return;
+	c = svc_conf(u->svc)->session;
+	if (c == NULL)
+		c = &none;
+	input_set_conf(s->input, &c->session);
+	heartbeat_set_conf(s->heartbeat, &c->heartbeat);
+	oracle_reconf(s->oracle, &c->session, &c->rules);
+	if (s->term.slot != SLOT_NONE && c != &none)
+		session_policy_send_rules(s);
 }
 
 static void
@@ -167,8 +128,10 @@ is_ready(struct session *s, const struct svc_memory *mem)
 
 	s->ready = true;
 	hex_encode(invocation, mem->invocation, sizeof(mem->invocation));
-	judge(s);
+	oracle_ready(s->oracle);
+	session_policy_settle(s);
 	input_ready(s->input, invocation);
+	heartbeat_ready(s->heartbeat, invocation);
 }
 
 static void
@@ -178,8 +141,8 @@ began(struct session *s, const struct svc_memory *mem)
 	/* (Of a simple service this is so before its process is heard of.) */
 	s->ready = svc_state_active(mem->state) == SVC_ACTIVE_ACTIVE;
 	if (s->term.slot != s->slot)
-		s->term.slot = SLOT_NONE;
-	set_state(s, SESSION_STARTING, "it was started");
+		s->term = (struct msg_term_state){ .slot = SLOT_NONE };
+	oracle_start(s->oracle);
 	input_started(s->input);
 	if (s->ready)
 		is_ready(s, mem);
@@ -188,12 +151,12 @@ began(struct session *s, const struct svc_memory *mem)
 static void
 ended(struct session *s, bool comes_back)
 {
-	s->slot = s->term.slot = SLOT_NONE;
+	s->slot = SLOT_NONE;
+	s->term = (struct msg_term_state){ .slot = SLOT_NONE };
 	s->ready = false;
-	loop_timer_stop(s->quiet);
 	loop_timer_stop(s->draft);
-	set_state(s, SESSION_UNKNOWN, "it does not run");
 	input_ended(s->input, comes_back);
+	heartbeat_ended(s->heartbeat);
 }
 
 void
@@ -215,8 +178,10 @@ sessions_on_note(
 		break;
 	case SVC_EMIT_EXIT:
 		/* Whether another run follows is not decided yet. */
-		if (note->kind == PROC_MAIN)
+		if (note->kind == PROC_MAIN) {
+			session_policy_exit(s, &note->exit);
 			ended(s, true);
+		}
 		break;
 	case SVC_EMIT_STATE:
 		if (note->state == SVC_DEAD || note->state == SVC_FAILED)
@@ -238,21 +203,36 @@ session_of_slot(struct manager *m, uint32_t slot)
 	return s != NULL && s->slot == slot ? s : NULL;
 }
 
+/* What changed since the last report. */
+static void
+tell_oracle(struct session *s, const struct msg_term_state *old)
+{
+	bool moved = old->slot != SLOT_NONE && (old->flags & TERM_MOVES) != 0;
+	bool moves = (s->term.flags & TERM_MOVES) != 0;
+
+	if (moves && !moved)
+		oracle_output_began(s->oracle);
+	else if (!moves && (moved || s->term.last_output_us != old->last_output_us))
+		oracle_output_ended(s->oracle, s->term.last_output_us);
+	session_policy_screen(s);
+}
+
 void
 sessions_on_state(struct manager *m, const struct msg_term_state *st)
 {
 	struct session *s = session_of_slot(m, st->slot);
+	struct msg_term_state old;
 
 	if (s == NULL)
 		return;
-	if ((st->flags & TERM_MOVES) != 0 &&
-	    ((s->term.flags & TERM_MOVES) == 0 || s->term.slot == SLOT_NONE))
-		s->moves_us = clock_mono_us();
+	old = s->term;
 	s->term = *st;
+	if (old.slot == SLOT_NONE)
+		session_policy_send_rules(s);
 	input_modes(
 	    s->input, (st->flags & TERM_PASTE) != 0, (st->flags & TERM_PASSWORD) != 0);
 	look_for_draft(s);
-	judge(s);
+	tell_oracle(s, &old);
 	session_input_look(s);
 	unit_render_drop(s->unit);
 }
@@ -269,8 +249,21 @@ sessions_on_taken(struct manager *m, const struct msg_term_taken *t)
 void
 sessions_on_match(struct manager *m, const struct msg_match *match)
 {
-	(void)m;
-	(void)match;
+	struct session *s = session_of_slot(m, match->slot);
+
+	if (s == NULL)
+		return;
+	session_policy_match(s, match);
+	/* Usually the state follows that names it; not when that was known already. */
+	if (match->rule < SESSION_RULES_MAX && (s->term.rules >> match->rule & 1) != 0)
+		session_policy_screen(s);
+}
+
+void
+sessions_on_line(struct unit *u, size_t rule, const char *text)
+{
+	if (u->session != NULL)
+		session_policy_line(u->session, rule, text);
 }
 
 static void
@@ -312,7 +305,7 @@ restore(struct unit *u, void *arg)
 	struct session *s;
 
 	(void)arg;
-	if (!unit_is_session(u))
+	if (u->svc == NULL || svc_conf(u->svc)->session == NULL)
 		return;
 	mem = svc_memory(u->svc);
 	if (mem->slot == SLOT_NONE || mem->main_pid == 0)
@@ -324,7 +317,9 @@ restore(struct unit *u, void *arg)
 	input_started(s->input);
 	/* (InitialInput= went with the start, whichever manager was there then.) */
 	s->ready = svc_state_active(mem->state) == SVC_ACTIVE_ACTIVE;
-	set_state(s, SESSION_STARTING, "a new manager has not heard of it yet");
+	oracle_start(s->oracle);
+	if (s->ready)
+		oracle_ready(s->oracle);
 }
 
 void
@@ -339,20 +334,33 @@ void
 session_render(const struct unit *u, struct jw *w)
 {
 	const struct session *s = u->session;
+	uint64_t now = clock_mono_us();
+	struct oracle_view v;
 
 	if (s == NULL)
 		return;
+	oracle_view(s->oracle, &v);
 	jw_kv_obj(w, "session");
-	jw_kv_str(w, "state", session_state_name(s->state));
-	jw_kv_str(w, "evidence", s->evidence);
-	jw_kv_u64(w, "age_ms", (clock_mono_us() - s->since_us) / USEC_PER_MSEC);
+	jw_kv_str(w, "state", session_state_name(v.state));
+	jw_kv_str(w, "evidence", v.evidence);
+	if (v.rule != NULL)
+		jw_kv_str(w, "rule", v.rule);
+	jw_kv_u64(w, "age_ms",
+	    v.since_us != 0 && now > v.since_us ? (now - v.since_us) / USEC_PER_MSEC : 0);
+	if (v.wall_until_us != 0) {
+		char text[CLOCK_TEXT_MAX];
+
+		jw_kv_str(
+		    w, "until", clock_format_utc(text, sizeof(text), v.wall_until_us));
+	}
 	if (s->term.slot != SLOT_NONE) {
 		jw_kv_u64(w, "viewers", s->term.viewers);
 		jw_kv_u64(w, "quiet_ms",
 		    s->term.last_output_us == 0
 			? 0
-			: (clock_mono_us() - s->term.last_output_us) / USEC_PER_MSEC);
+			: (now - s->term.last_output_us) / USEC_PER_MSEC);
 	}
 	jw_kv_u64(w, "inputs", input_count(s->input));
+	jw_kv_u64(w, "heartbeats", heartbeat_memory(s->heartbeat)->count);
 	jw_end(w);
 }

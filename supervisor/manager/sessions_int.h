@@ -1,5 +1,5 @@
 /*
- * sessions_int: what sessions.c and session_input.c share.  Nobody else includes it.
+ * sessions_int: what sessions.c and the session_*.c share.  Nobody else includes it.
  */
 #ifndef SUPD_MANAGER_SESSIONS_INT_H
 #define SUPD_MANAGER_SESSIONS_INT_H
@@ -12,23 +12,40 @@
 #include "proto/msg.h"
 #include "unit/conf.h"
 
+struct heartbeat;
 struct input;
+struct loop_io;
 struct loop_timer;
+struct oracle;
+struct session_act;
+struct svc_exit;
+struct watch;
 struct session_wait;
 struct unit;
+
+enum { SESSION_RULES_MAX = 64 }; /* for the screen: a bit of msg_term_state.rules */
 
 struct session {
 	struct unit *unit;
 	uint32_t slot;              /* of the invocation that runs; SLOT_NONE */
 	struct msg_term_state term; /* slot SLOT_NONE: nothing was heard yet */
-	enum session_state state;
-	uint64_t since_us, since_wall_us;
-	char *evidence;    /* never NULL */
-	bool ready;        /* the start is complete */
-	uint64_t moves_us; /* since then output is coming */
+	enum session_state state;   /* as it was told to all */
+	bool ready;                 /* the start is complete */
+	struct loop_timer *draft;   /* nobody types any more then */
 
-	struct loop_timer *quiet; /* it may be idle then */
-	struct loop_timer *draft; /* nobody types any more then */
+	struct oracle *oracle;
+	struct loop_timer *oracle_timer;
+	bool changed;                   /* the oracle has another view than was told */
+	bool held;                      /* a rule holds the unit */
+	TAILQ_HEAD(, session_act) acts; /* to be done */
+	size_t n_acts;
+	char *screen_text[SESSION_RULES_MAX]; /* what each rule has found */
+
+	struct heartbeat *heartbeat;
+	struct loop_timer *heartbeat_timer;
+	struct watch *watch; /* of ActivityFile=; NULL: none */
+	struct loop_io *watch_io;
+	bool beating; /* what is being sent is a heartbeat */
 
 	struct input *input;
 	struct loop_timer *input_timer;
@@ -40,6 +57,23 @@ struct session {
 	TAILQ_HEAD(, session_wait) waits;
 	struct session_wait *sending; /* of the one that is being put into the queue */
 };
+
+/* ---- session_policy.c ---- */
+void session_policy_open(struct session *s);
+void session_policy_close(struct session *s);
+/* A rule has found something on the screen; which hold now stands in s->term. */
+void session_policy_match(struct session *s, const struct msg_match *x);
+void session_policy_screen(struct session *s);
+/* A rule on stdout or stderr matches a line. */
+void session_policy_line(struct session *s, size_t rule, const char *text);
+void session_policy_send_rules(struct session *s);
+void session_policy_exit(struct session *s, const struct svc_exit *x);
+/* Does what was noted; arg is the session (loop_post). */
+void session_policy_settle(void *arg);
+
+/* ---- session_heartbeat.c ---- */
+void session_heartbeat_open(struct session *s);
+void session_heartbeat_close(struct session *s);
 
 /* ---- session_input.c ---- */
 void session_input_open(struct session *s);

@@ -1,0 +1,242 @@
+/*
+ * session_heartbeat: the heartbeats of a session, and the world: files that tell of
+ * activity, what is remembered (run/term/UNIT.hb), and the queue of input.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "journal/watch.h"
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/xalloc.h"
+#include "manager/manager.h"
+#include "manager/reach.h"
+#include "manager/service/service.h"
+#include "manager/session/heartbeat.h"
+#include "manager/session/input.h"
+#include "manager/sessions.h"
+#include "manager/sessions_int.h"
+#include "manager/units.h"
+
+enum { MEMORY_MAX = 64 * 1024 };
+
+static uint64_t
+mtime_us(const struct stat *st)
+{
+	return (uint64_t)st->st_mtim.tv_sec * USEC_PER_SEC +
+	       (uint64_t)st->st_mtim.tv_nsec / 1000;
+}
+
+static int
+ops_read(void *arg, const char *path, size_t max, struct buf *out, uint64_t *mtime)
+{
+	const struct session *s = arg;
+	struct stat st;
+
+	if (!reach_may(s->unit->manager->reach, path, true) || stat(path, &st) == -1 ||
+	    !S_ISREG(st.st_mode))
+		return -1;
+	*mtime = mtime_us(&st);
+	return file_read_follow_at(AT_FDCWD, path, max, out);
+}
+
+static uint64_t
+ops_newest(void *arg, const char *pattern)
+{
+	const struct session *s = arg;
+	uint64_t newest = 0;
+	glob_t g;
+
+	if (!reach_may(s->unit->manager->reach, pattern, true) ||
+	    glob(pattern, GLOB_NOSORT, NULL, &g) != 0)
+		return 0;
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		struct stat st;
+
+		if (stat(g.gl_pathv[i], &st) == 0 && mtime_us(&st) > newest)
+			newest = mtime_us(&st);
+	}
+	globfree(&g);
+	return newest;
+}
+
+/* ---- the activity file ---- */
+
+static void
+unwatch(struct session *s)
+{
+	if (s->watch_io != NULL)
+		loop_io_free(s->watch_io);
+	s->watch_io = NULL;
+	watch_free(s->watch);
+	s->watch = NULL;
+}
+
+static void
+on_watch(struct loop_io *io, int events, void *arg)
+{
+	struct session *s = arg;
+
+	(void)io;
+	(void)events;
+	if (watch_drain(s->watch))
+		heartbeat_file_changed(s->heartbeat);
+}
+
+static void
+ops_watch(void *arg, const char *path)
+{
+	struct session *s = arg;
+	char *copy;
+
+	unwatch(s);
+	if (path == NULL || !reach_is_local(s->unit->manager->reach, path, true))
+		return; /* it is looked at with each heartbeat */
+	s->watch = watch_new();
+	if (s->watch == NULL)
+		return;
+	/* The folder: the file may not be there yet, or be replaced. */
+	copy = xstrdup(path);
+	(void)watch_dir(s->watch, AT_FDCWD, dirname(copy));
+	free(copy);
+	s->watch_io = loop_io_new(s->unit->manager->loop, "activity", watch_fd(s->watch),
+	    LOOP_READ, on_watch, s);
+}
+
+/* ---- what is remembered ---- */
+
+static void
+memory_path(const struct session *s, char *path, size_t size)
+{
+	snprintf(path, size, "term/%s.hb", s->unit->name);
+}
+
+static void
+ops_record(void *arg)
+{
+	const struct session *s = arg;
+	char path[PROTO_UNIT_MAX + 16];
+	struct buf text = { 0 };
+	struct jw *w = jw_new(JW_COMPACT);
+
+	memory_path(s, path, sizeof(path));
+	jw_obj(w);
+	heartbeat_write(s->heartbeat, w);
+	jw_end(w);
+	jw_take(w, &text);
+	jw_free(w);
+	if (file_write_atomic(
+		s->unit->manager->run_fd, path, text.data, text.len, 0600, false) == -1)
+		log_warn("%s: its heartbeat cannot be noted", s->unit->name);
+	buf_free(&text);
+}
+
+static void
+restore(struct session *s)
+{
+	char path[PROTO_UNIT_MAX + 16];
+	struct buf text = { 0 };
+	struct json_err err;
+	struct jv *v;
+
+	memory_path(s, path, sizeof(path));
+	if (file_read_at(s->unit->manager->run_fd, path, MEMORY_MAX, &text) == 0) {
+		v = jv_parse(text.data, text.len, &err);
+		if (v == NULL || heartbeat_restore(s->heartbeat, v, &err) == -1)
+			log_warnx(
+			    "%s: its heartbeats of before: %s", s->unit->name, err.text);
+		jv_free(v);
+	}
+	buf_free(&text);
+}
+
+/* ---- sending ---- */
+
+static void
+on_result(void *arg, const struct input_entry *e)
+{
+	struct session *s = arg;
+
+	if (e->result != INPUT_DELIVERED && e->result != INPUT_CONFIRMED)
+		heartbeat_lost(s->heartbeat);
+}
+
+static bool
+ops_send(void *arg, const struct input_request *r)
+{
+	struct session *s = arg;
+	const char *why = "";
+
+	s->beating = true; /* it is no activity of its own */
+	if (session_send(s->unit, r, on_result, s, &why) == 0) {
+		log_warnx("%s: heartbeat: %s", s->unit->name, why);
+		s->beating = false;
+		return false;
+	}
+	s->beating = false;
+	return true;
+}
+
+static void
+ops_arm(void *arg, uint64_t due_us)
+{
+	struct session *s = arg;
+
+	loop_timer_at(s->heartbeat_timer, due_us);
+}
+
+static uint32_t
+ops_random(void *arg, uint32_t n)
+{
+	(void)arg;
+	return arc4random_uniform(n);
+}
+
+static void
+on_due(struct loop_timer *t, void *arg)
+{
+	struct session *s = arg;
+
+	(void)t;
+	heartbeat_tick(s->heartbeat);
+}
+
+/* ---- life ---- */
+
+void
+session_heartbeat_open(struct session *s)
+{
+	const struct heartbeat_ops ops = { .read = ops_read,
+		.newest = ops_newest,
+		.watch = ops_watch,
+		.record = ops_record,
+		.send = ops_send,
+		.arm = ops_arm,
+		.random = ops_random,
+		.arg = s };
+
+	s->heartbeat_timer =
+	    loop_timer_new(s->unit->manager->loop, "heartbeat", on_due, s);
+	s->heartbeat = heartbeat_new(&svc_conf(s->unit->svc)->session->heartbeat, &ops);
+	restore(s);
+}
+
+void
+session_heartbeat_close(struct session *s)
+{
+	heartbeat_free(s->heartbeat);
+	unwatch(s);
+	loop_timer_free(s->heartbeat_timer);
+}

@@ -1,0 +1,545 @@
+/*
+ * session_policy: what a session does, as the oracle sees it, and what its rules ask for.
+ *
+ * The oracle must not be called from within its own calls, nor a service from within its:
+ * what it says is noted and done by the loop, soon after.
+ */
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/xalloc.h"
+#include "lib/zone.h"
+#include "manager/job/job.h"
+#include "manager/link.h"
+#include "manager/manager.h"
+#include "manager/record/event.h"
+#include "manager/service/service.h"
+#include "manager/session/heartbeat.h"
+#include "manager/session/input.h"
+#include "manager/session/oracle.h"
+#include "manager/session/until.h"
+#include "manager/sessions.h"
+#include "manager/sessions_int.h"
+#include "manager/units.h"
+#include "unit/keys.h"
+#include "unit/load.h"
+
+enum {
+	MATCHES_MAX = 10, /* of a pattern: Until= counts to 9 */
+	STATE_MAX = 256 * 1024,
+	ACTS_MAX = 64,
+};
+
+/* Something that a rule or a threshold asks for. */
+struct session_act {
+	TAILQ_ENTRY(session_act) link;
+	enum rule_action action;
+	enum stale_action stale;
+	bool very;
+	char *rule, *text, *input;
+	struct buf keys;
+	session_states when; /* of the input */
+	uint64_t wall_until_us;
+};
+
+/* ---- what the oracle says ---- */
+
+static void
+act_free(struct session_act *a)
+{
+	free(a->rule);
+	free(a->text);
+	free(a->input);
+	buf_free(&a->keys);
+	free(a);
+}
+
+static void
+later(struct session *s)
+{
+	loop_post(s->unit->manager->loop, session_policy_settle, s);
+}
+
+static struct session_act *
+note_act(struct session *s)
+{
+	struct session_act *a = xcalloc(1, sizeof(*a));
+
+	/* More than these at once is a rule that nobody can have meant. */
+	if (s->n_acts == ACTS_MAX) {
+		struct session_act *first = TAILQ_FIRST(&s->acts);
+
+		TAILQ_REMOVE(&s->acts, first, link);
+		act_free(first);
+		s->n_acts--;
+	}
+	TAILQ_INSERT_TAIL(&s->acts, a, link);
+	s->n_acts++;
+	later(s);
+	return a;
+}
+
+static void
+take_rule(struct session_act *a, const struct rule_conf *r)
+{
+	a->action = r->action;
+	a->rule = xstrdup(r->name);
+	if (r->text != NULL)
+		a->input = xstrdup(r->text);
+	for (size_t i = 0; i < r->keys.n; i++)
+		(void)key_bytes(r->keys.v[i], false, &a->keys);
+	a->when = r->state != SESSION_UNKNOWN ? SESSION_STATE_BIT(r->state) : 0;
+}
+
+static void
+ops_act(void *arg, const struct oracle_act *act)
+{
+	struct session_act *a = note_act(arg);
+
+	if (act->conf != NULL)
+		take_rule(a, act->conf);
+	a->stale = act->stale;
+	a->very = act->very;
+	a->text = xstrdup(act->text);
+	a->wall_until_us = act->wall_until_us;
+}
+
+static void
+ops_changed(void *arg, const struct oracle_view *view)
+{
+	struct session *s = arg;
+
+	(void)view;
+	s->changed = true;
+	later(s);
+}
+
+static void
+ops_arm(void *arg, uint64_t mono_us)
+{
+	struct session *s = arg;
+
+	loop_timer_at(s->oracle_timer, mono_us == 0 ? USEC_INFINITY : mono_us);
+}
+
+static const struct zone *
+ops_zone(void *arg)
+{
+	static struct zone *local;
+
+	(void)arg;
+	if (local == NULL)
+		local = zone_local();
+	return local;
+}
+
+/* ---- what is done ---- */
+
+static void
+tell_act(struct session *s, const struct session_act *a, const char *what)
+{
+	struct emitter *ev = s->unit->manager->events;
+
+	event_begin(ev, EVENT_SESSION_ACTION, s->unit->name,
+	    svc_memory(s->unit->svc)->invocation);
+	event_str(ev, "action", what);
+	if (a->rule != NULL)
+		event_str(ev, "rule", a->rule);
+	event_str(ev, "why", a->text);
+	event_end(ev);
+}
+
+static void
+ask_job(struct session *s, const struct session_act *a, enum job_type type)
+{
+	struct buf why = { 0 };
+	char origin[SVC_WHO_MAX];
+	struct job_request r = { .type = type, .mode = JOB_AUTOMATIC, .origin = origin };
+
+	if (a->rule != NULL)
+		snprintf(origin, sizeof(origin), "rule %s", a->rule);
+	else
+		snprintf(origin, sizeof(origin), "%sStaleSec=", a->very ? "Very" : "");
+	if (job_request(
+		s->unit->manager->jobs, s->unit->job_unit, &r, NULL, NULL, &why) == 0)
+		log_warnx("%s: %s: %s", s->unit->name, origin, buf_str(&why));
+	buf_free(&why);
+}
+
+static void
+type_text(struct session *s, const struct session_act *a)
+{
+	struct input_request r = { .sender = a->rule, .slot = a->rule };
+	const char *why = "";
+
+	if (a->keys.len > 0) {
+		r.data = buf_str(&a->keys);
+		r.len = a->keys.len;
+		r.flags = INPUT_KEYS | INPUT_NOW;
+	} else {
+		r.data = a->input != NULL ? a->input : "";
+		r.len = strlen(r.data);
+		r.flags = INPUT_ENTER | (a->when != 0 ? 0U : (uint32_t)INPUT_NOW);
+		r.when = a->when;
+	}
+	if (session_send(s->unit, &r, NULL, NULL, &why) == 0)
+		log_warnx("%s: rule %s: %s", s->unit->name, a->rule, why);
+}
+
+static void
+set_hold(struct session *s, const struct session_act *a)
+{
+	struct wish_who who = { .uid = s->unit->manager->owner,
+		.wall_us = clock_wall_us() };
+
+	if (s->unit->flag[WISH_FLAG_HELD])
+		return;
+	snprintf(who.name, sizeof(who.name), "rule %s", a->rule);
+	snprintf(who.command, sizeof(who.command), "supd");
+	(void)unit_set_flag(s->unit, WISH_FLAG_HELD, true, &who);
+	s->held = true;
+}
+
+/* A hold that a limit had asked for ends with it; one of a person stays. */
+static void
+end_hold(struct session *s)
+{
+	struct wish_who who = { .uid = s->unit->manager->owner,
+		.wall_us = clock_wall_us(),
+		.name = "the end of the limit",
+		.command = "supd" };
+
+	if (!s->held)
+		return;
+	s->held = false;
+	if (s->unit->flag[WISH_FLAG_HELD])
+		(void)unit_set_flag(s->unit, WISH_FLAG_HELD, false, &who);
+}
+
+static void
+do_stale(struct session *s, const struct session_act *a)
+{
+	static const char *const names[] = { [STALE_NONE] = "none",
+		[STALE_NOTIFY] = "notify",
+		[STALE_POKE] = "poke",
+		[STALE_RESTART] = "restart",
+		[STALE_STOP] = "stop" };
+
+	tell_act(s, a, names[a->stale]);
+	switch (a->stale) {
+	case STALE_POKE:
+		if (!heartbeat_poke(s->heartbeat))
+			log_warnx(
+			    "%s: there is no heartbeat to poke it with", s->unit->name);
+		break;
+	case STALE_RESTART:
+		ask_job(s, a, JOB_RESTART);
+		break;
+	case STALE_STOP:
+		ask_job(s, a, JOB_STOP);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+do_act(struct session *s, const struct session_act *a)
+{
+	if (a->rule == NULL) {
+		do_stale(s, a);
+		return;
+	}
+	tell_act(s, a, rule_action_name(a->action));
+	switch (a->action) {
+	case RULE_SEND:
+	case RULE_KEY:
+		type_text(s, a);
+		break;
+	case RULE_HOLD:
+	case RULE_HOLD_POOL:
+		set_hold(s, a);
+		break;
+	case RULE_RESTART:
+		ask_job(s, a, JOB_RESTART);
+		break;
+	case RULE_STOP:
+	case RULE_FATAL:
+		ask_job(s, a, JOB_STOP);
+		break;
+	case RULE_RETRY:
+		ask_job(s, a, JOB_START);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- what is remembered ---- */
+
+static void
+state_path(const struct session *s, char *path, size_t size)
+{
+	snprintf(path, size, "term/%s.st", s->unit->name);
+}
+
+static void
+save(struct session *s)
+{
+	char path[PROTO_UNIT_MAX + 16];
+	struct buf text = { 0 };
+	struct jw *w = jw_new(JW_COMPACT);
+
+	state_path(s, path, sizeof(path));
+	jw_obj(w);
+	jw_kv_bool(w, "held", s->held);
+	jw_kv_obj(w, "oracle");
+	oracle_save(s->oracle, w);
+	jw_end(w);
+	jw_end(w);
+	jw_take(w, &text);
+	jw_free(w);
+	if (file_write_atomic(
+		s->unit->manager->run_fd, path, text.data, text.len, 0600, false) == -1)
+		log_warn("%s: its state cannot be noted", s->unit->name);
+	buf_free(&text);
+}
+
+static void
+restore(struct session *s)
+{
+	char path[PROTO_UNIT_MAX + 16];
+	struct buf text = { 0 };
+	struct json_err err;
+	struct jv *v;
+
+	state_path(s, path, sizeof(path));
+	if (file_read_at(s->unit->manager->run_fd, path, STATE_MAX, &text) == -1) {
+		buf_free(&text);
+		return;
+	}
+	v = jv_parse(text.data, text.len, &err);
+	s->held = jv_bool(jv_get(v, "held"), false);
+	if (v == NULL || oracle_restore(s->oracle, jv_get(v, "oracle"), &err) == -1)
+		log_warnx("%s: its state of before: %s", s->unit->name, err.text);
+	jv_free(v);
+	buf_free(&text);
+}
+
+/* ---- all that was noted ---- */
+
+static void
+take_view(struct session *s)
+{
+	struct emitter *ev = s->unit->manager->events;
+	struct oracle_view v;
+
+	oracle_view(s->oracle, &v);
+	if (v.state != s->state) {
+		event_begin(ev, EVENT_SESSION_STATE, s->unit->name,
+		    svc_memory(s->unit->svc)->invocation);
+		event_str(ev, "from", session_state_name(s->state));
+		event_str(ev, "to", session_state_name(v.state));
+		event_str(ev, "evidence", v.evidence);
+		event_end(ev);
+	}
+	s->state = v.state;
+	if (v.state != SESSION_LIMITED)
+		end_hold(s);
+	unit_render_drop(s->unit);
+	save(s);
+	input_state(s->input, v.state);
+	heartbeat_state(s->heartbeat, v.state);
+}
+
+void
+session_policy_settle(void *arg)
+{
+	struct session *s = arg;
+	struct session_act *a;
+
+	if (s->changed) {
+		s->changed = false;
+		take_view(s);
+	}
+	while ((a = TAILQ_FIRST(&s->acts)) != NULL) {
+		TAILQ_REMOVE(&s->acts, a, link);
+		s->n_acts--;
+		do_act(s, a);
+		act_free(a);
+	}
+}
+
+/* ---- what the terminal and the log say ---- */
+
+/* What Until= is with what the pattern captured; appended.  NULL: the rule has none. */
+static const char *
+expand_until(const struct rule_conf *r, const char *text, struct buf *out)
+{
+	regmatch_t m[MATCHES_MAX];
+	regex_t re;
+
+	if (r->until == NULL || r->pattern == NULL ||
+	    regcomp(&re, r->pattern, REG_EXTENDED) != 0)
+		return NULL;
+	if (regexec(&re, text, MATCHES_MAX, m, 0) == 0)
+		until_expand(out, r->until, text, m, MATCHES_MAX);
+	regfree(&re);
+	return out->len > 0 ? buf_str(out) : NULL;
+}
+
+static const struct rule_list *
+rules_of(const struct session *s)
+{
+	return &svc_conf(s->unit->svc)->session->rules;
+}
+
+void
+session_policy_match(struct session *s, const struct msg_match *x)
+{
+	size_t n = x->text_len < sizeof(x->text) ? x->text_len : sizeof(x->text);
+
+	if (x->rule >= SESSION_RULES_MAX)
+		return;
+	free(s->screen_text[x->rule]);
+	s->screen_text[x->rule] = xstrndup(x->text, n);
+}
+
+void
+session_policy_screen(struct session *s)
+{
+	const struct rule_list *rules = rules_of(s);
+	struct oracle_match m[SESSION_RULES_MAX];
+	struct buf until[SESSION_RULES_MAX] = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < rules->n && i < SESSION_RULES_MAX; i++) {
+		if ((s->term.rules >> i & 1) == 0 || s->screen_text[i] == NULL)
+			continue;
+		m[n].rule = i;
+		m[n].text = s->screen_text[i];
+		m[n].until = expand_until(&rules->v[i], s->screen_text[i], &until[i]);
+		n++;
+	}
+	oracle_screen(s->oracle, m, n);
+	for (size_t i = 0; i < SESSION_RULES_MAX; i++)
+		buf_free(&until[i]);
+}
+
+void
+session_policy_line(struct session *s, size_t rule, const char *text)
+{
+	const struct rule_list *rules = rules_of(s);
+	struct buf until = { 0 };
+	struct oracle_match m = { .rule = rule, .text = text };
+
+	if (rule >= rules->n)
+		return;
+	m.until = expand_until(&rules->v[rule], text, &until);
+	oracle_line(s->oracle, &m, 1);
+	buf_free(&until);
+}
+
+/* The rules for the screen, to the terminal. */
+void
+session_policy_send_rules(struct session *s)
+{
+	const struct rule_list *rules = rules_of(s);
+	struct jw *w = jw_new(JW_COMPACT);
+	struct buf text = { 0 };
+	int fd;
+
+	jw_arr(w);
+	for (size_t i = 0; i < rules->n && i < SESSION_RULES_MAX; i++) {
+		if (rules->v[i].source != RULE_SCREEN || rules->v[i].pattern == NULL)
+			continue;
+		jw_obj(w);
+		jw_kv_u64(w, "rule", i);
+		jw_kv_str(w, "pattern", rules->v[i].pattern);
+		jw_kv_u64(w, "lines", rules->v[i].lines);
+		jw_end(w);
+	}
+	jw_end(w);
+	jw_take(w, &text);
+	jw_free(w);
+	fd = memfd_create("supd-rules", MFD_CLOEXEC);
+	if (fd != -1 && full_write(fd, text.data, text.len) == -1)
+		fd_close(&fd);
+	if (fd == -1)
+		log_warn("%s: its rules", s->unit->name);
+	else
+		(void)link_rules_take_fd(s->unit->manager->link, s->slot, fd, text.len);
+	buf_free(&text);
+}
+
+void
+session_policy_exit(struct session *s, const struct svc_exit *x)
+{
+	const struct rule_list *rules = rules_of(s);
+	struct oracle_exit e = { 0 };
+	struct oracle_verdict v;
+	struct session_act *a;
+
+	if (x->how == EXIT_EXITED)
+		e.status = x->status;
+	else
+		e.signal = x->how == EXIT_UNKNOWN ? 0 : x->status;
+	oracle_exit(s->oracle, &e, &v);
+	if (v.action == RULE_NONE || v.rule == ORACLE_NO_RULE || v.rule >= rules->n)
+		return;
+	a = note_act(s);
+	take_rule(a, &rules->v[v.rule]);
+	a->action = v.action;
+	a->text = xstrdup(v.text);
+	a->wall_until_us = v.wall_until_us;
+}
+
+/* ---- life ---- */
+
+static void
+on_due(struct loop_timer *t, void *arg)
+{
+	struct session *s = arg;
+
+	(void)t;
+	oracle_tick(s->oracle);
+}
+
+void
+session_policy_open(struct session *s)
+{
+	static const struct oracle_ops ops = {
+		.act = ops_act, .changed = ops_changed, .arm = ops_arm, .zone = ops_zone
+	};
+	const struct unit_session *c = svc_conf(s->unit->svc)->session;
+
+	TAILQ_INIT(&s->acts);
+	s->oracle_timer = loop_timer_new(s->unit->manager->loop, "oracle", on_due, s);
+	s->oracle = oracle_new(&c->session, &c->rules, &ops, s);
+	restore(s);
+}
+
+void
+session_policy_close(struct session *s)
+{
+	struct session_act *a;
+
+	loop_post_cancel(s->unit->manager->loop, session_policy_settle, s);
+	while ((a = TAILQ_FIRST(&s->acts)) != NULL) {
+		TAILQ_REMOVE(&s->acts, a, link);
+		act_free(a);
+	}
+	for (size_t i = 0; i < SESSION_RULES_MAX; i++)
+		free(s->screen_text[i]);
+	oracle_free(s->oracle);
+	loop_timer_free(s->oracle_timer);
+}
