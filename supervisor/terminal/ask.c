@@ -24,7 +24,7 @@ put_screen(struct jw *w, struct session *s, bool ansi)
 	struct screen_look look;
 	struct buf text = { 0 };
 
-	screen_look(s->screen, &look);
+	session_screen_look(s, &look);
 	jw_kv_u64(w, "rows", look.rows);
 	jw_kv_u64(w, "cols", look.cols);
 	jw_kv_obj(w, "cursor");
@@ -40,13 +40,13 @@ put_screen(struct jw *w, struct session *s, bool ansi)
 	jw_kv_arr(w, "lines");
 	for (uint16_t row = 0; row < look.rows; row++) {
 		buf_clear(&text);
-		screen_row(s->screen, row, &text);
+		screen_row(session_screen(s), row, &text);
 		jw_strn(w, text.data, text.len);
 	}
 	jw_end(w);
 	if (ansi) {
 		buf_clear(&text);
-		screen_draw(s->screen, &text);
+		screen_draw(session_screen(s), &text);
 		jw_kv_strn(w, "ansi", text.data, text.len);
 	}
 	buf_free(&text);

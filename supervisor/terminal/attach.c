@@ -73,7 +73,7 @@ status_json(const struct viewer *v, struct jw *w)
 	const struct viewer *writer = v->s->writer;
 	struct screen_look look;
 
-	screen_look(v->s->screen, &look);
+	session_screen_look(v->s, &look);
 	jw_kv_bool(w, "writer", writer == v);
 	if (writer != NULL && writer != v)
 		jw_kv_str(w, "held_by", writer->who);
@@ -86,7 +86,7 @@ add_screen(struct viewer *v)
 {
 	struct buf draw = { 0 };
 
-	screen_draw(v->s->screen, &draw);
+	screen_draw(session_screen(v->s), &draw);
 	add_frame(v, FRAME_OUTPUT, draw.data, draw.len);
 	buf_free(&draw);
 	v->behind = false;

@@ -202,7 +202,7 @@ add_bytes(struct session *s, const struct msg *m)
 	p = mmap(NULL, q->size, PROT_READ, MAP_PRIVATE, m->fds[0], 0);
 	if (p == MAP_FAILED)
 		return errno;
-	screen_look(s->screen, &look);
+	session_screen_look(s, &look);
 	if ((q->flags & TERM_INPUT_PASTE) != 0 && look.bracketed_paste)
 		add_paste(s, p, q->size);
 	else

@@ -104,16 +104,16 @@ struct rows {
 };
 
 static void
-read_rows(const struct session *s, struct rows *rows)
+read_rows(struct session *s, struct rows *rows)
 {
 	struct screen_look look;
 
-	screen_look(s->screen, &look);
+	session_screen_look(s, &look);
 	rows->n = 0;
 	for (uint16_t i = 0; i < look.rows; i++) {
 		size_t at = rows->text.len;
 
-		screen_row(s->screen, i, &rows->text);
+		screen_row(session_screen(s), i, &rows->text);
 		if (rows->text.len == at)
 			continue;
 		buf_addc(&rows->text, '\0');

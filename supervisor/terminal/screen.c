@@ -130,7 +130,6 @@ screen_new(uint16_t rows, uint16_t cols, const struct screen_ops *ops)
 	s->state = vterm_obtain_state(s->vt);
 	s->vs = vterm_obtain_screen(s->vt);
 	vterm_screen_set_callbacks(s->vs, &callbacks, s);
-	vterm_screen_enable_altscreen(s->vs, 1);
 	vterm_screen_reset(s->vs, 1);
 	/* A cursor that is restored and was never saved would be black on black. */
 	(void)vterm_input_write(s->vt, "\0337", 2);

@@ -48,6 +48,8 @@ on_modes(struct screen *s, bool on)
 		if (!is_alternate(number) || on == s->alternate)
 			continue;
 		if (on) {
+			/* Half of the memory of a screen, which most never need. */
+			vterm_screen_enable_altscreen(s->vs, 1);
 			buf_clear(&s->main_draw);
 			screen_draw(s, &s->main_draw);
 		} else {

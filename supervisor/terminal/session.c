@@ -30,9 +30,10 @@
 
 enum {
 	TURN_BYTES = 64 * 1024,
-	REST_US = 200 * 1000,     /* without output: the screen has come to rest */
-	LOOK_US = 500 * 1000,     /* between two looks at a screen that moves */
-	UNKEPT_BYTES = 16 * 1024, /* read at once where there is no keep */
+	REST_US = 200 * 1000,        /* without output: the screen has come to rest */
+	SLEEP_US = 20 * 1000 * 1000, /* at rest for so long: it is put away */
+	LOOK_US = 500 * 1000,        /* between two looks at a screen that moves */
+	UNKEPT_BYTES = 16 * 1024,    /* read at once where there is no keep */
 	ROWS_SHIFT = 16,
 	COLS_MASK = 0xffff,
 };
@@ -60,7 +61,7 @@ fill_state(struct session *s, struct msg_term_state *st)
 {
 	struct screen_look look;
 
-	screen_look(s->screen, &look);
+	session_screen_look(s, &look);
 	*st = (struct msg_term_state){
 		.slot = s->slot,
 		.flags = (s->moves ? TERM_MOVES : 0U) |
@@ -98,11 +99,13 @@ session_look(struct session *s)
 	struct screen_look look;
 
 	s->looked_us = clock_mono_us();
-	screen_look(s->screen, &look);
+	session_screen_look(s, &look);
 	s->looked_changes = look.changes;
 	s->held = rules_look(s);
 	session_report(s);
 }
+
+static void fall_asleep(struct session *s);
 
 static void
 on_rest(struct loop_timer *timer, void *arg)
@@ -117,8 +120,13 @@ on_rest(struct loop_timer *timer, void *arg)
 			session_look(s);
 		return;
 	}
+	if (!s->moves) {
+		fall_asleep(s);
+		return;
+	}
 	s->moves = false;
 	screen_settle(s->screen);
+	loop_timer_in(timer, SLEEP_US);
 	if (lines_flush(s) && s->keep != NULL)
 		keep_half(s->keep)->settled = keep_half(s->keep)->raw_len;
 	session_look(s);
@@ -170,7 +178,7 @@ begin_half(struct session *s)
 	struct screen_look look;
 	int r;
 
-	screen_look(s->screen, &look);
+	screen_look(session_screen(s), &look);
 	screen_draw(s->screen, &draw);
 	r = keep_begin(s->keep, draw.data, draw.len, look.rows, look.cols);
 	buf_free(&draw);
@@ -223,10 +231,12 @@ take(struct session *s, size_t *left)
 	/* EIO: no process has it open just now. */
 	if (r <= 0)
 		return 0;
+	/* (It wakes from what the keep had before these.) */
+	(void)session_screen(s);
 	if (s->keep != NULL)
 		keep_added(s->keep, (size_t)r);
 	*left -= (size_t)r;
-	screen_feed(s->screen, p, (size_t)r);
+	screen_feed(session_screen(s), p, (size_t)r);
 	attach_output(s, p, (size_t)r);
 	return 1;
 }
@@ -236,7 +246,7 @@ finish_if_closing(struct session *s)
 {
 	if (!s->closing || s->done)
 		return;
-	screen_end(s->screen);
+	screen_end(session_screen(s));
 	if (!lines_flush(s)) {
 		wait_for_pipe(s);
 		return;
@@ -282,10 +292,10 @@ session_resize(struct session *s, uint16_t rows, uint16_t cols)
 	struct winsize size = { .ws_row = rows, .ws_col = cols };
 	struct screen_look look;
 
-	screen_look(s->screen, &look);
+	session_screen_look(s, &look);
 	if (look.rows == rows && look.cols == cols)
 		return;
-	screen_resize(s->screen, rows, cols);
+	screen_resize(session_screen(s), rows, cols);
 	screen_look(s->screen, &look);
 	size.ws_row = look.rows;
 	size.ws_col = look.cols;
@@ -333,6 +343,50 @@ come_back(struct session *s)
 	s->last_typed_us = keep_head(s->keep)->last_typed_us;
 }
 
+/* ---- sleeping ---- */
+
+/* The screen of a session that nobody watches and that has said nothing for a while is in
+ * its keep alone: many are many megabytes. */
+static void
+fall_asleep(struct session *s)
+{
+	if (s->keep == NULL || s->screen == NULL || s->closing ||
+	    !TAILQ_EMPTY(&s->viewers) || s->lines.len > 0 || s->skip > 0 ||
+	    begin_half(s) == -1)
+		return;
+	session_screen_look(s, &s->slept);
+	strlcpy(s->title, s->slept.title, sizeof(s->title));
+	s->slept.title = s->title;
+	screen_free(s->screen);
+	s->screen = NULL;
+}
+
+struct screen *
+session_screen(struct session *s)
+{
+	struct screen_look look;
+
+	if (s->screen != NULL)
+		return s->screen;
+	s->screen = screen_new(s->slept.rows, s->slept.cols, &s->screen_ops);
+	come_back(s);
+	/* What counts its changes goes on from where it was. */
+	screen_look(s->screen, &look);
+	s->changes_before = s->slept.changes - look.changes;
+	return s->screen;
+}
+
+void
+session_screen_look(struct session *s, struct screen_look *look)
+{
+	if (s->screen == NULL) {
+		*look = s->slept;
+		return;
+	}
+	screen_look(s->screen, look);
+	look->changes += s->changes_before;
+}
+
 static int
 open_pipe(const struct terminal *t, uint32_t slot, const struct table_slot *ts)
 {
@@ -375,6 +429,7 @@ open_screen(struct session *s)
 		cols = keep_half(s->keep)->cols;
 	}
 	s->screen = screen_new(rows, cols, &ops);
+	s->screen_ops = ops;
 	if (s->keep != NULL && found)
 		come_back(s);
 	else if (s->keep != NULL)

@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 struct buf;
+struct screen;
+struct screen_look;
 struct session;
 struct terminal;
 
@@ -29,6 +31,9 @@ enum session_turn session_turn(struct session *s);
 void session_close(struct session *s);
 /* The size of screen and pty. */
 void session_resize(struct session *s, uint16_t rows, uint16_t cols);
+/* Its screen, which may have to be drawn anew first; and how it looks, which has not. */
+struct screen *session_screen(struct session *s);
+void session_screen_look(struct session *s, struct screen_look *look);
 /* Something that the manager has to know may have changed. */
 void session_report(struct session *s);
 /* The screen is looked at by the rules when it has come to rest, or sometimes while it

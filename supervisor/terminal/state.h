@@ -36,8 +36,12 @@ struct session {
 	bool coming_back; /* it is rebuilt from its keep */
 	bool forgot;      /* there is no keep, so steps of before are not known */
 	struct loop_io *pipe_io;
-	struct keep *keep; /* NULL: no room, the screen does not outlive the role */
-	struct screen *screen;
+	struct keep *keep;     /* NULL: no room, the screen does not outlive the role */
+	struct screen *screen; /* NULL: put away, see session_screen */
+	struct screen_ops screen_ops;
+	struct screen_look slept; /* how it was when it was put away */
+	char title[256];
+	uint64_t changes_before; /* of the screens before this one */
 
 	struct buf lines; /* derived, not in the pipe yet */
 	size_t skip;      /* bytes of the next lines that are there already */
