@@ -27,7 +27,9 @@ struct lines {
 	size_t end;   /* backwards: what is left of data */
 	off_t resume; /* backwards: behind the last finished line */
 	bool backwards, started;
-	bool skip; /* lines_seek: drop what is left of a line */
+	bool skip;     /* lines_seek: drop what is left of a line */
+	char head[32]; /* the first bytes, as they were when it was opened */
+	size_t nhead;
 };
 
 struct lines *
@@ -82,6 +84,15 @@ lines_size(const struct lines *f)
 }
 
 bool
+lines_is_file(const struct lines *f, const struct stat *st)
+{
+	struct stat own;
+
+	return fstat(f->fd, &own) == 0 && own.st_dev == st->st_dev &&
+	       own.st_ino == st->st_ino;
+}
+
+bool
 lines_is_gzip(const struct lines *f)
 {
 	return f->gz != NULL;
@@ -105,18 +116,39 @@ read_gzip(struct lines *f, char *to)
 	return -1;
 }
 
+/* Of a file that became shorter: where what was not read begins.  A log begins with a
+ * time, so that one that was emptied and written again is known by its first bytes. */
+static off_t
+new_end(const struct lines *f)
+{
+	char now[sizeof(f->head)];
+	ssize_t n = pread(f->fd, now, f->nhead, 0);
+
+	if (n <= 0 || memcmp(now, f->head, (size_t)n) != 0)
+		return 0;
+	return lines_size(f);
+}
+
 static ssize_t
 read_plain(struct lines *f, char *to)
 {
 	ssize_t r;
 
+	if (f->nhead == 0) {
+		r = pread(f->fd, f->head, sizeof(f->head), 0);
+		f->nhead = r > 0 ? (size_t)r : 0;
+	}
+
 	do
 		r = pread(f->fd, to, PIECE, f->pos);
 	while (r == -1 && errno == EINTR);
 	if (r == 0 && lines_size(f) < f->pos) {
-		f->pos = lines_size(f);
+		f->pos = new_end(f);
+		f->nhead = 0;
 		buf_clear(&f->data);
 		f->at = 0;
+		if (f->pos == 0)
+			return read_plain(f, to);
 	}
 	return r;
 }

@@ -13,6 +13,7 @@
 enum { LINES_MAX = 1024 * 1024 };
 
 struct lines;
+struct stat;
 
 /* Takes the descriptor of a regular file open for reading; NULL with errno (it is closed
  * then too). */
@@ -22,7 +23,8 @@ void lines_free(struct lines *f);
 /*
  * The next line, without newline, valid until the next call.  1; 0: no finished line now
  * (more may come: call again when the file grew); -1: errno.  With final, an unfinished
- * last line is returned too.  A file that became shorter is read from its new end.
+ * last line is returned too.  A file that became shorter is read from its new
+ * end (a half batch was taken back), or from its start when that is another one too.
  */
 int lines_next(struct lines *f, bool final, const char **s, size_t *n);
 /*
@@ -38,6 +40,8 @@ int lines_to_end(struct lines *f);
  */
 int lines_seek(struct lines *f, off_t at);
 off_t lines_size(const struct lines *f);
+/* Whether st is of this very file. */
+bool lines_is_file(const struct lines *f, const struct stat *st);
 bool lines_is_gzip(const struct lines *f);
 
 #endif

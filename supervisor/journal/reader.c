@@ -29,7 +29,6 @@
 #include "lib/xalloc.h"
 
 enum {
-	KEEP_OPEN = 3,            /* newest files of a chain, when following */
 	SEEK_LEAST = 1024 * 1024, /* smaller files are read, not searched */
 	SEEK_PIECE = 256 * 1024,
 	KEPT_ROOM = 1024,
@@ -41,13 +40,12 @@ enum {
 static int
 file_open(struct reader *r, struct file *f)
 {
-	char path[LAYOUT_PATH_MAX], full[LAYOUT_PATH_MAX + LAYOUT_FILE_MAX];
+	char path[LAYOUT_PATH_MAX + LAYOUT_FILE_MAX];
 	struct stat st;
 	int fd;
 
-	layout_day_dir(path, sizeof(path), f->day);
-	snprintf(full, sizeof(full), "%s/%s", path, f->name);
-	fd = open_at(r->root_fd, full, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	reader_file_path(path, sizeof(path), f);
+	fd = open_at(r->root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		goto bad;
 	if (!r->q.follow && r->q.since_us > 0 &&
@@ -63,13 +61,6 @@ bad:
 	fd_close(&fd);
 	f->failed = true;
 	return -1;
-}
-
-/* One of the newest files of a chain that is followed. */
-static bool
-keeps_open(const struct reader *r, const struct chain *c, size_t i)
-{
-	return r->q.follow && i + KEEP_OPEN >= c->nfiles;
 }
 
 static void
@@ -216,7 +207,7 @@ save_more(struct reader *r, struct chain *c, size_t max)
 		if ((c->files[i].lines == NULL && file_open(r, &c->files[i]) == -1) ||
 		    !save_piece(r, c, i, max))
 			c->back--;
-		if (c->back == i && !keeps_open(r, c, i))
+		if (c->back == i && !reader_keeps_open(r, c, i))
 			file_close(&c->files[i]);
 	}
 	return c->nsaved > had;
@@ -270,7 +261,7 @@ pick_last(struct reader *r, size_t max)
 static void
 mark_ends(struct reader *r, struct chain *c)
 {
-	for (size_t i = c->nfiles; i-- > 0 && keeps_open(r, c, i);)
+	for (size_t i = c->nfiles; i-- > 0 && reader_keeps_open(r, c, i);)
 		if (file_open(r, &c->files[i]) == 0 && !c->files[i].lf.compressed)
 			lines_from_end(c->files[i].lines);
 }
@@ -284,7 +275,7 @@ leave_ends(struct reader *r, struct chain *c)
 
 		if (f->lines == NULL)
 			continue;
-		if (keeps_open(r, c, i) && !f->lf.compressed)
+		if (reader_keeps_open(r, c, i) && !f->lf.compressed)
 			lines_to_end(f->lines);
 		else
 			file_close(f);
@@ -341,14 +332,16 @@ pull_file(struct reader *r, struct chain *c, size_t i)
 
 	if (f->failed)
 		return false;
-	if (f->lines == NULL) {
-		if (file_open(r, f) == -1)
-			return false;
-		seek_since(r, c, f);
-	}
-	while (lines_next(f->lines, !r->q.follow, &s, &n) == 1)
-		if (take(r, c, i, s, n, &c->head))
-			return true;
+	do {
+		if (f->lines == NULL) {
+			if (file_open(r, f) == -1)
+				return false;
+			seek_since(r, c, f);
+		}
+		while (lines_next(f->lines, !r->q.follow || f->replaced, &s, &n) == 1)
+			if (take(r, c, i, s, n, &c->head))
+				return true;
+	} while (reader_file_goes_on(r, f));
 	return false;
 }
 
@@ -379,32 +372,20 @@ pull(struct reader *r, struct chain *c)
 	while (c->cur < c->nfiles) {
 		if (pull_file(r, c, c->cur))
 			return true;
-		if (!keeps_open(r, c, c->cur))
+		if (!reader_keeps_open(r, c, c->cur))
 			file_close(&c->files[c->cur]);
 		c->cur++;
 	}
 	if (!r->q.follow)
 		return false;
-	for (size_t i = c->nfiles > KEEP_OPEN ? c->nfiles - KEEP_OPEN : 0; i < c->nfiles;
-	     i++)
+	for (size_t i = c->nfiles > READER_KEEP_OPEN ? c->nfiles - READER_KEEP_OPEN : 0;
+	     i < c->nfiles; i++)
 		if (pull_file(r, c, i))
 			return true;
 	return false;
 }
 
-/* ---- following ---- */
-
-static void
-watch_folders(struct reader *r)
-{
-	if (!r->watches_journal)
-		r->watches_journal = watch_dir(r->watch, r->root_fd, "journal");
-	if (!r->watches_links)
-		r->watches_links = watch_dir(r->watch, r->root_fd, "journal/health");
-	/* Before anything was ever logged: wait for the journal itself. */
-	if (!r->watches_journal)
-		watch_dir(r->watch, r->root_fd, ".");
-}
+/* ---- all chains ---- */
 
 static struct chain *
 oldest_head(struct reader *r)
@@ -428,9 +409,10 @@ reader_next(struct reader *r, struct reader_entry *e)
 	struct chain *c = oldest_head(r);
 
 	if (c == NULL && r->watch != NULL && watch_drain(r->watch)) {
-		/* New files since: a new day, or a new invocation. */
-		watch_folders(r);
+		/* New files since: a new day, a new invocation, or one made again. */
+		reader_watch_journal(r);
 		reader_rescan(r);
+		reader_watch_files(r);
 		c = oldest_head(r);
 	}
 	if (c == NULL)
@@ -505,9 +487,11 @@ reader_open(int root_fd, const struct reader_query *q, char err[READER_ERR_MAX])
 			    strerror(errno));
 			goto bad;
 		}
-		watch_folders(r);
+		reader_watch_journal(r);
 	}
 	reader_scan(r);
+	if (q->follow)
+		reader_watch_files(r);
 	if (q->n >= 0)
 		collect(r, (size_t)q->n);
 	return r;

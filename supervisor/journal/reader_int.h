@@ -1,5 +1,5 @@
 /*
- * reader_int: what the two files of the reader share.  Nobody else includes it.
+ * reader_int: what the files of the reader share.  Nobody else includes it.
  */
 #ifndef SUPD_JOURNAL_READER_INT_H
 #define SUPD_JOURNAL_READER_INT_H
@@ -18,12 +18,16 @@
 struct lines;
 struct watch;
 
+enum { READER_KEEP_OPEN = 3 }; /* newest files of a chain, when following */
+
 struct file {
 	char day[LAYOUT_DAY_LEN + 1];
 	char name[LAYOUT_FILE_MAX];
 	struct layout_file lf;
 	struct lines *lines; /* NULL: not open */
 	bool failed;         /* cannot be read, or was read to its end */
+	bool look;           /* at its place there may be another one by now */
+	bool replaced;       /* there is: when this one is read, that one */
 };
 
 struct saved {
@@ -66,7 +70,6 @@ struct reader {
 	size_t nchains;
 	struct map by_name;
 	struct watch *watch;
-	bool watches_journal, watches_links;
 	bool rescans; /* files that a chain has already may be met again */
 };
 
@@ -77,5 +80,18 @@ bool reader_is_glob(const char *s);
 void reader_scan(struct reader *r);
 /* The files that came since: at the end of their chains. */
 void reader_rescan(struct reader *r);
+
+/* ---- reader_follow.c ---- */
+/* One of the newest files of a chain that is followed. */
+bool reader_keeps_open(const struct reader *r, const struct chain *c, size_t i);
+/* Below the instance folder; dst: LAYOUT_PATH_MAX + LAYOUT_FILE_MAX.  Returns dst. */
+char *reader_file_path(char *dst, size_t size, const struct file *f);
+/* Hears of the days and files that come. */
+void reader_watch_journal(struct reader *r);
+/* Hears of the files kept open being made again, and looks at each place once more. */
+void reader_watch_files(struct reader *r);
+/* At the end of a file: whether to read on, the rest of it (replaced is set then) or,
+ * with lines NULL, the one that is at its place now. */
+bool reader_file_goes_on(struct reader *r, struct file *f);
 
 #endif

@@ -86,7 +86,8 @@ watch_dir(struct watch *w, int root_fd, const char *path)
 
 	if (fd == -1)
 		return false;
-	watch_open(w, fd, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+	watch_open(
+	    w, fd, IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
 	fd_close(&fd);
 	return true;
 }

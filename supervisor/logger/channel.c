@@ -248,7 +248,11 @@ on_manager_message(struct logger *lg, struct msg *m)
 		m->fds[0] = -1;
 		break;
 	case MSG_PATTERNS:
-		logslot_patterns(lg, m);
+		logslot_patterns(lg, m->u.PATTERNS.slot, NULL, &m->fds[0]);
+		break;
+	case MSG_SLOT_PATTERNS:
+		logslot_patterns(lg, m->u.SLOT_PATTERNS.slot,
+		    m->u.SLOT_PATTERNS.invocation, &m->fds[0]);
 		break;
 	case MSG_BARRIER:
 		barrier_on_request(lg, &m->u.BARRIER);

@@ -25,10 +25,13 @@ enum {
 	DUE_TURN = 16,        /* of them at a time */
 };
 
-/* The manager is quicker than init now and then. */
+/* The manager is quicker than init now and then: the slot may be closed yet, or still be
+ * that of an earlier invocation.  What the table says of it then says nothing. */
 struct early_patterns {
 	TAILQ_ENTRY(early_patterns) link;
 	uint32_t slot;
+	bool any; /* of whoever gets the slot */
+	uint8_t invocation[16];
 	int fd; /* owned */
 };
 
@@ -105,25 +108,42 @@ patterns_find(struct logger *lg, uint32_t slot)
 	return NULL;
 }
 
-void
-logslot_patterns(struct logger *lg, struct msg *m)
+/* LOG_OPEN of an invocation that they are not of leaves them alone. */
+static void
+patterns_take(struct logger *lg, struct logslot *ls)
 {
-	struct logslot *ls = logslot_get(lg, m->u.PATTERNS.slot);
+	struct early_patterns *e = patterns_find(lg, ls->n);
+
+	if (e == NULL || (!e->any && memcmp(e->invocation, ls->invocation,
+					 sizeof(e->invocation)) != 0))
+		return;
+	match_set(lg, ls, e->fd);
+	patterns_drop(lg, e);
+}
+
+void
+logslot_patterns(struct logger *lg, uint32_t n, const uint8_t *invocation, int *fd)
+{
+	struct logslot *ls = logslot_get(lg, n);
 	struct early_patterns *e;
 
-	if (ls != NULL) {
-		match_set(lg, ls, m->fds[0]);
+	if (n >= lg->t->nslots)
 		return;
-	}
-	if (m->u.PATTERNS.slot >= lg->t->nslots)
-		return;
-	e = patterns_find(lg, m->u.PATTERNS.slot);
+	e = patterns_find(lg, n);
 	if (e != NULL)
 		patterns_drop(lg, e);
+	if (ls != NULL && (invocation == NULL || memcmp(invocation, ls->invocation,
+						     sizeof(ls->invocation)) == 0)) {
+		match_set(lg, ls, *fd);
+		return;
+	}
 	e = xcalloc(1, sizeof(*e));
-	e->slot = m->u.PATTERNS.slot;
-	e->fd = m->fds[0];
-	m->fds[0] = -1;
+	e->slot = n;
+	e->any = invocation == NULL;
+	if (invocation != NULL)
+		memcpy(e->invocation, invocation, sizeof(e->invocation));
+	e->fd = *fd;
+	*fd = -1;
 	TAILQ_INSERT_TAIL(&lg->early, e, link);
 }
 
@@ -131,7 +151,6 @@ void
 logslot_open(struct logger *lg, struct msg *m)
 {
 	uint32_t n = m->u.LOG_OPEN.slot;
-	struct early_patterns *early;
 	struct logslot *ls;
 
 	if (n >= lg->t->nslots) {
@@ -143,6 +162,7 @@ logslot_open(struct logger *lg, struct msg *m)
 	ls = xcalloc(1, sizeof(*ls));
 	ls->n = n;
 	ls->ts = table_slot(lg->t, n);
+	memcpy(ls->invocation, ls->ts->invocation, sizeof(ls->invocation));
 	ls->tail = table_rare(lg->t, n)->tail;
 	ls->sink.fd = -1;
 	lg->slots[n] = ls;
@@ -156,10 +176,7 @@ logslot_open(struct logger *lg, struct msg *m)
 			log_warn("%s: its output", ls->ts->unit);
 		stream_watch(lg, &ls->stream[i]);
 	}
-	if ((early = patterns_find(lg, n)) != NULL) {
-		match_set(lg, ls, early->fd);
-		patterns_drop(lg, early);
-	}
+	patterns_take(lg, ls);
 	/* Nothing goes to the log of a unit whose output goes elsewhere; what comes all
 	 * the same is logged, and makes the file. */
 	if ((ls->ts->log.day[0] != '\0' && ls->ts->log.linked) ||

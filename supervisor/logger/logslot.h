@@ -21,9 +21,10 @@ void logslot_open(struct logger *lg, struct msg *m);
 bool logslot_close(struct logger *lg, uint32_t n);
 /* Takes it out of every list; its files stay. */
 void logslot_free(struct logger *lg, struct logslot *ls);
-/* PATTERNS: for a slot whose LOG_OPEN is still on its way they are kept, at most one list
- * a slot.  May take the descriptor. */
-void logslot_patterns(struct logger *lg, struct msg *m);
+/* PATTERNS, SLOT_PATTERNS: for an invocation whose LOG_OPEN is still on its way they are
+ * kept, at most one list a slot, the newest.  invocation NULL: whoever has the slot or
+ * gets it next.  May take the descriptor: then *fd is -1. */
+void logslot_patterns(struct logger *lg, uint32_t n, const uint8_t *invocation, int *fd);
 /* Makes the file of a slot now, if it waits for that. */
 void logslot_make_due(struct logger *lg, struct logslot *ls);
 /* Makes the files of programs that said nothing for a while. */

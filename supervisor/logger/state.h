@@ -69,6 +69,7 @@ struct sink {
 struct logslot {
 	uint32_t n;
 	struct table_slot *ts;
+	uint8_t invocation[16];
 	char *tail;       /* of stderr, in the table; its length: ts->log */
 	bool tail_room;   /* it has memory */
 	char *name, *ref; /* owned */
@@ -135,7 +136,7 @@ struct logger {
 	struct flood flood[FLOODS];
 	struct loop_timer *retry_timer, *due_timer, *sync_timer;
 	uint64_t match_second_us, match_spent_us; /* match.c: of all slots */
-	/* patterns of slots whose LOG_OPEN is still on its way */
+	/* patterns of invocations whose LOG_OPEN is still on its way */
 	TAILQ_HEAD(, early_patterns) early;
 	bool done_waits, pong_waits;
 	bool reports_hold; /* a slot is done, but for its last reports */

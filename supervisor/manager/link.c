@@ -554,12 +554,14 @@ link_viewer_take_fds(struct link *l, int client_fd, int request_fd, uint64_t siz
 }
 
 int
-link_patterns_take_fd(struct link *l, uint32_t slot, int fd)
+link_patterns_take_fd(struct link *l, uint32_t slot, const uint8_t invocation[16], int fd)
 {
 	struct msg msg;
 
-	msg_init(&msg, MSG_PATTERNS);
-	msg.u.PATTERNS.slot = slot;
+	msg_init(&msg, MSG_SLOT_PATTERNS);
+	msg.u.SLOT_PATTERNS.slot = slot;
+	memcpy(msg.u.SLOT_PATTERNS.invocation, invocation,
+	    sizeof(msg.u.SLOT_PATTERNS.invocation));
 	msg.nfds = 1;
 	msg.fds[0] = fd;
 	return send_logger(l, &msg);

@@ -57,7 +57,9 @@ void link_settings(struct link *l, const struct msg_settings *s);
 /* ---- to the logger: -1 (ENOTCONN, ENOBUFS) when it is not there or too far behind ----
  */
 int link_viewer_take_fds(struct link *l, int client_fd, int request_fd, uint64_t size);
-int link_patterns_take_fd(struct link *l, uint32_t slot, int fd);
+/* The patterns of an invocation that has the slot, or will have it. */
+int link_patterns_take_fd(
+    struct link *l, uint32_t slot, const uint8_t invocation[16], int fd);
 int link_rotate(struct link *l, uint32_t slot);
 int link_snapshot_take_fd(
     struct link *l, uint64_t id, enum snapshot_kind kind, int fd, uint64_t size);

@@ -456,7 +456,8 @@ unit_ops_send_patterns(struct unit *u)
 	if (fd == -1 || full_write(fd, buf_str(&list), list.len) == -1) {
 		log_warn("%s: its patterns", u->name);
 		fd_close(&fd);
-	} else if (link_patterns_take_fd(u->manager->link, o->pattern_slot, fd) == -1) {
+	} else if (link_patterns_take_fd(u->manager->link, o->pattern_slot,
+		       o->pattern_invocation, fd) == -1) {
 		/* They are sent again to the next logger. */
 		log_debug("%s: no logger for its patterns", u->name);
 	}
@@ -464,12 +465,15 @@ unit_ops_send_patterns(struct unit *u)
 }
 
 static void
-ops_patterns(void *arg, uint32_t slot, const struct probe_list *list)
+ops_patterns(
+    void *arg, uint32_t slot, const uint8_t invocation[16], const struct probe_list *list)
 {
 	struct unit *u = arg;
+	struct unit_ops *o = unit_ops(u);
 
-	unit_ops(u)->pattern_slot = slot;
-	unit_ops(u)->patterns = list;
+	o->pattern_slot = slot;
+	memcpy(o->pattern_invocation, invocation, sizeof(o->pattern_invocation));
+	o->patterns = list;
 	unit_ops_send_patterns(u);
 }
 

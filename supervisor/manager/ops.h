@@ -64,6 +64,7 @@ struct unit_ops {
 	uint32_t empty_slot;     /* whose end is to be watched after them, or SLOT_NONE */
 	struct scan_watch *scan; /* NULL: nothing is watched */
 	uint32_t pattern_slot;   /* whose patterns the logger has, SLOT_NONE: none */
+	uint8_t pattern_invocation[16]; /* which has that slot */
 	const struct probe_list *patterns;
 };
 

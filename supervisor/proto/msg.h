@@ -251,6 +251,10 @@ struct msg_role {
 	uint32_t hung; /* it did not answer and was killed */
 };
 
+struct msg_slot_patterns {
+	uint32_t slot;
+	uint8_t invocation[16];
+};
 struct msg_viewer {
 	uint64_t request_size; /* of the JSON in the memfd */
 };

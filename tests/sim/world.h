@@ -564,14 +564,19 @@ op_probe_stop(void *arg, enum probe_use use)
 }
 
 static void
-op_patterns(void *arg, uint32_t slot, const struct probe_list *list)
+op_patterns(
+    void *arg, uint32_t slot, const uint8_t invocation[16], const struct probe_list *list)
 {
 	struct world *w = arg;
+	const struct w_slot *sl = &w->slot[slot];
 
-	(void)slot;
 	(void)list;
-	if (w_op(w))
-		w_log(w, "patterns ");
+	if (!w_op(w))
+		return;
+	/* (A slot that could not be opened is nobody's.) */
+	if (sl->used)
+		assert_memory_equal(sl->invocation, invocation, 16);
+	w_log(w, "patterns ");
 }
 
 static void

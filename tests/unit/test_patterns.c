@@ -18,7 +18,15 @@ put(struct fake *f, uint32_t n, int stream, const char *text)
 }
 
 static void
-send_patterns(struct fake *f, uint32_t slot, const char *const *texts)
+invocation_of(uint8_t id[16], uint8_t which)
+{
+	memset(id, 0, 16);
+	id[15] = which;
+}
+
+/* Those of the invocation that is named; slots that say nothing else are those of 0. */
+static void
+send_patterns_of(struct fake *f, uint32_t slot, uint8_t which, const char *const *texts)
 {
 	struct buf list = { 0 };
 	int fd = memfd_create("patterns", MFD_CLOEXEC);
@@ -33,13 +41,20 @@ send_patterns(struct fake *f, uint32_t slot, const char *const *texts)
 		assert_int_equal(pattern_put(&list, &p), 0);
 	}
 	assert_int_equal(full_write(fd, list.data, list.len), 0);
-	msg_init(&m, MSG_PATTERNS);
-	m.u.PATTERNS.slot = slot;
+	msg_init(&m, MSG_SLOT_PATTERNS);
+	m.u.SLOT_PATTERNS.slot = slot;
+	invocation_of(m.u.SLOT_PATTERNS.invocation, which);
 	m.nfds = 1;
 	m.fds[0] = fd;
 	fake_send(&f->manager, &m);
 	close(fd);
 	buf_free(&list);
+}
+
+static void
+send_patterns(struct fake *f, uint32_t slot, const char *const *texts)
+{
+	send_patterns_of(f, slot, 0, texts);
 }
 
 static void
@@ -174,6 +189,181 @@ test_hostile_patterns(void **state)
 	fake_free(f);
 }
 
+/* ---- whose they are ---- */
+
+static const char *const ready[] = { "^ready$", NULL };
+
+/* A slot as init has it when it has opened it and the logger does not know it. */
+static void
+open_of(struct fake *f, uint32_t n, uint8_t which)
+{
+	char ref[8];
+
+	snprintf(ref, sizeof(ref), "%u", which);
+	invocation_of(fake_open(f, n, "a", ref)->invocation, which);
+}
+
+/* Until all that the manager has said was handled: an answer to a question about a slot
+ * that is open beside it. */
+static void
+heard(struct fake *f)
+{
+	fake_barrier(f, FAKE_SLOTS - 1);
+}
+
+static void
+begin(struct fake *f)
+{
+	fake_start(f);
+	fake_open_told(f, FAKE_SLOTS - 1, "beside", "1");
+	heard(f);
+}
+
+static void
+says_ready(struct fake *f, uint32_t n, unsigned matches)
+{
+	put(f, n, 0, "ready\n");
+	fake_barrier(f, n);
+	assert_int_equal(f->matches, matches);
+}
+
+/* Before init has even begun to open the slot: its state is none, and it is beyond those
+ * that were ever used. */
+static void
+test_before_the_slot(void **state)
+{
+	struct fake *f = fake_new(NULL);
+
+	(void)state;
+	begin(f);
+	f->t->slots_high = 0;
+	send_patterns_of(f, 5, 1, ready);
+	heard(f);
+	assert_int_equal(table_slot(f->t, 5)->state, SLOT_FREE);
+	f->t->slots_high = FAKE_SLOTS;
+	open_of(f, 5, 1);
+	fake_tell_open(f, 5);
+	says_ready(f, 5, 1);
+	fake_free(f);
+}
+
+/* Init has opened it, and the manager's message is there before that of init, or after
+ * it. */
+static void
+test_before_and_after_the_open(void **state)
+{
+	struct fake *f = fake_new(NULL);
+
+	(void)state;
+	begin(f);
+	open_of(f, 0, 1);
+	send_patterns_of(f, 0, 1, ready);
+	heard(f);
+	fake_tell_open(f, 0);
+	says_ready(f, 0, 1);
+	open_of(f, 1, 2);
+	fake_tell_open(f, 1);
+	fake_barrier(f, 1);
+	send_patterns_of(f, 1, 2, ready);
+	says_ready(f, 1, 2);
+	fake_free(f);
+}
+
+/* The manager says them again to a new logger, be that before the replay or after. */
+static void
+test_after_a_restart(void **state)
+{
+	struct fake *f = fake_new(NULL);
+
+	(void)state;
+	begin(f);
+	open_of(f, 0, 1);
+	fake_tell_open(f, 0);
+	fake_barrier(f, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		fake_kill(f);
+		f->matches = 0;
+		if (i == 0) {
+			fake_greet(f);
+			send_patterns_of(f, 0, 1, ready);
+			fake_tell(&f->logger, MSG_LOG_REPLAY_END, 0);
+		} else {
+			fake_start(f);
+			heard(f);
+			send_patterns_of(f, 0, 1, ready);
+		}
+		/* And what was said to the one before it is found, too. */
+		says_ready(f, 0, i + 1);
+	}
+	/* For one that is yet to come. */
+	fake_kill(f);
+	f->matches = 0;
+	fake_start(f);
+	send_patterns_of(f, 1, 2, ready);
+	heard(f);
+	open_of(f, 1, 2);
+	fake_tell_open(f, 1);
+	says_ready(f, 1, 1);
+	fake_free(f);
+}
+
+/* Patterns of the next invocation are there while the one before has the slot: they wait,
+ * and are not held against what that one says, or said to be that of another. */
+static void
+test_slot_used_again(void **state)
+{
+	struct fake *f = fake_new(NULL);
+
+	(void)state;
+	begin(f);
+	open_of(f, 0, 1);
+	fake_tell_open(f, 0);
+	fake_barrier(f, 0);
+	send_patterns_of(f, 0, 2, ready);
+	says_ready(f, 0, 0);
+	/* One in between has none. */
+	fake_close(f, 0);
+	open_of(f, 0, 3);
+	fake_tell_open(f, 0);
+	says_ready(f, 0, 0);
+	fake_close(f, 0);
+	open_of(f, 0, 2);
+	fake_tell_open(f, 0);
+	says_ready(f, 0, 1);
+	fake_free(f);
+}
+
+/* Nobody takes them: the next one in the slot has nothing of them, and a later list is
+ * there instead. */
+static void
+test_of_a_former_one(void **state)
+{
+	struct fake *f = fake_new(NULL);
+
+	(void)state;
+	begin(f);
+	open_of(f, 0, 1);
+	fake_tell_open(f, 0);
+	fake_barrier(f, 0);
+	fake_close(f, 0);
+	send_patterns_of(f, 0, 1, ready);
+	heard(f);
+	open_of(f, 0, 2);
+	fake_tell_open(f, 0);
+	says_ready(f, 0, 0);
+	fake_close(f, 0);
+	send_patterns_of(f, 0, 3, ready);
+	heard(f);
+	open_of(f, 0, 1);
+	fake_tell_open(f, 0);
+	says_ready(f, 0, 0);
+	fake_close(f, 0);
+	open_of(f, 0, 3);
+	fake_tell_open(f, 0);
+	says_ready(f, 0, 1);
+	fake_free(f);
+}
+
 int
 main(void)
 {
@@ -182,6 +372,11 @@ main(void)
 		cmocka_unit_test(test_patterns_on_a_loaded_machine),
 		cmocka_unit_test(test_patterns_of_many_slots),
 		cmocka_unit_test(test_hostile_patterns),
+		cmocka_unit_test(test_before_the_slot),
+		cmocka_unit_test(test_before_and_after_the_open),
+		cmocka_unit_test(test_after_a_restart),
+		cmocka_unit_test(test_slot_used_again),
+		cmocka_unit_test(test_of_a_former_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

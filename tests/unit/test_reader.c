@@ -341,6 +341,73 @@ test_follow(void **state)
 	reader_free(r);
 }
 
+/* What somebody takes away or empties is made again by the logger, and goes on. */
+static void
+test_follow_made_again(void **state)
+{
+	static const char *const a[] = { "a", NULL };
+	static const char file[] = "journal/20261120/health/2_a.log";
+	struct reader_query q = { .names = a, .n = 1, .follow = true };
+	char err[READER_ERR_MAX];
+	struct reader_entry e;
+	struct reader *r;
+	int fd, day;
+
+	(void)state;
+	add(file, "2026-11-20T10:00:00 [a:stdout] first\n");
+	add("journal/health/.keep", "");
+	r = reader_open(root, &q, err);
+	assert_non_null(r);
+	assert_next(r, "first");
+	assert_int_equal(reader_next(r, &e), 0);
+	/* The file; what its end got meanwhile comes first. */
+	fd = openat(root, file, O_WRONLY | O_APPEND);
+	assert_true(fd != -1);
+	assert_int_equal(unlinkat(root, file, 0), 0);
+	assert_int_equal(reader_next(r, &e), 0);
+	dprintf(fd, "2026-11-20T10:00:01 [a:stdout] to the old\n");
+	close(fd);
+	add(file, "2026-11-20T10:00:02 [a:stdout] to the new\n");
+	assert_next(r, "to the old");
+	assert_next(r, "to the new");
+	assert_int_equal(reader_next(r, &e), 0);
+	/* Emptied, and longer than nothing before the reader looks. */
+	fd = openat(root, file, O_WRONLY | O_TRUNC);
+	assert_true(fd != -1);
+	dprintf(fd, "2026-11-20T10:00:03 [a:stdout] short\n");
+	close(fd);
+	assert_next(r, "short");
+	assert_int_equal(reader_next(r, &e), 0);
+	/* The end of it, which was no whole line: what is behind it is not said again. */
+	add(file, "2026-11-20T10:00:03 [a:stdout] long\nhalf");
+	assert_next(r, "long");
+	assert_int_equal(reader_next(r, &e), 0);
+	fd = openat(root, file, O_WRONLY | O_APPEND);
+	assert_int_equal(ftruncate(fd, lseek(fd, 0, SEEK_END) - 4), 0);
+	close(fd);
+	assert_int_equal(reader_next(r, &e), 0);
+	add(file, "2026-11-20T10:00:03 [a:stdout] whole\n");
+	assert_next(r, "whole");
+	/* The folder of the day; the reader sees each step by itself. */
+	day = open_dir_at(root, "journal");
+	assert_int_equal(rm_rf_at(day, "20261120", 1000), 0);
+	assert_int_equal(reader_next(r, &e), 0);
+	assert_int_equal(mkdirat(day, "20261120", 0755), 0);
+	assert_int_equal(reader_next(r, &e), 0);
+	assert_int_equal(mkdirat(day, "20261120/health", 0755), 0);
+	assert_int_equal(reader_next(r, &e), 0);
+	add(file, "2026-11-20T10:00:04 [a:stdout] day\n");
+	assert_next(r, "day");
+	close(day);
+	/* And everything. */
+	assert_int_equal(rm_rf_at(root, "journal", 1000), 0);
+	assert_int_equal(reader_next(r, &e), 0);
+	add(file, "2026-11-20T10:00:05 [a:stdout] all\n");
+	assert_next(r, "all");
+	assert_int_equal(reader_next(r, &e), 0);
+	reader_free(r);
+}
+
 /* The end of a long compressed file. */
 static void
 test_end_of_gzip(void **state)
@@ -504,6 +571,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_queries, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_of_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_follow, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_follow_made_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_end_of_gzip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lines_backwards, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),

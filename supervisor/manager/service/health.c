@@ -180,6 +180,8 @@ svc_deed_patterns(struct service *s)
 			continue;
 		d = svc_deed(s, DEED_PATTERNS);
 		d->u.patterns.slot = s->m.slot;
+		memcpy(d->u.patterns.invocation, s->m.invocation,
+		    sizeof(d->u.patterns.invocation));
 		d->u.patterns.list = l;
 		return;
 	}

@@ -182,9 +182,10 @@ struct svc_ops {
 	void (*probe_start)(void *arg, enum probe_use use, uint64_t id,
 	    const struct probe_conf *conf, uint64_t since_wall_us, uint64_t timeout_us);
 	void (*probe_stop)(void *arg, enum probe_use use);
-	/* ReadyPattern= lines of the slot, for the logger: rule i is conf->ready.v[i].
-	 * Answered by svc_on_match. */
-	void (*patterns)(void *arg, uint32_t slot, const struct probe_list *list);
+	/* ReadyPattern= lines of this invocation in its slot, for the logger: rule i is
+	 * conf->ready.v[i].  Answered by svc_on_match. */
+	void (*patterns)(void *arg, uint32_t slot, const uint8_t invocation[16],
+	    const struct probe_list *list);
 
 	/* FDSTORE=1: fd is the op's.  FDSTOREREMOVE=1; name NULL: all of the unit. */
 	void (*fd_store)(void *arg, const char *name, int fd, bool poll);

@@ -308,7 +308,8 @@ do_deed(struct service *s, const struct deed *d)
 		o->probe_stop(s->arg, d->u.probe.use);
 		break;
 	case DEED_PATTERNS:
-		o->patterns(s->arg, d->u.patterns.slot, d->u.patterns.list);
+		o->patterns(s->arg, d->u.patterns.slot, d->u.patterns.invocation,
+		    d->u.patterns.list);
 		break;
 	case DEED_FD_DROP:
 		svc_drop_stored(s, d->u.name);

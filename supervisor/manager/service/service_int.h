@@ -62,6 +62,7 @@ struct deed {
 		} probe;
 		struct {
 			uint32_t slot;
+			uint8_t invocation[16];
 			const struct probe_list *list;
 		} patterns;
 		char *name; /* owned */
