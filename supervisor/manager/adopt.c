@@ -26,6 +26,7 @@
 #include "manager/service/memory.h"
 #include "manager/service/notify.h"
 #include "manager/service/service.h"
+#include "manager/sessions.h"
 #include "manager/tell.h"
 #include "manager/units.h"
 
@@ -637,6 +638,10 @@ adopt_on_match(struct manager *m, const struct msg_match *x)
 	memcpy(text, x->text, n);
 	text[n] = '\0';
 	tell_match(u, x, text);
+	if (x->rule >= SESSIONS_RULE_AT) {
+		sessions_on_line(u, x->rule - SESSIONS_RULE_AT, text);
+		return;
+	}
 	svc_on_match(u->svc, x->slot, x->rule, text);
 }
 

@@ -433,6 +433,24 @@ ops_probe_stop(void *arg, enum probe_use use)
 	}
 }
 
+/* Those of [Rule] sections, by numbers behind those of ReadyPattern=. */
+static void
+put_rules(const struct unit *u, struct buf *list)
+{
+	const struct unit_session *c = svc_conf(u->svc)->session;
+
+	for (size_t i = 0; c != NULL && i < c->rules.n; i++) {
+		const struct rule_conf *r = &c->rules.v[i];
+		struct pattern p = { .rule = (uint32_t)(SESSIONS_RULE_AT + i),
+			.streams = r->source == RULE_STDERR ? 2 : 1,
+			.text = r->pattern,
+			.text_len = r->pattern == NULL ? 0 : strlen(r->pattern) };
+
+		if (rule_reads_log(r) && pattern_put(list, &p) == -1)
+			log_warn("%s: rule %s", u->name, r->name);
+	}
+}
+
 void
 unit_ops_send_patterns(struct unit *u)
 {
@@ -452,6 +470,7 @@ unit_ops_send_patterns(struct unit *u)
 		if (c->kind == PROBE_PATTERN && pattern_put(&list, &p) == -1)
 			log_warn("%s: ReadyPattern=%s", u->name, c->text);
 	}
+	put_rules(u, &list);
 	fd = memfd_create("supd-patterns", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd == -1 || full_write(fd, buf_str(&list), list.len) == -1) {
 		log_warn("%s: its patterns", u->name);

@@ -28,6 +28,8 @@ void sessions_on_terminal_gone(struct manager *m);
 void sessions_on_state(struct manager *m, const struct msg_term_state *st);
 void sessions_on_taken(struct manager *m, const struct msg_term_taken *t);
 void sessions_on_match(struct manager *m, const struct msg_match *match);
+/* The number of a [Rule] among a slot's patterns, counted from the first. */
+enum { SESSIONS_RULE_AT = 1024 };
 /* A rule on stdout or stderr matches a line, as the logger says. */
 void sessions_on_line(struct unit *u, size_t rule, const char *text);
 /* Something happened to the service of a unit. */

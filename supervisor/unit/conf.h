@@ -559,6 +559,14 @@ struct rule_conf {
 
 enum { UNIT_RULES_MAX = 256 };
 
+/* The logger looks for it, line by line. */
+static inline bool
+rule_reads_log(const struct rule_conf *r)
+{
+	return (r->source == RULE_STDOUT || r->source == RULE_STDERR) &&
+	       r->pattern != NULL;
+}
+
 struct rule_list {
 	struct rule_conf *v;
 	size_t n;

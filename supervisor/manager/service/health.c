@@ -169,22 +169,34 @@ plan_ready(struct service *s)
 	svc_timer(s, SVC_TIMER_READY, clock_add_us(clock_mono_us(), wait));
 }
 
+/* Lines of the log are looked at: for readiness, or by a rule. */
+static bool
+wants_lines(const struct unit_conf *conf)
+{
+	const struct probe_list *l = &conf->service->ready;
+	const struct unit_session *u = conf->session;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].kind == PROBE_PATTERN)
+			return true;
+	for (size_t i = 0; u != NULL && i < u->rules.n; i++)
+		if (rule_reads_log(&u->rules.v[i]))
+			return true;
+	return false;
+}
+
 void
 svc_deed_patterns(struct service *s)
 {
-	const struct probe_list *l = &svc_sc(s)->ready;
 	struct deed *d;
 
-	for (size_t i = 0; i < l->n; i++) {
-		if (l->v[i].kind != PROBE_PATTERN)
-			continue;
-		d = svc_deed(s, DEED_PATTERNS);
-		d->u.patterns.slot = s->m.slot;
-		memcpy(d->u.patterns.invocation, s->m.invocation,
-		    sizeof(d->u.patterns.invocation));
-		d->u.patterns.list = l;
+	if (!wants_lines(s->conf))
 		return;
-	}
+	d = svc_deed(s, DEED_PATTERNS);
+	d->u.patterns.slot = s->m.slot;
+	memcpy(
+	    d->u.patterns.invocation, s->m.invocation, sizeof(d->u.patterns.invocation));
+	d->u.patterns.list = &svc_sc(s)->ready;
 }
 
 void
