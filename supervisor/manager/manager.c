@@ -34,6 +34,7 @@
 #include "manager/record/history.h"
 #include "manager/record/metrics.h"
 #include "manager/record/store.h"
+#include "manager/requests.h"
 #include "manager/service/memory.h"
 #include "manager/service/service.h"
 #include "manager/service/service_exec.h"
@@ -349,6 +350,7 @@ manager_on_replay_end(struct manager *m)
 		return;
 	adopt_finish(m);
 	sessions_restore(m);
+	requests_restore(m);
 	unit_paths_forget(m->paths);
 	/* What a service left behind may have been the end of all (FailureAction=). */
 	if (m->phase == MANAGER_RESTORING)

@@ -25,6 +25,8 @@
 #include "manager/ops.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
+#include "manager/record/store.h"
+#include "manager/requests.h"
 #include "manager/service/service.h"
 #include "manager/sessions.h"
 #include "unit/conf.h"
@@ -315,6 +317,7 @@ unit_free(struct unit *u)
 {
 	struct jobs *js = u->manager->jobs;
 
+	requests_forget(u);
 	job_unit_set_deps(u->job_unit, NULL);
 	job_unit_set_data(u->job_unit, NULL);
 	if (u->svc != NULL)
@@ -463,6 +466,7 @@ unit_forget(struct unit *u)
 	}
 	unregister_names(u);
 	history_forget(m->history, u->name);
+	store_forget_request(m->store, u->name);
 	unit_free(u);
 	return true;
 }

@@ -26,6 +26,7 @@ struct strv;
 struct svc_memory;
 struct unit_conf;
 struct unit_ops;
+struct unit_request;
 
 /* What a person asked for last: survives crash, re-exec, upgrade and reboot. */
 enum wish {
@@ -61,20 +62,21 @@ struct unit {
 	    *svc_conf; /* the newest that svc was given; conf may be a bad one */
 	struct unit_conf **held; /* older ones that svc still reads */
 	size_t n_held;
-	struct unit_ops *ops;      /* what ops.c keeps for svc */
-	struct job_unit *job_unit; /* never NULL */
-	struct session *session;   /* NULL: it never had a terminal (sessions.c) */
-	bool changed;              /* a file differs from conf */
-	bool stand_in;             /* svc_conf is that of unit_make_stoppable */
-	bool unanswered;           /* conf is not what is on the disk: see reach.h */
-	bool transient;            /* made by `supctl run' */
-	bool adopted;              /* was running when this manager came */
-	bool restored;             /* its memory was given to svc */
-	int told_result;           /* enum svc_result of the newest event about it */
-	uint32_t last_slot;        /* of the newest one that had a slot, else SLOT_NONE */
-	uint32_t told_slot;        /* the same, until its failure is told */
-	unsigned untold_failures;  /* their event waits for the end of the log */
-	struct loop_timer *share;  /* of a bounded end; NULL: none */
+	struct unit_ops *ops;         /* what ops.c keeps for svc */
+	struct job_unit *job_unit;    /* never NULL */
+	struct session *session;      /* NULL: it never had a terminal (sessions.c) */
+	struct unit_request *request; /* the last one; NULL: none (requests.c) */
+	bool changed;                 /* a file differs from conf */
+	bool stand_in;                /* svc_conf is that of unit_make_stoppable */
+	bool unanswered;              /* conf is not what is on the disk: see reach.h */
+	bool transient;               /* made by `supctl run' */
+	bool adopted;                 /* was running when this manager came */
+	bool restored;                /* its memory was given to svc */
+	int told_result;              /* enum svc_result of the newest event about it */
+	uint32_t last_slot;       /* of the newest one that had a slot, else SLOT_NONE */
+	uint32_t told_slot;       /* the same, until its failure is told */
+	unsigned untold_failures; /* their event waits for the end of the log */
+	struct loop_timer *share; /* of a bounded end; NULL: none */
 	enum wish wish;
 	struct wish_who wish_who;
 	bool flag[WISH_NFLAGS];

@@ -225,6 +225,38 @@ put_session(struct ctl *ctl, const struct jv *s)
 	ctl_printf(ctl, "\n");
 }
 
+/* What was asked last from inside, or of it: whoever asked may have ended by it. */
+static void
+put_request(struct ctl *ctl, const struct jv *r)
+{
+	const char *result = text_of(r, "result");
+	bool good = result != NULL && strcmp(result, "done") == 0;
+
+	if (jv_type(r) != JV_OBJECT)
+		return;
+	label(ctl, "Request");
+	ctl_put(ctl, jv_str(jv_get(r, "action"), "?"));
+	ctl_printf(ctl, " by ");
+	ctl_put(ctl, jv_str(jv_get(r, "who"), "somebody"));
+	ctl_printf(ctl, ": ");
+	ctl_style(
+	    ctl, good ? STYLE_GREEN : STYLE_YELLOW, result == NULL ? "goes on" : result);
+	if (text_of(r, "text") != NULL) {
+		ctl_printf(ctl, ", ");
+		ctl_put(ctl, text_of(r, "text"));
+	}
+	if (text_of(r, "claimed") != NULL) {
+		ctl_printf(ctl, " (");
+		ago(ctl, ctl_age_us(text_of(r, "claimed")));
+		ctl_printf(ctl, ")");
+	}
+	ctl_printf(ctl, "\n");
+	if (text_of(r, "reason") != NULL)
+		line(ctl, "Reason", STYLE_NONE, text_of(r, "reason"));
+	if (text_of(r, "message") != NULL)
+		line(ctl, "Message", STYLE_NONE, text_of(r, "message"));
+}
+
 static void
 put_health(struct ctl *ctl, const struct jv *u)
 {
@@ -245,6 +277,7 @@ put_health(struct ctl *ctl, const struct jv *u)
 		ctl_printf(ctl, ")\n");
 	}
 	put_session(ctl, jv_get(u, "session"));
+	put_request(ctl, jv_get(u, "request"));
 	if (text_of(u, "status_text") != NULL && *text_of(u, "status_text") != '\0')
 		line(ctl, "Says", STYLE_NONE, text_of(u, "status_text"));
 }

@@ -82,6 +82,9 @@ int select_units(
 /* The one unit of a parameter. */
 struct unit *select_unit(
     struct control *c, struct call *call, const char *parameter, unsigned flags);
+/* The same of a name, which came with the call or is the caller's own. */
+struct unit *select_named(
+    struct control *c, struct call *call, const char *name, unsigned flags);
 void selection_clear(struct selection *s);
 /* Answers that u is masked, with what to do: its wish undone, or its file removed. */
 void select_fail_masked(struct call *call, const struct unit *u);

@@ -21,6 +21,7 @@
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
 #include "manager/record/history.h"
+#include "manager/requests.h"
 #include "manager/scan.h"
 #include "manager/service/procfs.h"
 #include "manager/service/service.h"
@@ -582,6 +583,7 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	    w, "status_text", mem != NULL && mem->status[0] != '\0' ? mem->status : NULL);
 	write_health(w, u);
 	session_render(u, w);
+	request_render(u, w);
 	write_processes(w, u);
 	write_ends(c, w, u);
 	write_job(c, w, u);

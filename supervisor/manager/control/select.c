@@ -318,5 +318,14 @@ select_unit(struct control *c, struct call *call, const char *parameter, unsigne
 {
 	const char *name = jv_str(jv_get(call_params(call), parameter), "");
 
-	return named_unit(c, call, name, flags);
+	return select_named(c, call, name, flags);
+}
+
+struct unit *
+select_named(struct control *c, struct call *call, const char *name, unsigned flags)
+{
+	struct unit *u = named_unit(c, call, name, flags);
+	struct selection one = { .v = &u, .n = 1 };
+
+	return u == NULL || check_self(call, &one) == -1 ? NULL : u;
 }

@@ -65,24 +65,45 @@ take_memory(struct store *st, const char *unit, uint64_t seq, const struct jv *m
 	m->boot_known = st->past_boot_known;
 }
 
-void
-store_take_wish(struct store *st, const char *unit, const char *what, uint64_t seq,
-    const char *line, size_t len)
+/* The newest line of a key stays. */
+static void
+take_line(struct map *lines, const char *key, uint64_t seq, const char *line, size_t len)
 {
-	char *key = xasprintf("%s %s", unit, what);
-	struct wish *w = map_get(&st->wishes, key);
+	struct wish *w = map_get(lines, key);
 
-	if (w == NULL && st->wishes.n < 4 * UNITS_MAX) {
+	if (w == NULL && lines->n < 4 * UNITS_MAX) {
 		w = xcalloc(1, sizeof(*w));
-		map_set(&st->wishes, key, w);
+		map_set(lines, key, w);
 	}
-	free(key);
 	if (w == NULL || (w->line != NULL && w->seq >= seq))
 		return;
 	free(w->line);
 	w->line = xstrndup(line, len);
 	w->len = len;
 	w->seq = seq;
+}
+
+void
+store_take_wish(struct store *st, const char *unit, const char *what, uint64_t seq,
+    const char *line, size_t len)
+{
+	char *key = xasprintf("%s %s", unit, what);
+
+	take_line(&st->wishes, key, seq, line, len);
+	free(key);
+}
+
+bool
+store_is_request(enum event_id id)
+{
+	return id == EVENT_REQUEST_CLAIMED || id == EVENT_REQUEST_DONE;
+}
+
+void
+store_take_request(
+    struct store *st, const char *unit, uint64_t seq, const char *line, size_t len)
+{
+	take_line(&st->requests, unit, seq, line, len);
 }
 
 void
@@ -144,6 +165,8 @@ apply_event(
 		take_memory(st, unit, seq, memory);
 	if (unit != NULL && def->id == EVENT_WISH)
 		store_take_wish(st, unit, jv_str(jv_get(v, "what"), ""), seq, line, len);
+	if (unit != NULL && store_is_request(def->id))
+		store_take_request(st, unit, seq, line, len);
 	store_take_ending(st, def->id, v, line, len);
 	emitter_keep(st->ev, &(struct event_view){
 				 .seq = seq,
@@ -206,13 +229,13 @@ read_wish(struct store *st, const char *line, size_t len)
 /* ---- snapshot in ---- */
 
 static void
-take_snapshot_wishes(struct store *st, const struct jv *wishes)
+take_snapshot_lines(struct store *st, const struct jv *list, bool requests)
 {
 	struct jw *w = jw_new(JW_COMPACT);
 	struct buf line = { 0 };
 
-	for (size_t i = 0; jv_type(wishes) == JV_ARRAY && i < jv_count(wishes); i++) {
-		const struct jv *v = jv_at(wishes, i);
+	for (size_t i = 0; jv_type(list) == JV_ARRAY && i < jv_count(list); i++) {
+		const struct jv *v = jv_at(list, i);
 		const char *unit = jv_str(jv_get(v, "unit"), NULL), *name;
 		uint64_t seq;
 
@@ -221,8 +244,11 @@ take_snapshot_wishes(struct store *st, const struct jv *wishes)
 		buf_clear(&line);
 		jv_write(v, w);
 		jw_take(w, &line);
-		store_take_wish(st, unit, jv_str(jv_get(v, "what"), ""), seq,
-		    buf_str(&line), line.len);
+		if (requests)
+			store_take_request(st, unit, seq, buf_str(&line), line.len);
+		else
+			store_take_wish(st, unit, jv_str(jv_get(v, "what"), ""), seq,
+			    buf_str(&line), line.len);
 	}
 	buf_free(&line);
 	jw_free(w);
@@ -306,7 +332,8 @@ store_read_snapshot(
 		if (jv_type(jv_at(units, i)) == JV_OBJECT)
 			take_memory(
 			    st, jv_key_at(units, i), st->read_seq, jv_at(units, i));
-	take_snapshot_wishes(st, jv_get(v, "wishes"));
+	take_snapshot_lines(st, jv_get(v, "wishes"), false);
+	take_snapshot_lines(st, jv_get(v, "requests"), true);
 	take_snapshot_ending(st, jv_get(v, "ending"));
 	metrics_read_json(emitter_metrics(st->ev), jv_get(v, "metrics"));
 	history_read_json(st->history, jv_get(v, "history"));

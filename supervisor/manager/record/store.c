@@ -95,20 +95,41 @@ cmp_wish(const void *a, const void *b)
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-void
-store_each_wish(const struct store *st, store_wish_fn *fn, void *arg)
+static void
+each_line(const struct map *lines, store_wish_fn *fn, void *arg)
 {
-	struct wish **v = xcalloc(st->wishes.n + 1, sizeof(*v));
+	struct wish **v = xcalloc(lines->n + 1, sizeof(*v));
 	size_t n = 0, it = 0;
 	void *value;
 
-	while (map_next(&st->wishes, &it, NULL, &value))
+	while (map_next(lines, &it, NULL, &value))
 		if (((struct wish *)value)->line != NULL)
 			v[n++] = value;
 	qsort(v, n, sizeof(*v), cmp_wish);
 	for (size_t i = 0; i < n; i++)
 		fn(arg, v[i]->line, v[i]->len);
 	free(v);
+}
+
+void
+store_each_wish(const struct store *st, store_wish_fn *fn, void *arg)
+{
+	each_line(&st->wishes, fn, arg);
+}
+
+void
+store_each_request(const struct store *st, store_wish_fn *fn, void *arg)
+{
+	each_line(&st->requests, fn, arg);
+}
+
+void
+store_forget_request(struct store *st, const char *unit)
+{
+	struct wish *w = map_del(&st->requests, unit);
+
+	if (w != NULL)
+		free_wish(w);
 }
 
 struct jv *
@@ -156,6 +177,9 @@ store_write_snapshot(struct store *st, struct buf *out)
 	jw_end(w);
 	jw_kv_arr(w, "wishes");
 	store_each_wish(st, write_line, w);
+	jw_end(w);
+	jw_kv_arr(w, "requests");
+	store_each_request(st, write_line, w);
 	jw_end(w);
 	if (st->ending != NULL) {
 		jw_key(w, "ending");
@@ -238,6 +262,8 @@ on_event(void *arg, const struct event_view *v)
 		store_take_wish(
 		    st, v->unit, jv_str(jv_get(jv, "what"), ""), v->seq, v->line, v->len);
 		jv_free(jv);
+	} else if (store_is_request(v->id) && v->unit != NULL) {
+		store_take_request(st, v->unit, v->seq, v->line, v->len);
 	} else if (v->id == EVENT_SUPD_STOPPING || v->id == EVENT_SUPD_STARTED) {
 		jv = store_parse_line(v->line, v->len);
 		store_take_ending(st, v->id, jv, v->line, v->len);
@@ -357,6 +383,7 @@ store_free(struct store *st)
 	loop_timer_free(st->timer);
 	map_clear(&st->memories, free_memory);
 	map_clear(&st->wishes, free_wish);
+	map_clear(&st->requests, free_wish);
 	free(st->ending);
 	free(st);
 }

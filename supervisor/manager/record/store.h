@@ -93,6 +93,10 @@ void store_each_wish(const struct store *st, store_wish_fn *fn, void *arg);
 /* The event supd-stopping of an end that was begun by this supd and is not over; NULL:
  * there is none.  The caller frees it with jv_free. */
 struct jv *store_ending(const struct store *st);
+/* The newest event request-claimed or request-done of each unit, as a line. */
+void store_each_request(const struct store *st, store_wish_fn *fn, void *arg);
+/* The unit is gone, and its request with it. */
+void store_forget_request(struct store *st, const char *unit);
 /* The memories are with their units now: give the space back. */
 void store_forget_memories(struct store *st);
 

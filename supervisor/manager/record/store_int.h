@@ -37,6 +37,7 @@ struct store {
 	char boot_id[BOOT_ID_MAX];
 	struct map memories;  /* unit to struct memory; only until adopted */
 	struct map wishes;    /* "UNIT WHAT" to struct wish */
+	struct map requests;  /* unit to struct wish: the newest event about one */
 	char *ending;         /* the event that began the end of the instance, or NULL */
 	bool past_same_boot;  /* the events being read are of this boot */
 	bool past_boot_known; /* something has said of which they are */
@@ -62,6 +63,11 @@ struct jv *store_parse_line(const char *line, size_t len);
 /* A wish of a person; an older one than is known changes nothing. */
 void store_take_wish(struct store *st, const char *unit, const char *what, uint64_t seq,
     const char *line, size_t len);
+/* An event that says something of a request. */
+bool store_is_request(enum event_id id);
+/* The newest event about a request of the unit. */
+void store_take_request(
+    struct store *st, const char *unit, uint64_t seq, const char *line, size_t len);
 /* An end of the instance that was begun goes on until another supd is there: v is the
  * event id, line its text. */
 void store_take_ending(
