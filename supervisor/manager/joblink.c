@@ -52,6 +52,18 @@ ops_is_stopped_by_person(void *arg, struct job_unit *ju)
 	return u != NULL && u->wish == WISH_STOPPED;
 }
 
+static bool
+ops_is_held(void *arg, struct job_unit *ju)
+{
+	struct unit *u = unit_of(arg, ju);
+
+	if (u == NULL || !u->flag[WISH_FLAG_HELD])
+		return false;
+	/* A start is due: it is made up for when the unit is released. */
+	u->held_back = true;
+	return true;
+}
+
 static enum job_unit_state
 ops_state(void *arg, struct job_unit *ju)
 {
@@ -59,7 +71,7 @@ ops_state(void *arg, struct job_unit *ju)
 
 	if (u == NULL || u->svc == NULL)
 		return u != NULL && u->conf->builtin ? JOB_UNIT_UP : JOB_UNIT_DOWN;
-	if (svc_next_restart_us(u->svc) != 0)
+	if (svc_next_restart_us(u->svc) != 0 || svc_state(u->svc) == SVC_AUTO_RESTART)
 		return JOB_UNIT_WAITING;
 	switch (svc_active(u->svc)) {
 	case SVC_ACTIVE_ACTIVATING:
@@ -227,6 +239,7 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 static const struct job_ops real = {
 	.startable = ops_startable,
 	.is_stopped_by_person = ops_is_stopped_by_person,
+	.is_held = ops_is_held,
 	.state = ops_state,
 	.reloadable = ops_reloadable,
 	.start = ops_start,

@@ -25,6 +25,7 @@
 #include "manager/adopt.h"
 #include "manager/control/control.h"
 #include "manager/end.h"
+#include "manager/hold.h"
 #include "manager/joblink.h"
 #include "manager/link.h"
 #include "manager/notify_up.h"
@@ -189,6 +190,8 @@ on_clock_set(void *arg)
 
 	event_begin(m->events, EVENT_CLOCK_SET, NULL, NULL);
 	event_end(m->events);
+	if (m->phase == MANAGER_RUNNING)
+		hold_run(m);
 }
 
 static void
@@ -368,6 +371,7 @@ manager_on_replay_end(struct manager *m)
 		start_units(m);
 		m->watch = unitwatch_new(m);
 	}
+	hold_run(m);
 	if (m->generation == 0 && !m->revived)
 		manager_say(m, MARK_NOTE,
 		    "supd %s for %s: %zu units; `supctl status' shows them, Ctrl-C ends "

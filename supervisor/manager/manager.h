@@ -91,6 +91,7 @@ struct manager {
 	struct scanner *scanner;     /* scan.c */
 	struct svc_world *world;
 	struct loop_timer *jobs_timer;
+	struct loop_timer *hold_timer; /* NULL: no hold ends by itself yet */
 	struct jobs *jobs;
 	struct emitter *events;
 	struct metrics *metrics;

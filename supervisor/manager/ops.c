@@ -522,6 +522,17 @@ ops_emit(void *arg, const struct svc_note *note, const struct svc_memory *mem)
 	sessions_on_note(arg, note, mem);
 }
 
+static bool
+ops_held(void *arg)
+{
+	struct unit *u = arg;
+
+	if (!u->flag[WISH_FLAG_HELD])
+		return false;
+	unit_render_drop(u);
+	return true;
+}
+
 static void
 ops_done(void *arg, enum svc_done what, enum svc_done_result r, const char *why)
 {
@@ -583,6 +594,7 @@ const struct svc_ops svc_ops_real = {
 	.pidfile_read = ops_pidfile_read,
 	.guess_main = ops_guess_main,
 	.survivors = ops_survivors,
+	.held = ops_held,
 	.cleanup = ops_cleanup,
 	.emit = ops_emit,
 	.done = ops_done,

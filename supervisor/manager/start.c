@@ -70,6 +70,12 @@ start_one(struct unit *u, void *arg)
 	request(u, JOB_START, why);
 }
 
+void
+start_unit(struct unit *u)
+{
+	start_one(u, u->manager);
+}
+
 static void
 note_unanswered(struct unit *u, void *arg)
 {

@@ -8,10 +8,13 @@
 #include <stddef.h>
 
 struct manager;
+struct unit;
 
 /* Load all files and queue the starts that are due: of every unit that is wanted and was
  * not started since supd was, so that a manager that dies in between changes nothing. */
 void start_units(struct manager *m);
+/* The same for one unit: what kept it down has gone. */
+void start_unit(struct unit *u);
 /* Files that could not be read, because their file system did not answer, can be now. */
 void start_answered(struct manager *m);
 /* Read all unit files again; says what changed.  Nothing is started or restarted. */

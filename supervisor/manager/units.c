@@ -330,6 +330,8 @@ unit_free(struct unit *u)
 	unit_render_drop(u);
 	for (int i = 0; i < WISH_NFLAGS; i++)
 		free(u->flag_who[i]);
+	free(u->hold_reason);
+	free(u->hold_text);
 	free(u->name);
 	free(u);
 }

@@ -81,6 +81,10 @@ struct unit {
 	struct wish_who wish_who;
 	bool flag[WISH_NFLAGS];
 	struct wish_who *flag_who[WISH_NFLAGS]; /* ours; NULL: never said */
+	char *hold_reason;      /* while it is held; NULL: none was given */
+	uint64_t hold_until_us; /* wall clock; 0: until it is released */
+	char *hold_text;        /* "held by root (supctl) until 2026-…: REASON" */
+	bool held_back;         /* something wanted it started while it was held */
 	/* control's cached JSON, full and short, freed by units with free() */
 	void *rendered[2];
 	uint32_t rendered_len[2];
@@ -147,8 +151,8 @@ void units_free(struct manager *m);
 
 /* True when the unit starts with the instance; *why (static text) says the reason. */
 bool unit_is_wanted(const struct unit *u, const char **why);
-/* NULL, or why a start is refused ("masked by ...", "held by ..."), with the next step;
- * malloc'd. */
+/* NULL, or why a start is refused ("masked by ..."), with the next step; malloc'd.  One
+ * that is held is not refused by this: its start waits. */
 char *unit_refusal(const struct unit *u);
 
 /* Record what a person decided: in memory, as event and in state/wishes.  Returns the
@@ -156,6 +160,9 @@ char *unit_refusal(const struct unit *u);
 uint64_t unit_set_wish(struct unit *u, enum wish wish, const struct wish_who *who);
 uint64_t unit_set_flag(
     struct unit *u, enum wish_flag flag, bool on, const struct wish_who *who);
+/* WISH_FLAG_HELD with its reason (NULL: none) and end (0: none).  See hold.h. */
+uint64_t unit_set_hold(struct unit *u, const char *reason, uint64_t until_wall_us,
+    const struct wish_who *who);
 /* Read one line of state/wishes or a wish event again (restore). */
 void wish_restore(struct manager *m, const char *line, size_t len);
 const char *wish_name(enum wish wish);

@@ -9,7 +9,9 @@
 
 #include "lib/clock.h"
 #include "lib/json.h"
+#include "lib/utf8.h"
 #include "lib/xalloc.h"
+#include "manager/hold.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
@@ -63,6 +65,7 @@ static uint64_t
 tell(struct unit *u, int i, const struct wish_who *who)
 {
 	struct emitter *ev = u->manager->events;
+	char until[CLOCK_TEXT_MAX];
 
 	event_begin(ev, EVENT_WISH, u->name, NULL);
 	event_str(ev, "what", words[i].what);
@@ -72,7 +75,36 @@ tell(struct unit *u, int i, const struct wish_who *who)
 	event_int(ev, "uid", (int64_t)who->uid);
 	event_int(ev, "by_pid", who->pid);
 	event_str(ev, "command", who->command);
+	if (words[i].wish == -1 && words[i].flag == WISH_FLAG_HELD && words[i].on) {
+		if (u->hold_reason != NULL)
+			event_str(ev, "reason", u->hold_reason);
+		if (u->hold_until_us != 0)
+			event_str(ev, "until",
+			    clock_format_utc(until, sizeof(until), u->hold_until_us));
+	}
 	return event_end_wish(ev);
+}
+
+/* reason NULL, until 0: none. */
+static void
+set_terms(struct unit *u, const char *reason, uint64_t until_wall_us)
+{
+	const struct wish_who *who = u->flag_who[WISH_FLAG_HELD];
+	char until[CLOCK_TEXT_MAX];
+
+	free(u->hold_reason);
+	free(u->hold_text);
+	u->hold_reason =
+	    reason == NULL || *reason == '\0'
+		? NULL
+		: xstrndup(reason, utf8_head(reason, strlen(reason), HOLD_REASON_MAX));
+	u->hold_until_us = until_wall_us;
+	if (until_wall_us != 0)
+		clock_format_local(until, sizeof(until), until_wall_us);
+	u->hold_text = xasprintf("held by %s (%s)%s%s%s%s", who->name, who->command,
+	    until_wall_us == 0 ? "" : " until ", until_wall_us == 0 ? "" : until,
+	    u->hold_reason == NULL ? "" : ": ",
+	    u->hold_reason == NULL ? "" : u->hold_reason);
 }
 
 static void
@@ -85,6 +117,8 @@ apply(struct unit *u, int i, const struct wish_who *who)
 		u->flag[words[i].flag] = words[i].on;
 		free(u->flag_who[words[i].flag]);
 		u->flag_who[words[i].flag] = xmemdup(who, sizeof(*who));
+		if (words[i].flag == WISH_FLAG_HELD)
+			set_terms(u, NULL, 0);
 	}
 	unit_render_drop(u);
 }
@@ -119,6 +153,23 @@ set_one_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_who
 }
 
 uint64_t
+unit_set_hold(struct unit *u, const char *reason, uint64_t until_wall_us,
+    const struct wish_who *who)
+{
+	uint64_t seq = 0;
+
+	for (int i = 0; i < NWORDS; i++) {
+		if (words[i].wish != -1 || words[i].flag != WISH_FLAG_HELD ||
+		    !words[i].on)
+			continue;
+		apply(u, i, who);
+		set_terms(u, reason, until_wall_us);
+		seq = tell(u, i, who);
+	}
+	return seq;
+}
+
+uint64_t
 unit_set_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_who *who)
 {
 	/* Enabled and disabled exclude each other: the newer decision holds. */
@@ -136,6 +187,7 @@ wish_restore(struct manager *m, const char *line, size_t len)
 	const char *what = jv_str(jv_get(v, "what"), "");
 	const char *name = jv_str(jv_get(v, "unit"), "");
 	struct wish_who who = { 0 };
+	uint64_t until_us;
 	struct unit *u;
 
 	strlcpy(who.name, jv_str(jv_get(v, "user"), "?"), sizeof(who.name));
@@ -144,12 +196,17 @@ wish_restore(struct manager *m, const char *line, size_t len)
 	who.pid = (pid_t)jv_i64(jv_get(v, "by_pid"), 0);
 	if (clock_parse(jv_str(jv_get(v, "ts"), ""), &who.wall_us) == -1)
 		who.wall_us = 1; /* somebody, some time */
+	if (clock_parse(jv_str(jv_get(v, "until"), ""), &until_us) == -1)
+		until_us = 0;
 	for (int i = 0; i < NWORDS; i++) {
 		if (strcmp(words[i].what, what) != 0)
 			continue;
 		u = unit_get(m, name);
-		if (u != NULL)
-			apply(u, i, &who);
+		if (u == NULL)
+			continue;
+		apply(u, i, &who);
+		if (words[i].wish == -1 && words[i].flag == WISH_FLAG_HELD && words[i].on)
+			set_terms(u, jv_str(jv_get(v, "reason"), NULL), until_us);
 	}
 	jv_free(v);
 }
@@ -201,9 +258,6 @@ unit_refusal(const struct unit *u)
 	if (u->flag[WISH_FLAG_MASKED])
 		return xasprintf("%s is masked by %s; `supctl unmask %s' allows it again",
 		    u->name, u->flag_who[WISH_FLAG_MASKED]->name, u->name);
-	if (u->flag[WISH_FLAG_HELD])
-		return xasprintf("%s is held by %s; `supctl release %s' lets it run",
-		    u->name, u->flag_who[WISH_FLAG_HELD]->name, u->name);
 	switch (u->conf->load_state) {
 	case UNIT_NOT_FOUND:
 		return xasprintf("%s has no unit file", u->name);

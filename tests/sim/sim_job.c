@@ -39,6 +39,7 @@ struct unit {
 	bool busy; /* a start, stop or reload was begun and not answered */
 	enum job_type doing;
 	enum behaviour start, stop;
+	bool held;       /* its start waits */
 	bool missing;    /* cannot be started at all */
 	bool at_once;    /* answers from within */
 	unsigned starts; /* begun */
@@ -265,8 +266,16 @@ op_ended(void *arg, const struct job *j, enum job_result r, const char *message)
 	((struct net *)arg)->ended++;
 }
 
+static bool
+op_is_held(void *arg, struct job_unit *ju)
+{
+	(void)arg;
+	return ((struct unit *)job_unit_data(ju))->held;
+}
+
 static const struct job_ops ops = {
 	.startable = op_startable,
+	.is_held = op_is_held,
 	.state = op_state,
 	.reloadable = op_reloadable,
 	.start = op_start,
@@ -421,6 +430,44 @@ test_start_order(void **state)
 	assert_string_equal(n->log, "-c -b ");
 	assert_int_equal(a->state, JOB_UNIT_UP);
 	assert_int_equal(n->queued, n->ended);
+	net_free(n);
+}
+
+static void
+test_held(void **state)
+{
+	struct net *n = net_new();
+	struct unit *a = add(n, "a"), *b = add(n, "b"), *c = add(n, "c");
+
+	(void)state;
+	dep(b, DEP_REQUIRES, "a");
+	dep(b, DEP_AFTER, "a");
+	dep(b, DEP_WANTS, "c");
+	dep(b, DEP_AFTER, "c");
+	a->held = c->held = true;
+	ask(n, b, JOB_START);
+	run(n);
+	assert_string_equal(n->log, "");
+	assert_int_equal(n->done, 0);
+	/* Not by anything else that happens to it. */
+	jobs_unit_changed(a->ju);
+	run(n);
+	assert_string_equal(n->log, "");
+	a->held = false;
+	jobs_unit_changed(a->ju);
+	run(n);
+	/* What is only wanted kept nobody waiting. */
+	assert_string_equal(n->log, "+a +b ");
+	assert_int_equal(n->last, JOB_DONE);
+	assert_int_equal(c->starts, 0);
+	/* A stop of what waits ends the waiting. */
+	ask(n, c, JOB_START);
+	run(n);
+	assert_int_equal(n->done, 1);
+	ask(n, c, JOB_STOP);
+	run(n);
+	assert_int_equal(c->starts, 0);
+	assert_int_equal(jobs_count(n->js), 0);
 	net_free(n);
 }
 
@@ -892,6 +939,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_start_order),
+		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_parallel),
 		cmocka_unit_test(test_dependency_fails),
 		cmocka_unit_test(test_missing),

@@ -72,6 +72,7 @@ struct w_msg {
 
 struct world {
 	uint64_t now_us;
+	bool held; /* a restart that is due waits */
 	struct unit_paths *paths;
 	struct unit_conf *conf;
 	struct service *s;
@@ -754,6 +755,14 @@ op_conf_release(void *arg, const struct unit_conf *conf)
 	unit_conf_free((struct unit_conf *)(uintptr_t)conf);
 }
 
+static bool
+op_held(void *arg)
+{
+	const struct world *w = arg;
+
+	return w->held;
+}
+
 static const struct svc_ops w_ops = {
 	.slot_fill = op_slot_fill,
 	.slot_take = op_slot_take,
@@ -776,6 +785,7 @@ static const struct svc_ops w_ops = {
 	.pidfile_read = op_pidfile_read,
 	.guess_main = op_guess_main,
 	.survivors = op_survivors,
+	.held = op_held,
 	.cleanup = op_cleanup,
 	.emit = op_emit,
 	.done = op_done,

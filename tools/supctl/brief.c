@@ -136,7 +136,8 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 	int64_t pid = ended ? 0 : jv_i64(jv_get(u, "pid"), 0);
 	int64_t restarts = jv_i64(jv_get(u, "restarts"), 0);
 	bool unfit = !ended && is_unfit(u);
-	enum style style = unfit ? STYLE_YELLOW : ctl_state_style(state);
+	bool held = !ended && strcmp(field(u, "substate"), "held") == 0;
+	enum style style = unfit || held ? STYLE_YELLOW : ctl_state_style(state);
 	char text[CLOCK_TEXT_MAX] = "";
 
 	columns_row(t);
@@ -163,7 +164,7 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 		columns_cell(t, STYLE_NONE, NULL);
 	/* Of what went wrong one wants the reason, of the others what they are. */
 	columns_cell(t, STYLE_NONE,
-	    !ended && (unfit || rank(state) < 2) && *field(u, "why") != '\0'
+	    !ended && (unfit || held || rank(state) < 2) && *field(u, "why") != '\0'
 		? field(u, "why")
 		: field(u, "description"));
 }

@@ -145,6 +145,14 @@ put_wish(struct ctl *ctl, const struct jv *wish)
 		ago(ctl, ctl_age_us(text_of(wish, "since")));
 		ctl_printf(ctl, ")");
 	}
+	if (text_of(wish, "until") != NULL) {
+		ctl_printf(ctl, " until ");
+		ctl_put(ctl, ctl_time(text, sizeof(text), text_of(wish, "until")));
+	}
+	if (text_of(wish, "reason") != NULL) {
+		ctl_printf(ctl, ": ");
+		ctl_put(ctl, text_of(wish, "reason"));
+	}
 	if (text_of(wish, "undo") != NULL) {
 		ctl_printf(ctl, "; undo: ");
 		ctl_put(ctl, text_of(wish, "undo"));

@@ -56,3 +56,16 @@ when_parse(const char *text, uint64_t now_us, uint64_t *wall_us)
 		return clock_parse_day(text, wall_us);
 	return clock_parse(text, wall_us);
 }
+
+int
+when_parse_ahead(const char *text, uint64_t now_us, uint64_t *wall_us)
+{
+	uint64_t us;
+
+	if (text[0] != '+')
+		return when_parse(text, now_us, wall_us);
+	if (span_parse(text + 1, USEC_PER_SEC, &us) == -1 || us == USEC_INFINITY)
+		return -1;
+	*wall_us = clock_add_us(now_us, us);
+	return 0;
+}

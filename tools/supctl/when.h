@@ -10,4 +10,7 @@
  */
 int when_parse(const char *text, uint64_t now_us, uint64_t *wall_us);
 
+/* The same for what is to come: "+90min" is from now. */
+int when_parse_ahead(const char *text, uint64_t now_us, uint64_t *wall_us);
+
 #endif

@@ -14,6 +14,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/hold.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
@@ -360,6 +361,8 @@ forget_stops_of_needs(struct unit *of, const struct wish_who *who)
 static char *
 refusal(enum job_type type, const struct unit *u)
 {
+	bool held = u->flag[WISH_FLAG_HELD] && type != JOB_STOP && type != JOB_RELOAD &&
+		    (type != JOB_START || !unit_is_running(u) || hold_keeps_down(u));
 	bool starts =
 	    type == JOB_START || type == JOB_RESTART || type == JOB_RELOAD_OR_RESTART;
 
@@ -370,6 +373,10 @@ refusal(enum job_type type, const struct unit *u)
 	if (!starts && type == JOB_STOP && u->conf->rules->refuse_manual_stop)
 		return xasprintf(
 		    "%s is stopped only with others (RefuseManualStop=)", u->name);
+	/* A try-restart of what is down does nothing, held or not. */
+	if (held && (starts || !hold_keeps_down(u)))
+		return xasprintf("%s is %s; `supctl release %s' lets it start", u->name,
+		    u->hold_text, u->name);
 	return starts ? unit_refusal(u) : NULL;
 }
 

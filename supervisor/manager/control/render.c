@@ -19,6 +19,7 @@
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
 #include "manager/control/control_int.h"
+#include "manager/hold.h"
 #include "manager/job/job.h"
 #include "manager/record/history.h"
 #include "manager/requests.h"
@@ -58,6 +59,8 @@ render_active(const struct unit *u)
 const char *
 render_sub(const struct unit *u)
 {
+	if (hold_keeps_down(u))
+		return "held";
 	if (u->svc != NULL)
 		return svc_state_name(svc_state(u->svc));
 	return u->conf->builtin ? "active" : "dead";
@@ -248,6 +251,13 @@ write_head(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "substate", render_sub(u));
 }
 
+/* Where there is room for one reason, it is the one that something can be done about. */
+static const char *
+brief_why(const struct unit *u)
+{
+	return hold_keeps_down(u) ? u->hold_text : render_why(u);
+}
+
 void
 render_brief_to(const struct unit *u, struct jw *w)
 {
@@ -255,7 +265,7 @@ render_brief_to(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "enabled", render_enabled(u));
 	jw_kv_str(w, "result", render_result(u));
 	write_run(u, w);
-	jw_kv_str(w, "why", render_why(u));
+	jw_kv_str(w, "why", brief_why(u));
 	jw_end(w);
 }
 
@@ -271,7 +281,7 @@ write_short(const struct unit *u, struct jw *w)
 	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
 	render_time(w, "since", mem == NULL ? 0 : mem->changed_wall_us);
 	if (strcmp(render_active(u), "active") != 0)
-		jw_kv_str(w, "why", render_why(u));
+		jw_kv_str(w, "why", brief_why(u));
 	jw_end(w);
 }
 
@@ -300,11 +310,15 @@ static void
 write_one_wish(struct jw *w, const struct unit *u, const char *what, const char *undo,
     const struct wish_who *who)
 {
+	bool held = who == u->flag_who[WISH_FLAG_HELD];
+
 	jw_kv_obj(w, "wish");
 	jw_kv_str(w, "what", what);
 	jw_kv_strf(w, "who", "%s (%s)", who->name, who->command);
 	render_time(w, "since", who->wall_us);
 	jw_kv_strf(w, "undo", "supctl %s %s", undo, u->name);
+	jw_kv_str(w, "reason", held ? u->hold_reason : NULL);
+	render_time(w, "until", held ? u->hold_until_us : 0);
 	jw_end(w);
 }
 
@@ -321,7 +335,7 @@ write_wish(struct jw *w, const struct unit *u)
 		{ WISH_FLAG_DISABLED, "enable" },
 	};
 
-	if (u->wish == WISH_STOPPED) {
+	if (u->wish == WISH_STOPPED && !u->flag[WISH_FLAG_HELD]) {
 		write_one_wish(w, u, wish_name(u->wish), "start", &u->wish_who);
 		return;
 	}

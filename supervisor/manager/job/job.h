@@ -100,6 +100,9 @@ struct job_ops {
 	/* A person stopped it: nothing but a person's request starts it, for itself or
 	 * for what needs it.  NULL: there are no persons. */
 	bool (*is_stopped_by_person)(void *arg, struct job_unit *ju);
+	/* A start of it waits until jobs_unit_changed; what only wants it does not. NULL:
+	 * nothing is ever held. */
+	bool (*is_held)(void *arg, struct job_unit *ju);
 	/* NULL: it can be reloaded; else why not (malloc'd). */
 	char *(*reloadable)(void *arg, struct job_unit *ju);
 	/* Deeds; answered by jobs_unit_done (also from within). */

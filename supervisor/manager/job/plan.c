@@ -95,6 +95,10 @@ pull_start(void *arg, struct job_unit *u)
 	}
 	if (is_up(mk->js, u))
 		return;
+	/* What is only wanted must not keep others waiting. */
+	if (!mk->hard && mk->js->ops->is_held != NULL &&
+	    mk->js->ops->is_held(mk->js->arg, u))
+		return;
 	add(mk->p, u, JOB_START, mk->hard && mk->chain);
 }
 

@@ -143,6 +143,9 @@ run(struct job *j)
 	st = js->ops->state(js->arg, u);
 	if (start && st == JOB_UNIT_STOPPING)
 		return;
+	if (start && st != JOB_UNIT_UP && js->ops->is_held != NULL &&
+	    js->ops->is_held(js->arg, u))
+		return;
 	if (j->type == JOB_RELOAD && (st == JOB_UNIT_STARTING || st == JOB_UNIT_STOPPING))
 		return;
 	j->state = JOB_RUNNING;

@@ -206,6 +206,9 @@ struct svc_ops {
 	/* "123 (mysqld) wchan=io_schedule, …" */
 	void (*survivors)(void *arg, uint32_t slot, struct buf *out);
 
+	/* A restart that is due has to wait for svc_on_released. */
+	bool (*held)(void *arg);
+
 	/* Remove RuntimeDirectory= and PIDFile= after the stop. */
 	void (*cleanup)(void *arg, const struct unit_conf *conf, bool restarts);
 
@@ -317,6 +320,8 @@ void svc_on_ready_closed(struct service *s, uint32_t slot);
 /* The log of an invocation has another name than it wanted. */
 void svc_on_log_named(struct service *s, const uint8_t invocation[16], uint32_t alt);
 void svc_on_timer(struct service *s, enum svc_timer which);
+/* It is not held any more: a restart that waited is done.  After svc_adopt. */
+void svc_on_released(struct service *s);
 void svc_on_match(struct service *s, uint32_t slot, uint32_t rule, const char *text);
 void svc_on_probe(
     struct service *s, enum probe_use use, uint64_t id, bool ok, const char *text);

@@ -272,6 +272,16 @@ svc_on_timer(struct service *s, enum svc_timer which)
 	svc_settle(s);
 }
 
+void
+svc_on_released(struct service *s)
+{
+	if (s->restoring || s->m.deadline_us[SVC_TIMER_PHASE] != UINT64_MAX ||
+	    (s->m.state != SVC_AUTO_RESTART && s->m.state != SVC_LIMIT_WAIT))
+		return;
+	svc_raise(s, SVC_EV_TIMEOUT);
+	svc_settle(s);
+}
+
 /* ---- kept descriptors -------------------------------------------------------- */
 
 void

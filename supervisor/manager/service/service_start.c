@@ -317,7 +317,15 @@ void
 act_restart_now(struct service *s)
 {
 	struct svc_memory *m = &s->m;
+	char text[SVC_WHY_MAX];
 
+	if (s->ops->held(s->arg)) {
+		/* The state says that it is due, the timer that nothing comes of it by
+		 * itself; a new manager asks again. */
+		svc_set_why(s, "main process %s; a restart is due and waits: it is held",
+		    svc_exit_text(&m->main_exit, text, sizeof(text)));
+		return;
+	}
 	if (m->state == SVC_LIMIT_WAIT) {
 		/* The slow retry is a fresh budget. */
 		m->limit_begin_us = 0;

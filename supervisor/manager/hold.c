@@ -1,0 +1,149 @@
+#include "manager/hold.h"
+
+#include <stdlib.h>
+
+#include "lib/clock.h"
+#include "lib/loop.h"
+#include "lib/strv.h"
+#include "manager/job/job.h"
+#include "manager/manager.h"
+#include "manager/record/event.h"
+#include "manager/service/service.h"
+#include "manager/start.h"
+#include "manager/units.h"
+
+bool
+hold_keeps_down(const struct unit *u)
+{
+	if (!u->flag[WISH_FLAG_HELD])
+		return false;
+	if (u->svc == NULL)
+		return true;
+	switch (svc_state(u->svc)) {
+	case SVC_DEAD:
+	case SVC_FAILED:
+		return true;
+	case SVC_AUTO_RESTART:
+	case SVC_LIMIT_WAIT:
+		/* Until its delay is over it says when. */
+		return svc_next_restart_us(u->svc) == 0;
+	default:
+		return false;
+	}
+}
+
+uint64_t
+hold_unit(struct unit *u, const char *reason, uint64_t until_wall_us,
+    const struct wish_who *who)
+{
+	char until[CLOCK_TEXT_MAX];
+	struct emitter *ev = u->manager->events;
+	uint64_t seq;
+
+	seq = unit_set_hold(u, reason, until_wall_us, who);
+	event_begin(ev, EVENT_HOLD, u->name, NULL);
+	event_strf(ev, "who", "%s (%s)", who->name, who->command);
+	if (reason != NULL)
+		event_str(ev, "reason", reason);
+	if (until_wall_us != 0)
+		event_str(
+		    ev, "until", clock_format_utc(until, sizeof(until), until_wall_us));
+	event_end(ev);
+	hold_run(u->manager);
+	return seq;
+}
+
+/* What was due meanwhile, each kind by the way that it would have gone. */
+static void
+start_what_waited(struct unit *u)
+{
+	struct manager *m = u->manager;
+	bool asked = u->held_back;
+	struct job_request r = {
+		.type = JOB_START, .mode = JOB_AUTOMATIC, .origin = "release"
+	};
+
+	u->held_back = false;
+	if (m->phase != MANAGER_RUNNING || m->safe_mode)
+		return;
+	if (job_unit_job(u->job_unit) != NULL) {
+		jobs_unit_changed(u->job_unit);
+		return;
+	}
+	if (u->svc == NULL)
+		return;
+	svc_on_released(u->svc);
+	if (unit_is_running(u))
+		return;
+	start_unit(u);
+	if (asked && job_unit_job(u->job_unit) == NULL)
+		job_request(m->jobs, u->job_unit, &r, NULL, NULL, NULL);
+}
+
+uint64_t
+hold_release(struct unit *u, const struct wish_who *who)
+{
+	struct emitter *ev = u->manager->events;
+	uint64_t seq;
+
+	if (!u->flag[WISH_FLAG_HELD])
+		return 0;
+	seq = unit_set_flag(u, WISH_FLAG_HELD, false, who);
+	event_begin(ev, EVENT_RELEASE, u->name, NULL);
+	event_strf(ev, "who", "%s (%s)", who->name, who->command);
+	event_end(ev);
+	start_what_waited(u);
+	return seq;
+}
+
+/* ---- the time of holds ---- */
+
+struct due {
+	uint64_t now_us;
+	uint64_t next_us; /* of those that are not due */
+	struct strv names;
+};
+
+static void
+look(struct unit *u, void *arg)
+{
+	struct due *d = arg;
+
+	if (!u->flag[WISH_FLAG_HELD] || u->hold_until_us == 0)
+		return;
+	if (u->hold_until_us <= d->now_us)
+		strv_add(&d->names, u->name);
+	else if (u->hold_until_us < d->next_us)
+		d->next_us = u->hold_until_us;
+}
+
+static void
+on_timer(struct loop_timer *t, void *arg)
+{
+	(void)t;
+	hold_run(arg);
+}
+
+void
+hold_run(struct manager *m)
+{
+	struct due d = { .now_us = clock_wall_us(), .next_us = UINT64_MAX };
+	struct wish_who who = { .uid = m->owner, .name = "supd", .command = "--until" };
+	struct unit *u;
+
+	units_look(m, look, &d);
+	who.wall_us = d.now_us;
+	/* By name: a start loads units and may forget some. */
+	for (size_t i = 0; i < d.names.n; i++) {
+		u = unit_find(m, d.names.v[i]);
+		if (u != NULL)
+			(void)hold_release(u, &who);
+	}
+	strv_clear(&d.names);
+	if (m->hold_timer == NULL && d.next_us != UINT64_MAX)
+		m->hold_timer = loop_timer_new(m->loop, "hold", on_timer, m);
+	if (d.next_us != UINT64_MAX)
+		loop_timer_in(m->hold_timer, d.next_us - d.now_us);
+	else if (m->hold_timer != NULL)
+		loop_timer_stop(m->hold_timer);
+}

@@ -1,0 +1,34 @@
+/*
+ * hold: a unit that is not to start.  It runs on if it runs; a start that is due, whoever
+ * wants it, and a restart wait until somebody releases it, or until its time is over.
+ *
+ * The decision itself is the wish HELD (units.h), with a reason and a time as further
+ * fields of its event.  One timer of the manager serves all holds, by the wall clock.
+ */
+#ifndef SUPD_MANAGER_HOLD_H
+#define SUPD_MANAGER_HOLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct manager;
+struct unit;
+struct wish_who;
+
+enum { HOLD_REASON_MAX = 256 }; /* bytes */
+
+/*
+ * Held from now on; reason may be NULL, until_wall_us 0: until it is released.  What held
+ * it before is replaced.  Returns the sequence number after which it is durable.
+ */
+uint64_t hold_unit(struct unit *u, const char *reason, uint64_t until_wall_us,
+    const struct wish_who *who);
+/* Starts what waited for it.  The same number; 0: it was not held. */
+uint64_t hold_release(struct unit *u, const struct wish_who *who);
+
+/* It is held, and does not run: nothing of it goes on until it is released. */
+bool hold_keeps_down(const struct unit *u);
+/* Releases what is due and waits for the next one: after a start, a set clock. */
+void hold_run(struct manager *m);
+
+#endif
