@@ -81,8 +81,6 @@ session_of(struct unit *u)
 	session_policy_open(s);
 	session_input_open(s);
 	session_heartbeat_open(s);
-	if (link_has_terminal(u->manager->link))
-		input_writer_up(s->input);
 	return s;
 }
 
@@ -121,6 +119,15 @@ sessions_on_conf(struct unit *u)
 		session_policy_send_rules(s);
 }
 
+/* It has a slot: what was being written when a manager died can be asked after. */
+static void
+take_slot(struct session *s, uint32_t slot)
+{
+	s->slot = slot;
+	if (link_has_terminal(s->unit->manager->link))
+		input_writer_up(s->input);
+}
+
 static void
 is_ready(struct session *s, const struct svc_memory *mem)
 {
@@ -137,7 +144,7 @@ is_ready(struct session *s, const struct svc_memory *mem)
 static void
 began(struct session *s, const struct svc_memory *mem)
 {
-	s->slot = mem->slot;
+	take_slot(s, mem->slot);
 	/* (Of a simple service this is so before its process is heard of.) */
 	s->ready = svc_state_active(mem->state) == SVC_ACTIVE_ACTIVE;
 	if (s->term.slot != s->slot)
@@ -313,7 +320,7 @@ restore(struct unit *u, void *arg)
 	s = session_of(u);
 	if (s->slot != SLOT_NONE)
 		return;
-	s->slot = mem->slot;
+	take_slot(s, mem->slot);
 	input_started(s->input);
 	/* (InitialInput= went with the start, whichever manager was there then.) */
 	s->ready = svc_state_active(mem->state) == SVC_ACTIVE_ACTIVE;

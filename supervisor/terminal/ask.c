@@ -73,6 +73,8 @@ ask_answer(struct terminal *t, const struct msg_term_ask *q)
 	if (q->what == TERM_ASK_TAKEN) {
 		if (s != NULL)
 			input_ask(s);
+		else
+			input_forgotten(t, q->slot);
 		return;
 	}
 	w = jw_new(JW_COMPACT);

@@ -68,6 +68,17 @@ input_ask(struct session *s)
 	/* else: told when it is done */
 }
 
+void
+input_forgotten(struct terminal *t, uint32_t slot)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_TERM_TAKEN);
+	m.u.TERM_TAKEN.slot = slot;
+	m.u.TERM_TAKEN.how = TERM_TAKEN_LOST;
+	peers_answer(t, &m);
+}
+
 /* Nothing of it is written; what was, is the newest that we know. */
 static void
 refuse(struct session *s, int err)

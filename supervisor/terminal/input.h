@@ -14,11 +14,14 @@
 
 struct msg;
 struct session;
+struct terminal;
 
 /* MSG_TERM_INPUT; its descriptor stays the message's. */
 void input_step(struct session *s, const struct msg *m);
 /* TERM_ASK_TAKEN: how did the newest step go?  Told now, or when it is done. */
 void input_ask(struct session *s);
+/* The same of a session that is not here: nothing is known of it. */
+void input_forgotten(struct terminal *t, uint32_t slot);
 /* A person typed it.  False: the program has not read what is there; it is dropped. */
 bool input_typed(struct session *s, const char *bytes, size_t len);
 void input_answer(struct session *s, const char *bytes, size_t len);
