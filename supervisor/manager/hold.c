@@ -80,6 +80,38 @@ start_what_waited(struct unit *u)
 		job_request(m->jobs, u->job_unit, &r, NULL, NULL, NULL);
 }
 
+static void
+note_released(struct unit *u, void *arg)
+{
+	if (u->released)
+		strv_add(arg, u->name);
+	u->released = false;
+}
+
+static void
+settle_released(void *arg)
+{
+	struct manager *m = arg;
+	struct strv names = { 0 };
+
+	units_look(m, note_released, &names);
+	/* By name: a start loads units and may forget some. */
+	for (size_t i = 0; i < names.n; i++) {
+		struct unit *u = unit_find(m, names.v[i]);
+
+		if (u != NULL && !u->flag[WISH_FLAG_HELD])
+			start_what_waited(u);
+	}
+	strv_clear(&names);
+}
+
+void
+hold_on_released(struct unit *u)
+{
+	u->released = true;
+	loop_post(u->manager->loop, settle_released, u->manager);
+}
+
 uint64_t
 hold_release(struct unit *u, const struct wish_who *who)
 {
@@ -92,7 +124,6 @@ hold_release(struct unit *u, const struct wish_who *who)
 	event_begin(ev, EVENT_RELEASE, u->name, NULL);
 	event_strf(ev, "who", "%s (%s)", who->name, who->command);
 	event_end(ev);
-	start_what_waited(u);
 	return seq;
 }
 
@@ -133,7 +164,6 @@ hold_run(struct manager *m)
 
 	units_look(m, look, &d);
 	who.wall_us = d.now_us;
-	/* By name: a start loads units and may forget some. */
 	for (size_t i = 0; i < d.names.n; i++) {
 		u = unit_find(m, d.names.v[i]);
 		if (u != NULL)

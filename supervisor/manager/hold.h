@@ -26,6 +26,10 @@ uint64_t hold_unit(struct unit *u, const char *reason, uint64_t until_wall_us,
 /* Starts what waited for it.  The same number; 0: it was not held. */
 uint64_t hold_release(struct unit *u, const struct wish_who *who);
 
+/* Of unit_set_flag: what waited starts, from the loop, because whoever releases may be
+ * within a decision of its service. */
+void hold_on_released(struct unit *u);
+
 /* It is held, and does not run: nothing of it goes on until it is released. */
 bool hold_keeps_down(const struct unit *u);
 /* Releases what is due and waits for the next one: after a start, a set clock. */

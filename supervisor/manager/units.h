@@ -84,6 +84,7 @@ struct unit {
 	char *hold_reason;      /* while it is held; NULL: none was given */
 	uint64_t hold_until_us; /* wall clock; 0: until it is released */
 	char *hold_text;        /* "held by root (supctl) until 2026-…: REASON" */
+	bool released;          /* what waited for that is still to be started */
 	bool held_back;         /* something wanted it started while it was held */
 	/* control's cached JSON, full and short, freed by units with free() */
 	void *rendered[2];

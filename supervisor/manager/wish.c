@@ -177,6 +177,8 @@ unit_set_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_wh
 		(void)set_one_flag(u, WISH_FLAG_DISABLED, false, who);
 	if (on && flag == WISH_FLAG_DISABLED && u->flag[WISH_FLAG_ENABLED])
 		(void)set_one_flag(u, WISH_FLAG_ENABLED, false, who);
+	if (!on && flag == WISH_FLAG_HELD && u->flag[WISH_FLAG_HELD])
+		hold_on_released(u);
 	return set_one_flag(u, flag, on, who);
 }
 
