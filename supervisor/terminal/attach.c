@@ -37,6 +37,7 @@ struct viewer {
 	char *who;
 	bool may_type; /* it asked for it */
 	bool behind;   /* it missed something: the whole screen is owed */
+	bool status_owed;
 	bool dead, ending;
 	uint16_t rows, cols; /* of its terminal; 0: not told */
 	struct buf in, out;
@@ -79,6 +80,28 @@ status_json(const struct viewer *v, struct jw *w)
 		jw_kv_str(w, "held_by", writer->who);
 	jw_kv_u64(w, "rows", look.rows);
 	jw_kv_u64(w, "cols", look.cols);
+}
+
+static bool
+takes_no_more(const struct viewer *v)
+{
+	return v->out.len - v->sent > PENDING_MAX;
+}
+
+static void
+add_status(struct viewer *v)
+{
+	struct jw *w = jw_new(JW_COMPACT);
+	struct buf text = { 0 };
+
+	jw_obj(w);
+	status_json(v, w);
+	jw_end(w);
+	jw_take(w, &text);
+	jw_free(w);
+	add_frame(v, FRAME_STATUS, text.data, text.len);
+	buf_free(&text);
+	v->status_owed = false;
 }
 
 static void
@@ -133,6 +156,11 @@ drain(struct viewer *v)
 			cut(v);
 			return;
 		}
+		/* One that is always a little late would have it grow for ever. */
+		if (v->sent > PENDING_MAX) {
+			buf_consume(&v->out, v->sent);
+			v->sent = 0;
+		}
 		loop_io_set(v->io, LOOP_READ | LOOP_WRITE);
 		if (!loop_timer_is_armed(v->stall))
 			loop_timer_in(v->stall, STALL_US);
@@ -143,10 +171,13 @@ drain(struct viewer *v)
 	if (v->dead)
 		return;
 	loop_io_set(v->io, LOOP_READ);
-	if (v->ending)
+	if (v->ending) {
 		cut(v);
-	else if (v->behind) {
-		add_screen(v);
+	} else if (v->behind || v->status_owed) {
+		if (v->status_owed)
+			add_status(v);
+		if (v->behind)
+			add_screen(v);
 		drain(v);
 	}
 }
@@ -159,7 +190,7 @@ attach_output(struct session *s, const char *bytes, size_t len)
 	TAILQ_FOREACH (v, &s->viewers, link) {
 		if (v->dead || v->ending || v->behind)
 			continue;
-		if (v->out.len - v->sent > PENDING_MAX) {
+		if (takes_no_more(v)) {
 			v->behind = true;
 			continue;
 		}
@@ -173,22 +204,18 @@ static void
 tell_status(struct session *s)
 {
 	struct viewer *v;
-	struct jw *w = jw_new(JW_COMPACT);
-	struct buf text = { 0 };
 
 	TAILQ_FOREACH (v, &s->viewers, link) {
 		if (v->dead || v->ending)
 			continue;
-		jw_obj(w);
-		status_json(v, w);
-		jw_end(w);
-		buf_clear(&text);
-		jw_take(w, &text);
-		add_frame(v, FRAME_STATUS, text.data, text.len);
+		/* Only the newest is of use. */
+		if (takes_no_more(v)) {
+			v->status_owed = true;
+			continue;
+		}
+		add_status(v);
 		drain(v);
 	}
-	buf_free(&text);
-	jw_free(w);
 }
 
 static void
@@ -265,7 +292,8 @@ on_frame(struct viewer *v, char what, const char *p, size_t n)
 
 	switch (what) {
 	case FRAME_INPUT:
-		if (s->writer == v && !s->closing && n > 0 && !input_typed(s, p, n))
+		if (s->writer == v && !s->closing && n > 0 && !input_typed(s, p, n) &&
+		    !takes_no_more(v))
 			add_frame(v, FRAME_OUTPUT, "\a", 1);
 		break;
 	case FRAME_SIZE:
@@ -297,7 +325,7 @@ handle_frames(struct viewer *v)
 {
 	size_t at = 0;
 
-	while (!v->dead && v->in.len - at >= HEAD) {
+	while (!v->dead && !v->ending && v->in.len - at >= HEAD) {
 		const char *p = v->in.data + at;
 		size_t n = (size_t)u16_at(p + 1) << 16 | u16_at(p + 3);
 
@@ -331,7 +359,8 @@ on_io(struct loop_io *io, int events, void *arg)
 			handle_frames(v);
 		}
 	}
-	if ((events & LOOP_WRITE) != 0 && !v->dead)
+	/* Also what its frames made us say. */
+	if (!v->dead && v->out.len > 0)
 		drain(v);
 	terminal_flush(v->s->t);
 }

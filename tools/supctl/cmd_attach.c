@@ -13,6 +13,7 @@
 #include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/json.h"
+#include "lib/utf8.h"
 
 enum {
 	OPT_KEY = OPT_LONG,
@@ -36,6 +37,7 @@ struct attach {
 	bool read_only, take;
 	char key;
 	bool writer;
+	char *held_by; /* who types, when it is somebody else */
 	bool stdin_open;
 	struct buf in; /* frames that are not whole yet */
 	struct buf why;
@@ -54,6 +56,39 @@ parse_key(const char *text, char *key)
 		return -1;
 	*key = text[0];
 	return 0;
+}
+
+/* ---- who types ---- */
+
+static void
+hear_holder(struct attach *a, const struct jv *v)
+{
+	const char *who = jv_str(jv_get(v, "held_by"), NULL);
+	struct buf text = { 0 };
+
+	free(a->held_by);
+	a->held_by = NULL;
+	if (who == NULL)
+		return;
+	utf8_escape_buf(&text, who, strlen(who));
+	a->held_by = buf_take(&text);
+}
+
+/* Where keys lead nowhere: in the last line, until the program draws there again. */
+static void
+say_who_types(struct attach *a)
+{
+	struct buf text = { 0 };
+
+	if (a->writer || isatty(STDOUT_FILENO) != 1)
+		return;
+	buf_adds(&text, "\0337\033[999;1H\033[0;7m ");
+	if (a->held_by != NULL)
+		buf_addf(&text, "%.40s types; ", a->held_by);
+	buf_adds(&text, a->read_only ? "this only looks" : "attach --take to type");
+	buf_adds(&text, " \033[0m\0338");
+	(void)full_write(STDOUT_FILENO, text.data, text.len);
+	buf_free(&text);
 }
 
 /* ---- connecting ---- */
@@ -106,6 +141,7 @@ connect_once(struct attach *a)
 			   : ctl_error_reply(ctl, &r);
 	} else if (cr == CLIENT_OK) {
 		a->writer = jv_bool(jv_get(r.params, "writer"), false);
+		hear_holder(a, r.params);
 		client_take_rest(ctl->client, &a->in);
 		code = 0;
 	} else if (cr == CLIENT_DENIED || cr == CLIENT_FOREIGN) {
@@ -122,6 +158,8 @@ connect_again(struct attach *a)
 {
 	uint64_t end = clock_mono_us() + BACK_US;
 
+	/* All come back at once, and who typed types on, whoever is the first. */
+	a->take = a->writer;
 	do {
 		int r = connect_once(a);
 
@@ -181,12 +219,15 @@ static void
 on_status(struct attach *a, const char *p, size_t n)
 {
 	struct jv *v = jv_parse(p, n, NULL);
-	bool writer = jv_bool(jv_get(v, "writer"), a->writer);
+	bool before = a->writer;
 
-	if (writer && !a->writer)
-		send_size(a);
-	a->writer = writer;
+	a->writer = jv_bool(jv_get(v, "writer"), before);
+	hear_holder(a, v);
 	jv_free(v);
+	if (a->writer && !before)
+		send_size(a);
+	else if (before)
+		say_who_types(a);
 }
 
 /* False: the session is over for us. */
@@ -273,6 +314,8 @@ on_stdin(struct attach *a)
 	len = key != NULL ? (size_t)(key - bytes) : (size_t)n;
 	if (len > 0 && a->writer)
 		send_frame(a, 'i', bytes, len);
+	else if (len > 0)
+		say_who_types(a);
 	if (key == NULL)
 		return true;
 	send_frame(a, 'q', "", 0);
@@ -332,6 +375,9 @@ run_attach(struct ctl *ctl, int argc, char **argv)
 	code = connect_once(&a);
 	if (code == -1)
 		code = ctl_client_failed(ctl, CLIENT_DOWN, buf_str(&a.why));
+	if (code == 0 && !a.writer && !a.read_only && a.held_by != NULL)
+		ctl_say(ctl, "%s: %s types; attach --take to type instead", a.unit,
+		    a.held_by);
 	if (code == 0 && tty_begin() == -1)
 		code = ctl_fail(
 		    ctl, CTL_FAILED, NULL, NULL, "the terminal: %s", strerror(errno));
@@ -343,6 +389,7 @@ run_attach(struct ctl *ctl, int argc, char **argv)
 			ctl_say(ctl, "%s: %s", a.unit,
 			    a.why.len > 0 ? buf_str(&a.why) : "detached");
 	}
+	free(a.held_by);
 	buf_free(&a.in);
 	buf_free(&a.why);
 	return code;
