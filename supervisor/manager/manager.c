@@ -35,6 +35,7 @@
 #include "manager/record/history.h"
 #include "manager/record/metrics.h"
 #include "manager/record/store.h"
+#include "manager/request_files.h"
 #include "manager/requests.h"
 #include "manager/service/memory.h"
 #include "manager/service/service.h"
@@ -316,6 +317,7 @@ manager_leave_safe_mode(struct manager *m, const char *why)
 	manager_say(m, MARK_NOTE, "safe mode is over: %s", why);
 	start_units(m);
 	m->watch = unitwatch_new(m);
+	request_files_take(m);
 }
 
 static void
@@ -370,6 +372,7 @@ manager_on_replay_end(struct manager *m)
 	} else {
 		start_units(m);
 		m->watch = unitwatch_new(m);
+		request_files_take(m);
 	}
 	hold_run(m);
 	if (m->generation == 0 && !m->revived)

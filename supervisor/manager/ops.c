@@ -24,6 +24,7 @@
 #include "manager/link.h"
 #include "manager/manager.h"
 #include "manager/ops_int.h"
+#include "manager/request_files.h"
 #include "manager/scan.h"
 #include "manager/service/helper.h"
 #include "manager/service/probe.h"
@@ -197,6 +198,8 @@ spawn_now(struct unit *u, const struct svc_spawn *sp, const struct strv *from_fi
 	struct msg_spawn q = { .slot = sp->slot, .kind = sp->kind, .seq = sp->seq };
 	int fd;
 
+	if (sp->kind == PROC_MAIN)
+		request_files_prepare(u);
 	fd = svc_exec_spec(
 	    u->manager->world, u->svc, sp, from_files, &q.spec_size, why, size);
 	if (fd == -1)

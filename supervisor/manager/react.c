@@ -16,6 +16,7 @@
 #include "manager/manager.h"
 #include "manager/record/event.h"
 #include "manager/record/store.h"
+#include "manager/request_files.h"
 #include "manager/service/memory.h"
 #include "manager/service/service_exec.h"
 #include "manager/start.h"
@@ -79,7 +80,7 @@ manager_on_signal(struct manager *m, const struct msg_got_signal *sig)
 			manager_reload(m, "signal HUP");
 			break;
 		case SIGUSR1:
-			/* Requests to agents come with the sessions: none waits. */
+			request_files_take(m);
 			break;
 		case SIGUSR2:
 			start_log_state(m);

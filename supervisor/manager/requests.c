@@ -191,6 +191,11 @@ take_file(const struct unit_request *r, char *why, size_t size)
 
 	if (r->file == NULL)
 		return true;
+	/* The journal that it may come from is no place to be trusted with a path. */
+	if (strncmp(r->file, "../", 3) == 0 || strstr(r->file, "/../") != NULL) {
+		snprintf(why, size, "its file is none of ours");
+		return false;
+	}
 	snprintf(path, sizeof(path), "requests/%s", r->file);
 	if (unlinkat(r->unit->manager->run_fd, path, 0) == 0)
 		return true;

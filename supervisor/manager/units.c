@@ -26,6 +26,7 @@
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/record/store.h"
+#include "manager/request_files.h"
 #include "manager/requests.h"
 #include "manager/service/service.h"
 #include "manager/sessions.h"
@@ -469,6 +470,7 @@ unit_forget(struct unit *u)
 	unregister_names(u);
 	history_forget(m->history, u->name);
 	store_forget_request(m->store, u->name);
+	request_files_forget(u);
 	unit_free(u);
 	return true;
 }
