@@ -768,9 +768,9 @@ struct supd_conf {
 	uint64_t role_ping_us;
 	uint64_t role_hang_us;
 	uint64_t role_restart_max_us;
-	uint32_t safe_mode_after; /* quick deaths of the manager */
+	uint32_t safe_mode_after;    /* quick deaths of the manager */
 	uint64_t request_max_age_us; /* INFINITY: none is too old */
-	uint64_t safe_mode_us;    /* INFINITY: it does not end by itself */
+	uint64_t safe_mode_us;       /* INFINITY: it does not end by itself */
 
 	/* logs */
 	enum supd_log_mirror log_mirror;
