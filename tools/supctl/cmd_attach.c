@@ -41,6 +41,7 @@ struct attach {
 	bool stdin_open;
 	struct buf in; /* frames that are not whole yet */
 	struct buf why;
+	enum client_result result; /* of the last try to connect */
 	int code;
 };
 
@@ -148,6 +149,7 @@ connect_once(struct attach *a)
 		code = ctl_client_failed(ctl, cr, buf_str(&a->why));
 	}
 	reply_clear(&r);
+	a->result = cr == CLIENT_OK ? CLIENT_DOWN : cr;
 	return code;
 }
 
@@ -170,7 +172,7 @@ connect_again(struct attach *a)
 		if ((tty_wait(-1, false, RETRY_MS) & TTY_ENDED) != 0)
 			return false;
 	} while (clock_mono_us() < end);
-	a->code = ctl_client_failed(a->ctl, CLIENT_DOWN, buf_str(&a->why));
+	a->code = ctl_client_failed(a->ctl, a->result, buf_str(&a->why));
 	return false;
 }
 
@@ -374,7 +376,7 @@ run_attach(struct ctl *ctl, int argc, char **argv)
 		return code;
 	code = connect_once(&a);
 	if (code == -1)
-		code = ctl_client_failed(ctl, CLIENT_DOWN, buf_str(&a.why));
+		code = ctl_client_failed(ctl, a.result, buf_str(&a.why));
 	if (code == 0 && !a.writer && !a.read_only && a.held_by != NULL)
 		ctl_say(ctl, "%s: %s types; attach --take to type instead", a.unit,
 		    a.held_by);

@@ -126,8 +126,8 @@ reply_refused(struct call *call, const char *why)
 static void
 enqueue(struct control *c, struct call *call, struct input_request *r)
 {
-	struct unit *u = session_unit(c, call);
 	bool wait = jv_bool(jv_get(call_params(call), "wait"), true);
+	struct unit *u = session_unit(c, call);
 	const char *why = "";
 	struct sending *s = NULL;
 	char who[160];
