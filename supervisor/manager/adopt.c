@@ -604,6 +604,22 @@ adopt_on_slot_done(struct manager *m, uint32_t slot)
 	tell_waiting(m);
 }
 
+/* Whether its lines are written is part of its state; the logger says it anew to each
+ * manager. */
+static void
+note_log(struct unit *u, const struct msg_stream_state *msg)
+{
+	if (u == NULL)
+		return;
+	if (msg->what == STREAM_PARKED) {
+		u->log_err = msg->err != 0 ? msg->err : EIO;
+		u->log_err_slot = msg->slot;
+	} else if (msg->what == STREAM_RESUMED) {
+		u->log_err = 0;
+	}
+	unit_render_drop(u);
+}
+
 void
 adopt_on_stream_state(struct manager *m, const struct msg_stream_state *msg)
 {
@@ -623,6 +639,7 @@ adopt_on_stream_state(struct manager *m, const struct msg_stream_state *msg)
 	u = msg->what == STREAM_NAMED && unit[0] != '\0' ? unit_find(m, unit) : NULL;
 	if (u != NULL && u->svc != NULL)
 		svc_on_log_named(u->svc, invocation, (uint32_t)msg->lines);
+	note_log(adopt_slot_unit(m, msg->slot), msg);
 	tell_stream(m, unit, invocation, ref, msg);
 }
 

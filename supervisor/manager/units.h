@@ -64,6 +64,8 @@ struct unit {
 	size_t n_held;
 	struct unit_ops *ops;         /* what ops.c keeps for svc */
 	struct job_unit *job_unit;    /* never NULL */
+	int log_err;                  /* its lines cannot be written; 0: they can */
+	uint32_t log_err_slot;        /* of this slot */
 	struct session *session;      /* NULL: it never had a terminal (sessions.c) */
 	struct unit_request *request; /* the last one; NULL: none (requests.c) */
 	bool changed;                 /* a file differs from conf */

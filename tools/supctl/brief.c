@@ -137,11 +137,12 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 	int64_t restarts = jv_i64(jv_get(u, "restarts"), 0);
 	bool unfit = !ended && is_unfit(u);
 	bool held = !ended && strcmp(field(u, "substate"), "held") == 0;
-	enum style style = unfit || held ? STYLE_YELLOW : ctl_state_style(state);
+	bool ill = !ended && jv_bool(jv_get(u, "log_problem"), false);
+	enum style style = unfit || held || ill ? STYLE_YELLOW : ctl_state_style(state);
 	char text[CLOCK_TEXT_MAX] = "";
 
 	columns_row(t);
-	columns_cell(t, style, unfit ? "!" : ctl_state_dot(ctl, state));
+	columns_cell(t, style, unfit || ill ? "!" : ctl_state_dot(ctl, state));
 	columns_cell(t, STYLE_NONE, field(u, "unit"));
 	columns_cell(t, style, state);
 	if (ended)
@@ -164,7 +165,8 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 		columns_cell(t, STYLE_NONE, NULL);
 	/* Of what went wrong one wants the reason, of the others what they are. */
 	columns_cell(t, STYLE_NONE,
-	    !ended && (unfit || held || rank(state) < 2) && *field(u, "why") != '\0'
+	    !ended && (unfit || held || ill || rank(state) < 2) &&
+		    *field(u, "why") != '\0'
 		? field(u, "why")
 		: field(u, "description"));
 }

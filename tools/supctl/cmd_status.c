@@ -350,6 +350,26 @@ put_exit(struct ctl *ctl, const struct jv *e)
 	ctl_printf(ctl, "\n");
 }
 
+/* What is not in it. */
+static void
+put_log_problem(struct ctl *ctl, const struct jv *p)
+{
+	const char *error = jv_str(jv_get(p, "error"), NULL);
+	int64_t lines = jv_i64(jv_get(p, "dropped_lines"), 0);
+
+	if (jv_type(p) != JV_OBJECT)
+		return;
+	label(ctl, "");
+	if (error != NULL) {
+		ctl_style(ctl, STYLE_RED, "it cannot be written: ");
+		ctl_put(ctl, error);
+		ctl_printf(ctl, lines > 0 ? "; " : "");
+	}
+	if (lines > 0)
+		ctl_printf(ctl, "%lld lines were dropped", (long long)lines);
+	ctl_printf(ctl, "\n");
+}
+
 static void
 put_log(struct ctl *ctl, const struct jv *u, size_t lines)
 {
@@ -358,6 +378,7 @@ put_log(struct ctl *ctl, const struct jv *u, size_t lines)
 	if (log == NULL)
 		return;
 	line(ctl, "Log", STYLE_NONE, log);
+	put_log_problem(ctl, jv_get(u, "log_problem"));
 	if (lines > 0)
 		tail_put(ctl, log, lines);
 }

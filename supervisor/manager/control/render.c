@@ -251,10 +251,53 @@ write_head(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "substate", render_sub(u));
 }
 
+/* An errno: its lines are not written; 0: they are. */
+static int
+log_error(const struct unit *u)
+{
+	return u->log_err != 0 && u->svc != NULL &&
+		       svc_memory(u->svc)->slot == u->log_err_slot
+		   ? u->log_err
+		   : 0;
+}
+
+/* What is wrong with the log, for those whose lines wait or were dropped. */
+static void
+write_log_problem(const struct control *c, const struct unit *u, struct jw *w)
+{
+	struct table *t = c->m->table;
+	uint32_t slot = u->svc == NULL ? SLOT_NONE : svc_memory(u->svc)->slot;
+	uint64_t lines = 0, bytes = 0;
+	int err = log_error(u);
+
+	if (t != NULL && slot < table_used(t))
+		for (int i = 0; i < 2; i++) {
+			const struct stream_log *s = &table_slot(t, slot)->log.stream[i];
+
+			lines += s->dropped_lines;
+			bytes += s->dropped_bytes;
+		}
+	if (err == 0 && lines == 0)
+		return;
+	jw_kv_obj(w, "log_problem");
+	if (err != 0)
+		jw_kv_str(w, "error", strerror(err));
+	jw_kv_u64(w, "dropped_lines", lines);
+	jw_kv_u64(w, "dropped_bytes", bytes);
+	jw_end(w);
+}
+
 /* Where there is room for one reason, it is the one that something can be done about. */
 static const char *
 brief_why(const struct unit *u)
 {
+	static char text[128];
+
+	if (log_error(u) != 0) {
+		snprintf(text, sizeof(text), "its log cannot be written: %s",
+		    strerror(log_error(u)));
+		return text;
+	}
 	return hold_keeps_down(u) ? u->hold_text : render_why(u);
 }
 
@@ -280,7 +323,9 @@ write_short(const struct unit *u, struct jw *w)
 		jw_kv_i64(w, "pid", mem->main_pid);
 	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
 	render_time(w, "since", mem == NULL ? 0 : mem->changed_wall_us);
-	if (strcmp(render_active(u), "active") != 0)
+	if (log_error(u) != 0)
+		jw_kv_bool(w, "log_problem", true);
+	if (log_error(u) != 0 || strcmp(render_active(u), "active") != 0)
 		jw_kv_str(w, "why", brief_why(u));
 	jw_end(w);
 }
@@ -595,6 +640,7 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	write_wish(w, u);
 	jw_kv_str(
 	    w, "status_text", mem != NULL && mem->status[0] != '\0' ? mem->status : NULL);
+	write_log_problem(c, u, w);
 	write_health(w, u);
 	session_render(u, w);
 	request_render(u, w);
