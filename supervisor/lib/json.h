@@ -103,6 +103,9 @@ struct json_err {
 struct jv *jv_parse(const char *data, size_t len, struct json_err *err);
 struct jv *jv_parse_limits(
     const char *data, size_t len, const struct json_limits *limits, struct json_err *err);
+/* What the file of a descriptor holds, at most max bytes; NULL also when it is none or
+ * longer. */
+struct jv *jv_parse_fd(int fd, size_t max);
 void jv_free(struct jv *v);
 
 /* All of these take NULL and answer as for null, so that look-ups can be chained. */

@@ -3,6 +3,8 @@
  * paths in complaints are ours, since yajl has no limit on nesting and its own tree none
  * on anything.
  */
+#include <sys/stat.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <yajl/yajl_parse.h>
 
@@ -453,4 +456,23 @@ jv_parse(const char *data, size_t len, struct json_err *err)
 	};
 
 	return jv_parse_limits(data, len, &limits, err);
+}
+
+struct jv *
+jv_parse_fd(int fd, size_t max)
+{
+	struct buf text = { 0 };
+	struct jv *v = NULL;
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    (uint64_t)st.st_size <= max) {
+		size_t n = (size_t)st.st_size;
+		ssize_t got = pread(fd, buf_reserve(&text, n), n, 0);
+
+		if (got > 0)
+			v = jv_parse(text.data, (size_t)got, NULL);
+	}
+	buf_free(&text);
+	return v;
 }

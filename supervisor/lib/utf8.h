@@ -8,12 +8,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf;
 
 /* Length (1-4) of the valid sequence at s, 0 if there is none within n bytes. */
 size_t utf8_seq(const char *s, size_t n);
 bool utf8_is_valid(const char *s, size_t n);
+/* Appends a character, which must be one. */
+void utf8_put(struct buf *out, uint32_t c);
 /* Appends s, each bad byte replaced by U+FFFD. */
 void utf8_clean(struct buf *out, const char *s, size_t n);
 /*

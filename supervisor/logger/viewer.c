@@ -4,7 +4,6 @@
 #include "logger/viewer.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -235,25 +234,6 @@ out:
 	return r;
 }
 
-static struct jv *
-load_request(int fd)
-{
-	struct buf text = { 0 };
-	struct jv *req = NULL;
-	struct stat st;
-
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    st.st_size <= REQUEST_MAX) {
-		size_t n = (size_t)st.st_size;
-		ssize_t got = pread(fd, buf_reserve(&text, n), n, 0);
-
-		if (got > 0)
-			req = jv_parse(text.data, (size_t)got, NULL);
-	}
-	buf_free(&text);
-	return req;
-}
-
 static size_t
 count_viewers(const struct logger *lg)
 {
@@ -268,7 +248,7 @@ count_viewers(const struct logger *lg)
 void
 viewer_add_take_fd(struct logger *lg, int client, int request_fd)
 {
-	struct jv *req = load_request(request_fd);
+	struct jv *req = jv_parse_fd(request_fd, REQUEST_MAX);
 	struct viewer *v;
 
 	if (req == NULL || count_viewers(lg) >= VIEWER_MAX) {

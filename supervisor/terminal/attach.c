@@ -4,7 +4,6 @@
 #include "terminal/attach.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -377,25 +376,6 @@ on_stall(struct loop_timer *timer, void *arg)
 
 /* ---- a new one ---- */
 
-static struct jv *
-load_request(int fd)
-{
-	struct buf text = { 0 };
-	struct jv *req = NULL;
-	struct stat st;
-
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    st.st_size <= REQUEST_MAX) {
-		size_t n = (size_t)st.st_size;
-		ssize_t got = pread(fd, buf_reserve(&text, n), n, 0);
-
-		if (got > 0)
-			req = jv_parse(text.data, (size_t)got, NULL);
-	}
-	buf_free(&text);
-	return req;
-}
-
 /* The answer to the call that brought it here; frames follow. */
 static void
 greet(struct viewer *v)
@@ -438,7 +418,7 @@ attach_new(struct session *s, int client, const struct jv *req)
 void
 attach_add_take_fd(struct terminal *t, int client, int request_fd)
 {
-	struct jv *req = load_request(request_fd);
+	struct jv *req = jv_parse_fd(request_fd, REQUEST_MAX);
 	int64_t slot = jv_i64(jv_get(req, "slot"), -1);
 	struct session *s = NULL;
 	struct viewer *v;

@@ -220,26 +220,6 @@ screen_look(const struct screen *s, struct screen_look *look)
 	};
 }
 
-static void
-put_char(uint32_t c, struct buf *out)
-{
-	if (c < 0x80) {
-		buf_addc(out, (char)c);
-	} else if (c < 0x800) {
-		buf_addc(out, (char)(0xc0 | c >> 6));
-		buf_addc(out, (char)(0x80 | (c & 0x3f)));
-	} else if (c < 0x10000) {
-		buf_addc(out, (char)(0xe0 | c >> 12));
-		buf_addc(out, (char)(0x80 | (c >> 6 & 0x3f)));
-		buf_addc(out, (char)(0x80 | (c & 0x3f)));
-	} else {
-		buf_addc(out, (char)(0xf0 | c >> 18));
-		buf_addc(out, (char)(0x80 | (c >> 12 & 0x3f)));
-		buf_addc(out, (char)(0x80 | (c >> 6 & 0x3f)));
-		buf_addc(out, (char)(0x80 | (c & 0x3f)));
-	}
-}
-
 /* What a cell may not hold in UTF-8 text becomes a mark. */
 static uint32_t
 clean(uint32_t c)
@@ -254,7 +234,7 @@ void
 screen_put_cell(const VTermScreenCell *cell, struct buf *out)
 {
 	for (int i = 0; i < VTERM_MAX_CHARS_PER_CELL && cell->chars[i] != 0; i++)
-		put_char(clean(cell->chars[i]), out);
+		utf8_put(out, clean(cell->chars[i]));
 }
 
 /* The second half of a wide glyph whose first is gone is a blank. */

@@ -42,26 +42,6 @@ read_digits(const char *p, int n, int base)
 	return v;
 }
 
-static void
-add_utf8(struct buf *out, uint32_t c)
-{
-	if (c < 0x80) {
-		buf_addc(out, (char)c);
-	} else if (c < 0x800) {
-		buf_addc(out, (char)(0xc0 | c >> 6));
-		buf_addc(out, (char)(0x80 | (c & 0x3f)));
-	} else if (c < 0x10000) {
-		buf_addc(out, (char)(0xe0 | c >> 12));
-		buf_addc(out, (char)(0x80 | (c >> 6 & 0x3f)));
-		buf_addc(out, (char)(0x80 | (c & 0x3f)));
-	} else {
-		buf_addc(out, (char)(0xf0 | c >> 18));
-		buf_addc(out, (char)(0x80 | (c >> 12 & 0x3f)));
-		buf_addc(out, (char)(0x80 | (c >> 6 & 0x3f)));
-		buf_addc(out, (char)(0x80 | (c & 0x3f)));
-	}
-}
-
 /*
  * Resolves the escape whose backslash is at p[-1].  Returns how many bytes at p it took,
  * 0 if it means nothing, -1 if it makes a NUL.
@@ -91,7 +71,7 @@ escape_one(const char *p, struct buf *out)
 		if (v > 0x10ffff || (v >= 0xd800 && v < 0xe000))
 			return 0;
 		if (v > 0) {
-			add_utf8(out, (uint32_t)v);
+			utf8_put(out, (uint32_t)v);
 			return *p == 'u' ? 5 : 9;
 		}
 		n = 0;
