@@ -270,12 +270,14 @@ put_units(struct ctl *ctl)
 static void
 put_directives(struct ctl *ctl)
 {
-	const char *name, *dot;
+	const char *dot;
+	char *name;
 	size_t i;
 
 	for (i = 0; (name = unit_explain_name(i)) != NULL; i++) {
 		dot = strrchr(name, '.');
 		ctl_printf(ctl, "%s\n", dot == NULL ? name : dot + 1);
+		free(name);
 	}
 }
 
