@@ -107,6 +107,26 @@ has_pipes(int run_fd)
 	return yes;
 }
 
+/* What it knew may be running: a new table would start all of it a second time. */
+static int
+refuse_table(const char *why)
+{
+	log_warnx("run/table is %s, and services that it knows may be running; start the "
+		  "supd that made it, or end them by hand and remove run/table",
+	    why);
+	return -1;
+}
+
+/* Only a table that is one says so; what was damaged may be of this boot. */
+static bool
+is_of_another_boot(const struct table *t, const char *boot_id)
+{
+	return t->magic == TABLE_MAGIC &&
+	       memchr(t->boot_id, '\0', sizeof(t->boot_id)) != NULL &&
+	       strspn(t->boot_id, "0123456789abcdef-") == strlen(boot_id) &&
+	       strlen(t->boot_id) == strlen(boot_id) && strcmp(boot_id, t->boot_id) != 0;
+}
+
 /* 1: taken over, 0: there is nothing to take over, -1: reported. */
 static int
 table_take(struct memory *m, int run_fd)
@@ -121,7 +141,7 @@ table_take(struct memory *m, int run_fd)
 	memory_boot_id(boot_id, sizeof(boot_id));
 	if (fstat(fd, &st) == -1 || (uint64_t)st.st_size < sizeof(struct table)) {
 		close(fd);
-		return 0;
+		return has_pipes(run_fd) ? refuse_table("cut off") : 0;
 	}
 	m->table_bytes = (uint64_t)st.st_size;
 	m->table = map_file(fd, m->table_bytes);
@@ -146,15 +166,9 @@ table_take(struct memory *m, int run_fd)
 	}
 	/* Thrown away, all that it knows would be started a second time.  (What comes
 	 * before boot_id never moves.) */
-	if (bad != NULL && m->table->magic == TABLE_MAGIC &&
-	    strncmp(boot_id, m->table->boot_id, sizeof(boot_id)) == 0 &&
-	    has_pipes(run_fd)) {
-		log_warnx("run/table is %s, and services that it knows may be running; "
-			  "start the supd that made it, or end them by hand and remove "
-			  "run/table",
-		    bad);
+	if (bad != NULL && !is_of_another_boot(m->table, boot_id) && has_pipes(run_fd)) {
 		close(fd);
-		return -1;
+		return refuse_table(bad);
 	}
 	if (bad != NULL) {
 		log_warnx("run/table is %s; kept as run/table.bad", bad);

@@ -17,6 +17,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "lib/buf.h"
+#include "lib/hex.h"
 #include "lib/json_int.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
@@ -410,6 +411,62 @@ report(struct parser *p, yajl_handle h, yajl_status status, const char *data, si
 	yajl_free_error(h, text);
 }
 
+/* The four digits of \u at p; -1: there are none. */
+static int
+code_unit(const char *p, const char *end)
+{
+	int v = 0;
+
+	if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+		return -1;
+	for (int i = 2; i < 6; i++) {
+		int d = hex_value(p[i]);
+
+		if (d == -1)
+			return -1;
+		v = v * 16 + d;
+	}
+	return v;
+}
+
+/* The first half of a character without its other half, which yajl would turn into a
+ * question mark: in a name that is a glob.  NULL: there is none. */
+static const char *
+lone_surrogate(const char *data, size_t len)
+{
+	const char *p = data, *end = data + len;
+
+	while ((p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+		int v = code_unit(p, end), low;
+
+		if (v < 0xd800 || v > 0xdfff) {
+			p += end - p < 2 ? 1 : 2;
+			continue;
+		}
+		low = code_unit(p + 6, end);
+		if (v > 0xdbff || low < 0xdc00 || low > 0xdfff)
+			return p;
+		p += 12;
+	}
+	return NULL;
+}
+
+static bool
+refuse_surrogate(const char *data, size_t len, struct json_err *err)
+{
+	const char *p = lone_surrogate(data, len);
+
+	if (p == NULL)
+		return false;
+	if (err != NULL) {
+		set_position(err, data, (size_t)(p - data));
+		snprintf(err->text, sizeof(err->text),
+		    "line %zu, column %zu: half a character (\\u%.4s)", err->line,
+		    err->col, p + 2);
+	}
+	return true;
+}
+
 struct jv *
 jv_parse_limits(
     const char *data, size_t len, const struct json_limits *limits, struct json_err *err)
@@ -430,6 +487,8 @@ jv_parse_limits(
 		}
 		return NULL;
 	}
+	if (refuse_surrogate(data, len, err))
+		return NULL;
 	h = yajl_alloc(&callbacks, &json_alloc_funcs, &p);
 	status = yajl_parse(h, (const unsigned char *)data, len);
 	if (status == yajl_status_ok)

@@ -387,6 +387,29 @@ test_unknown_members(void **state)
 	jv_free(w);
 }
 
+/* yajl makes a question mark of it, which in the name of a unit is a glob. */
+static void
+half_characters_are_refused(void **state)
+{
+	static const char *const bad[] = { "\"\\ud800\"", "\"a\\udc00\"",
+		"{\"\\uD83D\":1}", "\"\\ud83d\\u0041\"", "\"\\ud83dx\"" };
+	static const char *const good[] = { "\"\\ud83d\\ude00\"", "\"\\\\ud800\"",
+		"\"\\u00e4\\\\\"" };
+	struct json_err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_null(jv_parse(bad[i], strlen(bad[i]), &err));
+		assert_non_null(strstr(err.text, "half a character"));
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct jv *v = jv_parse(good[i], strlen(good[i]), &err);
+
+		assert_non_null(v);
+		jv_free(v);
+	}
+}
+
 int
 main(void)
 {
@@ -402,6 +425,7 @@ main(void)
 		cmocka_unit_test(test_large_object),
 		cmocka_unit_test(test_typed_readers),
 		cmocka_unit_test(test_unknown_members),
+		cmocka_unit_test(half_characters_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
