@@ -318,6 +318,18 @@ wait_for_more(struct ctl *ctl)
 	return (p[1].revents & (POLLERR | POLLHUP)) == 0;
 }
 
+/* We were further than supd is: its files were removed, or the power was lost. */
+static void
+go_back(struct ctl *ctl, struct request *rq, uint64_t newest)
+{
+	ctl_warn(ctl,
+	    "event %llu is not there: the newest is %llu (another instance, a journal "
+	    "that "
+	    "was removed, or events lost with the power); going on after that",
+	    (unsigned long long)rq->seq, (unsigned long long)newest);
+	rq->seq = newest;
+}
+
 /* One subscription until it ends.  CLIENT_OK: nobody reads us any more, or *code is set.
  */
 static enum client_result
@@ -346,6 +358,10 @@ subscribe(struct ctl *ctl, struct request *rq, int *code)
 			rq->oldest = (uint64_t)jv_i64(jv_get(r.params, "oldest"), 0);
 			rq->too_old++;
 			res = CLIENT_CLOSED; /* the files have it */
+		} else if (r.error != NULL &&
+			   strcmp(r.error, "io.supd.Event.Ahead") == 0) {
+			go_back(ctl, rq, (uint64_t)jv_i64(jv_get(r.params, "newest"), 0));
+			res = CLIENT_CLOSED;
 		} else if (r.error != NULL) {
 			*code = ctl_error_reply(ctl, &r);
 		} else {

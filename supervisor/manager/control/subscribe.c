@@ -157,12 +157,25 @@ fail_too_old(struct control *c, struct call *call)
 	free(path);
 }
 
+static void
+fail_ahead(struct control *c, struct call *call)
+{
+	uint64_t newest = emitter_seq(c->m->events);
+
+	jw_kv_u64(call_begin(call), "newest", newest);
+	call_fail(call, "io.supd.Event.Ahead", "subscribe from the newest seq",
+	    "the newest event is %llu: later ones were lost, or are of another instance",
+	    (unsigned long long)newest);
+}
+
 void
 method_event_subscribe(struct call *call, void *arg)
 {
 	struct control *c = arg;
 	const struct jv *p = call_params(call);
 	const char *level = jv_str(jv_get(p, "level"), "trace");
+	bool from_now =
+	    jv_get(p, "since") == NULL || jv_type(jv_get(p, "since")) == JV_NULL;
 	int64_t since = jv_i64(jv_get(p, "since"), -1);
 	struct subscription *s;
 
@@ -175,8 +188,17 @@ method_event_subscribe(struct call *call, void *arg)
 			call_invalid(call, "events", "there is no such event");
 			return;
 		}
-	if (since >= 0 && (uint64_t)since + 1 < emitter_oldest(c->m->events)) {
+	if (!from_now && since < 0) {
+		call_invalid(call, "since", "expected a sequence number");
+		return;
+	}
+	if (!from_now && (uint64_t)since + 1 < emitter_oldest(c->m->events)) {
 		fail_too_old(c, call);
+		return;
+	}
+	/* Its subscriber would wait in silence until as many events have come. */
+	if (!from_now && (uint64_t)since > emitter_seq(c->m->events)) {
+		fail_ahead(c, call);
 		return;
 	}
 	s = xcalloc(1, sizeof(*s));
@@ -186,7 +208,7 @@ method_event_subscribe(struct call *call, void *arg)
 	take_units(jv_get(p, "units"), &s->units);
 	for (size_t i = 0; i < jv_count(jv_get(p, "events")); i++)
 		strv_add(&s->events, jv_str(jv_at(jv_get(p, "events"), i), ""));
-	s->last = since >= 0 ? (uint64_t)since : emitter_seq(c->m->events);
+	s->last = from_now ? emitter_seq(c->m->events) : (uint64_t)since;
 	TAILQ_INSERT_TAIL(&c->subscriptions, s, link);
 	call_set_data(call, s, on_gone);
 	c->delivering++;

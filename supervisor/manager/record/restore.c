@@ -206,17 +206,20 @@ store_read_event(struct store *st, const char *line, size_t len)
 	return 0;
 }
 
-/* A line of state/wishes: only the wish counts, the event was counted elsewhere. */
-static void
+/* A line of state/wishes: only the wish counts, the event was counted elsewhere.  False:
+ * it is no event. */
+static bool
 read_wish(struct store *st, const char *line, size_t len)
 {
 	struct jv *v;
 	const char *name, *unit;
 	uint64_t seq;
+	bool ok;
 
 	len = without_newline(line, len);
 	v = store_parse_line(line, len);
-	if (!event_head(v, &seq, &name))
+	ok = event_head(v, &seq, &name);
+	if (!ok)
 		st->report.n_damaged++;
 	else if ((unit = jv_str(jv_get(v, "unit"), NULL)) != NULL &&
 		 strcmp(name, "wish") == 0)
@@ -224,6 +227,7 @@ read_wish(struct store *st, const char *line, size_t len)
 	if (seq > st->report.seq)
 		st->report.seq = seq;
 	jv_free(v);
+	return ok;
 }
 
 /* ---- snapshot in ---- */
@@ -348,26 +352,26 @@ out:
 /* ---- restore ---- */
 
 static void
-set_aside(struct store *st, int root_fd, const char *why)
+set_aside(struct store *st, int root_fd, const char *file, const char *why,
+    struct store_damage *d)
 {
-	char name[64];
+	char name[sizeof(d->kept_as)];
 
-	strlcpy(st->report.damaged, why, sizeof(st->report.damaged));
+	strlcpy(d->why, why, sizeof(d->why));
 	if (st->report.newer)
 		return;
 	/* Never over an earlier one: two in a second are two. */
 	for (unsigned n = 0; n < SET_ASIDE_TRIES; n++) {
-		snprintf(name, sizeof(name), SNAPSHOT_FILE ".damaged-%llu.%u",
+		snprintf(name, sizeof(name), "%s.damaged-%llu.%u", file,
 		    (unsigned long long)(clock_wall_us() / USEC_PER_SEC), n);
-		if (renameat2(root_fd, SNAPSHOT_FILE, root_fd, name, RENAME_NOREPLACE) ==
-		    0) {
-			strlcpy(st->report.set_aside, name, sizeof(st->report.set_aside));
+		if (renameat2(root_fd, file, root_fd, name, RENAME_NOREPLACE) == 0) {
+			strlcpy(d->kept_as, name, sizeof(d->kept_as));
 			return;
 		}
 		if (errno != EEXIST)
 			break;
 	}
-	log_warn("%s cannot be set aside", SNAPSHOT_FILE);
+	log_warn("%s cannot be set aside", file);
 }
 
 static void
@@ -378,10 +382,11 @@ restore_snapshot(struct store *st, int root_fd)
 
 	if (file_read_at(root_fd, SNAPSHOT_FILE, SNAPSHOT_BYTES_MAX, &data) == -1) {
 		if (errno != ENOENT)
-			set_aside(st, root_fd, strerror(errno));
+			set_aside(st, root_fd, SNAPSHOT_FILE, strerror(errno),
+			    &st->report.snapshot);
 	} else if (store_read_snapshot(st, buf_str(&data), data.len, err, sizeof(err)) ==
 		   -1) {
-		set_aside(st, root_fd, err);
+		set_aside(st, root_fd, SNAPSHOT_FILE, err, &st->report.snapshot);
 	}
 	buf_free(&data);
 }
@@ -416,9 +421,10 @@ restore_ring(struct store *st, const struct ring *ring)
 		st->report.seq = atomic_load(&ring->seq_written);
 }
 
-/* The whole file, or the lines at its end when it is longer than we want to read. */
+/* The whole file, or its end when it is longer than we want to read: *cut is true then,
+ * and its first line may be half of one. */
 static int
-read_end(int root_fd, const char *path, size_t max, struct buf *out)
+read_end(int root_fd, const char *path, size_t max, struct buf *out, bool *cut)
 {
 	struct stat sb;
 	off_t from;
@@ -430,10 +436,11 @@ read_end(int root_fd, const char *path, size_t max, struct buf *out)
 	if (fstat(fd, &sb) == -1)
 		goto out;
 	if (!S_ISREG(sb.st_mode)) {
-		errno = EINVAL;
+		errno = S_ISDIR(sb.st_mode) ? EISDIR : EINVAL;
 		goto out;
 	}
 	from = sb.st_size > (off_t)max ? sb.st_size - (off_t)max : 0;
+	*cut = from > 0;
 	if (lseek(fd, from, SEEK_SET) == -1)
 		goto out;
 	n = full_read(fd, buf_reserve(out, max), (size_t)(sb.st_size - from));
@@ -451,22 +458,49 @@ restore_wishes(struct store *st, int root_fd)
 {
 	struct buf data = { 0 };
 	const char *p, *end, *nl;
+	size_t n_damaged = 0;
+	char why[64];
+	bool cut;
 
-	if (read_end(root_fd, WISHES_FILE, WISHES_BYTES_MAX, &data) == -1) {
+	if (read_end(root_fd, WISHES_FILE, WISHES_BYTES_MAX, &data, &cut) == -1) {
 		if (errno != ENOENT)
-			log_warn("%s cannot be read", WISHES_FILE);
+			set_aside(st, root_fd, WISHES_FILE, strerror(errno),
+			    &st->report.wishes);
 		buf_free(&data);
 		return;
 	}
 	p = buf_str(&data);
 	end = p + data.len;
-	for (; p < end; p = nl + 1) {
+	for (; p < end; p = nl + 1, cut = false) {
 		nl = memchr(p, '\n', (size_t)(end - p));
 		if (nl == NULL)
 			break; /* torn by a power loss: it was never promised */
-		read_wish(st, p, (size_t)(nl - p));
+		if (!cut && !read_wish(st, p, (size_t)(nl - p)))
+			n_damaged++;
+	}
+	/* What is whole in it is known now, and is in the next snapshot. */
+	if (n_damaged > 0) {
+		snprintf(why, sizeof(why), "%zu of its lines %s", n_damaged,
+		    n_damaged == 1 ? "is no event" : "are no events");
+		set_aside(st, root_fd, WISHES_FILE, why, &st->report.wishes);
 	}
 	buf_free(&data);
+}
+
+static void
+emit_damage(struct store *st, const char *file, const struct store_damage *d)
+{
+	if (d->why[0] == '\0')
+		return;
+	log_warnx("%s is damaged: %s; %s", file, d->why,
+	    st->report.newer        ? "it is left alone"
+	    : d->kept_as[0] != '\0' ? "it was set aside"
+				    : "it stays where it is");
+	event_begin(st->ev, EVENT_STATE_DAMAGED, NULL, NULL);
+	event_str(st->ev, "file", file);
+	event_str(st->ev, "error", d->why);
+	event_str(st->ev, "kept_as", d->kept_as[0] == '\0' ? NULL : d->kept_as);
+	event_end(st->ev);
 }
 
 static void
@@ -474,18 +508,8 @@ emit_report(struct store *st, uint64_t elapsed_us)
 {
 	const struct store_report *r = &st->report;
 
-	if (r->damaged[0] != '\0') {
-		log_warnx("%s cannot be used: %s; %s", SNAPSHOT_FILE, r->damaged,
-		    r->newer                  ? "it is left alone"
-		    : r->set_aside[0] != '\0' ? "it was set aside"
-					      : "it stays where it is");
-		event_begin(st->ev, EVENT_STATE_DAMAGED, NULL, NULL);
-		event_str(st->ev, "file", SNAPSHOT_FILE);
-		event_str(st->ev, "error", r->damaged);
-		event_str(
-		    st->ev, "kept_as", r->set_aside[0] == '\0' ? NULL : r->set_aside);
-		event_end(st->ev);
-	}
+	emit_damage(st, SNAPSHOT_FILE, &r->snapshot);
+	emit_damage(st, WISHES_FILE, &r->wishes);
 	event_begin(st->ev, EVENT_RESTORED, NULL, NULL);
 	event_int(st->ev, "units", (int64_t)r->n_units);
 	event_int(st->ev, "wishes", (int64_t)r->n_wishes);

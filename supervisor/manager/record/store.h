@@ -55,6 +55,12 @@ void store_free(struct store *st);
 
 /* ---- in ---- */
 
+/* A file of state/ that cannot be used, or not all of it. */
+struct store_damage {
+	char why[320];    /* empty: nothing is wrong with it */
+	char kept_as[64]; /* its new name; empty: it is where it was */
+};
+
 /* What restore found. */
 struct store_report {
 	uint64_t snapshot_seq; /* 0: there was none */
@@ -63,9 +69,8 @@ struct store_report {
 	uint64_t n_damaged;    /* lines that were no events */
 	size_t n_units;
 	size_t n_wishes;
-	bool newer;         /* the snapshot is of a newer version: left alone */
-	char damaged[320];  /* what is wrong with the snapshot; empty: nothing */
-	char set_aside[64]; /* its new name; empty: it is where it was */
+	bool newer; /* the snapshot is of a newer version: the files are left alone */
+	struct store_damage snapshot, wishes;
 };
 
 /*
