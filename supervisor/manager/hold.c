@@ -10,12 +10,48 @@
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "manager/start.h"
-#include "manager/units.h"
+
+/* What keeps a unit from starting, the one that is told first. */
+static const struct {
+	enum wish_flag flag;
+	const char *undo;
+} holding[] = {
+	{ WISH_FLAG_DRAINING, "start" },
+	{ WISH_FLAG_HELD, "release" },
+};
+enum { NHOLDING = sizeof(holding) / sizeof(holding[0]) };
+
+bool
+hold_is_by_flag(enum wish_flag flag)
+{
+	for (int i = 0; i < NHOLDING; i++)
+		if (holding[i].flag == flag)
+			return true;
+	return false;
+}
+
+const char *
+hold_why(const struct unit *u)
+{
+	for (int i = 0; i < NHOLDING; i++)
+		if (u->flag[holding[i].flag])
+			return u->terms[holding[i].flag].text;
+	return NULL;
+}
+
+const char *
+hold_undo(const struct unit *u)
+{
+	for (int i = 0; i < NHOLDING; i++)
+		if (u->flag[holding[i].flag])
+			return holding[i].undo;
+	return NULL;
+}
 
 bool
 hold_keeps_down(const struct unit *u)
 {
-	if (!u->flag[WISH_FLAG_HELD])
+	if (hold_why(u) == NULL)
 		return false;
 	if (u->svc == NULL)
 		return true;
@@ -40,7 +76,7 @@ hold_unit(struct unit *u, const char *reason, uint64_t until_wall_us,
 	struct emitter *ev = u->manager->events;
 	uint64_t seq;
 
-	seq = unit_set_hold(u, reason, until_wall_us, who);
+	seq = unit_set_terms(u, WISH_FLAG_HELD, reason, until_wall_us, who);
 	event_begin(ev, EVENT_HOLD, u->name, NULL);
 	event_strf(ev, "who", "%s (%s)", who->name, who->command);
 	if (reason != NULL)
@@ -99,7 +135,7 @@ settle_released(void *arg)
 	for (size_t i = 0; i < names.n; i++) {
 		struct unit *u = unit_find(m, names.v[i]);
 
-		if (u != NULL && !u->flag[WISH_FLAG_HELD])
+		if (u != NULL && hold_why(u) == NULL)
 			start_what_waited(u);
 	}
 	strv_clear(&names);
@@ -140,12 +176,14 @@ look(struct unit *u, void *arg)
 {
 	struct due *d = arg;
 
-	if (!u->flag[WISH_FLAG_HELD] || u->hold_until_us == 0)
+	uint64_t until_us = u->terms[WISH_FLAG_HELD].until_wall_us;
+
+	if (!u->flag[WISH_FLAG_HELD] || until_us == 0)
 		return;
-	if (u->hold_until_us <= d->now_us)
+	if (until_us <= d->now_us)
 		strv_add(&d->names, u->name);
-	else if (u->hold_until_us < d->next_us)
-		d->next_us = u->hold_until_us;
+	else if (until_us < d->next_us)
+		d->next_us = until_us;
 }
 
 static void

@@ -4,6 +4,9 @@
  *
  * The decision itself is the wish HELD (units.h), with a reason and a time as further
  * fields of its event.  One timer of the manager serves all holds, by the wall clock.
+ *
+ * Other decisions keep a unit from being started as well (it is being drained).  Whatever
+ * wants to start something asks hold_why, and nothing else.
  */
 #ifndef SUPD_MANAGER_HOLD_H
 #define SUPD_MANAGER_HOLD_H
@@ -11,11 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct manager;
-struct unit;
-struct wish_who;
+#include "manager/units.h"
 
-enum { HOLD_REASON_MAX = 256 }; /* bytes */
+struct manager;
 
 /*
  * Held from now on; reason may be NULL, until_wall_us 0: until it is released.  What held
@@ -25,6 +26,15 @@ uint64_t hold_unit(struct unit *u, const char *reason, uint64_t until_wall_us,
     const struct wish_who *who);
 /* Starts what waited for it.  The same number; 0: it was not held. */
 uint64_t hold_release(struct unit *u, const struct wish_who *who);
+
+/* NULL, or why no start of it may begin now: "held by root (supctl): REASON".  The text
+ * is the unit's, until its next decision. */
+const char *hold_why(const struct unit *u);
+/* The same of what undoes that, a word of supctl: "release"; NULL where nothing is to be
+ * undone. */
+const char *hold_undo(const struct unit *u);
+/* A flag that keeps what it is set for from being started. */
+bool hold_is_by_flag(enum wish_flag flag);
 
 /* Of unit_set_flag: what waited starts, from the loop, because whoever releases may be
  * within a decision of its service. */

@@ -6,7 +6,9 @@
 #include "lib/clock.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
+#include "manager/drain.h"
 #include "manager/end.h"
+#include "manager/hold.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
@@ -57,7 +59,7 @@ ops_is_held(void *arg, struct job_unit *ju)
 {
 	struct unit *u = unit_of(arg, ju);
 
-	if (u == NULL || !u->flag[WISH_FLAG_HELD])
+	if (u == NULL || hold_why(u) == NULL)
 		return false;
 	/* A start is due: it is made up for when the unit is released. */
 	u->held_back = true;
@@ -222,6 +224,7 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 {
 	struct manager *m = arg;
 	const char *name = job_unit_name(job_of(j));
+	struct unit *u;
 
 	event_begin(m->events, EVENT_JOB_DONE, name, NULL);
 	event_int(m->events, "job", job_id(j));
@@ -234,6 +237,9 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 		given_up(m, j, r == JOB_DEPENDENCY || r == JOB_INVALID ? message : NULL);
 	if (r != JOB_DONE && job_type(j) == JOB_START)
 		end_on_start_failed(m, name, message);
+	u = job_unit_data(job_of(j));
+	if (u != NULL)
+		drain_look(u);
 }
 
 static const struct job_ops real = {

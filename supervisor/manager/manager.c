@@ -24,6 +24,7 @@
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
 #include "manager/control/control.h"
+#include "manager/drain.h"
 #include "manager/end.h"
 #include "manager/hold.h"
 #include "manager/joblink.h"
@@ -356,6 +357,7 @@ manager_on_replay_end(struct manager *m)
 	adopt_finish(m);
 	sessions_restore(m);
 	requests_restore(m);
+	drains_restore(m);
 	unit_paths_forget(m->paths);
 	/* What a service left behind may have been the end of all (FailureAction=). */
 	if (m->phase == MANAGER_RESTORING)

@@ -19,7 +19,9 @@
 #include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
+#include "manager/drain.h"
 #include "manager/end.h"
+#include "manager/hold.h"
 #include "manager/job/job.h"
 #include "manager/link.h"
 #include "manager/manager.h"
@@ -523,6 +525,8 @@ ops_emit(void *arg, const struct svc_note *note, const struct svc_memory *mem)
 {
 	tell_note(arg, note, mem);
 	sessions_on_note(arg, note, mem);
+	if (note->what == SVC_EMIT_STATE)
+		drain_look(arg);
 }
 
 static bool
@@ -530,7 +534,7 @@ ops_held(void *arg)
 {
 	struct unit *u = arg;
 
-	if (!u->flag[WISH_FLAG_HELD])
+	if (hold_why(u) == NULL)
 		return false;
 	unit_render_drop(u);
 	return true;

@@ -20,6 +20,7 @@
 #include "lib/loop.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "manager/drain.h"
 #include "manager/link.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
@@ -306,6 +307,7 @@ ops_result(void *arg, const struct input_entry *e)
 	event_str(ev, "reason", e->reason);
 	event_us(ev, "waited_us", now > e->queued_wall_us ? now - e->queued_wall_us : 0);
 	event_end(ev);
+	drain_on_input(s->unit, e);
 	TAILQ_FOREACH_SAFE (w, &s->waits, link, next) {
 		if (w->id != e->id)
 			continue;
@@ -405,6 +407,24 @@ session_send(struct unit *u, const struct input_request *r, session_result_fn *f
 		event_str(ev, "slot", r->slot);
 	event_end(ev);
 	return id;
+}
+
+void
+session_withdraw(struct unit *u, const char *slot, const char *reason)
+{
+	if (u->session != NULL)
+		input_withdraw(u->session->input, slot, reason);
+}
+
+bool
+session_has_input(const struct unit *u, const char *slot)
+{
+	const struct input_entry *e =
+	    u->session == NULL ? NULL : input_first(u->session->input);
+
+	while (e != NULL && (e->slot == NULL || strcmp(e->slot, slot) != 0))
+		e = input_next(e);
+	return e != NULL;
 }
 
 void

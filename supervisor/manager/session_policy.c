@@ -18,6 +18,7 @@
 #include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "lib/zone.h"
+#include "manager/drain.h"
 #include "manager/job/job.h"
 #include "manager/link.h"
 #include "manager/manager.h"
@@ -359,6 +360,7 @@ take_view(struct session *s)
 	save(s);
 	input_state(s->input, v.state);
 	heartbeat_state(s->heartbeat, v.state);
+	drain_look(s->unit);
 }
 
 void

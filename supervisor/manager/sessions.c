@@ -337,6 +337,13 @@ sessions_restore(struct manager *m)
 
 /* ---- status ---- */
 
+enum session_state
+session_state(const struct unit *u)
+{
+	return u->session == NULL || u->session->slot == SLOT_NONE ? SESSION_UNKNOWN
+								   : u->session->state;
+}
+
 void
 session_render(const struct unit *u, struct jw *w)
 {

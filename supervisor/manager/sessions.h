@@ -50,6 +50,12 @@ uint64_t session_send(struct unit *u, const struct input_request *r,
     session_result_fn *fn, void *arg, const char **why);
 /* arg is gone: its fn is not called. */
 void session_wait_cancel(struct unit *u, void *arg);
+/* What waits in that slot and was not begun is not typed any more: superseded. */
+void session_withdraw(struct unit *u, const char *slot, const char *reason);
+/* An input of that slot waits or is being delivered. */
+bool session_has_input(const struct unit *u, const char *slot);
+/* What it does; SESSION_UNKNOWN: it does not run. */
+enum session_state session_state(const struct unit *u);
 /* The unit has a terminal, by the configuration that runs or the newest. */
 bool unit_is_session(const struct unit *u);
 /* The member "session" of a status; nothing for a unit that is none. */

@@ -20,6 +20,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
+#include "manager/drain.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
@@ -319,6 +320,7 @@ unit_free(struct unit *u)
 	struct jobs *js = u->manager->jobs;
 
 	requests_forget(u);
+	drain_forget(u);
 	job_unit_set_deps(u->job_unit, NULL);
 	job_unit_set_data(u->job_unit, NULL);
 	if (u->svc != NULL)
@@ -329,10 +331,11 @@ unit_free(struct unit *u)
 		loop_timer_free(u->share);
 	jobs_unit_release(js, u->name);
 	unit_render_drop(u);
-	for (int i = 0; i < WISH_NFLAGS; i++)
+	for (int i = 0; i < WISH_NFLAGS; i++) {
 		free(u->flag_who[i]);
-	free(u->hold_reason);
-	free(u->hold_text);
+		free(u->terms[i].reason);
+		free(u->terms[i].text);
+	}
 	free(u->name);
 	free(u);
 }

@@ -16,6 +16,7 @@
 
 #include "unit/diag.h"
 
+struct drain;
 struct job_unit;
 struct jw;
 struct loop_timer;
@@ -49,7 +50,15 @@ enum wish_flag {
 	WISH_FLAG_DISABLED, /* disable: not started with the instance */
 	WISH_FLAG_MASKED,   /* mask: cannot be started at all */
 	WISH_FLAG_HELD,     /* hold: may run on, is not started or restarted */
+	WISH_FLAG_DRAINING, /* drain: is about to come to its end, and to be stopped */
 	WISH_NFLAGS,
+};
+
+/* What goes with a flag that is on. */
+struct wish_terms {
+	char *reason;           /* NULL: none was given */
+	uint64_t until_wall_us; /* 0: until it is taken back */
+	char *text;             /* "held by root (supctl) until 2026-…: REASON" */
 };
 
 struct unit {
@@ -83,11 +92,10 @@ struct unit {
 	struct wish_who wish_who;
 	bool flag[WISH_NFLAGS];
 	struct wish_who *flag_who[WISH_NFLAGS]; /* ours; NULL: never said */
-	char *hold_reason;      /* while it is held; NULL: none was given */
-	uint64_t hold_until_us; /* wall clock; 0: until it is released */
-	char *hold_text;        /* "held by root (supctl) until 2026-…: REASON" */
-	bool released;          /* what waited for that is still to be started */
-	bool held_back;         /* something wanted it started while it was held */
+	struct wish_terms terms[WISH_NFLAGS];
+	struct drain *drain; /* NULL: it is not being drained (drain.c) */
+	bool released;       /* what waited for that is still to be started */
+	bool held_back;      /* something wanted it started while it was held */
 	/* control's cached JSON, full and short, freed by units with free() */
 	void *rendered[2];
 	uint32_t rendered_len[2];
@@ -163,9 +171,11 @@ char *unit_refusal(const struct unit *u);
 uint64_t unit_set_wish(struct unit *u, enum wish wish, const struct wish_who *who);
 uint64_t unit_set_flag(
     struct unit *u, enum wish_flag flag, bool on, const struct wish_who *who);
-/* WISH_FLAG_HELD with its reason (NULL: none) and end (0: none).  See hold.h. */
-uint64_t unit_set_hold(struct unit *u, const char *reason, uint64_t until_wall_us,
-    const struct wish_who *who);
+/* The same, on, with its reason (NULL: none; at most WISH_REASON_MAX bytes are kept) and
+ * its end (0: none). */
+enum { WISH_REASON_MAX = 256 };
+uint64_t unit_set_terms(struct unit *u, enum wish_flag flag, const char *reason,
+    uint64_t until_wall_us, const struct wish_who *who);
 /* Read one line of state/wishes or a wish event again (restore). */
 void wish_restore(struct manager *m, const char *line, size_t len);
 const char *wish_name(enum wish wish);

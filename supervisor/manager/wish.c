@@ -38,6 +38,8 @@ static const struct {
 	{ "unmasked", "mask", -1, WISH_FLAG_MASKED, false },
 	{ "held", "release", -1, WISH_FLAG_HELD, true },
 	{ "released", "hold", -1, WISH_FLAG_HELD, false },
+	{ "draining", "start", -1, WISH_FLAG_DRAINING, true },
+	{ "not-draining", "drain", -1, WISH_FLAG_DRAINING, false },
 };
 enum { NWORDS = sizeof(words) / sizeof(words[0]) };
 
@@ -61,10 +63,20 @@ wish_flag_name(enum wish_flag flag)
 	return "?";
 }
 
+/* As it stands before "by": it was not drained yet. */
+static const char *
+flag_verb(int flag)
+{
+	return flag == WISH_FLAG_DRAINING ? "being drained"
+					  : wish_flag_name((enum wish_flag)flag);
+}
+
 static uint64_t
 tell(struct unit *u, int i, const struct wish_who *who)
 {
 	struct emitter *ev = u->manager->events;
+	const struct wish_terms *t =
+	    words[i].wish == -1 && words[i].on ? &u->terms[words[i].flag] : NULL;
 	char until[CLOCK_TEXT_MAX];
 
 	event_begin(ev, EVENT_WISH, u->name, NULL);
@@ -75,36 +87,35 @@ tell(struct unit *u, int i, const struct wish_who *who)
 	event_int(ev, "uid", (int64_t)who->uid);
 	event_int(ev, "by_pid", who->pid);
 	event_str(ev, "command", who->command);
-	if (words[i].wish == -1 && words[i].flag == WISH_FLAG_HELD && words[i].on) {
-		if (u->hold_reason != NULL)
-			event_str(ev, "reason", u->hold_reason);
-		if (u->hold_until_us != 0)
-			event_str(ev, "until",
-			    clock_format_utc(until, sizeof(until), u->hold_until_us));
-	}
+	if (t != NULL && t->reason != NULL)
+		event_str(ev, "reason", t->reason);
+	if (t != NULL && t->until_wall_us != 0)
+		event_str(ev, "until",
+		    clock_format_utc(until, sizeof(until), t->until_wall_us));
 	return event_end_wish(ev);
 }
 
 /* reason NULL, until 0: none. */
 static void
-set_terms(struct unit *u, const char *reason, uint64_t until_wall_us)
+set_terms(struct unit *u, int flag, const char *reason, uint64_t until_wall_us)
 {
-	const struct wish_who *who = u->flag_who[WISH_FLAG_HELD];
+	const struct wish_who *who = u->flag_who[flag];
+	struct wish_terms *t = &u->terms[flag];
 	char until[CLOCK_TEXT_MAX];
 
-	free(u->hold_reason);
-	free(u->hold_text);
-	u->hold_reason =
+	free(t->reason);
+	free(t->text);
+	t->reason =
 	    reason == NULL || *reason == '\0'
 		? NULL
-		: xstrndup(reason, utf8_head(reason, strlen(reason), HOLD_REASON_MAX));
-	u->hold_until_us = until_wall_us;
+		: xstrndup(reason, utf8_head(reason, strlen(reason), WISH_REASON_MAX));
+	t->until_wall_us = until_wall_us;
 	if (until_wall_us != 0)
 		clock_format_local(until, sizeof(until), until_wall_us);
-	u->hold_text = xasprintf("held by %s (%s)%s%s%s%s", who->name, who->command,
-	    until_wall_us == 0 ? "" : " until ", until_wall_us == 0 ? "" : until,
-	    u->hold_reason == NULL ? "" : ": ",
-	    u->hold_reason == NULL ? "" : u->hold_reason);
+	t->text =
+	    xasprintf("%s by %s (%s)%s%s%s%s", flag_verb(flag), who->name, who->command,
+		until_wall_us == 0 ? "" : " until ", until_wall_us == 0 ? "" : until,
+		t->reason == NULL ? "" : ": ", t->reason == NULL ? "" : t->reason);
 }
 
 static void
@@ -117,8 +128,7 @@ apply(struct unit *u, int i, const struct wish_who *who)
 		u->flag[words[i].flag] = words[i].on;
 		free(u->flag_who[words[i].flag]);
 		u->flag_who[words[i].flag] = xmemdup(who, sizeof(*who));
-		if (words[i].flag == WISH_FLAG_HELD)
-			set_terms(u, NULL, 0);
+		set_terms(u, words[i].flag, NULL, 0);
 	}
 	unit_render_drop(u);
 }
@@ -153,17 +163,16 @@ set_one_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_who
 }
 
 uint64_t
-unit_set_hold(struct unit *u, const char *reason, uint64_t until_wall_us,
-    const struct wish_who *who)
+unit_set_terms(struct unit *u, enum wish_flag flag, const char *reason,
+    uint64_t until_wall_us, const struct wish_who *who)
 {
 	uint64_t seq = 0;
 
 	for (int i = 0; i < NWORDS; i++) {
-		if (words[i].wish != -1 || words[i].flag != WISH_FLAG_HELD ||
-		    !words[i].on)
+		if (words[i].wish != -1 || words[i].flag != (int)flag || !words[i].on)
 			continue;
 		apply(u, i, who);
-		set_terms(u, reason, until_wall_us);
+		set_terms(u, flag, reason, until_wall_us);
 		seq = tell(u, i, who);
 	}
 	return seq;
@@ -177,7 +186,7 @@ unit_set_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_wh
 		(void)set_one_flag(u, WISH_FLAG_DISABLED, false, who);
 	if (on && flag == WISH_FLAG_DISABLED && u->flag[WISH_FLAG_ENABLED])
 		(void)set_one_flag(u, WISH_FLAG_ENABLED, false, who);
-	if (!on && flag == WISH_FLAG_HELD && u->flag[WISH_FLAG_HELD])
+	if (!on && u->flag[flag] && hold_is_by_flag(flag))
 		hold_on_released(u);
 	return set_one_flag(u, flag, on, who);
 }
@@ -207,8 +216,9 @@ wish_restore(struct manager *m, const char *line, size_t len)
 		if (u == NULL)
 			continue;
 		apply(u, i, &who);
-		if (words[i].wish == -1 && words[i].flag == WISH_FLAG_HELD && words[i].on)
-			set_terms(u, jv_str(jv_get(v, "reason"), NULL), until_us);
+		if (words[i].wish == -1 && words[i].on)
+			set_terms(u, words[i].flag, jv_str(jv_get(v, "reason"), NULL),
+			    until_us);
 	}
 	jv_free(v);
 }
@@ -232,7 +242,7 @@ unit_is_wanted(const struct unit *u, const char **why)
 		no = "masked";
 	else if (u->conf->load_state != UNIT_LOADED || u->svc == NULL)
 		no = "not loaded";
-	else if (u->flag[WISH_FLAG_HELD])
+	else if (hold_why(u) != NULL)
 		no = "held";
 	else if (u->wish == WISH_STOPPED)
 		no = "stopped by a person";

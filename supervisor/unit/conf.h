@@ -480,8 +480,10 @@ struct session_conf {
 	enum stale_action very_stale_action;
 	uint64_t stale_grace_us; /* after the start */
 	session_states
-	    stale_exempt; /* states that are never stale: idle, waiting, limited */
-	char *stale_file; /* its age counts instead of that of the output; NULL */
+	    stale_exempt;    /* states that are never stale: idle, waiting, limited */
+	char *drain_message; /* told before a drain; NULL: nothing */
+	uint64_t drain_window_us; /* what it has to come to its end */
+	char *stale_file;         /* its age counts instead of that of the output; NULL */
 	enum session_record record;
 };
 

@@ -281,6 +281,7 @@ walk_session_texts(struct walk *w, void *at)
 	walk_text(w, &c->profile);
 	walk_text(w, &c->initial_input);
 	walk_text(w, &c->input_clear);
+	walk_text(w, &c->drain_message);
 	walk_text(w, &c->stale_file);
 	walk_text(w, &h->activity_file);
 	walk_strv_texts(w, &h->messages);

@@ -26,7 +26,6 @@ enum {
 	TAIL_WAIT_MS = 50,
 	TRIES_MAX = 3, /* what kills one manager may kill the next */
 };
-#define RECONNECT_US (15 * USEC_PER_SEC)
 
 static const struct opt opts[] = {
 	{ "no-block", OPT_NO_BLOCK, NULL, "return when the request is accepted" },
@@ -219,22 +218,6 @@ ask(struct ctl *ctl, struct request *q, struct buf *why)
 	return r;
 }
 
-/* Until the next manager listens, or nobody holds the socket any more. */
-static enum client_result
-reconnect(struct ctl *ctl, struct buf *why)
-{
-	uint64_t deadline = clock_mono_us() + RECONNECT_US;
-	enum client_result r;
-
-	for (;;) {
-		buf_clear(why);
-		r = ctl_try_connect(ctl, why);
-		if (r != CLIENT_DOWN || clock_mono_us() >= deadline)
-			return r;
-		poll(NULL, 0, 50);
-	}
-}
-
 /*
  * Asking twice starts or stops nothing twice.  A restart may have been done or not when
  * the connection broke: then the unit is started, and the doubt is told.
@@ -308,7 +291,7 @@ run_request(struct ctl *ctl, int argc, char **argv)
 	}
 	r = ask(ctl, &q, &why);
 	for (tries = 0; r == CLIENT_CLOSED && tries < TRIES_MAX; tries++) {
-		r = reconnect(ctl, &why);
+		r = ctl_reconnect(ctl, &why);
 		if (r != CLIENT_OK)
 			break;
 		ask_again(ctl, &q);

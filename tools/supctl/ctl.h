@@ -167,6 +167,9 @@ char *ctl_run_path(const struct ctl *ctl, const char *name);
 /* Connects unless connected; tells nothing. */
 enum client_result ctl_try_connect(struct ctl *ctl, struct buf *why);
 void ctl_disconnect(struct ctl *ctl);
+/* After the connection broke: waits until the next manager listens, or nobody holds the
+ * socket any more. */
+enum client_result ctl_reconnect(struct ctl *ctl, struct buf *why);
 /*
  * Sends and waits as client_send and client_receive do, on the connection that there is.
  * Without a deadline the wait lasts as long as supd answers others: CLIENT_TIMEOUT when

@@ -2,6 +2,7 @@
 #include "ctl.h"
 
 #include <getopt.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,13 +241,31 @@ finish_params(struct jw *w, struct buf *text)
 	jw_free(w);
 }
 
+enum { RECONNECT_MS = 50 };
+#define RECONNECT_US (15 * USEC_PER_SEC)
+
+enum client_result
+ctl_reconnect(struct ctl *ctl, struct buf *why)
+{
+	uint64_t deadline = clock_mono_us() + RECONNECT_US;
+	enum client_result r;
+
+	for (;;) {
+		buf_clear(why);
+		r = ctl_try_connect(ctl, why);
+		if (r != CLIENT_DOWN || clock_mono_us() >= deadline)
+			return r;
+		poll(NULL, 0, RECONNECT_MS);
+	}
+}
+
 /* Whether a method changes nothing, so that it can be asked again without a thought. */
 static bool
 is_question(const char *method)
 {
 	static const char *const questions[] = { "Status", "Version", "List", "Cat",
-		"Show", "Tree", "IsEnabled", "History", "Wait", "Position", "Read",
-		"Screen" };
+		"Show", "Tree", "IsEnabled", "History", "Wait", "WaitDrain", "Position",
+		"Read", "Screen" };
 	const char *name = strrchr(method, '.');
 	size_t i;
 

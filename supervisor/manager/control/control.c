@@ -277,7 +277,7 @@ on_event(void *arg, const struct event_view *v)
 	    !TAILQ_EMPTY(&c->requests))
 		loop_post(c->m->loop, flush_requests, c);
 	if ((v->id == EVENT_UNIT_STATE || v->id == EVENT_JOB_DONE ||
-		v->id == EVENT_SUPD_STOPPED) &&
+		v->id == EVENT_SUPD_STOPPED || v->id == EVENT_DRAIN) &&
 	    !TAILQ_EMPTY(&c->waits))
 		loop_post(c->m->loop, check_waits, c);
 	subscribe_deliver(c, v);

@@ -14,6 +14,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/drain.h"
 #include "manager/hold.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"
@@ -361,7 +362,7 @@ forget_stops_of_needs(struct unit *of, const struct wish_who *who)
 static char *
 refusal(enum job_type type, const struct unit *u)
 {
-	bool held = u->flag[WISH_FLAG_HELD] && type != JOB_STOP && type != JOB_RELOAD &&
+	bool held = hold_why(u) != NULL && type != JOB_STOP && type != JOB_RELOAD &&
 		    (type != JOB_START || !unit_is_running(u) || hold_keeps_down(u));
 	bool starts =
 	    type == JOB_START || type == JOB_RESTART || type == JOB_RELOAD_OR_RESTART;
@@ -375,8 +376,8 @@ refusal(enum job_type type, const struct unit *u)
 		    "%s is stopped only with others (RefuseManualStop=)", u->name);
 	/* A try-restart of what is down does nothing, held or not. */
 	if (held && (starts || !hold_keeps_down(u)))
-		return xasprintf("%s is %s; `supctl release %s' lets it start", u->name,
-		    u->hold_text, u->name);
+		return xasprintf("%s is %s; `supctl %s %s' lets it start", u->name,
+		    hold_why(u), hold_undo(u), u->name);
 	return starts ? unit_refusal(u) : NULL;
 }
 
@@ -389,16 +390,22 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 	struct wish_who who;
 	uint64_t seq;
 
+	control_who(r->call, &who);
+	/* What somebody starts is not to come to its end. */
+	if (r->type == JOB_START || r->type == JOB_RESTART)
+		it->wish_seq = drain_cancel(u, &who);
 	it->message = refusal(r->type, u);
 	if (it->message != NULL) {
 		item_is_done(it);
 		it->result = JOB_INVALID;
 		return;
 	}
-	control_who(r->call, &who);
 	if (r->type == JOB_START || r->type == JOB_RESTART ||
-	    r->type == JOB_RELOAD_OR_RESTART)
-		it->wish_seq = forget_stops_of_needs(u, &who);
+	    r->type == JOB_RELOAD_OR_RESTART) {
+		seq = forget_stops_of_needs(u, &who);
+		if (seq != 0)
+			it->wish_seq = seq;
+	}
 	seq = make_wish(r, u, &who);
 	if (seq != 0)
 		it->wish_seq = seq;

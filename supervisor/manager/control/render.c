@@ -19,6 +19,7 @@
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
 #include "manager/control/control_int.h"
+#include "manager/drain.h"
 #include "manager/hold.h"
 #include "manager/job/job.h"
 #include "manager/record/history.h"
@@ -298,7 +299,7 @@ brief_why(const struct unit *u)
 		    strerror(log_error(u)));
 		return text;
 	}
-	return hold_keeps_down(u) ? u->hold_text : render_why(u);
+	return hold_keeps_down(u) ? hold_why(u) : render_why(u);
 }
 
 void
@@ -351,19 +352,18 @@ render_brief(struct unit *u, bool in_short, struct jw *w, size_t *len)
 
 /* ---- the full form ---- */
 
+/* t NULL: none can have come with it. */
 static void
 write_one_wish(struct jw *w, const struct unit *u, const char *what, const char *undo,
-    const struct wish_who *who)
+    const struct wish_who *who, const struct wish_terms *t)
 {
-	bool held = who == u->flag_who[WISH_FLAG_HELD];
-
 	jw_kv_obj(w, "wish");
 	jw_kv_str(w, "what", what);
 	jw_kv_strf(w, "who", "%s (%s)", who->name, who->command);
 	render_time(w, "since", who->wall_us);
 	jw_kv_strf(w, "undo", "supctl %s %s", undo, u->name);
-	jw_kv_str(w, "reason", held ? u->hold_reason : NULL);
-	render_time(w, "until", held ? u->hold_until_us : 0);
+	jw_kv_str(w, "reason", t == NULL ? NULL : t->reason);
+	render_time(w, "until", t == NULL ? 0 : t->until_wall_us);
 	jw_end(w);
 }
 
@@ -375,27 +375,30 @@ write_wish(struct jw *w, const struct unit *u)
 		enum wish_flag flag;
 		const char *undo;
 	} flags[] = {
+		{ WISH_FLAG_DRAINING, "start" },
 		{ WISH_FLAG_HELD, "release" },
 		{ WISH_FLAG_MASKED, "unmask" },
 		{ WISH_FLAG_DISABLED, "enable" },
 	};
 
-	if (u->wish == WISH_STOPPED && !u->flag[WISH_FLAG_HELD]) {
-		write_one_wish(w, u, wish_name(u->wish), "start", &u->wish_who);
+	if (u->wish == WISH_STOPPED && hold_why(u) == NULL) {
+		write_one_wish(w, u, wish_name(u->wish), "start", &u->wish_who, NULL);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		if (!u->flag[flags[i].flag])
+		enum wish_flag f = flags[i].flag;
+
+		if (!u->flag[f])
 			continue;
-		write_one_wish(w, u, wish_flag_name(flags[i].flag), flags[i].undo,
-		    u->flag_who[flags[i].flag]);
+		write_one_wish(
+		    w, u, wish_flag_name(f), flags[i].undo, u->flag_who[f], &u->terms[f]);
 		return;
 	}
 	if (u->wish == WISH_STARTED)
-		write_one_wish(w, u, wish_name(u->wish), "stop", &u->wish_who);
+		write_one_wish(w, u, wish_name(u->wish), "stop", &u->wish_who, NULL);
 	else if (u->flag[WISH_FLAG_ENABLED])
 		write_one_wish(w, u, wish_flag_name(WISH_FLAG_ENABLED), "disable",
-		    u->flag_who[WISH_FLAG_ENABLED]);
+		    u->flag_who[WISH_FLAG_ENABLED], NULL);
 	else
 		jw_kv_null(w, "wish");
 }
@@ -644,6 +647,7 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	write_health(w, u);
 	session_render(u, w);
 	request_render(u, w);
+	drain_render(u, w);
 	write_processes(w, u);
 	write_ends(c, w, u);
 	write_job(c, w, u);

@@ -208,6 +208,18 @@ input_enqueue(struct input *q, const struct input_request *r, const char **why)
 	return id;
 }
 
+void
+input_withdraw(struct input *q, const char *slot, const char *reason)
+{
+	struct input_item *it;
+
+	TAILQ_FOREACH (it, &q->list, link)
+		if (it->e.slot != NULL && strcmp(it->e.slot, slot) == 0 &&
+		    !input_begun(it) && it->e.result == INPUT_NONE)
+			input_finish(it, INPUT_SUPERSEDED, reason);
+	input_settle(q);
+}
+
 /* One more than the bounds say, and with a result even when it is no text: nobody waits
  * for the answer of a refusal. */
 void

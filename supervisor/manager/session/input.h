@@ -158,6 +158,9 @@ void input_set_conf(struct input *q, const struct session_conf *conf);
 /* The id, or 0: refused, and why (a constant) says what for; nobody hears more of it. */
 uint64_t input_enqueue(struct input *q, const struct input_request *r, const char **why);
 
+/* What waits in that slot and was not begun is superseded, by nothing. */
+void input_withdraw(struct input *q, const char *slot, const char *reason);
+
 /* ---- what happens to the session ---- */
 
 /* An invocation began to run.  */
