@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/xalloc.h"
+#include "unit/credential.h"
 #include "unit/instance.h"
 #include "unit/load.h"
 
@@ -62,6 +63,7 @@ paths_units(const char *root, const char *run)
 	struct unit_paths *p = unit_paths_new();
 	char *units = xasprintf("%s/units", root);
 	char *transient = xasprintf("%s/units", run);
+	char *credentials = xasprintf("%s/" CREDENTIALS_FOLDER, run);
 
 	unit_paths_add(p, units, UNIT_PATH_FOLDER);
 	unit_paths_add(p, transient, UNIT_PATH_TRANSIENT);
@@ -69,7 +71,9 @@ paths_units(const char *root, const char *run)
 		unit_paths_add_system(p);
 	else if (is_users(root))
 		unit_paths_add_user(p);
+	unit_paths_set_credentials(p, credentials);
 	free(units);
 	free(transient);
+	free(credentials);
 	return p;
 }

@@ -355,6 +355,7 @@ manager_on_replay_end(struct manager *m)
 	if (m->phase != MANAGER_RESTORING)
 		return;
 	adopt_finish(m);
+	ops_credentials_sweep(m);
 	sessions_restore(m);
 	requests_restore(m);
 	drains_restore(m);

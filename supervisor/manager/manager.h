@@ -81,6 +81,7 @@ struct manager {
 	struct reach *reach;
 	bool conf_unanswered; /* supd.conf could not be looked at */
 	bool boot_unanswered; /* nor some unit files, when the units were to be started */
+	bool has_credentials; /* run/credentials may have folders of units */
 	bool memory_unanswered; /* and what is remembered of them waits */
 	struct unit_paths *paths;
 	struct map units;      /* name or alias -> struct unit */

@@ -28,16 +28,18 @@
 #include "manager/ops_int.h"
 #include "manager/request_files.h"
 #include "manager/scan.h"
+#include "manager/service/credentials.h"
 #include "manager/service/helper.h"
 #include "manager/service/probe.h"
 #include "manager/service/service_exec.h"
+#include "manager/service/service_users.h"
 #include "manager/sessions.h"
 #include "manager/tell.h"
 #include "manager/units.h"
 #include "unit/load.h"
 
 enum {
-	ENV_FILES_SEC = 30, /* that reading EnvironmentFile= may take */
+	FILES_SEC = 30, /* that EnvironmentFile= and LoadCredential= may take */
 };
 
 struct unit_ops *
@@ -231,6 +233,7 @@ ops_spawns_flush(struct unit *u)
 	struct unit_spawn *w;
 	struct svc_spawn sp;
 	char why[SVC_WHY_MAX];
+	uint32_t phase;
 	bool failed;
 	int err;
 
@@ -238,6 +241,7 @@ ops_spawns_flush(struct unit *u)
 	       (w = TAILQ_FIRST(&u->ops->spawns)) != NULL && w->helper == NULL) {
 		sp = w->spawn;
 		failed = w->failed;
+		phase = w->phase;
 		err = w->err;
 		memcpy(why, w->why, sizeof(why));
 		errno = 0;
@@ -248,7 +252,9 @@ ops_spawns_flush(struct unit *u)
 		}
 		spawn_drop(w);
 		if (failed)
-			svc_on_not_started(u->svc, &sp, EXIT_NOT_STARTED, 0, err, why);
+			svc_on_not_started(u->svc, &sp,
+			    phase != 0 ? EXIT_EXITED : EXIT_NOT_STARTED, (int)phase, err,
+			    why);
 	}
 	if (u->ops != NULL)
 		watch_after_spawns(u);
@@ -262,10 +268,13 @@ on_files(void *arg, const struct buf *answer)
 	int err = errno;
 
 	w->helper = NULL;
-	if (svc_files_read(answer, &w->from_files, &skipped, w->why, sizeof(w->why)) ==
-	    -1) {
+	if (svc_files_read(answer, &w->from_files, &skipped, &w->phase, w->why,
+		sizeof(w->why)) == -1) {
 		w->failed = true;
-		w->err = answer == NULL ? err : ENOENT;
+		w->err = answer == NULL ? err : w->phase != 0 ? 0 : ENOENT;
+	} else if (w->makes_credentials) {
+		memcpy(unit_ops(w->unit)->credentials_of, w->spawn.invocation,
+		    sizeof(w->spawn.invocation));
 	}
 	/* Each command reads them; told is it once a start by hand. */
 	if (w->spawn.kind == PROC_MAIN && svc_memory(w->unit->svc)->restarts == 0)
@@ -275,24 +284,63 @@ on_files(void *arg, const struct buf *answer)
 	ops_spawns_flush(w->unit);
 }
 
+/* The first process of an invocation, as far as this manager knows, finds its credentials
+ * made; a stop, a reload or a probe has what there is. */
+static bool
+makes_credentials(struct unit *u, const struct svc_spawn *sp)
+{
+	return exec_has_credentials(&svc_conf(u->svc)->service->context) &&
+	       (sp->kind == PROC_MAIN ||
+		   (sp->kind == PROC_CONTROL && sp->exec <= EXEC_START)) &&
+	       memcmp(unit_ops(u)->credentials_of, sp->invocation,
+		   sizeof(sp->invocation)) != 0;
+}
+
+static int
+read_files(struct unit *u, struct unit_spawn *w, char *why, size_t size)
+{
+	struct svc_world *world = u->manager->world;
+	const struct exec_conf *x = &w->conf->service->context;
+	struct credentials c = { .x = x, .run = world->run, .unit = w->conf->id };
+	struct svc_ids ids;
+	int status;
+
+	if (w->makes_credentials) {
+		if (svc_ids_find(world, x, &ids, &status, why, size) == -1)
+			return -1;
+		c.uid = ids.uid;
+		c.gid = ids.gid;
+		free(ids.groups);
+		u->manager->has_credentials = true;
+	}
+	w->helper = svc_files_begin(u->manager->loop, x, w->makes_credentials ? &c : NULL,
+	    FILES_SEC * USEC_PER_SEC, on_files, w);
+	return 0;
+}
+
 static int
 ops_spawn(void *arg, const struct svc_spawn *sp, char *why, size_t size)
 {
 	struct unit *u = arg;
 	const struct exec_conf *x = &svc_conf(u->svc)->service->context;
+	bool makes = makes_credentials(u, sp);
+	bool waits = x->n_environment_files > 0 || makes;
 	struct unit_ops *o = unit_ops(u);
 	struct unit_spawn *w;
 
-	if (x->n_environment_files == 0 && TAILQ_EMPTY(&o->spawns) && o->removal == NULL)
+	if (!waits && TAILQ_EMPTY(&o->spawns) && o->removal == NULL)
 		return spawn_now(u, sp, NULL, why, size);
 	w = xcalloc(1, sizeof(*w));
 	w->unit = u;
 	w->spawn = *sp;
 	w->conf = svc_conf(u->svc);
+	w->makes_credentials = makes;
 	TAILQ_INSERT_TAIL(&o->spawns, w, next);
-	if (x->n_environment_files > 0)
-		w->helper = svc_files_begin(
-		    u->manager->loop, x, ENV_FILES_SEC * USEC_PER_SEC, on_files, w);
+	if (waits && read_files(u, w, why, size) == -1) {
+		spawn_drop(w);
+		errno = EINVAL;
+		return -1;
+	}
 	return 0;
 }
 

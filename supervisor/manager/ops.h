@@ -32,7 +32,8 @@ struct unit_probe {
 	struct probe *probe;
 };
 
-/* A process that waits for its EnvironmentFile= lines to be read. */
+/* A process that waits for its EnvironmentFile= lines to be read, and for its credentials
+ * to be made. */
 struct unit_spawn {
 	TAILQ_ENTRY(unit_spawn) next;
 	struct unit *unit;
@@ -40,7 +41,9 @@ struct unit_spawn {
 	const struct unit_conf *conf; /* that its command is of */
 	struct helper *helper;        /* NULL: it has answered */
 	struct strv from_files;
+	bool makes_credentials;
 	bool failed;
+	uint32_t phase; /* of the failure; 0: none that a child would have had */
 	int err;
 	char why[SVC_WHY_MAX];
 };
@@ -65,6 +68,7 @@ struct unit_ops {
 	struct scan_watch *scan; /* NULL: nothing is watched */
 	uint32_t pattern_slot;   /* whose patterns the logger has, SLOT_NONE: none */
 	uint8_t pattern_invocation[16]; /* which has that slot */
+	uint8_t credentials_of[16];     /* the invocation that they were made for */
 	const struct probe_list *patterns;
 };
 
@@ -76,6 +80,8 @@ struct unit_ops *unit_ops(struct unit *u);
 void unit_ops_forget_slot(struct unit *u);
 /* Ends all of it: the service is about to be freed. */
 void unit_ops_clear(struct unit *u);
+/* After the restart of the manager: credentials of units that do not run any more go. */
+void ops_credentials_sweep(struct manager *m);
 /* A new logger knows no patterns. */
 void unit_ops_send_patterns(struct unit *u);
 

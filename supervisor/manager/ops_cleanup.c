@@ -2,8 +2,11 @@
  * ops_cleanup: what is left in the file system of a service that ended is removed: at
  * once when it is little and local, else by a helper process.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,42 +22,69 @@
 #include "manager/ops_int.h"
 #include "manager/reach.h"
 #include "manager/record/event.h"
+#include "manager/service/credentials.h"
 #include "manager/service/helper.h"
 #include "manager/units.h"
 #include "unit/load.h"
 
 enum {
 	REMOVALS_MAX = 1000000,
-	REMOVALS_NOW = 64, /* are done at once; more are a helper's */
+	REMOVALS_NOW = 64,      /* are done at once; more are a helper's */
+	CREDENTIALS_NOW = 8192, /* likewise: they are in memory */
 	REMOVAL_SEC = 30,
 };
 
-/*
- * What to remove is a list of texts, each ended by NUL: the PIDFile= (may be ""), the
- * folder of the folders, and their names.  -1 with errno: why says what is left.
- */
+/* One thing to remove: what it is, the folder that it is in, its name. */
+enum removal_kind {
+	REMOVE_FILE = 'F',
+	REMOVE_FOLDER = 'D',
+	REMOVE_CREDENTIALS = 'C',
+};
+
+static void
+list_add(struct buf *list, enum removal_kind kind, const char *base, const char *name)
+{
+	buf_addc(list, (char)kind);
+	buf_append(list, base, strlen(base) + 1);
+	buf_append(list, name, strlen(name) + 1);
+}
+
+static int
+remove_one(enum removal_kind kind, const char *base, const char *name, size_t max)
+{
+	int dir, r, err;
+
+	if (kind == REMOVE_FILE)
+		return unlink(name) == 0 || errno == ENOENT ? 0 : -1;
+	dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir == -1)
+		return errno == ENOENT ? 0 : -1;
+	r = kind == REMOVE_CREDENTIALS ? credentials_remove_at(dir, name, max)
+				       : rm_rf_at(dir, name, max);
+	err = errno;
+	close(dir);
+	errno = err;
+	return r;
+}
+
+/* All of a list of list_add.  -1 with errno (E2BIG above all): why says what is left. */
 static int
 remove_listed(const char *list, size_t len, size_t max, struct buf *why)
 {
-	const char *pid_file = list, *base = pid_file + strlen(pid_file) + 1;
-	const char *name = base + strlen(base) + 1;
-	int dir = -1, err = 0;
+	int err = 0;
 
-	if (*pid_file != '\0' && unlink(pid_file) == -1 && errno != ENOENT) {
-		err = errno;
-		buf_addf(why, "%s: %s", pid_file, strerror(err));
-	}
-	if (name < list + len)
-		dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (; dir != -1 && name < list + len; name += strlen(name) + 1) {
-		if (rm_rf_at(dir, name, max) == 0)
+	for (const char *p = list; p < list + len;) {
+		enum removal_kind kind = (enum removal_kind) * p++;
+		const char *base = p, *name = base + strlen(base) + 1;
+
+		p = name + strlen(name) + 1;
+		if (remove_one(kind, base, name, max) == 0)
 			continue;
 		if (err != E2BIG)
 			err = errno;
-		buf_addf(why, "%s%s/%s: %s", why->len > 0 ? ", " : "", base, name,
-		    strerror(err));
+		buf_addf(why, "%s%s%s%s: %s", why->len > 0 ? ", " : "", base,
+		    kind == REMOVE_FILE ? "" : "/", name, strerror(errno));
 	}
-	fd_close(&dir);
 	errno = err;
 	return err == 0 ? 0 : -1;
 }
@@ -102,23 +132,27 @@ on_removed(void *arg, const struct buf *answer)
 	ops_spawns_flush(u);
 }
 
-/* The next start of the unit makes the folders anew: it waits for this. */
+/* The next start of the unit (NULL: of none) makes the folders anew: it waits for this.
+ */
 static void
-remove_by_helper(struct unit *u, const struct buf *list)
+remove_by_helper(
+    struct manager *m, struct unit *u, const char *what, const struct buf *list)
 {
 	struct unit_removal *r = xcalloc(1, sizeof(*r));
 	struct removal_question *q = xcalloc(1, sizeof(*q) + list->len);
 
 	q->len = list->len;
 	memcpy(q->list, list->data, list->len);
-	r->manager = u->manager;
+	r->manager = m;
 	r->unit = u;
-	r->name = xstrdup(u->name);
-	/* Two of one unit: the first is on its own then. */
-	if (unit_ops(u)->removal != NULL)
-		unit_ops(u)->removal->unit = NULL;
-	u->ops->removal = r;
-	r->helper = helper_new(u->manager->loop, work_remove, q, sizeof(*q) + list->len,
+	r->name = xstrdup(what);
+	if (u != NULL) {
+		/* Two of one unit: the first is on its own then. */
+		if (unit_ops(u)->removal != NULL)
+			unit_ops(u)->removal->unit = NULL;
+		u->ops->removal = r;
+	}
+	r->helper = helper_new(m->loop, work_remove, q, sizeof(*q) + list->len,
 	    REMOVAL_SEC * USEC_PER_SEC, on_removed, r);
 	free(q);
 }
@@ -139,35 +173,98 @@ is_local(
 	return local;
 }
 
+/*
+ * In memory, and few; but its user may have filled the folder.  Then it is renamed, so
+ * that what a helper removes is never what the next start has made.
+ */
+static void
+remove_credentials(struct manager *m, const char *name)
+{
+	const char *base = unit_paths_credentials(m->paths);
+	int dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct buf list = { 0 };
+	char gone[64];
+
+	if (dir == -1 && errno == ENOENT)
+		return;
+	if (dir == -1 || credentials_remove_at(dir, name, CREDENTIALS_NOW) == -1) {
+		snprintf(gone, sizeof(gone), ".gone-%" PRIx64, clock_mono_us());
+		if (dir != -1 && errno == E2BIG && renameat(dir, name, dir, gone) == 0) {
+			list_add(&list, REMOVE_CREDENTIALS, base, gone);
+			remove_by_helper(m, NULL, name, &list);
+			buf_free(&list);
+		} else {
+			tell_not_removed(m, name, strerror(errno));
+		}
+	}
+	fd_close(&dir);
+}
+
 void
 ops_cleanup(void *arg, const struct unit_conf *conf, bool restarts)
 {
 	static const struct strv none;
 	struct unit *u = arg;
+	struct manager *m = u->manager;
 	const struct exec_conf *x = &conf->service->context;
 	enum dir_preserve keep = x->runtime_directory_preserve;
-	const char *base = unit_paths_base(u->manager->paths, DIR_RUNTIME);
+	const char *base = unit_paths_base(m->paths, DIR_RUNTIME);
 	bool removes = base != NULL &&
 		       (keep == PRESERVE_NO || (keep == PRESERVE_RESTART && !restarts));
 	const struct strv *names = removes ? &x->dirs[DIR_RUNTIME].names : &none;
 	const char *pid_file = conf->service->pid_file;
 	struct buf list = { 0 }, why = { 0 };
 
-	if (names->n == 0 && pid_file == NULL)
-		return;
-	buf_append(&list, pid_file != NULL ? pid_file : "",
-	    pid_file != NULL ? strlen(pid_file) + 1 : 1);
-	buf_append(&list, base != NULL ? base : "/", base != NULL ? strlen(base) + 1 : 2);
+	if (pid_file != NULL)
+		list_add(&list, REMOVE_FILE, "", pid_file);
 	for (size_t i = 0; i < names->n; i++)
-		buf_append(&list, names->v[i], strlen(names->v[i]) + 1);
-	if (!is_local(u->manager, pid_file, base, names))
-		remove_by_helper(u, &list);
+		list_add(&list, REMOVE_FOLDER, base, names->v[i]);
+	/* Whatever the unit file says by now. */
+	if (m->has_credentials)
+		remove_credentials(m, conf->id);
+	if (list.len == 0)
+		return;
+	if (!is_local(m, pid_file, base, names))
+		remove_by_helper(m, u, u->name, &list);
 	else if (remove_listed(list.data, list.len, REMOVALS_NOW, &why) == -1) {
 		if (errno == E2BIG)
-			remove_by_helper(u, &list);
+			remove_by_helper(m, u, u->name, &list);
 		else
-			tell_not_removed(u->manager, u->name, buf_str(&why));
+			tell_not_removed(m, u->name, buf_str(&why));
 	}
 	buf_free(&list);
 	buf_free(&why);
+}
+
+/* Of a unit that has a slot; what begins with a dot was never finished. */
+static bool
+is_of_running(struct manager *m, const char *name)
+{
+	struct unit *u = name[0] == '.' ? NULL : unit_find(m, name);
+
+	return u != NULL && u->svc != NULL && svc_has_slot(u->svc);
+}
+
+void
+ops_credentials_sweep(struct manager *m)
+{
+	const char *base = unit_paths_credentials(m->paths);
+	struct strv names = { 0 };
+	struct dirent *de;
+	DIR *dir = opendir(base);
+
+	if (dir == NULL) {
+		if (errno != ENOENT)
+			log_warn("%s", base);
+		return;
+	}
+	m->has_credentials = true;
+	while (!m->memory_unanswered && (de = readdir(dir)) != NULL)
+		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0 &&
+		    !is_of_running(m, de->d_name))
+			strv_add(&names, de->d_name);
+	closedir(dir);
+	for (size_t i = 0; i < names.n; i++)
+		remove_credentials(m, names.v[i]);
+	strv_free(&names);
 }

@@ -331,6 +331,8 @@ struct exec_conf {
 	struct strv pass_environment;
 	struct strv unset_environment; /* NAME or NAME=VALUE */
 	struct strv search_path;       /* ExecSearchPath= */
+	struct strv load_credentials; /* ID:SOURCE, each id once; see credential_source */
+	struct strv set_credentials;  /* ID:VALUE, each id once; a secret: never shown */
 	struct limit_conf *limits;
 	size_t n_limits;
 	int nice;
@@ -357,6 +359,12 @@ struct exec_conf {
 	uint64_t log_max_bytes; /* of one invocation; 0: without limit */
 	char *log_day;          /* YYYYMMDD: pinned; NULL: the day of each line */
 };
+
+static inline bool
+exec_has_credentials(const struct exec_conf *x)
+{
+	return x->load_credentials.n > 0 || x->set_credentials.n > 0;
+}
 
 struct kill_conf {
 	enum kill_mode mode;

@@ -250,7 +250,8 @@ store(struct env_reader *r, uint32_t line, const struct buf *key, const struct b
 	if (!env_name_is_valid(buf_str(key), key->len)) {
 		diag_add(r->diags, DIAG_WARNING, r->file, line, 0,
 		    "names are letters, digits and _",
-		    "\"%s\" is not the name of a variable, line ignored", buf_str(key));
+		    /* Not what stands there: it may be half of a secret. */
+		    "no name of a variable before the `=', line ignored");
 		return;
 	}
 	if (!utf8_is_valid(buf_str(value), value->len) ||

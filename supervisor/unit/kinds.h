@@ -1,8 +1,9 @@
 /*
  * kinds: the readers and writers of values that kinds.def names.  Only the table calls
  * them.  kinds.c has single values, kinds_exec.c command lines and ends of processes,
- * kinds_context.c what a process gets, kinds_limits.c and kinds_stdio.c the same of its
- * limits and of its standard descriptors; kinds_session.c and kinds_rule.c have what the
+ * kinds_context.c what a process gets, kinds_limits.c, kinds_stdio.c and
+ * kinds_credential.c the same of its limits, standard descriptors and secrets;
+ * kinds_session.c and kinds_rule.c have what the
  * sections of sessions say.
  */
 #ifndef SUPD_UNIT_KINDS_H

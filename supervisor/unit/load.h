@@ -50,6 +50,9 @@ enum unit_path_kind unit_paths_kind(const struct unit_paths *, size_t i);
 /* The folder below which RuntimeDirectory= and its like are made: "/run", "/var/lib", ...
  */
 const char *unit_paths_base(const struct unit_paths *, enum exec_dir_kind);
+/* The folder of the folders of credentials, for %d; NULL: no instance is known. */
+void unit_paths_set_credentials(struct unit_paths *, const char *dir);
+const char *unit_paths_credentials(const struct unit_paths *);
 
 /*
  * Asked before each file and folder is touched; false: do not, it might never answer.

@@ -146,6 +146,8 @@ walk_context_arrays(struct walk *w, struct exec_conf *x)
 	walk_strv_array(w, &x->pass_environment);
 	walk_strv_array(w, &x->unset_environment);
 	walk_strv_array(w, &x->search_path);
+	walk_strv_array(w, &x->load_credentials);
+	walk_strv_array(w, &x->set_credentials);
 	walk_array(w, &x->limits, x->n_limits * sizeof(x->limits[0]));
 	for (int i = 0; i < DIR_NKINDS; i++)
 		walk_strv_array(w, &x->dirs[i].names);
@@ -248,6 +250,8 @@ walk_context_texts(struct walk *w, struct exec_conf *x)
 	walk_strv_texts(w, &x->pass_environment);
 	walk_strv_texts(w, &x->unset_environment);
 	walk_strv_texts(w, &x->search_path);
+	walk_strv_texts(w, &x->load_credentials);
+	walk_strv_texts(w, &x->set_credentials);
 	for (int i = 0; i < DIR_NKINDS; i++)
 		walk_strv_texts(w, &x->dirs[i].names);
 	walk_text(w, &x->in.arg);

@@ -119,6 +119,19 @@ unit_paths_base(const struct unit_paths *paths, enum exec_dir_kind kind)
 	return paths->host.base[kind];
 }
 
+void
+unit_paths_set_credentials(struct unit_paths *paths, const char *dir)
+{
+	free(paths->host.credentials);
+	paths->host.credentials = xstrdup_opt(dir);
+}
+
+const char *
+unit_paths_credentials(const struct unit_paths *paths)
+{
+	return paths->host.credentials;
+}
+
 /* ---- the guard ---- */
 
 void

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "unit/kinds.h"
 #include "unit/load.h"
@@ -233,6 +234,16 @@ supd_conf_show(const struct supd_conf *conf, unit_show_fn *fn, void *arg)
 	buf_free(&b);
 }
 
+/* A secret is never shown, and whether it is another one is nothing that masks tell. */
+static bool
+is_other_secret(const struct directive *d, const void *a, const void *b)
+{
+	static const struct strv none;
+
+	return d->kind == &kinds[KIND_SET_CREDENTIAL] &&
+	       !strv_equal(a != NULL ? a : &none, b != NULL ? b : &none);
+}
+
 void
 unit_conf_diff(
     const struct unit_conf *a, const struct unit_conf *b, unit_diff_fn *fn, void *arg)
@@ -257,7 +268,8 @@ unit_conf_diff(
 			d->kind->show(d, in_a, &x);
 		if (in_b != NULL)
 			d->kind->show(d, in_b, &y);
-		if (strcmp(buf_str(&x), buf_str(&y)) == 0)
+		if (strcmp(buf_str(&x), buf_str(&y)) == 0 &&
+		    !is_other_secret(d, in_a, in_b))
 			continue;
 		name = name_of(d);
 		fn(arg, name, buf_str(&x), buf_str(&y));

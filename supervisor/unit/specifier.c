@@ -205,6 +205,7 @@ specifier_host_clear(struct specifier_host *h)
 {
 	for (size_t i = 0; i < sizeof(h->value) / sizeof(h->value[0]); i++)
 		free(h->value[i]);
+	free(h->credentials);
 	memset(h, 0, sizeof(*h));
 }
 
@@ -272,7 +273,10 @@ expand_unit(const struct specifier *s, char letter, struct buf *out)
 			    (size_t)(strrchr(s->fragment, '/') - s->fragment));
 		break;
 	case 'd':
-		buf_addf(out, "/run/credentials/%s", s->id);
+		buf_addf(out, "%s/%s",
+		    s->host->credentials != NULL ? s->host->credentials
+						 : "/run/credentials",
+		    s->id);
 		break;
 	default:
 		return 0;

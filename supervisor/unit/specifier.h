@@ -15,6 +15,7 @@ struct buf;
 struct specifier_host {
 	char *value[128];
 	char *base[DIR_NKINDS]; /* below which RuntimeDirectory= and its like are made */
+	char *credentials; /* the folder of their folders; NULL: no instance is known */
 };
 
 void specifier_host_init(struct specifier_host *);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "lib/buf.h"
 #include "lib/clock.h"
@@ -18,6 +17,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/control/mask.h"
 #include "manager/job/job.h"
 #include "manager/reach.h"
 #include "manager/service/service.h"
@@ -119,50 +119,6 @@ method_unit_cat(struct call *call, void *arg)
 
 /* ---- Show ---- */
 
-/* Names of variables whose values are nobody's business. */
-static bool
-is_secret(const char *name, size_t len)
-{
-	static const char *const words[] = { "TOKEN", "SECRET", "PASS", "PASSWD", "KEY",
-		"CREDENTIAL", "AUTH", "COOKIE", "PRIVATE", "DSN", NULL };
-
-	for (size_t i = 0; words[i] != NULL; i++) {
-		size_t n = strlen(words[i]);
-
-		for (size_t at = 0; at + n <= len; at++)
-			if (strncasecmp(name + at, words[i], n) == 0)
-				return true;
-	}
-	return false;
-}
-
-/* The value of a variable as it may be shown: without the password of an address such as
- * postgres://user:password@host/, too. */
-static void
-add_masked(struct buf *out, const char *name, size_t len, const char *value, bool closed)
-{
-	const char *rest = value, *host, *at, *colon;
-
-	if (closed || is_secret(name, len)) {
-		buf_adds(out, "***");
-		return;
-	}
-	while ((host = strstr(rest, "://")) != NULL) {
-		size_t n = strcspn(host += 3, "/?# \t\n");
-
-		at = memrchr(host, '@', n);
-		colon = at == NULL ? NULL : memchr(host, ':', (size_t)(at - host));
-		if (colon != NULL) {
-			buf_addf(out, "%.*s***", (int)(colon + 1 - rest), rest);
-			rest = at;
-		} else {
-			buf_addf(out, "%.*s", (int)(host - rest), rest);
-			rest = host;
-		}
-	}
-	buf_adds(out, rest);
-}
-
 struct show {
 	struct jw *w;
 	const struct jv *properties; /* NULL: all that are set */
@@ -206,14 +162,9 @@ masked_environment(const struct show *show)
 	struct buf out = { 0 };
 
 	for (size_t i = 0; i < env->n; i++) {
-		const char *s = env->v[i];
-		size_t n = strcspn(s, "=");
-
 		if (out.len > 0)
 			buf_addc(&out, ' ');
-		buf_addf(&out, "%.*s=", (int)n, s);
-		if (s[n] != '\0')
-			add_masked(&out, s, n, s + n + 1, show->closed);
+		mask_assignment(&out, env->v[i], show->closed);
 	}
 	return buf_take(&out);
 }
@@ -303,9 +254,10 @@ show_environment(struct show *s)
 		buf_clear(&key);
 		buf_clear(&value);
 		buf_addf(&key, "Environment.%.*s", (int)n, env.v[i]);
-		if (env.v[i][n] != '\0')
-			add_masked(&value, env.v[i], n, env.v[i] + n + 1, s->closed);
-		show_one(s, buf_str(&key), buf_str(&value));
+		/* What is in a file of its own is there to be in no other. */
+		mask_assignment(
+		    &value, env.v[i], s->closed || strv_contains(&from_files, env.v[i]));
+		show_one(s, buf_str(&key), buf_str(&value) + (value.len > n ? n + 1 : n));
 	}
 	buf_free(&key);
 	buf_free(&value);

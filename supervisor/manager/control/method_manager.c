@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "instance/paths.h"
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/loop.h"
@@ -15,6 +16,7 @@
 #include "lib/version.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/control/mask.h"
 #include "manager/job/job.h"
 #include "manager/reach.h"
 #include "manager/record/event.h"
@@ -172,14 +174,19 @@ static void
 write_difference(void *arg, const char *key, const char *old, const char *new)
 {
 	struct reload *r = arg;
+	struct buf text = { 0 };
 
 	jw_obj(r->w);
 	jw_kv_str(r->w, "unit", r->unit);
 	jw_kv_str(r->w, "key", key);
-	jw_kv_str(r->w, "old", old);
-	jw_kv_str(r->w, "new", new);
+	mask_setting(&text, key, old);
+	jw_kv_str(r->w, "old", buf_str(&text));
+	buf_clear(&text);
+	mask_setting(&text, key, new);
+	jw_kv_str(r->w, "new", buf_str(&text));
 	jw_kv_str(r->w, "class", r->class);
 	jw_end(r->w);
+	buf_free(&text);
 }
 
 static void

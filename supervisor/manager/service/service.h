@@ -308,7 +308,8 @@ void svc_on_started(struct service *s, const struct msg_started *st);
 void svc_on_exit(struct service *s, const struct msg_exit *x);
 void svc_on_empty(struct service *s, uint32_t slot);
 /* A spawn that ops->spawn took could not be done after all (how NOT_STARTED, err), or was
- * ended by a signal before it began (how KILLED, status).  why may be "". */
+ * ended by a signal before it began (how KILLED, status), or failed in a step that the
+ * child would have had (how EXITED, status: enum spec_phase).  why may be "". */
 void svc_on_not_started(struct service *s, const struct svc_spawn *sp, enum exit_how how,
     int status, int err, const char *why);
 /* All descriptors of nt are the service's from the call on. */

@@ -233,12 +233,14 @@ emit_notes(struct service *s)
 }
 
 void
-svc_note_no_spawn(struct service *s, enum proc_kind kind, const char *why)
+svc_note_no_spawn(struct service *s, enum proc_kind kind, uint32_t phase, const char *why)
 {
 	if (why[0] == '\0')
 		return;
 	svc_note(s, &(struct svc_note){ .what = SVC_EMIT_REFUSED }, why);
-	if (kind == PROC_MAIN)
+	if (kind == PROC_MAIN && phase != 0)
+		svc_fail(s, SVC_RESULT_EXIT_CODE, "%.160s (status=%u)", why, phase);
+	else if (kind == PROC_MAIN)
 		svc_fail(s, SVC_RESULT_RESOURCES, "%s", why);
 }
 
@@ -255,7 +257,7 @@ spawn_failed(struct service *s, const struct svc_spawn *sp, int err, const char 
 		.mono_us = clock_mono_us(),
 		.wall_us = clock_wall_us() };
 
-	svc_note_no_spawn(s, sp->kind, why);
+	svc_note_no_spawn(s, sp->kind, 0, why);
 	if (sp->kind == PROC_READY || sp->kind == PROC_HEALTH)
 		svc_on_aux_exit(
 		    s, sp->kind == PROC_READY ? PROBE_USE_READY : PROBE_USE_HEALTH, &x);

@@ -13,6 +13,7 @@
 #include "lib/hex.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "manager/service/credentials.h"
 #include "manager/service/helper.h"
 #include "manager/service/service_exec.h"
 #include "manager/service/service_users.h"
@@ -55,7 +56,8 @@ is_private(const char *name, size_t n)
 	static const char *const names[] = { "NOTIFY_SOCKET", "INVOCATION_ID",
 		"WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS",
 		"LISTEN_FDNAMES", "SUPD_ROOT", "SUPD_UNIT", "SUPD_TABLE_FD", "MAINPID",
-		"SYSTEMD_EXEC_PID", "JOURNAL_STREAM", "MANAGERPID" };
+		"SYSTEMD_EXEC_PID", "JOURNAL_STREAM", "MANAGERPID",
+		"CREDENTIALS_DIRECTORY" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strlen(names[i]) == n && memcmp(names[i], name, n) == 0)
@@ -177,6 +179,9 @@ put_base(struct svc_world *w, const struct unit_conf *conf, const struct service
 	put(env, "SUPD_ROOT", w->root);
 	put(env, "SUPD_UNIT", conf->id);
 	put_directories(w, &c->context, env);
+	if (exec_has_credentials(&c->context) && w->paths != NULL)
+		put_f(env, "CREDENTIALS_DIRECTORY=%s/%s",
+		    unit_paths_credentials(w->paths), conf->id);
 	if (c->pid_file != NULL)
 		put(env, "PIDFILE", c->pid_file);
 	if (s == NULL || sp == NULL)
@@ -195,17 +200,29 @@ put_base(struct svc_world *w, const struct unit_conf *conf, const struct service
 		put_f(env, "WATCHDOG_USEC=%" PRIu64, c->watchdog_us);
 }
 
-/* ---- EnvironmentFile= -------------------------------------------------------- */
+/* ---- EnvironmentFile=, LoadCredential= --------------------------------------- */
+
+struct files_question {
+	const struct exec_conf *x;
+	bool makes;
+	struct credentials credentials;
+};
 
 /* In the helper: each assignment, ended by NUL, behind a K, and after an empty one what
- * was skipped; or E and why not. */
+ * was skipped; or E and why not; or C and why there are no credentials. */
 static void
 work_files(const void *question, struct buf *out)
 {
-	const struct exec_conf *x = question;
+	const struct files_question *q = question;
+	const struct exec_conf *x = q->x;
 	struct strv env = { 0 };
+	struct buf why = { 0 };
 	struct diags diags;
 
+	if (q->makes && credentials_make(&q->credentials, &why) == -1) {
+		buf_addf(out, "C%s", buf_str(&why));
+		return;
+	}
 	diags_init(&diags);
 	buf_addc(out, 'K');
 	for (size_t i = 0; i < x->n_environment_files; i++) {
@@ -228,26 +245,36 @@ work_files(const void *question, struct buf *out)
 }
 
 struct helper *
-svc_files_begin(struct loop *l, const struct exec_conf *x, uint64_t timeout_us,
+svc_files_begin(struct loop *l, const struct exec_conf *x,
+    const struct credentials *credentials, uint64_t timeout_us,
     void (*fn)(void *arg, const struct buf *answer), void *arg)
 {
-	/* A copy of the struct is enough: the helper has all memory as it is now. */
-	return helper_new(l, work_files, x, sizeof(*x), timeout_us, fn, arg);
+	/* Pointers are enough: the helper has all memory as it is when it begins, and it
+	 * is forgotten before the configuration is. */
+	struct files_question q = { .x = x, .makes = credentials != NULL };
+
+	if (credentials != NULL)
+		q.credentials = *credentials;
+	return helper_new(l, work_files, &q, sizeof(q), timeout_us, fn, arg);
 }
 
 int
 svc_files_read(const struct buf *answer, struct strv *from_files, struct strv *skipped,
-    char *why, size_t size)
+    uint32_t *phase, char *why, size_t size)
 {
 	const char *p, *end;
 
+	*phase = 0;
 	if (answer == NULL) {
-		snprintf(
-		    why, size, "EnvironmentFile= cannot be read: %s", strerror(errno));
+		snprintf(why, size,
+		    "EnvironmentFile= or LoadCredential= cannot be read: %s",
+		    strerror(errno));
 		return -1;
 	}
 	p = buf_str(answer);
 	end = p + answer->len;
+	if (*p == 'C')
+		*phase = PHASE_CREDENTIALS;
 	if (*p != 'K') {
 		snprintf(why, size, "%s", p + 1);
 		return -1;
@@ -263,13 +290,15 @@ int
 svc_files_wait(const struct exec_conf *x, uint64_t timeout_us, struct strv *from_files,
     char *why, size_t size)
 {
+	struct files_question q = { .x = x };
 	struct buf b = { 0 };
+	uint32_t phase;
 	int r;
 
 	if (x->n_environment_files == 0)
 		return 0;
-	r = helper_ask(work_files, x, timeout_us, &b);
-	r = svc_files_read(r == 0 ? &b : NULL, from_files, NULL, why, size);
+	r = helper_ask(work_files, &q, timeout_us, &b);
+	r = svc_files_read(r == 0 ? &b : NULL, from_files, NULL, &phase, why, size);
 	buf_free(&b);
 	return r;
 }

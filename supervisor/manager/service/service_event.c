@@ -183,6 +183,7 @@ svc_on_not_started(struct service *s, const struct svc_spawn *sp, enum exit_how 
 		.kind = sp->kind,
 		.how = how,
 		.status = status,
+		.phase = how == EXIT_EXITED ? (uint32_t)status : 0,
 		.err = err,
 		.seq = sp->seq,
 		.mono_us = clock_mono_us(),
@@ -193,7 +194,7 @@ svc_on_not_started(struct service *s, const struct svc_spawn *sp, enum exit_how 
 	if (sp->slot != m->slot ||
 	    memcmp(sp->invocation, m->invocation, sizeof(m->invocation)) != 0)
 		return;
-	svc_note_no_spawn(s, sp->kind, why);
+	svc_note_no_spawn(s, sp->kind, x.phase, why);
 	if (sp->kind == PROC_READY || sp->kind == PROC_HEALTH) {
 		svc_on_aux_exit(
 		    s, sp->kind == PROC_READY ? PROBE_USE_READY : PROBE_USE_HEALTH, &x);

@@ -17,6 +17,7 @@
 #include "manager/service/service.h"
 
 struct buf;
+struct credentials;
 struct helper;
 struct loop;
 struct strv;
@@ -57,16 +58,20 @@ int svc_exec_spec(struct svc_world *w, const struct service *s,
     char *why, size_t size);
 
 /*
- * EnvironmentFile= lines may lie where reading never ends: read by a helper.  One of
- * svc_files_begin (the answer comes as a list for svc_exec_spec: svc_files_read gives it)
- * and svc_files_wait, which waits for at most timeout_us.
+ * What EnvironmentFile= and LoadCredential= name may lie where reading never ends: read
+ * by a helper.  One of svc_files_begin (the answer comes as a list for svc_exec_spec:
+ * svc_files_read gives it) and svc_files_wait, which waits for at most timeout_us.
+ * credentials: those to be made before the files are read, which may be among them; NULL:
+ * none.
  */
 struct helper *svc_files_begin(struct loop *l, const struct exec_conf *x,
-    uint64_t timeout_us, void (*fn)(void *arg, const struct buf *answer), void *arg);
-/* answer NULL: errno; -1: why says what is wrong.  skipped (may be NULL): what is to be
- * told of lines that mean nothing. */
+    const struct credentials *credentials, uint64_t timeout_us,
+    void (*fn)(void *arg, const struct buf *answer), void *arg);
+/* answer NULL: errno; -1: why says what is wrong, and *phase is PHASE_CREDENTIALS when it
+ * is with the credentials, else 0.  skipped (may be NULL): what is to be told of lines
+ * that mean nothing. */
 int svc_files_read(const struct buf *answer, struct strv *from_files,
-    struct strv *skipped, char *why, size_t size);
+    struct strv *skipped, uint32_t *phase, char *why, size_t size);
 int svc_files_wait(const struct exec_conf *x, uint64_t timeout_us,
     struct strv *from_files, char *why, size_t size);
 

@@ -245,7 +245,8 @@ enum svc_refusal {
 void svc_note_refused(struct service *s, enum svc_refusal what, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* What was wrong with the context tells more than the errno that it became. */
-void svc_note_no_spawn(struct service *s, enum proc_kind kind, const char *why);
+void svc_note_no_spawn(
+    struct service *s, enum proc_kind kind, uint32_t phase, const char *why);
 void svc_timer(struct service *s, enum svc_timer which, uint64_t deadline_us);
 /* Answers a request, if one is open. */
 void svc_done(

@@ -39,8 +39,9 @@ enter_start_post(struct service *s, unsigned index)
 static bool
 needs_main_pid(const struct service_conf *c)
 {
-	return c->context.n_environment_files > 0 || c->exec[EXEC_START_POST].n > 0 ||
-	       c->exec[EXEC_RELOAD].n > 0 || c->exec[EXEC_STOP].n > 0;
+	return c->context.n_environment_files > 0 || exec_has_credentials(&c->context) ||
+	       c->exec[EXEC_START_POST].n > 0 || c->exec[EXEC_RELOAD].n > 0 ||
+	       c->exec[EXEC_STOP].n > 0;
 }
 
 void
