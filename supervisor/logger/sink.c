@@ -185,10 +185,13 @@ sink_file(const struct logslot *ls, char *dst)
 	return layout_log_file(dst, LAYOUT_FILE_MAX, ls->ref, ls->name, ls->sink.alt);
 }
 
-/* Opens or makes the file of the day, under another name if something is in the way. */
+/* Opens or makes the file of the day, under another name if something is in the way.  One
+ * that was there before (for an earlier logger, or before it was closed) and is not any
+ * more is made again, and told. */
 static int
 sink_open(struct logger *lg, struct logslot *ls, const char *day, uint64_t *size)
 {
+	bool was_there = strcmp(ls->ts->log.day, day) == 0;
 	int dir = sink_day_fd(lg, day), refused = 0;
 	unsigned was = ls->sink.alt;
 	char file[LAYOUT_FILE_MAX];
@@ -200,7 +203,15 @@ sink_open(struct logger *lg, struct logslot *ls, const char *day, uint64_t *size
 		int fd;
 
 		layout_log_file(file, sizeof(file), ls->ref, ls->name, alt);
-		fd = open_plain(lg, dir, file, &st, O_CREAT);
+		fd = -1;
+		if (was_there && (fd = open_plain(lg, dir, file, &st, 0)) == -1 &&
+		    errno == ENOENT) {
+			channel_report(lg, ls, 2, STREAM_DISTURBED, ENOENT);
+			ls->ts->log.linked = 0;
+			was_there = false;
+		}
+		if (fd == -1)
+			fd = open_plain(lg, dir, file, &st, O_CREAT);
 		if (fd != -1) {
 			sink_take_fd(&ls->sink, fd, &st, day, alt);
 			*size = (uint64_t)st.st_size;
@@ -432,6 +443,7 @@ sink_ready(struct logger *lg, struct logslot *ls, uint64_t *size)
 			return log->linked ? 0 : sink_link(lg, ls);
 		channel_report(lg, ls, 2, STREAM_DISTURBED, ENOENT);
 		log->linked = 0;
+		log->day[0] = '\0';
 		sink_close(&ls->sink);
 	}
 	if (ls->sink.fd != -1 && rolled)
