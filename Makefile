@@ -83,7 +83,7 @@ FORCE:
 # The small libraries are linked into supd and supctl where all of them can be: a short
 # command spends more time in loading shared ones than in its work, and init's are copied,
 # five mappings each, with every process that it forks.
-archive = $(filter /%,$(shell $(CC) -print-file-name=$(1)))
+archive = $(filter /%,$(shell $(CC) -print-file-name=$(1) 2>/dev/null))
 ARCHIVES := $(foreach a,libyajl_s.a libbsd.a libz.a libmd.a,$(call archive,$(a)))
 HAVE_ARCHIVES := $(filter 4,$(words $(ARCHIVES)))
 SUPD_LIBS := $(if $(HAVE_ARCHIVES),$(or $(call archive,libev.a),-lev) $(or $(call archive,libvterm.a),-lvterm) $(ARCHIVES) -lm,$(LIBS))

@@ -270,7 +270,12 @@ bind_control(struct boot *b)
 	/* Who may do what is decided for each peer; to connect is open to all. */
 	if (fchmodat(b->run_fd, "supd.sock.new", 0666, 0) == -1 ||
 	    renameat(b->run_fd, "supd.sock.new", b->run_fd, "supd.sock") == -1) {
-		log_warn("the control socket in %s", b->run_path);
+		if (errno == EISDIR)
+			log_warnx("%s/supd.sock is a folder, which supd did not make: "
+				  "remove it, and start supd again",
+			    b->run_path);
+		else
+			log_warn("the control socket in %s", b->run_path);
 		return -1;
 	}
 	return 0;

@@ -7,11 +7,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
 
 enum { UNIT_FILE_MAX = 8 * 1024 * 1024 };
+
+const char *
+unit_file_strerror(int error)
+{
+	switch (error) {
+	case EINVAL:
+		return "it is a FIFO, a socket or a device, not a regular file";
+	case EFBIG:
+		return "it is longer than 8 MiB";
+	default:
+		return strerror(error);
+	}
+}
 
 int
 unit_file_read(const char *path, struct buf *text, struct stat *st)

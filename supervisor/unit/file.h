@@ -9,9 +9,12 @@ struct stat;
 
 /*
  * Appends a regular file whole to TEXT, with one read(2) unless it grows meanwhile.
- * Never waits for a FIFO that stands where a file should.  -1 with errno; EFBIG beyond 8
- * MiB.
+ * Never waits for a FIFO that stands where a file should.  -1 with errno; EINVAL: not a
+ * regular file, EFBIG: beyond 8 MiB.
  */
 int unit_file_read(const char *path, struct buf *text, struct stat *st);
+
+/* What an errno of unit_file_read means to a person. */
+const char *unit_file_strerror(int error);
 
 #endif

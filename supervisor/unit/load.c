@@ -193,7 +193,7 @@ read_piece(struct load *l, const char *path, struct unit_source *source, bool pr
 	if (paths_touch(l->paths, path, true) == -1 ||
 	    unit_file_read(path, &piece->text, &st) == -1) {
 		diag_add(l->diags, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
-		    strerror(errno));
+		    unit_file_strerror(errno));
 		l->unreadable = true;
 		return;
 	}

@@ -51,7 +51,7 @@ supd_conf_load(const char *path, struct diags *d)
 		if (err != ENOENT || lstat(path, &st) == 0)
 			diag_add(d, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
 			    err == ENOENT ? "it is a link that leads nowhere"
-					  : strerror(err));
+					  : unit_file_strerror(err));
 		buf_clear(&text);
 	}
 	sc = supd_conf_load_text(path, buf_str(&text), text.len, d);

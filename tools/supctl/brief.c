@@ -77,6 +77,15 @@ is_unfit(const struct jv *u)
 		   strcmp(load, "masked") == 0);
 }
 
+/* A person wants that it does not start; it may run all the same. */
+static bool
+is_kept_off(const struct jv *u)
+{
+	const char *enabled = field(u, "enabled");
+
+	return strcmp(enabled, "masked") == 0 || strcmp(enabled, "disabled") == 0;
+}
+
 /* What a unit is sorted by, looked up once. */
 struct place {
 	int rank;
@@ -140,6 +149,7 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 	bool ill = !ended && jv_bool(jv_get(u, "log_problem"), false);
 	enum style style = unfit || held || ill ? STYLE_YELLOW : ctl_state_style(state);
 	char text[CLOCK_TEXT_MAX] = "";
+	const char *what;
 
 	columns_row(t);
 	columns_cell(t, style, unfit || ill ? "!" : ctl_state_dot(ctl, state));
@@ -164,11 +174,14 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 	else
 		columns_cell(t, STYLE_NONE, NULL);
 	/* Of what went wrong one wants the reason, of the others what they are. */
-	columns_cell(t, STYLE_NONE,
-	    !ended && (unfit || held || ill || rank(state) < 2) &&
-		    *field(u, "why") != '\0'
-		? field(u, "why")
-		: field(u, "description"));
+	what = !ended && (unfit || held || ill || rank(state) < 2) &&
+		       *field(u, "why") != '\0'
+		   ? field(u, "why")
+		   : field(u, "description");
+	if (strcmp(load, "masked") != 0 && is_kept_off(u))
+		columns_cellf(t, STYLE_NONE, "%s (%s)", what, field(u, "enabled"));
+	else
+		columns_cell(t, STYLE_NONE, what);
 }
 
 void

@@ -328,6 +328,8 @@ write_short(const struct unit *u, struct jw *w)
 		jw_kv_bool(w, "log_problem", true);
 	if (log_error(u) != 0 || strcmp(render_active(u), "active") != 0)
 		jw_kv_str(w, "why", brief_why(u));
+	if (u->flag[WISH_FLAG_MASKED] || u->flag[WISH_FLAG_DISABLED])
+		jw_kv_str(w, "enabled", render_enabled(u));
 	jw_end(w);
 }
 
