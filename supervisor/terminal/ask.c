@@ -74,7 +74,7 @@ ask_answer(struct terminal *t, const struct msg_term_ask *q)
 		if (s != NULL)
 			input_ask(s);
 		else
-			input_forgotten(t, q->slot);
+			input_no_session(t, q->slot, TERM_TAKEN_LOST);
 		return;
 	}
 	w = jw_new(JW_COMPACT);

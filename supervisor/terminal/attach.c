@@ -353,7 +353,7 @@ on_io(struct loop_io *io, int events, void *arg)
 
 		if (r == 0 || (r == -1 && errno != EAGAIN && errno != EINTR)) {
 			cut(v);
-		} else if (r > 0) {
+		} else if (r > 0 && !v->ending) { /* what follows its end is nothing */
 			buf_append(&v->in, bytes, (size_t)r);
 			handle_frames(v);
 		}

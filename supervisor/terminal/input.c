@@ -20,8 +20,12 @@
 
 enum {
 	STEP_MAX = 1024 * 1024,  /* bytes of one step */
-	WAITING_MAX = 64 * 1024, /* typed, and not read by the program */
-	TYPING_US = 500 * 1000,  /* who typed so lately is typing */
+	TYPED_MAX = 1024 * 1024, /* by persons, and not read by the program */
+	ANSWERS_MAX = 64 * 1024, /* where so much waits, the screen adds no answer */
+	SENT_SLACK =
+	    64 * 1024,     /* of bytes that were written, before those behind move up */
+	LINE_BYTES = 4095, /* of a line that is read as one: N_TTY_BUF_SIZE - 1 */
+	TYPING_US = 500 * 1000, /* who typed so lately is typing */
 	TYPED_EVERY_US = 1000 * 1000,
 };
 
@@ -49,9 +53,11 @@ step_over(struct session *s, uint32_t how, int err)
 	struct keep_input *k = &s->step;
 
 	k->err = err;
-	__atomic_store_n(&k->how, how, __ATOMIC_SEQ_CST);
-	if (s->keep != NULL)
-		keep_head(s->keep)->input = *k;
+	k->how = how;
+	if (s->keep != NULL) {
+		keep_head(s->keep)->input.err = err;
+		__atomic_store_n(&keep_head(s->keep)->input.how, how, __ATOMIC_SEQ_CST);
+	}
 	s->step_end = 0;
 	tell_taken(s, k->id, k->step, how, err);
 }
@@ -69,13 +75,14 @@ input_ask(struct session *s)
 }
 
 void
-input_forgotten(struct terminal *t, uint32_t slot)
+input_no_session(struct terminal *t, uint32_t slot, enum term_taken_how how)
 {
 	struct msg m;
 
 	msg_init(&m, MSG_TERM_TAKEN);
 	m.u.TERM_TAKEN.slot = slot;
-	m.u.TERM_TAKEN.how = TERM_TAKEN_LOST;
+	m.u.TERM_TAKEN.how = how;
+	m.u.TERM_TAKEN.err = ENOENT;
 	peers_answer(t, &m);
 }
 
@@ -115,7 +122,7 @@ write_some(struct session *s)
 	if (s->in_at == s->in.len) {
 		buf_clear(&s->in);
 		s->in_at = 0;
-	} else if (s->in_at > WAITING_MAX) {
+	} else if (s->in_at > SENT_SLACK) {
 		buf_consume(&s->in, s->in_at);
 		s->step_end -= s->step_end > 0 ? s->in_at : 0;
 		s->in_at = 0;
@@ -132,9 +139,9 @@ input_go_on(struct session *s)
 }
 
 static bool
-is_full(const struct session *s, size_t len)
+is_full(const struct session *s, size_t len, size_t max)
 {
-	return s->in.len - s->in_at + len > WAITING_MAX;
+	return s->in.len - s->in_at + len > max;
 }
 
 bool
@@ -143,7 +150,7 @@ input_typed(struct session *s, const char *bytes, size_t len)
 	uint64_t now = clock_mono_us();
 	bool tell = now - s->last_typed_us >= TYPED_EVERY_US;
 
-	if (is_full(s, len))
+	if (is_full(s, len, TYPED_MAX))
 		return false;
 	buf_append(&s->in, bytes, len);
 	write_some(s);
@@ -160,7 +167,7 @@ input_typed(struct session *s, const char *bytes, size_t len)
 void
 input_answer(struct session *s, const char *bytes, size_t len)
 {
-	if (is_full(s, len))
+	if (is_full(s, len, ANSWERS_MAX))
 		return;
 	buf_append(&s->in, bytes, len);
 	write_some(s);
@@ -172,8 +179,6 @@ input_answer(struct session *s, const char *bytes, size_t len)
 static int
 why_not(const struct session *s, const struct msg_term_input *q)
 {
-	struct termios tio;
-
 	if (s->closing)
 		return EPIPE;
 	if (q->size == 0 || q->size > STEP_MAX)
@@ -183,10 +188,29 @@ why_not(const struct session *s, const struct msg_term_input *q)
 	if ((q->flags & TERM_INPUT_QUIET) != 0 && s->last_typed_us != 0 &&
 	    clock_mono_us() - s->last_typed_us < TYPING_US)
 		return EBUSY;
-	if ((q->flags & TERM_INPUT_ECHO) != 0 && tcgetattr(s->master, &tio) == 0 &&
-	    (tio.c_lflag & ICANON) != 0 && (tio.c_lflag & ECHO) == 0)
+	if ((q->flags & TERM_INPUT_ECHO) != 0 && session_hides_input(s))
 		return EPERM;
 	return 0;
+}
+
+/* Where lines are read, the kernel drops what a line has too much. */
+static bool
+has_long_line(const struct session *s, const char *p, size_t n)
+{
+	struct termios tio;
+	size_t len = 0;
+
+	if (n <= LINE_BYTES || tcgetattr(s->master, &tio) == -1 ||
+	    (tio.c_lflag & ICANON) == 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		bool ends = p[i] == '\n' || (p[i] == '\r' && (tio.c_iflag & ICRNL) != 0);
+
+		len = ends ? 0 : len + 1;
+		if (len > LINE_BYTES)
+			return true;
+	}
+	return false;
 }
 
 /* What stands between the marks of a paste must not end it. */
@@ -213,6 +237,10 @@ add_bytes(struct session *s, const struct msg *m)
 	p = mmap(NULL, q->size, PROT_READ, MAP_PRIVATE, m->fds[0], 0);
 	if (p == MAP_FAILED)
 		return errno;
+	if (has_long_line(s, p, q->size)) {
+		munmap(p, q->size);
+		return EMSGSIZE;
+	}
 	session_screen_look(s, &look);
 	if ((q->flags & TERM_INPUT_PASTE) != 0 && look.bracketed_paste)
 		add_paste(s, p, q->size);
@@ -220,6 +248,22 @@ add_bytes(struct session *s, const struct msg *m)
 		buf_append(&s->in, p, q->size);
 	munmap(p, q->size);
 	return 0;
+}
+
+/* A role that is killed between any two of these leaves one that is being written: never
+ * the new step with the end of the one before it. */
+static void
+note_begun(struct session *s)
+{
+	struct keep_input *k;
+
+	if (s->keep == NULL)
+		return;
+	k = &keep_head(s->keep)->input;
+	__atomic_store_n(&k->how, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&k->id, s->step.id, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&k->step, s->step.step, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&k->err, 0, __ATOMIC_SEQ_CST);
 }
 
 void
@@ -238,13 +282,13 @@ input_step(struct session *s, const struct msg *m)
 		err = add_bytes(s, m);
 	if (err != 0) {
 		refuse(s, err);
+		if (err == EPERM)
+			session_report(s); /* nothing may have been drawn for it */
 		return;
 	}
 	s->forgot = false;
 	*k = (struct keep_input){ .id = q->id, .step = q->step };
-	if (s->keep != NULL)
-		keep_head(s->keep)->input = *k;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	note_begun(s);
 	s->step_end = s->in.len;
 	write_some(s);
 }

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/msg.h"
+
 struct msg;
 struct session;
 struct terminal;
@@ -20,8 +22,9 @@ struct terminal;
 void input_step(struct session *s, const struct msg *m);
 /* TERM_ASK_TAKEN: how did the newest step go?  Told now, or when it is done. */
 void input_ask(struct session *s);
-/* The same of a session that is not here: nothing is known of it. */
-void input_forgotten(struct terminal *t, uint32_t slot);
+/* The answer to either for a session that is not here: TERM_TAKEN_REFUSED (the step was
+ * not written), TERM_TAKEN_LOST (of those before nothing is known). */
+void input_no_session(struct terminal *t, uint32_t slot, enum term_taken_how how);
 /* A person typed it.  False: the program has not read what is there; it is dropped. */
 bool input_typed(struct session *s, const char *bytes, size_t len);
 void input_answer(struct session *s, const char *bytes, size_t len);

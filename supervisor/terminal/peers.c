@@ -155,6 +155,8 @@ handle_manager(struct terminal *t, struct msg *m)
 		s = session_get(t, m->u.TERM_INPUT.slot);
 		if (s != NULL)
 			input_step(s, m);
+		else
+			input_no_session(t, m->u.TERM_INPUT.slot, TERM_TAKEN_REFUSED);
 		break;
 	case MSG_TERM_RULES:
 		s = session_get(t, m->u.TERM_RULES.slot);

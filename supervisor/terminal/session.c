@@ -46,9 +46,8 @@ session_get(struct terminal *t, uint32_t slot)
 
 /* ---- what the manager knows ---- */
 
-/* A password is asked for: lines are read, and what is typed is not shown. */
-static bool
-hides_input(const struct session *s)
+bool
+session_hides_input(const struct session *s)
 {
 	struct termios tio;
 
@@ -65,7 +64,7 @@ fill_state(struct session *s, struct msg_term_state *st)
 	*st = (struct msg_term_state){
 		.slot = s->slot,
 		.flags = (s->moves ? TERM_MOVES : 0U) |
-			 (hides_input(s) ? TERM_PASSWORD : 0U) |
+			 (session_hides_input(s) ? TERM_PASSWORD : 0U) |
 			 (look.bracketed_paste ? TERM_PASTE : 0U) |
 			 (look.alternate ? TERM_ALTERNATE : 0U) |
 			 (s->writer != NULL ? TERM_WRITER : 0U),

@@ -34,6 +34,8 @@ void session_resize(struct session *s, uint16_t rows, uint16_t cols);
 /* Its screen, which may have to be drawn anew first; and how it looks, which has not. */
 struct screen *session_screen(struct session *s);
 void session_screen_look(struct session *s, struct screen_look *look);
+/* A password is asked for: lines are read, and what is typed is not shown. */
+bool session_hides_input(const struct session *s);
 /* Something that the manager has to know may have changed. */
 void session_report(struct session *s);
 /* The screen is looked at by the rules when it has come to rest, or sometimes while it

@@ -17,6 +17,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
+#include "terminal/input.h"
 #include "terminal/lines.h"
 #include "terminal/peers.h"
 #include "terminal/session.h"
@@ -75,10 +76,14 @@ on_ptys(struct loop_io *io, int events, void *arg)
 		for (int i = 0; i < n; i++) {
 			struct session *s = session_get(t, (uint32_t)ev[i].data.u64);
 
-			if (s != NULL)
-				terminal_ready(t, s);
+			if (s == NULL)
+				continue;
+			/* Now: one whose log is full has no turn. */
+			input_go_on(s);
+			terminal_ready(t, s);
 		}
 	} while (n == EDGES);
+	terminal_flush(t);
 }
 
 /* ---- start and end ---- */
