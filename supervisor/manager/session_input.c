@@ -149,13 +149,33 @@ add_keys(const char *names, struct buf *out)
 	strv_free(&words);
 }
 
-static void
+static const struct input_entry *
+find_entry(const struct session *s, uint64_t id)
+{
+	const struct input_entry *e = input_first(s->input);
+
+	while (e != NULL && e->id != id)
+		e = input_next(e);
+	return e;
+}
+
+/* Also where a password is asked for: it was said so with the entry. */
+static bool
+may_hide(const struct session *s, uint64_t id)
+{
+	const struct input_entry *e = find_entry(s, id);
+
+	return e != NULL && (e->flags & INPUT_FORCE) != 0;
+}
+
+static bool
 ops_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const char *data,
     size_t len)
 {
 	struct session *s = arg;
 	struct msg_term_input q = { .slot = s->slot, .id = id, .step = step };
 	struct buf keys = { 0 };
+	bool sent = false;
 	int fd;
 
 	if (what == INPUT_WRITE_CLEAR) {
@@ -165,6 +185,8 @@ ops_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const ch
 	}
 	q.size = len;
 	q.flags = TERM_INPUT_QUIET;
+	if (!may_hide(s, id))
+		q.flags |= TERM_INPUT_ECHO;
 	if (what == INPUT_WRITE_TEXT && memchr(data, '\n', len) != NULL)
 		q.flags |= TERM_INPUT_PASTE;
 	if (what == INPUT_WRITE_ENTER) {
@@ -175,12 +197,13 @@ ops_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const ch
 	/* What it draws then may be but the echo. */
 	oracle_input(s->oracle);
 	fd = as_memfd(data, len);
-	/* What does not go is asked after when the terminal is back. */
-	if (fd != -1)
-		(void)link_input_take_fd(s->unit->manager->link, &q, fd);
-	else
+	/* What went, and was lost with the terminal, is asked after when that is back. */
+	if (fd == -1)
 		log_warn("%s: its input", s->unit->name);
+	else
+		sent = link_input_take_fd(s->unit->manager->link, &q, fd) == 0;
 	buf_free(&keys);
+	return sent;
 }
 
 static void
@@ -195,8 +218,10 @@ ops_ask(void *arg)
 void
 session_input_taken(struct session *s, const struct msg_term_taken *t)
 {
+	bool never = t->how == TERM_TAKEN_REFUSED && t->err == EMSGSIZE;
 	enum input_answer answer = t->how == TERM_TAKEN_UNCERTAIN ? INPUT_ANSWER_DOUBT
 				   : t->how == TERM_TAKEN_LOST    ? INPUT_ANSWER_LOST
+				   : never                        ? INPUT_ANSWER_NEVER
 								  : INPUT_ANSWER_LAST;
 
 	input_answered(s->input, answer, t->id, t->step);
@@ -239,10 +264,8 @@ has_tail(const struct jv *lines, size_t from, size_t n, const char *tail, size_t
 static const struct input_entry *
 entered(const struct session *s)
 {
-	const struct input_entry *e = input_first(s->input);
+	const struct input_entry *e = find_entry(s, s->confirm_id);
 
-	while (e != NULL && e->id != s->confirm_id)
-		e = input_next(e);
 	return e != NULL && e->phase == INPUT_ENTERED ? e : NULL;
 }
 

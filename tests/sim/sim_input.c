@@ -232,7 +232,7 @@ on_journal(void *arg, const struct input_entry *e, enum input_record record)
 	return !d->dead; /* a dead one hears no answer */
 }
 
-static void
+static bool
 on_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const char *data,
     size_t len)
 {
@@ -244,7 +244,7 @@ on_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const cha
 
 	(void)data;
 	if (!lives(d))
-		return;
+		return false;
 	TELL("  write %u.%u: %d\n", (unsigned)id, step, (int)what);
 	assert_true(id == d->intent_id && step == d->intent_step);
 	assert_true(d->up && d->running && !d->asked && !d->pending);
@@ -259,10 +259,15 @@ on_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const cha
 		assert_true((f->flags & INPUT_FORCE) != 0);
 	if (what == INPUT_WRITE_TEXT)
 		assert_true(len >= f->len);
+	if (one_in(16)) {
+		TELL("  which cannot be sent\n");
+		return false;
+	}
 	d->pending = true;
 	d->id = id;
 	d->step = step;
 	d->what = what;
+	return true;
 }
 
 static void

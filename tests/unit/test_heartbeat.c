@@ -518,7 +518,7 @@ queue_journal(void *arg, const struct input_entry *e, enum input_record record)
 	return true;
 }
 
-static void
+static bool
 queue_write(void *arg, uint64_t id, uint32_t step, enum input_write what,
     const char *data, size_t len)
 {
@@ -528,6 +528,7 @@ queue_write(void *arg, uint64_t id, uint32_t step, enum input_write what,
 	(void)len;
 	p->written += what == INPUT_WRITE_TEXT;
 	input_taken(p->q, id, step);
+	return true;
 }
 
 static void

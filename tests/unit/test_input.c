@@ -37,6 +37,7 @@ struct desk {
 	uint32_t intent_step;
 	bool full;    /* nothing can be recorded */
 	bool at_once; /* writes are taken before they return */
+	bool cut;     /* nothing can be sent */
 };
 
 static uint64_t
@@ -87,7 +88,7 @@ on_journal(void *arg, const struct input_entry *e, enum input_record record)
 	return true;
 }
 
-static void
+static bool
 on_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const char *data,
     size_t len)
 {
@@ -97,6 +98,10 @@ on_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const cha
 
 	assert_int_equal(id, d->intent_id);
 	assert_int_equal(step, d->intent_step);
+	if (d->cut) {
+		say(d, "cut");
+		return false;
+	}
 	utf8_escape(shown, sizeof(shown), data, len);
 	if (what == INPUT_WRITE_ENTER)
 		say(d, "%u.%u enter", (unsigned)id, step);
@@ -106,6 +111,7 @@ on_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const cha
 	d->step = step;
 	if (d->at_once)
 		input_taken(d->q, id, step);
+	return true;
 }
 
 static void
@@ -289,6 +295,8 @@ word(struct desk *d, const char *w)
 		input_answered(d->q, INPUT_ANSWER_DOUBT, d->id, d->step);
 	} else if (IS("lost")) {
 		input_answered(d->q, INPUT_ANSWER_LOST, 0, 0);
+	} else if (IS("never")) {
+		input_answered(d->q, INPUT_ANSWER_NEVER, d->id, d->step - 1);
 	} else if (IS("more")) {
 		input_answered(d->q, INPUT_ANSWER_LAST, d->id, d->step + 1);
 	} else if (IS("shown")) {
@@ -317,6 +325,10 @@ word(struct desk *d, const char *w)
 		d->full = true;
 	} else if (IS("room")) {
 		d->full = false;
+	} else if (IS("cut")) {
+		d->cut = true;
+	} else if (IS("mended")) {
+		d->cut = false;
 	} else if (IS("auto")) {
 		d->at_once = true;
 	} else if (IS("snapshot")) {
@@ -607,6 +619,21 @@ writer_dies(void **st)
 		{ "idle-session send:x taken down wait:9000 up", "1.1 text x; 1.2 enter",
 		    NULL },
 		{ "idle-session down send:x", "", NULL },
+		/* What could not even be sent. */
+		{ "idle-session cut send:x wait:999 mended wait:1", "cut; 1.1 text x",
+		    NULL },
+		{ "idle-session send:x:replace taken cut wait:50 mended wait:1000 taken",
+		    "1.1 clear C-u; cut; 1.2 text x", NULL },
+		{ "idle-session send:x taken cut wait:100 mended wait:1000",
+		    "1.1 text x; cut; 1.2 enter", NULL },
+		{ "idle-session cut send:x:for=500 wait:500", "cut; 1 expired", NULL },
+		/* And what can never be written. */
+		{ "idle-session send:x never wait:9000",
+		    "1.1 text x; 1 refused; (a line of it is longer than the program can "
+		    "read)",
+		    NULL },
+		{ "idle-session send:x taken never wait:100", "1.1 text x; 1.2 enter",
+		    NULL },
 		/* Late words change nothing. */
 		{ "idle-session send:x taken wait:100 stale stale",
 		    "1.1 text x; 1.2 enter", NULL },

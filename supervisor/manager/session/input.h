@@ -93,6 +93,8 @@ enum input_answer {
 	INPUT_ANSWER_LAST,  /* this one was written, and none after it */
 	INPUT_ANSWER_DOUBT, /* this one was begun, and may be written or not */
 	INPUT_ANSWER_LOST,  /* it has forgotten, and says so until it writes again */
+	INPUT_ANSWER_NEVER, /* the newest was not written, and never can be: a line of it
+			       is longer than the program can read */
 };
 
 /* An entry, to be read.  Its strings are its own. */
@@ -123,8 +125,8 @@ struct input_ops {
 	 * is gone. */
 	bool (*journal)(void *arg, const struct input_entry *e, enum input_record record);
 	/* The bytes go to the terminal at once, and input_taken or input_answered
-	 * follows. */
-	void (*write)(void *arg, uint64_t id, uint32_t step, enum input_write what,
+	 * follows.  False: they cannot be sent now, and are not; tried again. */
+	bool (*write)(void *arg, uint64_t id, uint32_t step, enum input_write what,
 	    const char *data, size_t len);
 	/* input_answered shall follow: for all steps told before, by this manager or an
 	 * earlier one, none of which is still on its way then; also when the session has

@@ -108,6 +108,8 @@ now_waits(const struct input_item *it)
 
 /* ---- steps ---- */
 
+static void step_not_taken(struct input *q, struct input_item *it);
+
 /* Intent, then deed. */
 static void
 announce(struct input *q, struct input_item *it, enum input_phase phase,
@@ -126,7 +128,8 @@ announce(struct input *q, struct input_item *it, enum input_phase phase,
 		q->retry_us = clock_mono_us() + INPUT_RETRY_US;
 		return;
 	}
-	q->ops.write(q->ops.arg, it->e.id, it->e.step, what, data, len);
+	if (!q->ops.write(q->ops.arg, it->e.id, it->e.step, what, data, len))
+		step_not_taken(q, it);
 }
 
 static void
@@ -310,6 +313,9 @@ input_answered(struct input *q, enum input_answer answer, uint64_t id, uint32_t 
 		if (flight)
 			input_finish(
 			    it, INPUT_UNCERTAIN, "nobody knows whether it was written");
+	} else if (answer == INPUT_ANSWER_NEVER && flight) {
+		input_finish(it, INPUT_REFUSED,
+		    "a line of it is longer than the program can read");
 	} else if (other != NULL && step > other->e.step) {
 		input_finish(
 		    other, INPUT_UNCERTAIN, "more of it was written than recorded");
