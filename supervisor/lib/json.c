@@ -14,6 +14,7 @@
 #include "lib/json_int.h"
 #include "lib/strv.h"
 #include "lib/utf8.h"
+#include "lib/xalloc.h"
 
 /* ---- values ---- */
 
@@ -154,6 +155,58 @@ bool
 jv_bool(const struct jv *v, bool dflt)
 {
 	return jv_type(v) == JV_BOOL ? v->u.b : dflt;
+}
+
+/* One step of a pointer: the bytes up to the next slash, with ~0 and ~1 resolved; NULL:
+ * it is none.  *end is behind it. */
+static char *
+pointer_step(const char *at, const char **end)
+{
+	struct buf b = { 0 };
+	char *step;
+
+	for (; *at != '\0' && *at != '/'; at++) {
+		if (*at == '~' && at[1] != '0' && at[1] != '1') {
+			buf_free(&b);
+			return NULL;
+		}
+		if (*at == '~')
+			buf_addc(&b, *++at == '0' ? '~' : '/');
+		else
+			buf_addc(&b, *at);
+	}
+	*end = at;
+	step = xstrdup(buf_str(&b));
+	buf_free(&b);
+	return step;
+}
+
+/* "0", "12", but not "007", which is the name of a member only. */
+static const struct jv *
+item_of(const struct jv *v, const char *step)
+{
+	size_t i = 0, digits = strspn(step, "0123456789");
+
+	if (digits == 0 || step[digits] != '\0' || digits > 9 ||
+	    (digits > 1 && step[0] == '0'))
+		return NULL;
+	for (; *step != '\0'; step++)
+		i = i * 10 + (size_t)(*step - '0');
+	return jv_at(v, i);
+}
+
+const struct jv *
+jv_pointer(const struct jv *v, const char *pointer)
+{
+	while (v != NULL && *pointer != '\0') {
+		char *step = *pointer == '/' ? pointer_step(pointer + 1, &pointer) : NULL;
+
+		if (step == NULL)
+			return NULL;
+		v = v->type == JV_ARRAY ? item_of(v, step) : jv_get(v, step);
+		free(step);
+	}
+	return v;
 }
 
 void

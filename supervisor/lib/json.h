@@ -127,6 +127,11 @@ const char *jv_strn(const struct jv *v, size_t *len);
 int64_t jv_i64(const struct jv *v, int64_t dflt);
 double jv_double(const struct jv *v, double dflt);
 bool jv_bool(const struct jv *v, bool dflt);
+/*
+ * What a JSON pointer (RFC 6901: "", "/usage/tokens", "/runs/0") leads to, NULL when
+ * nothing is there, or the pointer is none.
+ */
+const struct jv *jv_pointer(const struct jv *v, const char *pointer);
 /* Where v is in the tree: "parameters.units[2]"; appended. */
 void jv_path(const struct jv *v, struct buf *out);
 /* Writes the value (and all below) with jw. */

@@ -591,24 +591,68 @@ enum budget_kind {
 	BUDGET_NKINDS,
 };
 
+/* The key of a limit; also its name in what is kept of it. */
+static inline const char *
+budget_kind_name(enum budget_kind kind)
+{
+	static const char *const names[] = {
+		[BUDGET_RESTARTS] = "Restarts",
+		[BUDGET_RUN_TIME] = "RunTimeSec",
+		[BUDGET_LOG_BYTES] = "LogBytes",
+		[BUDGET_TOKENS] = "Tokens",
+		[BUDGET_COST] = "Cost",
+	};
+
+	return kind < BUDGET_NKINDS ? names[kind] : "?";
+}
+
 enum budget_action {
 	BUDGET_HOLD, /* stopped and held: a person decides */
 	BUDGET_STOP,
 	BUDGET_NOTIFY,
 };
 
-enum budget_source {
-	BUDGET_FROM_NOTIFY, /* X_TOKENS=, X_COST= in sd_notify */
+/* What sources count. */
+enum budget_counted {
+	BUDGET_COUNTED_TOKENS,
+	BUDGET_COUNTED_COST,
+	BUDGET_NCOUNTED,
+};
+
+enum budget_source_kind {
+	BUDGET_FROM_NOTIFY, /* X_SUPD_TOKENS=, X_SUPD_COST= in sd_notify */
 	BUDGET_FROM_FILE,   /* file:PATH#/pointer/to/tokens,/pointer/to/cost */
-	BUDGET_FROM_RULE,   /* rule:NAME: its first capture */
+	BUDGET_FROM_RULE,   /* rule:NAME#1,2: what it captured first and second */
+};
+
+enum { BUDGET_SOURCES_MAX = 8 };
+
+struct budget_source {
+	enum budget_source_kind kind;
+	char *arg; /* PATH or NAME; NULL of BUDGET_FROM_NOTIFY */
+	/* By enum budget_counted.  NULL of a file: not there. */
+	char *pointer[BUDGET_NCOUNTED];
+	uint8_t capture[BUDGET_NCOUNTED]; /* of a rule; 0: none */
+};
+
+enum budget_calendar {
+	BUDGET_SPAN, /* of period_us, begun by the first use after the last one */
+	BUDGET_HOUR,
+	BUDGET_DAY,
+	BUDGET_WEEK, /* from Monday */
+	BUDGET_MONTH,
+};
+
+struct budget_period {
+	enum budget_calendar calendar;
+	uint64_t us; /* of BUDGET_SPAN; INFINITY: for ever */
 };
 
 struct budget_conf {
 	uint64_t limit[BUDGET_NKINDS]; /* INFINITY: none */
-	uint64_t period_us;            /* INFINITY: for ever; aligned to local time */
-	enum budget_source source;
-	char *source_arg; /* PATH or NAME */
-	char *tokens_pointer, *cost_pointer;
+	struct budget_period period;
+	struct budget_source *sources; /* none: notify */
+	size_t n_sources;
 	enum budget_action on_exceed;
 };
 

@@ -3,8 +3,8 @@
  * them.  kinds.c has single values, kinds_exec.c command lines and ends of processes,
  * kinds_context.c what a process gets, kinds_limits.c, kinds_stdio.c and
  * kinds_credential.c the same of its limits, standard descriptors and secrets;
- * kinds_session.c and kinds_rule.c have what the
- * sections of sessions say.
+ * kinds_session.c, kinds_rule.c and kinds_budget.c have what the sections of sessions
+ * say.
  */
 #ifndef SUPD_UNIT_KINDS_H
 #define SUPD_UNIT_KINDS_H
@@ -50,6 +50,8 @@ int kinds_refuse(
     struct parse *, const struct directive *, const char *at, const char *what);
 /* TEXT becomes what FIELD, a char *, holds (NULL if it is empty); TEXT is empty then. */
 void kinds_keep(void *field, struct buf *text);
+/* RFC 6901: nothing, or members with a slash before each; ~0 and ~1 are ~ and /. */
+bool kinds_is_pointer(const char *text);
 /* A name of a profile, rule or slot. */
 bool session_name_is_valid(const char *name);
 /* How many groups PATTERN, which was accepted, has. */

@@ -17,6 +17,8 @@
 #include "unit/env.h"
 #include "unit/name.h"
 
+struct buf;
+
 /* ---- the search path ------------------------------------------------------------------
  */
 
@@ -162,5 +164,9 @@ const char *unit_dep_name(enum unit_dep);
 const char *session_state_name(enum session_state);
 const char *rule_source_name(enum rule_source);
 const char *rule_action_name(enum rule_action);
+const char *budget_action_name(enum budget_action);
+/* As they are written in a unit file; appended. */
+void budget_period_show(const struct budget_period *, struct buf *);
+void budget_source_show(const struct budget_source *, struct buf *);
 
 #endif

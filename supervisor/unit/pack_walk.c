@@ -184,6 +184,8 @@ walk_session_arrays(struct walk *w, void *at)
 		walk_strv_array(w, &rules->v[i].keys);
 	if (w->mode == WALK_FREE)
 		walk_array(w, &rules->v, rules->n * sizeof(rules->v[0]));
+	walk_array(
+	    w, &s->budget.sources, s->budget.n_sources * sizeof(s->budget.sources[0]));
 }
 
 static void
@@ -303,9 +305,13 @@ walk_session_texts(struct walk *w, void *at)
 		walk_strv_texts(w, &r->keys);
 		walk_text(w, &r->until);
 	}
-	walk_text(w, &s->budget.source_arg);
-	walk_text(w, &s->budget.tokens_pointer);
-	walk_text(w, &s->budget.cost_pointer);
+	for (size_t i = 0; i < s->budget.n_sources; i++) {
+		struct budget_source *b = &s->budget.sources[i];
+
+		walk_text(w, &b->arg);
+		for (int k = 0; k < BUDGET_NCOUNTED; k++)
+			walk_text(w, &b->pointer[k]);
+	}
 	walk_text(w, &s->instances.json_file);
 	walk_text(w, &s->instances.json_pointer);
 	walk_text(w, &s->instances.glob);

@@ -211,6 +211,19 @@ verify_heartbeat(const struct check *c)
 
 /* ---- [Rule NAME] ---- */
 
+/* What it captures is counted. */
+static bool
+is_budget_source(const struct check *c, const struct rule_conf *r)
+{
+	const struct budget_conf *b = &c->u->budget;
+
+	for (size_t i = 0; i < b->n_sources; i++)
+		if (b->sources[i].kind == BUDGET_FROM_RULE &&
+		    strcmp(b->sources[i].arg, r->name) == 0)
+			return true;
+	return false;
+}
+
 static void
 verify_rule_action(const struct check *c, const struct rule_conf *r)
 {
@@ -236,7 +249,7 @@ verify_rule_action(const struct check *c, const struct rule_conf *r)
 		    "Action=hold-pool is unavailable: there are no pools yet");
 	if (r->action == RULE_NONE && r->state == SESSION_UNKNOWN &&
 	    !rule_has(r, "Action") && !rule_has(r, "State") &&
-	    !rule_has(r, "CountAsFailure"))
+	    !rule_has(r, "CountAsFailure") && !is_budget_source(c, r))
 		tell(c, DIAG_WARNING, SECTION_RULE, r, "Pattern",
 		    "add State= or Action=", "says nothing");
 }
@@ -309,49 +322,155 @@ verify_rules(const struct check *c)
 
 /* ---- [Budget], [Instances] ---- */
 
-static void
-verify_budget_rule(const struct check *c)
+/* The rule that a source names; NULL: there is none. */
+static const struct rule_conf *
+rule_of_source(const struct check *c, const struct budget_source *s)
 {
-	const struct budget_conf *b = &c->u->budget;
-	size_t limit = strlen(b->source_arg) < 6 ? 1 : 2;
+	for (size_t i = 0; i < c->u->rules.n; i++)
+		if (strcmp(c->u->rules.v[i].name, s->arg) == 0)
+			return &c->u->rules.v[i];
+	return NULL;
+}
+
+static void
+refuse_missing_rule(const struct check *c, const struct budget_source *s)
+{
+	size_t limit = strlen(s->arg) < 6 ? 1 : 2;
 	char *hint = NULL;
 
-	for (size_t i = 0; i < c->u->rules.n; i++) {
+	for (size_t i = 0; hint == NULL && i < c->u->rules.n; i++) {
 		const char *name = c->u->rules.v[i].name;
 
-		if (strcmp(name, b->source_arg) == 0) {
-			free(hint);
-			return;
-		}
-		if (hint == NULL && edit_distance(name, b->source_arg, limit) <= limit)
+		if (edit_distance(name, s->arg, limit) <= limit)
 			hint = xasprintf("did you mean rule:%s?", name);
 	}
 	tell(c, DIAG_ERROR, SECTION_BUDGET, NULL, "Source", hint,
-	    "Source= names a rule that is not there: %s", b->source_arg);
+	    "Source= names a rule that is not there: %s", s->arg);
 	free(hint);
+}
+
+static void
+verify_budget_rule(const struct check *c, const struct budget_source *s)
+{
+	const struct rule_conf *r = rule_of_source(c, s);
+	int groups, named = 1;
+
+	if (r == NULL) {
+		refuse_missing_rule(c, s);
+		return;
+	}
+	groups = r->pattern != NULL ? pattern_groups(r->pattern) : 0;
+	for (int i = 0; i < BUDGET_NCOUNTED; i++)
+		if (s->capture[i] > named)
+			named = s->capture[i];
+	if (named > groups)
+		tell(c, DIAG_ERROR, SECTION_BUDGET, NULL, "Source",
+		    "put ( ) around the number in Pattern=",
+		    "Source= wants group %d of rule %s, whose pattern has %d", named,
+		    r->name, groups);
+	if (r->source == RULE_EXIT || r->source == RULE_FILE)
+		tell(c, DIAG_WARNING, SECTION_BUDGET, NULL, "Source",
+		    "use a rule with Source=screen, stdout or stderr",
+		    "nothing is counted of rule %s: it has Source=%s", r->name,
+		    rule_source_name(r->source));
+}
+
+static bool
+has_limit(const struct check *c, enum budget_kind kind)
+{
+	return c->u->budget.limit[kind] != UNIT_INFINITY;
+}
+
+/* What a source without groups tells is what there is a limit of. */
+static bool
+source_counts(
+    const struct check *c, const struct budget_source *s, enum budget_counted what)
+{
+	switch (s->kind) {
+	case BUDGET_FROM_FILE:
+		return s->pointer[what] != NULL;
+	case BUDGET_FROM_RULE:
+		if (s->capture[0] != 0 || s->capture[1] != 0)
+			return s->capture[what] != 0;
+		return what == BUDGET_COUNTED_TOKENS || !has_limit(c, BUDGET_TOKENS);
+	default:
+		return true;
+	}
+}
+
+/* A limit of what no source tells. */
+static void
+verify_budget_counted(const struct check *c, enum budget_kind kind, const char *hint,
+    enum budget_counted what)
+{
+	const struct budget_conf *b = &c->u->budget;
+
+	if (!has_limit(c, kind) || b->n_sources == 0)
+		return;
+	for (size_t i = 0; i < b->n_sources; i++)
+		if (source_counts(c, &b->sources[i], what))
+			return;
+	tell(c, DIAG_WARNING, SECTION_BUDGET, NULL, budget_kind_name(kind), hint,
+	    "%s= is never known: no Source= tells it", budget_kind_name(kind));
+}
+
+/* The longest that a period may last; INFINITY: for ever. */
+static uint64_t
+period_length_us(const struct budget_period *period)
+{
+	static const uint64_t hours[] = { [BUDGET_HOUR] = 1,
+		[BUDGET_DAY] = 25,
+		[BUDGET_WEEK] = 7 * 24 + 1,
+		[BUDGET_MONTH] = 31 * 24 + 1 };
+
+	return period->calendar == BUDGET_SPAN
+		   ? period->us
+		   : hours[period->calendar] * 3600 * UINT64_C(1000000);
+}
+
+static void
+verify_budget_use(const struct check *c)
+{
+	static const char *const keys[] = { "Period", "OnExceed", "Source" };
+	bool any = false;
+
+	/* One that is switched off, or wrong, is a limit all the same. */
+	for (int k = 0; k < BUDGET_NKINDS; k++)
+		any = any || is_key_set(c, SECTION_BUDGET,
+				 budget_kind_name((enum budget_kind)k));
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (!any && is_key_set(c, SECTION_BUDGET, keys[i]))
+			tell(c, DIAG_WARNING, SECTION_BUDGET, NULL, keys[i],
+			    "add Cost=, Tokens=, RunTimeSec=, LogBytes= or Restarts=",
+			    "%s= has no effect: there is no limit", keys[i]);
+	if (any && is_key_set(c, SECTION_BUDGET, "Source") &&
+	    !is_key_set(c, SECTION_BUDGET, "Tokens") &&
+	    !is_key_set(c, SECTION_BUDGET, "Cost"))
+		tell(c, DIAG_WARNING, SECTION_BUDGET, NULL, "Source",
+		    "add Tokens= or Cost=",
+		    "Source= has no effect: it tells tokens and cost, and neither has a "
+		    "limit");
 }
 
 static void
 verify_budget(const struct check *c)
 {
 	const struct budget_conf *b = &c->u->budget;
-	bool tokens = b->limit[BUDGET_TOKENS] != UNIT_INFINITY;
-	bool cost = b->limit[BUDGET_COST] != UNIT_INFINITY;
+	uint64_t longest_us = period_length_us(&b->period);
 
-	if (b->source == BUDGET_FROM_RULE)
-		verify_budget_rule(c);
-	if (b->source == BUDGET_FROM_FILE && tokens && b->tokens_pointer == NULL)
-		tell(c, DIAG_WARNING, SECTION_BUDGET, NULL, "Tokens",
-		    "write Source=file:PATH#/POINTER",
-		    "Tokens= is never known: Source= has no pointer to it");
-	if (b->source == BUDGET_FROM_FILE && cost && b->cost_pointer == NULL)
-		tell(c, DIAG_WARNING, SECTION_BUDGET, NULL, "Cost",
-		    "write Source=file:PATH#/TOKENS,/COST",
-		    "Cost= is never known: Source= has no pointer to it");
-	if (b->source == BUDGET_FROM_RULE && tokens && cost)
-		tell(c, DIAG_WARNING, SECTION_BUDGET, NULL, "Source",
-		    "use Source=notify or file:",
-		    "one rule cannot tell both Tokens= and Cost=: it tells Tokens=");
+	for (size_t i = 0; i < b->n_sources; i++)
+		if (b->sources[i].kind == BUDGET_FROM_RULE)
+			verify_budget_rule(c, &b->sources[i]);
+	verify_budget_use(c);
+	verify_budget_counted(c, BUDGET_TOKENS,
+	    "write Source=file:PATH#/TOKENS or rule:NAME#GROUP", BUDGET_COUNTED_TOKENS);
+	verify_budget_counted(c, BUDGET_COST,
+	    "write Source=file:PATH#/TOKENS,/COST or rule:NAME#,GROUP",
+	    BUDGET_COUNTED_COST);
+	if (has_limit(c, BUDGET_RUN_TIME) && longest_us != UNIT_INFINITY &&
+	    b->limit[BUDGET_RUN_TIME] > longest_us)
+		tell(c, DIAG_WARNING, SECTION_BUDGET, NULL, "RunTimeSec", NULL,
+		    "RunTimeSec= is never reached: Period= is shorter");
 }
 
 static void

@@ -410,6 +410,31 @@ half_characters_are_refused(void **state)
 	}
 }
 
+static void
+pointers_lead_to_values(void **state)
+{
+	struct jv *v = parse("{\"a\":{\"b\":[10,{\"c\":7}],\"\":1},\"x/y\":2,\"m~n\":3,"
+			     "\"07\":4}");
+	static const struct {
+		const char *pointer;
+		int64_t value;
+	} good[] = { { "/a/b/0", 10 }, { "/a/b/1/c", 7 }, { "/a/", 1 }, { "/x~1y", 2 },
+		{ "/m~0n", 3 }, { "/07", 4 } };
+	static const char *const none[] = { "/a/b/2", "/a/b/00", "/a/b/-", "/a/b/x",
+		"/a/b/99999999999999999999", "a", "/a/b/0/z", "/m~n", "/m~", "/nothing",
+		"/a/b/" };
+
+	(void)state;
+	assert_ptr_equal(jv_pointer(v, ""), v);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_int_equal(
+		    jv_i64(jv_pointer(v, good[i].pointer), -1), good[i].value);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_null(jv_pointer(v, none[i]));
+	assert_null(jv_pointer(NULL, "/a"));
+	jv_free(v);
+}
+
 int
 main(void)
 {
@@ -426,6 +451,7 @@ main(void)
 		cmocka_unit_test(test_typed_readers),
 		cmocka_unit_test(test_unknown_members),
 		cmocka_unit_test(half_characters_are_refused),
+		cmocka_unit_test(pointers_lead_to_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,7 +180,8 @@ a_session_has_its_defaults(void **state)
 	assert_string_equal(c->session->heartbeat.coalesce, "heartbeat");
 	for (int i = 0; i < BUDGET_NKINDS; i++)
 		assert_true(c->session->budget.limit[i] == UNIT_INFINITY);
-	assert_int_equal(c->session->budget.period_us, 86400 * S);
+	assert_int_equal(c->session->budget.period.calendar, BUDGET_DAY);
+	assert_int_equal(c->session->budget.n_sources, 0);
 	assert_int_equal(c->session->budget.on_exceed, BUDGET_HOLD);
 	assert_int_equal(c->session->instances.on_remove, INSTANCES_LEAVE);
 	assert_int_equal(c->session->instances.max_new, 10);
