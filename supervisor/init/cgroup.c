@@ -327,3 +327,9 @@ cgroup_kill(int dirfd)
 		(void)write_file(dirfd, "cgroup.freeze", "0");
 	}
 }
+
+bool
+cgroup_freeze(int dirfd, bool on)
+{
+	return write_file(dirfd, "cgroup.freeze", on ? "1" : "0");
+}

@@ -21,6 +21,9 @@ bool cgroup_has(int dirfd, int32_t pid);
 /* The end of all in it and below it, at once (cgroup.kill, else freeze and kill). */
 void cgroup_kill(int dirfd);
 
+/* All in it and below it stands still, or goes on.  False: the kernel cannot do that. */
+bool cgroup_freeze(int dirfd, bool on);
+
 /* Remove the folder and what a service made below it; -1 while a process is in it. */
 int cgroup_remove(int parentfd, const char *name);
 

@@ -89,6 +89,9 @@ signal_everything(int signo)
 
 		if (s->state != SLOT_OPEN && s->state != SLOT_CLOSING)
 			continue;
+		/* What is frozen could not end by itself. */
+		if (signo == SIGTERM)
+			slot_thaw(i);
 		slot_signal_all(i, signo,
 		    signo == SIGKILL   ? SIGNAL_SLOT_KILL
 		    : signo == SIGTERM ? SIGNAL_SLOT_WAKE

@@ -300,6 +300,25 @@ slot_signal_all(uint32_t slot, int signo, enum signal_scope scope)
 	}
 }
 
+/* A child that is on its way into the cgroup stands still as soon as it is there. */
+static void
+slot_freeze(uint32_t slot, bool on)
+{
+	const struct table_slot *s = table_slot(tab, slot);
+
+	if (!s->has_cgroup || !cgroup_freeze(s->fd_cgroup, on))
+		slot_signal_all(slot, on ? SIGSTOP : SIGCONT, SIGNAL_SLOT);
+}
+
+void
+slot_thaw(uint32_t slot)
+{
+	const struct table_slot *s = table_slot(tab, slot);
+
+	if (s->has_cgroup)
+		(void)cgroup_freeze(s->fd_cgroup, false);
+}
+
 static void
 slot_signal(const struct msg_signal *q, uint32_t step)
 {
@@ -320,6 +339,10 @@ slot_signal(const struct msg_signal *q, uint32_t step)
 	case SIGNAL_SLOT_KILL:
 	case SIGNAL_SLOT_WAKE:
 		slot_signal_all(q->slot, q->signo, (enum signal_scope)q->scope);
+		break;
+	case SIGNAL_SLOT_FREEZE:
+	case SIGNAL_SLOT_THAW:
+		slot_freeze(q->slot, q->scope == SIGNAL_SLOT_FREEZE);
 		break;
 	case SIGNAL_SLOT_PROCS:
 		for (int k = 0; k < PROC_N; k++)

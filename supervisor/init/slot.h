@@ -44,6 +44,8 @@ void slot_end_if_over(uint32_t slot);
 void slot_close(uint32_t slot);
 /* Signal all processes of a slot, as one of the scopes SIGNAL_SLOT... says. */
 void slot_signal_all(uint32_t slot, int signo, enum signal_scope scope);
+/* Its cgroup, if it has one, goes on: what it stood still for is over. */
+void slot_thaw(uint32_t slot);
 /* True while a process of the slot lives, as far as init can know. */
 bool slot_is_alive(const struct table_slot *s);
 bool proc_is_alive(const struct table_proc *p);

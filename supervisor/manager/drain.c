@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
+#include "manager/freeze.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
@@ -29,6 +30,7 @@ struct drain {
 	struct loop_timer *timer;
 	uint64_t began_us;  /* monotonic */
 	uint64_t settle_us; /* the same: it may be taken for idle from then on */
+	uint64_t frozen_us; /* wall clock: it stands still since then; 0: it does not */
 	bool worked;        /* since it was told */
 };
 
@@ -184,6 +186,22 @@ is_idle(struct unit *u)
 	}
 }
 
+/* It had no use of so much of its window. */
+static void
+extend(struct unit *u, uint64_t by_us)
+{
+	struct drain *d = u->drain;
+	const struct wish_who who = *u->flag_who[WISH_FLAG_DRAINING];
+	const char *reason = u->terms[WISH_FLAG_DRAINING].reason;
+	char *kept = reason == NULL ? NULL : xstrdup(reason);
+
+	d->frozen_us = 0;
+	d->view.until_wall_us = clock_add_us(d->view.until_wall_us, by_us);
+	d->settle_us = clock_add_us(d->settle_us, by_us);
+	(void)unit_set_terms(u, WISH_FLAG_DRAINING, kept, d->view.until_wall_us, &who);
+	free(kept);
+}
+
 static void
 go_on(struct unit *u)
 {
@@ -210,6 +228,16 @@ go_on(struct unit *u)
 		stop(u, "untold");
 		return;
 	}
+	if (freeze_is_on(u)) {
+		/* Looked at again when it goes on. */
+		if (d->frozen_us == 0)
+			d->frozen_us = now_us;
+		loop_timer_stop(d->timer);
+		return;
+	}
+	if (d->frozen_us != 0)
+		extend(u, now_us - d->frozen_us);
+	until_us = d->view.until_wall_us;
 	if (now_us >= until_us) {
 		stop(u, "window");
 		return;
@@ -303,6 +331,10 @@ drain_unit(struct unit *u, const struct drain_ask *ask, const char **why)
 	until_us = clock_add_us(clock_wall_us(), window_us);
 	if (u->drain != NULL && drain_is_on(u) && u->drain->view.phase == DRAIN_STOPPING)
 		told = false;
+	if (freeze_is_on(u)) {
+		*why = "it is frozen; thaw it first, or stop it";
+		return 0;
+	}
 	if (told && !send(u, ask, until_us, why))
 		return 0;
 	seq = unit_set_terms(u, WISH_FLAG_DRAINING, ask->reason, until_us, ask->who);

@@ -17,6 +17,7 @@ static const struct {
 	const char *undo;
 } holding[] = {
 	{ WISH_FLAG_DRAINING, "start" },
+	{ WISH_FLAG_FROZEN, "thaw" },
 	{ WISH_FLAG_HELD, "release" },
 };
 enum { NHOLDING = sizeof(holding) / sizeof(holding[0]) };

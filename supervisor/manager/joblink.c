@@ -8,6 +8,7 @@
 #include "lib/xalloc.h"
 #include "manager/drain.h"
 #include "manager/end.h"
+#include "manager/freeze.h"
 #include "manager/hold.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
@@ -64,6 +65,14 @@ ops_is_held(void *arg, struct job_unit *ju)
 	/* A start is due: it is made up for when the unit is released. */
 	u->held_back = true;
 	return true;
+}
+
+static bool
+ops_is_frozen(void *arg, struct job_unit *ju)
+{
+	const struct unit *u = unit_of(arg, ju);
+
+	return u != NULL && freeze_is_on(u);
 }
 
 static enum job_unit_state
@@ -238,14 +247,19 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 	if (r != JOB_DONE && job_type(j) == JOB_START)
 		end_on_start_failed(m, name, message);
 	u = job_unit_data(job_of(j));
-	if (u != NULL)
-		drain_look(u);
+	if (u == NULL)
+		return;
+	drain_look(u);
+	/* A stop that was given up leaves nobody frozen whom nobody wants so. */
+	if (freeze_is_on(u) && !freeze_is_wanted(u))
+		freeze_apply(u);
 }
 
 static const struct job_ops real = {
 	.startable = ops_startable,
 	.is_stopped_by_person = ops_is_stopped_by_person,
 	.is_held = ops_is_held,
+	.is_frozen = ops_is_frozen,
 	.state = ops_state,
 	.reloadable = ops_reloadable,
 	.start = ops_start,

@@ -26,6 +26,7 @@
 #include "manager/control/control.h"
 #include "manager/drain.h"
 #include "manager/end.h"
+#include "manager/freeze.h"
 #include "manager/hold.h"
 #include "manager/joblink.h"
 #include "manager/link.h"
@@ -358,6 +359,7 @@ manager_on_replay_end(struct manager *m)
 	ops_credentials_sweep(m);
 	sessions_restore(m);
 	requests_restore(m);
+	freezes_restore(m);
 	drains_restore(m);
 	unit_paths_forget(m->paths);
 	/* What a service left behind may have been the end of all (FailureAction=). */

@@ -389,6 +389,14 @@ ops_signal(void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scop
 		ops_signal(arg, slot, kind, SIGNAL_SLOT, SIGCONT, 0);
 		return;
 	}
+	if (scope == SIGNAL_SLOT_FREEZE || scope == SIGNAL_SLOT_THAW) {
+		if (adopt_slot_is_contained(m, slot))
+			link_signal(m->link, slot, kind, scope, 0, 0);
+		else
+			ops_signal(arg, slot, kind, SIGNAL_SLOT,
+			    scope == SIGNAL_SLOT_FREEZE ? SIGSTOP : SIGCONT, 0);
+		return;
+	}
 	spawns_signal(u, slot, kind, scope, signo);
 	if ((scope == SIGNAL_SLOT || scope == SIGNAL_SLOT_KILL) &&
 	    !adopt_slot_is_contained(m, slot) &&
@@ -573,7 +581,7 @@ ops_emit(void *arg, const struct svc_note *note, const struct svc_memory *mem)
 {
 	tell_note(arg, note, mem);
 	sessions_on_note(arg, note, mem);
-	if (note->what == SVC_EMIT_STATE)
+	if (note->what == SVC_EMIT_STATE || note->what == SVC_EMIT_MEMORY)
 		drain_look(arg);
 }
 

@@ -15,6 +15,7 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/xalloc.h"
+#include "manager/freeze.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
@@ -215,6 +216,8 @@ carry_out(struct unit_request *r, const struct wish_who *who)
 	};
 
 	snprintf(origin, sizeof(origin), "request of %s", r->who);
+	if (r->action == REQUEST_SHUTDOWN)
+		(void)freeze_forget(u, who);
 	/* What ended itself on purpose stays down: Restart= does not bring it back, nor
 	 * the next start of the instance.  A transient unit is not started by it anyway.
 	 */

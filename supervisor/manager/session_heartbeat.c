@@ -194,7 +194,8 @@ ops_arm(void *arg, uint64_t due_us)
 {
 	struct session *s = arg;
 
-	loop_timer_at(s->heartbeat_timer, due_us);
+	s->heartbeat_us = due_us;
+	loop_timer_at(s->heartbeat_timer, s->frozen ? USEC_INFINITY : due_us);
 }
 
 static uint32_t
@@ -213,6 +214,12 @@ on_due(struct loop_timer *t, void *arg)
 	heartbeat_tick(s->heartbeat);
 }
 
+void
+session_heartbeat_pause(struct session *s)
+{
+	loop_timer_at(s->heartbeat_timer, s->frozen ? USEC_INFINITY : s->heartbeat_us);
+}
+
 /* ---- life ---- */
 
 void
@@ -227,6 +234,7 @@ session_heartbeat_open(struct session *s)
 		.random = ops_random,
 		.arg = s };
 
+	s->heartbeat_us = USEC_INFINITY;
 	s->heartbeat_timer =
 	    loop_timer_new(s->unit->manager->loop, "heartbeat", on_due, s);
 	s->heartbeat = heartbeat_new(&svc_conf(s->unit->svc)->session->heartbeat, &ops);

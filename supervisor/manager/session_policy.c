@@ -369,6 +369,8 @@ session_policy_settle(void *arg)
 	struct session *s = arg;
 	struct session_act *a;
 
+	if (s->frozen)
+		return;
 	if (s->changed) {
 		s->changed = false;
 		take_view(s);

@@ -124,7 +124,7 @@ static void
 take_slot(struct session *s, uint32_t slot)
 {
 	s->slot = slot;
-	if (link_has_terminal(s->unit->manager->link))
+	if (!s->frozen && link_has_terminal(s->unit->manager->link))
 		input_writer_up(s->input);
 }
 
@@ -166,6 +166,24 @@ ended(struct session *s, bool comes_back)
 	heartbeat_ended(s->heartbeat);
 }
 
+/* It stands still or goes on: it hears nothing meanwhile, and nothing that it does not do
+ * is its fault. */
+static void
+set_frozen(struct session *s, bool on)
+{
+	if (s->frozen == on)
+		return;
+	s->frozen = on;
+	oracle_pause(s->oracle, on);
+	session_heartbeat_pause(s);
+	if (on)
+		input_writer_down(s->input);
+	else if (link_has_terminal(s->unit->manager->link))
+		input_writer_up(s->input);
+	if (!on)
+		loop_post(s->unit->manager->loop, session_policy_settle, s);
+}
+
 void
 sessions_on_note(
     struct unit *u, const struct svc_note *note, const struct svc_memory *mem)
@@ -174,6 +192,7 @@ sessions_on_note(
 
 	if (s == NULL)
 		return;
+	set_frozen(s, mem->frozen_us != 0);
 	switch (note->what) {
 	case SVC_EMIT_EXEC:
 		if (note->kind == PROC_MAIN)
@@ -277,7 +296,7 @@ static void
 tell_up(struct unit *u, void *arg)
 {
 	(void)arg;
-	if (u->session != NULL)
+	if (u->session != NULL && !u->session->frozen)
 		input_writer_up(u->session->input);
 }
 
@@ -320,6 +339,7 @@ restore(struct unit *u, void *arg)
 	s = session_of(u);
 	if (s->slot != SLOT_NONE)
 		return;
+	set_frozen(s, mem->frozen_us != 0);
 	take_slot(s, mem->slot);
 	input_started(s->input);
 	/* (InitialInput= went with the start, whichever manager was there then.) */

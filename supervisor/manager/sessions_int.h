@@ -35,15 +35,17 @@ struct session {
 
 	struct oracle *oracle;
 	struct loop_timer *oracle_timer;
-	bool changed;                   /* the oracle has another view than was told */
-	bool held;                      /* a rule holds the unit */
+	bool changed; /* the oracle has another view than was told */
+	bool frozen;  /* it stands still: nothing of what follows is done meanwhile */
+	bool held;    /* a rule holds the unit */
 	TAILQ_HEAD(, session_act) acts; /* to be done */
 	size_t n_acts;
 	char *screen_text[SESSION_RULES_MAX]; /* what each rule has found */
 
 	struct heartbeat *heartbeat;
 	struct loop_timer *heartbeat_timer;
-	struct watch *watch; /* of ActivityFile=; NULL: none */
+	uint64_t heartbeat_us; /* when it is due */
+	struct watch *watch;   /* of ActivityFile=; NULL: none */
 	struct loop_io *watch_io;
 	bool beating; /* what is being sent is a heartbeat */
 
@@ -74,6 +76,9 @@ void session_policy_settle(void *arg);
 /* ---- session_heartbeat.c ---- */
 void session_heartbeat_open(struct session *s);
 void session_heartbeat_close(struct session *s);
+
+/* It stands still or goes on. */
+void session_heartbeat_pause(struct session *s);
 
 /* ---- session_input.c ---- */
 void session_input_open(struct session *s);

@@ -50,6 +50,7 @@ enum wish_flag {
 	WISH_FLAG_DISABLED, /* disable: not started with the instance */
 	WISH_FLAG_MASKED,   /* mask: cannot be started at all */
 	WISH_FLAG_HELD,     /* hold: may run on, is not started or restarted */
+	WISH_FLAG_FROZEN,   /* freeze: stands still, and is not started */
 	WISH_FLAG_DRAINING, /* drain: is about to come to its end, and to be stopped */
 	WISH_NFLAGS,
 };

@@ -38,6 +38,8 @@ static const struct {
 	{ "unmasked", "mask", -1, WISH_FLAG_MASKED, false },
 	{ "held", "release", -1, WISH_FLAG_HELD, true },
 	{ "released", "hold", -1, WISH_FLAG_HELD, false },
+	{ "frozen", "thaw", -1, WISH_FLAG_FROZEN, true },
+	{ "thawed", "freeze", -1, WISH_FLAG_FROZEN, false },
 	{ "draining", "start", -1, WISH_FLAG_DRAINING, true },
 	{ "not-draining", "drain", -1, WISH_FLAG_DRAINING, false },
 };

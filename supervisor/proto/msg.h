@@ -52,6 +52,9 @@ enum signal_scope {
 	SIGNAL_SLOT_KILL,  /* cgroup.kill: the end of all at once */
 	SIGNAL_SLOT_PROCS, /* its procs alone: who sends it looks for the others itself */
 	SIGNAL_SLOT_WAKE,  /* SIGNAL_SLOT, and CONT behind it for what is stopped */
+	SIGNAL_SLOT_FREEZE, /* no signal: cgroup.freeze; else STOP to the groups of all
+			       procs */
+	SIGNAL_SLOT_THAW,   /* the opposite */
 };
 
 struct msg_head {

@@ -17,7 +17,7 @@
 
 enum {
 	/* Goes up with a new row that an old peer must know. */
-	PROTO_VERSION = 4 + SUPD_AHEAD,
+	PROTO_VERSION = 5 + SUPD_AHEAD,
 
 	/* Each goes up with what is new in it; READABLE_BY, when older builds cannot use
 	 * it any more; READS_FROM, when we cannot use that of older builds. */

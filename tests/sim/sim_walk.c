@@ -269,11 +269,11 @@ random_step(struct world *w)
 	static const char *const words[] = { "READY=1", "RELOADING=1", "STOPPING=1",
 		"WATCHDOG=1", "WATCHDOG=trigger", "EXTEND_TIMEOUT_USEC=3000000",
 		"STATUS=busy", "MAINPID=1", "WATCHDOG_USEC=2000000", "RESTART_RESET=1" };
-	static const char *const names[20] = { "start", "start", "stop", "restart",
+	static const char *const names[21] = { "start", "start", "stop", "restart",
 		"reload", "force or reset", "an end", "an end", "notify", "notify",
 		"a probe", "other programs", "time", "a timer", "a timer",
-		"the manager dies soon" };
-	unsigned what = below(20);
+		"the manager dies soon", [20] = "freeze or thaw" };
+	unsigned what = below(21);
 	int t;
 
 	if (tell)
@@ -343,6 +343,9 @@ random_step(struct world *w)
 		if (one_in(4) && w->crash_at == 0)
 			w_crash_at(w, 1 + below(12));
 		break;
+	case 20:
+		svc_set_frozen(w->s, one_in(2));
+		break;
 	default:
 		w_deliver(w);
 		break;
@@ -358,6 +361,10 @@ check(struct world *w)
 
 	for (uint32_t i = 0; i < W_SLOTS; i++)
 		mains += w->slot[i].used && w->slot[i].proc[PROC_MAIN].running;
+	if (m->slot != SLOT_NONE && w->slot[m->slot].used &&
+	    w->slot[m->slot].frozen != svc_is_frozen(w->s))
+		fail_msg("frozen and not, in %s (seed %llu)", svc_state_name(m->state),
+		    (unsigned long long)w->seed);
 	if (mains > 1)
 		fail_msg("%u instances (seed %llu)", mains, (unsigned long long)w->seed);
 	switch (m->state) {

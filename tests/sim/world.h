@@ -58,6 +58,7 @@ struct w_slot {
 	unsigned extra; /* other processes of the group */
 	bool watch;
 	uint32_t step; /* newest SIGNAL_STEP */
+	bool frozen;
 };
 
 enum w_kind { W_STARTED, W_EXIT, W_EMPTY, W_SLOT };
@@ -221,7 +222,7 @@ w_signal_proc(struct world *w, uint32_t i, int kind, int signo)
 
 	if (!p->running || signo == SIGCONT || signo == SIGHUP)
 		return;
-	if (signo == SIGKILL ? w->immortal : w->deaf)
+	if (signo == SIGKILL ? w->immortal : w->deaf || w->slot[i].frozen)
 		return;
 	w_proc_ends(w, i, kind,
 	    signo == SIGABRT || signo == SIGQUIT ? EXIT_DUMPED : EXIT_KILLED, signo);
@@ -233,7 +234,7 @@ w_signal_group(struct world *w, uint32_t i, int signo)
 	for (int k = 0; k < PROC_N; k++)
 		w_signal_proc(w, i, k, signo);
 	if (signo == SIGCONT || signo == SIGHUP ||
-	    (signo == SIGKILL ? w->immortal : w->deaf))
+	    (signo == SIGKILL ? w->immortal : w->deaf || w->slot[i].frozen))
 		return;
 	w->slot[i].extra = 0;
 	w_check_empty(w, i);
@@ -486,6 +487,11 @@ op_signal(void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scope
 
 	if (!w_op(w))
 		return;
+	if (scope == SIGNAL_SLOT_FREEZE || scope == SIGNAL_SLOT_THAW) {
+		w->slot[slot].frozen = scope == SIGNAL_SLOT_FREEZE;
+		w_log(w, w->slot[slot].frozen ? "FREEZE " : "THAW ");
+		return;
+	}
 	w_log(w, "%s%s ", svc_signal_name(signo, name, sizeof(name)),
 	    scope == SIGNAL_PROC || scope == SIGNAL_PROC_GROUP
 		? kind == PROC_MAIN ? ":main" : ":proc"

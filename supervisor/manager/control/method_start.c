@@ -15,6 +15,7 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/drain.h"
+#include "manager/freeze.h"
 #include "manager/hold.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"
@@ -362,8 +363,12 @@ forget_stops_of_needs(struct unit *of, const struct wish_who *who)
 static char *
 refusal(enum job_type type, const struct unit *u)
 {
-	bool held = hold_why(u) != NULL && type != JOB_STOP && type != JOB_RELOAD &&
-		    (type != JOB_START || !unit_is_running(u) || hold_keeps_down(u));
+	/* What runs is not kept from running by a hold; to be frozen is another thing. */
+	bool held =
+	    hold_why(u) != NULL && type != JOB_STOP &&
+	    (freeze_is_on(u) ||
+		(type != JOB_RELOAD &&
+		    (type != JOB_START || !unit_is_running(u) || hold_keeps_down(u))));
 	bool starts =
 	    type == JOB_START || type == JOB_RESTART || type == JOB_RELOAD_OR_RESTART;
 
@@ -394,6 +399,8 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 	/* What somebody starts is not to come to its end. */
 	if (r->type == JOB_START || r->type == JOB_RESTART)
 		it->wish_seq = drain_cancel(u, &who);
+	if (r->type == JOB_STOP)
+		it->wish_seq = freeze_forget(u, &who);
 	it->message = refusal(r->type, u);
 	if (it->message != NULL) {
 		item_is_done(it);

@@ -20,6 +20,7 @@
 #include "manager/adopt.h"
 #include "manager/control/control_int.h"
 #include "manager/drain.h"
+#include "manager/freeze.h"
 #include "manager/hold.h"
 #include "manager/job/job.h"
 #include "manager/record/history.h"
@@ -62,6 +63,8 @@ render_sub(const struct unit *u)
 {
 	if (hold_keeps_down(u))
 		return "held";
+	if (freeze_is_on(u))
+		return "frozen";
 	if (u->svc != NULL)
 		return svc_state_name(svc_state(u->svc));
 	return u->conf->builtin ? "active" : "dead";
@@ -299,7 +302,7 @@ brief_why(const struct unit *u)
 		    strerror(log_error(u)));
 		return text;
 	}
-	return hold_keeps_down(u) ? hold_why(u) : render_why(u);
+	return hold_keeps_down(u) || freeze_is_on(u) ? hold_why(u) : render_why(u);
 }
 
 void
@@ -326,7 +329,8 @@ write_short(const struct unit *u, struct jw *w)
 	render_time(w, "since", mem == NULL ? 0 : mem->changed_wall_us);
 	if (log_error(u) != 0)
 		jw_kv_bool(w, "log_problem", true);
-	if (log_error(u) != 0 || strcmp(render_active(u), "active") != 0)
+	if (log_error(u) != 0 || freeze_is_on(u) ||
+	    strcmp(render_active(u), "active") != 0)
 		jw_kv_str(w, "why", brief_why(u));
 	if (u->flag[WISH_FLAG_MASKED] || u->flag[WISH_FLAG_DISABLED])
 		jw_kv_str(w, "enabled", render_enabled(u));
@@ -378,6 +382,7 @@ write_wish(struct jw *w, const struct unit *u)
 		const char *undo;
 	} flags[] = {
 		{ WISH_FLAG_DRAINING, "start" },
+		{ WISH_FLAG_FROZEN, "thaw" },
 		{ WISH_FLAG_HELD, "release" },
 		{ WISH_FLAG_MASKED, "unmask" },
 		{ WISH_FLAG_DISABLED, "enable" },
@@ -650,6 +655,7 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	session_render(u, w);
 	request_render(u, w);
 	drain_render(u, w);
+	freeze_render(u, w);
 	write_processes(w, u);
 	write_ends(c, w, u);
 	write_job(c, w, u);

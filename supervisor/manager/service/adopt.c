@@ -122,6 +122,7 @@ svc_restore(struct service *s, const struct svc_memory *m, bool same_boot)
 	mine->active_us = 0;
 	mine->hard_us = mine->runtime_us = UINT64_MAX;
 	mine->leftover = 0;
+	mine->frozen_us = 0;
 	mine->restart_deferred = false;
 	mine->then_start = false;
 	mine->restarts = mine->backoff = 0;
@@ -427,6 +428,7 @@ slot_is_missing(struct service *s)
 		svc_open_slot(s);
 		if (m->slot == SLOT_NONE)
 			return; /* SLOT_FAILED is queued */
+		svc_resume_freeze(s, false);
 		if (m->main_running)
 			svc_respawn(s, PROC_MAIN);
 		if (m->control_running)
@@ -437,6 +439,7 @@ slot_is_missing(struct service *s)
 		/* Nothing of it runs; a place for its ExecStop= is all that it needs. */
 		m->slot = SLOT_NONE;
 		svc_open_slot(s);
+		svc_resume_freeze(s, false);
 		return;
 	case SVC_DEAD:
 	case SVC_FAILED:
@@ -476,6 +479,8 @@ adopt_by_tag(struct service *s, const struct svc_slot_seen *seen)
 	m->main_alien = m->control_running = false;
 	m->control_pid = 0;
 	m->leftover = 0;
+	m->frozen_us = 0;
+	m->was_frozen = true; /* for all we know */
 	m->main_exit = m->control_exit = (struct svc_exit){ 0 };
 	for (int i = 0; i < SVC_NTIMERS; i++)
 		m->deadline_us[i] = UINT64_MAX;
@@ -595,6 +600,7 @@ svc_adopt(struct service *s)
 				    s, (enum proc_kind)k, SIGNAL_PROC_GROUP, SIGKILL);
 		adopt_main(s, ours);
 		adopt_control(s, ours);
+		svc_resume_freeze(s, true);
 		resume_state(s, ours->slot.step);
 	} else if (m->slot != SLOT_NONE ||
 		   (m->state != SVC_DEAD && m->state != SVC_FAILED &&

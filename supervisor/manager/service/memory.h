@@ -124,6 +124,8 @@ struct svc_memory {
 	char *status;
 	uint64_t ready_mask; /* which Ready*= lines held already */
 	uint64_t reload_us;  /* ReloadSignal= was sent; monotonic */
+	uint64_t frozen_us;  /* it stands still since then; monotonic, 0: it does not */
+	bool was_frozen;     /* in this invocation */
 	uint64_t hard_us;    /* the limit of the state as the file has it */
 	uint64_t runtime_us; /* RuntimeMaxSec= as the file has it */
 

@@ -292,6 +292,10 @@ void svc_force_down(struct service *s, const char *who);
 void svc_want_reload(struct service *s, const char *who);
 /* NULL, or why it cannot be reloaded (static text). */
 const char *svc_reload_refusal(const struct service *s);
+/* All processes of it stand still, and its time limits with them, or go on.  Nothing
+ * happens to what has no processes, or is on its way down.  A stop, and an end, make it
+ * go on by themselves; what it was frozen for is then the caller's to know. */
+void svc_set_frozen(struct service *s, bool on);
 /* Clears failed, the counters and the start limit. */
 void svc_reset_failed(struct service *s);
 /* A start, maybe the second half of a restart, was given up before it reached the
@@ -351,6 +355,7 @@ enum svc_state svc_state(const struct service *s);
 enum svc_active svc_active(const struct service *s);
 /* It is being started, and there was no slot for it yet. */
 bool svc_waits_for_slot(const struct service *s);
+bool svc_is_frozen(const struct service *s);
 /* There are processes, or a slot. */
 bool svc_has_slot(const struct service *s);
 /* Monotonic; 0: no restart is due. */

@@ -91,6 +91,11 @@ svc_set_state(struct service *s, enum svc_state st)
 
 	if (st == s->m.state)
 		return;
+	/* What is to end must be able to. */
+	if (svc_state_active(st) != SVC_ACTIVE_ACTIVE &&
+	    svc_state_active(st) != SVC_ACTIVE_RELOADING &&
+	    svc_state_active(st) != SVC_ACTIVE_ACTIVATING)
+		svc_thaw(s);
 	note.state = st;
 	s->m.state = st;
 	if (now > s->m.changed_wall_us && s->m.changed_wall_us != 0)
@@ -367,9 +372,11 @@ commit_once(struct service *s)
 	s->acks = NULL;
 	s->nacks = s->acks_cap = 0;
 	for (int i = 0; i < SVC_NTIMERS; i++) {
-		if (s->m.deadline_us[i] == s->armed_us[i])
+		uint64_t due_us = s->m.frozen_us != 0 ? UINT64_MAX : s->m.deadline_us[i];
+
+		if (due_us == s->armed_us[i])
 			continue;
-		s->armed_us[i] = s->m.deadline_us[i];
+		s->armed_us[i] = due_us;
 		s->ops->timer_set(s->arg, (enum svc_timer)i, s->armed_us[i]);
 	}
 	/* The list is taken: a deed that fails may queue further ones. */

@@ -31,6 +31,9 @@ svc_on_started(struct service *s, const struct msg_started *st)
 		return;
 	note.kind = (enum proc_kind)st->kind;
 	note.pid = st->pid;
+	/* It was on its way when the others were told to stand still. */
+	if (m->frozen_us != 0)
+		svc_resume_freeze(s, false);
 	switch (st->kind) {
 	case PROC_MAIN:
 		if (!m->main_running || (st->seq != m->main_seq && !m->main_alien))
@@ -236,7 +239,7 @@ void
 svc_on_timer(struct service *s, enum svc_timer which)
 {
 	if (s->restoring || (unsigned)which >= SVC_NTIMERS ||
-	    s->m.deadline_us[which] == UINT64_MAX)
+	    s->m.deadline_us[which] == UINT64_MAX || s->m.frozen_us != 0)
 		return;
 	if (clock_mono_us() < s->m.deadline_us[which]) {
 		/* It was moved while the call was on its way. */

@@ -313,6 +313,13 @@ void svc_check_ready(struct service *s);
 /* What is up goes on being so: after the start, and after a reload. */
 void svc_enter_running(struct service *s);
 
+/* ---- service_freeze.c -------------------------------------------------------- */
+/* It goes on, if it is frozen: its end begins. */
+void svc_thaw(struct service *s);
+/* Of a process that came meanwhile, or (again) by a new manager: what init was asked for
+ * is asked once more. */
+void svc_resume_freeze(struct service *s, bool again);
+
 /* ---- service_stop.c ---------------------------------------------------------- */
 /* With ExecStop=, if there is one; else the signals. */
 void svc_enter_stop(struct service *s);

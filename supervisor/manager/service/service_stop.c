@@ -19,6 +19,7 @@ note_stop_wanted(struct service *s)
 {
 	struct svc_memory *m = &s->m;
 
+	svc_thaw(s);
 	m->forbid_restart = true;
 	m->restart_deferred = false;
 	m->then_start = s->down == SVC_DOWN_RESTART;
@@ -275,6 +276,7 @@ svc_enter_signal(struct service *s, enum svc_state st, enum svc_result f)
 	struct svc_memory *m = &s->m;
 	bool procs, group;
 
+	svc_thaw(s);
 	svc_fail(s, f, "%s", f == SVC_RESULT_TIMEOUT ? "the stop took too long" : m->why);
 	svc_kill_aux(s);
 	svc_timer(s, SVC_TIMER_WATCHDOG, UINT64_MAX);
@@ -584,6 +586,7 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 	const char *reason = "";
 	struct deed *d;
 
+	svc_thaw(s);
 	svc_fail(s, f, "%s", m->why);
 	svc_kill_aux(s);
 	for (int i = 0; i < SVC_NTIMERS; i++)

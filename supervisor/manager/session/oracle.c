@@ -174,6 +174,8 @@ oracle_settle(struct oracle *o)
 	size_t rule;
 
 	assert(!o->settling);
+	if (o->paused_us != 0)
+		return;
 	o->settling = true;
 	if (asleep > o->asleep_us + SLEPT_MIN_US)
 		stale_wake(o, &now);
@@ -379,6 +381,31 @@ oracle_release(struct oracle *o)
 		r->owed = false;
 		r->wall_until_us = 0;
 	}
+	oracle_settle(o);
+}
+
+void
+oracle_pause(struct oracle *o, bool on)
+{
+	struct oracle_now now = oracle_clocks();
+	uint64_t by_us;
+
+	if (on == (o->paused_us != 0))
+		return;
+	if (on) {
+		o->paused_us = now.mono_us;
+		o->armed_us = 0;
+		o->ops->arm(o->arg, 0);
+		return;
+	}
+	/* It was quiet because it could not be anything else. */
+	by_us = now.mono_us - o->paused_us;
+	o->paused_us = 0;
+	if (o->output_us != 0)
+		o->output_us = clock_add_us(o->output_us, by_us);
+	if (o->ready_us != 0)
+		o->ready_us = clock_add_us(o->ready_us, by_us);
+	stale_wake(o, &now);
 	oracle_settle(o);
 }
 

@@ -122,6 +122,9 @@ void oracle_input(struct oracle *o);
 void oracle_stale_file(struct oracle *o, uint64_t changed_us);
 /* A person says that no limit is in force. */
 void oracle_release(struct oracle *o);
+/* It stands still and can show nothing: nothing counts until it goes on, and then from
+ * anew. */
+void oracle_pause(struct oracle *o, bool on);
 /* Something is due, a clock was set, or the machine woke. */
 void oracle_tick(struct oracle *o);
 

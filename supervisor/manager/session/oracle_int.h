@@ -65,6 +65,7 @@ struct oracle {
 	enum session_state under; /* what it would be if it were not stale */
 	uint64_t since_us, wall_since_us;
 	uint64_t armed_us;
+	uint64_t paused_us; /* it stands still since then; 0: it does not */
 	bool settling;
 };
 
