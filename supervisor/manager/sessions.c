@@ -365,6 +365,26 @@ session_state(const struct unit *u)
 }
 
 void
+session_render_brief(const struct unit *u, struct jw *w)
+{
+	uint64_t now = clock_mono_us();
+	char text[CLOCK_TEXT_MAX];
+	struct oracle_view v;
+
+	if (session_state(u) == SESSION_UNKNOWN)
+		return;
+	oracle_view(u->session->oracle, &v);
+	jw_kv_obj(w, "session");
+	jw_kv_str(w, "state", session_state_name(v.state));
+	jw_kv_str(w, "evidence", v.evidence);
+	if (v.since_us != 0 && now >= v.since_us)
+		jw_kv_str(w, "since",
+		    clock_format_utc(
+			text, sizeof(text), clock_wall_us() - (now - v.since_us)));
+	jw_end(w);
+}
+
+void
 session_render(const struct unit *u, struct jw *w)
 {
 	const struct session *s = u->session;

@@ -60,5 +60,7 @@ enum session_state session_state(const struct unit *u);
 bool unit_is_session(const struct unit *u);
 /* The member "session" of a status; nothing for a unit that is none. */
 void session_render(const struct unit *u, struct jw *w);
+/* The member session of the light form; nothing when it does not run. */
+void session_render_brief(const struct unit *u, struct jw *w);
 
 #endif

@@ -77,6 +77,31 @@ is_unfit(const struct jv *u)
 		   strcmp(load, "masked") == 0);
 }
 
+/* What the session of a unit does; NULL: it has none, or does not run. */
+static const char *
+session_of(const struct jv *u)
+{
+	return jv_str(jv_get(jv_get(u, "session"), "state"), NULL);
+}
+
+enum style
+briefs_session_style(const char *state)
+{
+	return strcmp(state, "stuck") == 0 ? STYLE_RED
+	       : strcmp(state, "idle") == 0 || strcmp(state, "working") == 0
+		   ? STYLE_GREEN
+		   : STYLE_YELLOW;
+}
+
+/* Its session goes on only when somebody looks at it. */
+static bool
+wants_a_person(const struct jv *u)
+{
+	const char *s = session_of(u);
+
+	return s != NULL && (strcmp(s, "waiting") == 0 || strcmp(s, "stuck") == 0);
+}
+
 /* A person wants that it does not start; it may run all the same. */
 static bool
 is_kept_off(const struct jv *u)
@@ -112,8 +137,9 @@ briefs_sort(struct briefs *b)
 	v = xreallocarray(NULL, b->n, sizeof(*v));
 	for (i = 0; i < b->n; i++)
 		v[i] = (struct place){
-			.rank =
-			    is_unfit(b->units[i]) ? 1 : rank(field(b->units[i], "state")),
+			.rank = is_unfit(b->units[i]) || wants_a_person(b->units[i])
+				    ? 1
+				    : rank(field(b->units[i], "state")),
 			.name = field(b->units[i], "unit"),
 			.unit = b->units[i],
 		};
@@ -136,6 +162,20 @@ briefs_json(struct ctl *ctl, const struct briefs *b)
 	ctl_json_take(ctl, w);
 }
 
+/* Of what went wrong one wants the reason, of a session why it does not work, of the
+ * others what they are. */
+static const char *
+what_of(const struct jv *u, bool troubled)
+{
+	const char *session = session_of(u);
+
+	if (troubled && *field(u, "why") != '\0')
+		return field(u, "why");
+	if (session != NULL && briefs_session_style(session) != STYLE_GREEN)
+		return jv_str(jv_get(jv_get(u, "session"), "evidence"), "");
+	return field(u, "description");
+}
+
 static void
 add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 {
@@ -149,15 +189,18 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 				  strcmp(field(u, "substate"), "frozen") == 0);
 	bool ill = !ended && jv_bool(jv_get(u, "log_problem"), false);
 	enum style style = unfit || held || ill ? STYLE_YELLOW : ctl_state_style(state);
+	bool asks = !ended && wants_a_person(u);
 	char text[CLOCK_TEXT_MAX] = "";
-	const char *what;
+	const char *session = ended ? NULL : session_of(u), *what;
 
 	columns_row(t);
-	columns_cell(t, style, unfit || ill ? "!" : ctl_state_dot(ctl, state));
+	columns_cell(t, style, unfit || ill || asks ? "!" : ctl_state_dot(ctl, state));
 	columns_cell(t, STYLE_NONE, field(u, "unit"));
 	columns_cell(t, style, state);
 	if (ended)
 		columns_cellf(t, STYLE_NONE, "was %s", field(u, "substate"));
+	else if (session != NULL)
+		columns_cell(t, briefs_session_style(session), session);
 	else
 		columns_cell(t, STYLE_NONE,
 		    *load == '\0' || strcmp(load, "loaded") == 0 || pid > 0
@@ -174,11 +217,8 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 		columns_cellf(t, STYLE_NONE, "%lld", (long long)restarts);
 	else
 		columns_cell(t, STYLE_NONE, NULL);
-	/* Of what went wrong one wants the reason, of the others what they are. */
-	what = !ended && (unfit || held || ill || rank(state) < 2) &&
-		       *field(u, "why") != '\0'
-		   ? field(u, "why")
-		   : field(u, "description");
+	what = ended ? field(u, "description")
+		     : what_of(u, unfit || held || ill || rank(state) < 2);
 	if (strcmp(load, "masked") != 0 && is_kept_off(u))
 		columns_cellf(t, STYLE_NONE, "%s (%s)", what, field(u, "enabled"));
 	else

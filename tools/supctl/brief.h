@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ctl.h"
+
 struct ctl;
 struct jv;
 struct jw;
@@ -30,7 +32,9 @@ int briefs_get(struct ctl *ctl, const char *method, struct jw *w, struct briefs 
 /* Appends the units of an array; the tree becomes the list's. */
 void briefs_take(struct briefs *b, struct jv *root, const struct jv *array);
 void briefs_clear(struct briefs *b);
-/* Failed ones first, then what is on its way, then by name. */
+/* How to show what a session does (waiting, idle ...). */
+enum style briefs_session_style(const char *state);
+/* Failed ones first, then what is on its way or waits for a person, then by name. */
 void briefs_sort(struct briefs *b);
 void briefs_json(struct ctl *ctl, const struct briefs *b);
 /* Sorts, then shows. */

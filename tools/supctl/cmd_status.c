@@ -215,12 +215,12 @@ put_session(struct ctl *ctl, const struct jv *s)
 	const char *state = jv_str(jv_get(s, "state"), "?");
 	int64_t inputs = jv_i64(jv_get(s, "inputs"), 0);
 	int64_t viewers = jv_i64(jv_get(s, "viewers"), 0);
-	bool calm = strcmp(state, "idle") == 0 || strcmp(state, "working") == 0;
 
-	if (jv_type(s) != JV_OBJECT)
+	/* Of what does not run the state is said above. */
+	if (jv_type(s) != JV_OBJECT || strcmp(state, "unknown") == 0)
 		return;
 	label(ctl, "Session");
-	ctl_style(ctl, calm ? STYLE_GREEN : STYLE_YELLOW, state);
+	ctl_style(ctl, briefs_session_style(state), state);
 	ctl_printf(ctl, ": ");
 	ctl_put(ctl, jv_str(jv_get(s, "evidence"), ""));
 	ctl_printf(ctl, " (");
@@ -524,28 +524,45 @@ put_roles(struct ctl *ctl, const struct jv *roles)
 	ctl_printf(ctl, "\n");
 }
 
+/* "NAME : TOTAL, N state, N state", without those that are none. */
 static void
-put_counts(struct ctl *ctl, const struct jv *counts)
+put_numbers(struct ctl *ctl, const char *name, int64_t total, const struct jv *counts,
+    const char *const names[], enum style (*style)(const char *))
 {
-	static const char *const names[] = { "failed", "active", "reloading",
-		"activating", "deactivating", "inactive" };
 	struct buf b = { 0 };
 	int64_t n;
-	size_t i;
 
-	label(ctl, "Units");
-	ctl_printf(ctl, "%lld", (long long)jv_i64(jv_get(counts, "total"), 0));
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		n = jv_i64(jv_get(counts, names[i]), 0);
+	label(ctl, name);
+	ctl_printf(ctl, "%lld", (long long)total);
+	for (; *names != NULL; names++) {
+		n = jv_i64(jv_get(counts, *names), 0);
 		if (n == 0)
 			continue;
 		buf_clear(&b);
-		buf_addf(&b, "%lld %s", (long long)n, names[i]);
+		buf_addf(&b, "%lld %s", (long long)n, *names);
 		ctl_printf(ctl, ", ");
-		ctl_style(ctl, ctl_state_style(names[i]), buf_str(&b));
+		ctl_style(ctl, style(*names), buf_str(&b));
 	}
 	ctl_printf(ctl, "\n");
 	buf_free(&b);
+}
+
+static void
+put_counts(struct ctl *ctl, const struct jv *s)
+{
+	static const char *const states[] = { "failed", "active", "reloading",
+		"activating", "deactivating", "inactive", NULL };
+	static const char *const doing[] = { "waiting", "stuck", "limited", "working",
+		"idle", "starting", NULL };
+	const struct jv *units = jv_get(s, "counts"), *sessions = jv_get(s, "sessions");
+	int64_t n = 0;
+
+	put_numbers(ctl, "Units", jv_i64(jv_get(units, "total"), 0), units, states,
+	    ctl_state_style);
+	for (size_t i = 0; doing[i] != NULL; i++)
+		n += jv_i64(jv_get(sessions, doing[i]), 0);
+	if (n > 0)
+		put_numbers(ctl, "Sessions", n, sessions, doing, briefs_session_style);
 }
 
 static void
@@ -586,7 +603,7 @@ put_overview(struct ctl *ctl, const struct jv *s)
 	ctl_put(ctl, jv_str(jv_get(s, "containment"), "?"));
 	ctl_printf(ctl, "\n");
 	put_roles(ctl, jv_get(s, "roles"));
-	put_counts(ctl, jv_get(s, "counts"));
+	put_counts(ctl, s);
 	if (jobs > 0)
 		ctl_printf(ctl, "%*s: %lld on the way, see supctl jobs\n", LABEL_WIDTH,
 		    "Jobs", (long long)jobs);

@@ -22,6 +22,7 @@
 #include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/service/service.h"
+#include "manager/sessions.h"
 #include "unit/conf.h"
 #include "unit/diag.h"
 #include "unit/load.h"
@@ -55,6 +56,7 @@ write_roles(const struct manager *m, struct jw *w)
 struct counts {
 	size_t total;
 	size_t by_state[SVC_NACTIVES];
+	size_t by_session[SESSION_NSTATES];
 	struct strv failed;
 };
 
@@ -69,6 +71,7 @@ count_one(struct unit *u, void *arg)
 		return;
 	n->total++;
 	n->by_state[a]++;
+	n->by_session[session_state(u)]++;
 	if (a == SVC_ACTIVE_FAILED)
 		strv_add(&n->failed, u->name);
 }
@@ -110,6 +113,10 @@ write_manager(struct manager *m, struct jw *w)
 	jw_kv_u64(w, "total", n.total);
 	for (int a = 0; a < SVC_NACTIVES; a++)
 		jw_kv_u64(w, svc_active_name((enum svc_active)a), n.by_state[a]);
+	jw_end(w);
+	jw_kv_obj(w, "sessions");
+	for (int s = SESSION_UNKNOWN + 1; s < SESSION_NSTATES; s++)
+		jw_kv_u64(w, session_state_name((enum session_state)s), n.by_session[s]);
 	jw_end(w);
 	jw_kv_strv(w, "failed", &n.failed);
 	jw_kv_u64(w, "jobs", m->jobs == NULL ? 0 : jobs_count(m->jobs));

@@ -19,6 +19,7 @@
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/service/service.h"
+#include "manager/sessions.h"
 #include "unit/conf.h"
 #include "unit/load.h"
 #include "unit/name.h"
@@ -60,10 +61,14 @@ struct list {
 	bool gone; /* the client was cut */
 };
 
-/* A state, or a substate; of what is neither nothing is listed, and it never comes. */
+/* A state, a substate, or what a session does; of what is none of them nothing is listed,
+ * and it never comes. */
 static bool
 is_state_name(const char *name)
 {
+	for (int s = SESSION_UNKNOWN + 1; s < SESSION_NSTATES; s++)
+		if (strcmp(session_state_name((enum session_state)s), name) == 0)
+			return true;
 	for (int a = 0; a < SVC_NACTIVES; a++)
 		if (strcmp(svc_active_name((enum svc_active)a), name) == 0)
 			return true;
@@ -80,9 +85,17 @@ static void
 refuse_state(struct call *call, const char *parameter, const char *name)
 {
 	call_invalid(call, parameter,
-	    "no state is called \"%s\"; there are active, inactive, failed, running and "
-	    "others, see supd --explain=states",
+	    "no state is called \"%s\"; there are active, inactive, failed, running, of "
+	    "sessions idle and waiting, and others, see supd --explain=states",
 	    name);
+}
+
+static bool
+session_is(const struct unit *u, const char *state)
+{
+	enum session_state s = session_state(u);
+
+	return s != SESSION_UNKNOWN && strcmp(session_state_name(s), state) == 0;
 }
 
 static bool
@@ -95,6 +108,9 @@ is_listed(const struct list *l, const struct unit *u)
 	/* A template is a file, and nothing that can be up. */
 	if (!l->all && (!there || u->conf->builtin || unit_name_is_template(u->conf->id)))
 		return false;
+	for (size_t i = 0; i < l->states.n; i++)
+		if (session_is(u, l->states.v[i]))
+			return true;
 	return l->states.n == 0 || strv_contains(&l->states, render_active(u)) ||
 	       strv_contains(&l->states, render_sub(u)) ||
 	       strv_contains(&l->states, unit_load_state_name(u->conf->load_state));
@@ -325,7 +341,7 @@ is_there(const struct unit_wait *uw, const char *name)
 	if (uw->state == NULL)
 		return is_settled(uw->c, u);
 	return strcmp(uw->state, render_active(u)) == 0 ||
-	       strcmp(uw->state, render_sub(u)) == 0;
+	       strcmp(uw->state, render_sub(u)) == 0 || session_is(u, uw->state);
 }
 
 static void

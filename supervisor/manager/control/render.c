@@ -312,6 +312,7 @@ render_brief_to(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "enabled", render_enabled(u));
 	jw_kv_str(w, "result", render_result(u));
 	write_run(u, w);
+	session_render_brief(u, w);
 	jw_kv_str(w, "why", brief_why(u));
 	jw_end(w);
 }
@@ -332,6 +333,7 @@ write_short(const struct unit *u, struct jw *w)
 	if (log_error(u) != 0 || freeze_is_on(u) ||
 	    strcmp(render_active(u), "active") != 0)
 		jw_kv_str(w, "why", brief_why(u));
+	session_render_brief(u, w);
 	if (u->flag[WISH_FLAG_MASKED] || u->flag[WISH_FLAG_DISABLED])
 		jw_kv_str(w, "enabled", render_enabled(u));
 	jw_end(w);
