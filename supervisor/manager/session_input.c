@@ -34,7 +34,6 @@
 #include "unit/keys.h"
 
 enum {
-	JOURNAL_MAX = 8 * 1024 * 1024, /* a file that is longer is not ours */
 	LOOK_TIMEOUT_US = 2 * 1000 * 1000,
 	TAIL_MAX = 12, /* bytes of a text that are looked for on the screen */
 };
@@ -48,69 +47,30 @@ struct session_wait {
 
 /* ---- what is remembered ---- */
 
-static void
-journal_path(const struct session *s, char *path, size_t size)
-{
-	snprintf(path, size, "term/%s.in", s->unit->name);
-}
-
 static bool
 ops_journal(void *arg, const struct input_entry *e, enum input_record record)
 {
 	struct session *s = arg;
-	char path[PROTO_UNIT_MAX + 16];
-	struct buf line = { 0 };
-	struct jw *w;
-	bool written;
-	int fd;
 
-	journal_path(s, path, sizeof(path));
-	/* The last one is gone: so is its file. */
-	if (record == INPUT_RECORD_DONE && input_count(s->input) <= 1) {
-		(void)unlinkat(s->unit->manager->run_fd, path, 0);
+	if (input_file_add(&s->input_file, s->input, e, record))
 		return true;
-	}
-	w = jw_new(JW_COMPACT);
-	jw_obj(w);
-	input_write_entry(e, w, record == INPUT_RECORD_QUEUED);
-	jw_end(w);
-	jw_take(w, &line);
-	jw_free(w);
-	buf_addc(&line, '\n');
-	fd = open_at(s->unit->manager->run_fd, path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-	written = fd != -1 && full_write(fd, line.data, line.len) == 0;
-	if (!written)
-		log_warn("%s: its input cannot be noted", s->unit->name);
-	fd_close(&fd);
-	buf_free(&line);
-	return written;
+	log_warn("%s: its input cannot be noted", s->unit->name);
+	return false;
 }
 
-/* What an earlier manager had noted.  A line that it had not finished was not acted on.
- */
+/* What an earlier manager had noted. */
 static void
 read_journal(struct session *s)
 {
-	char path[PROTO_UNIT_MAX + 16];
-	struct buf text = { 0 };
-	struct json_err err;
-	const char *p, *nl;
+	struct buf complaints = { 0 };
 
-	journal_path(s, path, sizeof(path));
-	if (file_read_at(s->unit->manager->run_fd, path, JOURNAL_MAX, &text) == -1) {
-		if (errno != ENOENT)
-			log_warn("%s: its input", s->unit->name);
-		buf_free(&text);
-		return;
-	}
-	for (p = buf_str(&text); (nl = strchr(p, '\n')) != NULL; p = nl + 1) {
-		struct jv *v = jv_parse(p, (size_t)(nl - p), &err);
-
-		if (v == NULL || input_restore_entry(s->input, v, &err) == -1)
-			log_warnx("%s: a line of its input: %s", s->unit->name, err.text);
-		jv_free(v);
-	}
-	buf_free(&text);
+	if (input_file_read(&s->input_file, s->input, &complaints) == -1)
+		log_warn("%s: its input", s->unit->name);
+	else if (complaints.len > 0)
+		log_warnx("%s: not all of its input can be read, of run/%s: %.*s",
+		    s->unit->name, s->input_path,
+		    (int)strcspn(buf_str(&complaints), "\n"), buf_str(&complaints));
+	buf_free(&complaints);
 }
 
 static uint64_t
@@ -369,14 +329,13 @@ session_input_open(struct session *s)
 		.result = ops_result,
 		.arm = ops_arm,
 		.arg = s };
-	const struct input_entry *e;
 
 	s->input_timer = loop_timer_new(s->unit->manager->loop, "input", on_due, s);
 	s->input = input_new(&svc_conf(s->unit->svc)->session->session, &ops);
+	s->input_path = xasprintf("term/%s.in", s->unit->name);
+	input_file_init(&s->input_file, s->unit->manager->run_fd, s->input_path);
 	read_journal(s);
-	for (e = input_first(s->input); e != NULL; e = input_next(e))
-		if (e->id > s->last_id)
-			s->last_id = e->id;
+	s->last_id = input_newest_id(s->input);
 }
 
 void
@@ -390,6 +349,7 @@ session_input_close(struct session *s)
 	}
 	link_ask_cancel(s->unit->manager->link, s);
 	input_free(s->input);
+	free(s->input_path);
 	loop_timer_free(s->input_timer);
 }
 
@@ -448,6 +408,23 @@ session_has_input(const struct unit *u, const char *slot)
 	while (e != NULL && (e->slot == NULL || strcmp(e->slot, slot) != 0))
 		e = input_next(e);
 	return e != NULL;
+}
+
+bool
+session_known(const struct unit *u, const char *token, struct input_known *out)
+{
+	return u->session != NULL && input_find_token(u->session->input, token, out);
+}
+
+void
+session_wait(struct unit *u, uint64_t id, session_result_fn *fn, void *arg)
+{
+	struct session_wait *w = xcalloc(1, sizeof(*w));
+
+	w->id = id;
+	w->fn = fn;
+	w->arg = arg;
+	TAILQ_INSERT_TAIL(&u->session->waits, w, link);
 }
 
 void

@@ -3,8 +3,11 @@
  */
 #include "manager/sessions.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/hex.h"
@@ -324,6 +327,18 @@ sessions_on_terminal_gone(struct manager *m)
 
 /* ---- the start of a manager ---- */
 
+/* It ended, and the manager before may have died before it had told everybody. */
+static void
+restore_ended(struct unit *u)
+{
+	char path[PROTO_UNIT_MAX + 16];
+
+	snprintf(path, sizeof(path), "term/%s.in", u->name);
+	if (u->session == NULL &&
+	    faccessat(u->manager->run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		input_ended(session_of(u)->input, unit_is_running(u));
+}
+
 static void
 restore(struct unit *u, void *arg)
 {
@@ -334,8 +349,10 @@ restore(struct unit *u, void *arg)
 	if (u->svc == NULL || svc_conf(u->svc)->session == NULL)
 		return;
 	mem = svc_memory(u->svc);
-	if (mem->slot == SLOT_NONE || mem->main_pid == 0)
+	if (mem->slot == SLOT_NONE || mem->main_pid == 0) {
+		restore_ended(u);
 		return;
+	}
 	s = session_of(u);
 	if (s->slot != SLOT_NONE)
 		return;

@@ -13,6 +13,7 @@
 #include "unit/conf.h"
 
 struct input_entry;
+struct input_known;
 struct input_request;
 struct jw;
 struct manager;
@@ -48,6 +49,10 @@ void sessions_forget(struct unit *u);
 typedef void session_result_fn(void *arg, const struct input_entry *e);
 uint64_t session_send(struct unit *u, const struct input_request *r,
     session_result_fn *fn, void *arg, const char **why);
+/* What is known of the input with this token.  False: nothing is. */
+bool session_known(const struct unit *u, const char *token, struct input_known *out);
+/* fn hears of the result that an input which is known does not have yet. */
+void session_wait(struct unit *u, uint64_t id, session_result_fn *fn, void *arg);
 /* arg is gone: its fn is not called. */
 void session_wait_cancel(struct unit *u, void *arg);
 /* What waits in that slot and was not begun is not typed any more: superseded. */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "manager/session/input_file.h"
 #include "proto/msg.h"
 #include "unit/conf.h"
 
@@ -50,6 +51,8 @@ struct session {
 	bool beating; /* what is being sent is a heartbeat */
 
 	struct input *input;
+	struct input_file input_file;
+	char *input_path; /* its file, below the run folder */
 	struct loop_timer *input_timer;
 	uint64_t last_id;
 	/* Of the entry that was entered: is it on the screen? */

@@ -10,6 +10,7 @@
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
+#include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/strv.h"
 
@@ -79,11 +80,26 @@ put_when(struct jw *w, const char *when)
 	strv_free(&words);
 }
 
+/* By it the call can be made again when the manager dies before it has answered. */
+static void
+put_token(struct jw *w)
+{
+	unsigned char bytes[16];
+	char text[2 * sizeof(bytes) + 1];
+
+	arc4random_buf(bytes, sizeof(bytes));
+	hex_encode(text, bytes, sizeof(bytes));
+	jw_kv_str(w, "token", text);
+}
+
 static int
 finish(struct ctl *ctl, const char *method, const char *unit, struct jw *w)
 {
 	struct reply r = { 0 };
-	int code = ctl_call_waiting(ctl, method, w, &r);
+	int code;
+
+	put_token(w);
+	code = ctl_call_again(ctl, method, w, &r);
 
 	if (code == 0)
 		code = show_result(ctl, unit, r.params);

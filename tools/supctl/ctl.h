@@ -197,6 +197,9 @@ int ctl_call(struct ctl *ctl, const char *method, struct jw *w, struct reply *ou
 /* Without a deadline but --timeout: for calls that wait for something to happen. */
 int ctl_call_waiting(
     struct ctl *ctl, const char *method, struct jw *w, struct reply *out);
+/* The same for a call that may be made twice, because supd knows it again: it is, when
+ * the manager dies before it has answered. */
+int ctl_call_again(struct ctl *ctl, const char *method, struct jw *w, struct reply *out);
 /* The same, nothing told: the caller decides what a failure means.  A question is asked
  * once more when the connection ends before its answer. */
 enum client_result ctl_call_quietly(struct ctl *ctl, const char *method,

@@ -241,7 +241,10 @@ finish_params(struct jw *w, struct buf *text)
 	jw_free(w);
 }
 
-enum { RECONNECT_MS = 50 };
+enum {
+	RECONNECT_MS = 50,
+	AGAIN_MAX = 8, /* what kills one manager may kill the next */
+};
 #define RECONNECT_US (15 * USEC_PER_SEC)
 
 enum client_result
@@ -357,19 +360,34 @@ ctl_call_quietly(struct ctl *ctl, const char *method, const char *params, bool m
 	return r;
 }
 
+/* How a call is made: bits. */
+enum { CALL_WAITS = 1 << 0, CALL_AGAIN = 1 << 1 };
+
 static int
-call(struct ctl *ctl, const char *method, struct jw *w, bool waiting, struct reply *out)
+call(struct ctl *ctl, const char *method, struct jw *w, int how, struct reply *out)
 {
 	struct buf params = { 0 };
 	struct buf why = { 0 };
 	enum client_result r;
+	uint64_t deadline;
 	int code;
 
 	finish_params(w, &params);
 	code = ctl_instance(ctl);
 	if (code == 0) {
-		r = ctl_call_quietly(ctl, method, params.len > 0 ? params.data : NULL,
-		    false, ctl_deadline(ctl, waiting), out, &why);
+		const char *text = params.len > 0 ? params.data : NULL;
+
+		deadline = ctl_deadline(ctl, (how & CALL_WAITS) != 0);
+		r = ctl_call_quietly(ctl, method, text, false, deadline, out, &why);
+		for (int n = 0;
+		     r == CLIENT_CLOSED && (how & CALL_AGAIN) != 0 && n < AGAIN_MAX;
+		     n++) {
+			r = ctl_reconnect(ctl, &why);
+			if (r != CLIENT_OK)
+				break;
+			r = ctl_call_quietly(
+			    ctl, method, text, false, deadline, out, &why);
+		}
 		code = ctl_client_failed(ctl, r, buf_str(&why));
 	}
 	if (code == 0 && out->error != NULL) {
@@ -384,13 +402,19 @@ call(struct ctl *ctl, const char *method, struct jw *w, bool waiting, struct rep
 int
 ctl_call(struct ctl *ctl, const char *method, struct jw *w, struct reply *out)
 {
-	return call(ctl, method, w, false, out);
+	return call(ctl, method, w, 0, out);
 }
 
 int
 ctl_call_waiting(struct ctl *ctl, const char *method, struct jw *w, struct reply *out)
 {
-	return call(ctl, method, w, true, out);
+	return call(ctl, method, w, CALL_WAITS, out);
+}
+
+int
+ctl_call_again(struct ctl *ctl, const char *method, struct jw *w, struct reply *out)
+{
+	return call(ctl, method, w, CALL_WAITS | CALL_AGAIN, out);
 }
 
 int

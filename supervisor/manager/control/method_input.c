@@ -41,14 +41,14 @@ on_gone(struct call *call, void *arg)
 }
 
 static void
-put_result(struct call *call, const struct input_entry *e)
+put_result(struct call *call, uint64_t id, enum input_result result, const char *reason)
 {
 	struct jw *w = call_begin(call);
 
-	jw_kv_i64(w, "input", (int64_t)e->id);
-	jw_kv_str(w, "result", input_result_name(e->result));
-	if (e->reason != NULL)
-		jw_kv_str(w, "reason", e->reason);
+	jw_kv_i64(w, "input", (int64_t)id);
+	jw_kv_str(w, "result", input_result_name(result));
+	if (reason != NULL)
+		jw_kv_str(w, "reason", reason);
 	call_reply(call);
 }
 
@@ -60,7 +60,7 @@ on_result(void *arg, const struct input_entry *e)
 
 	call_set_data(call, NULL, NULL);
 	sending_free(s);
-	put_result(call, e);
+	put_result(call, e->id, e->result, e->reason);
 }
 
 /* The states that `when' names; 0: as the unit says.  -1: the call was answered. */
@@ -102,25 +102,27 @@ session_unit(struct control *c, struct call *call)
 	return NULL;
 }
 
-static void
-reply_pending(struct call *call, uint64_t id)
+static struct sending *
+sending_new(struct control *c, struct call *call, const struct unit *u)
 {
-	struct jw *w = call_begin(call);
+	struct sending *s = xcalloc(1, sizeof(*s));
 
-	jw_kv_i64(w, "input", (int64_t)id);
-	jw_kv_str(w, "result", input_result_name(INPUT_NONE));
-	call_reply(call);
+	s->c = c;
+	s->call = call;
+	s->unit = xstrdup(u->name);
+	call_set_data(call, s, on_gone);
+	return s;
 }
 
+/* A caller who does not know whether an earlier call arrived: nothing is typed twice. */
 static void
-reply_refused(struct call *call, const char *why)
+asked_again(struct control *c, struct call *call, struct unit *u,
+    const struct input_known *known, bool wait)
 {
-	struct jw *w = call_begin(call);
-
-	jw_kv_i64(w, "input", 0);
-	jw_kv_str(w, "result", input_result_name(INPUT_REFUSED));
-	jw_kv_str(w, "reason", why);
-	call_reply(call);
+	if (known->result == INPUT_NONE && wait)
+		session_wait(u, known->id, on_result, sending_new(c, call, u));
+	else
+		put_result(call, known->id, known->result, known->reason);
 }
 
 static void
@@ -128,6 +130,7 @@ enqueue(struct control *c, struct call *call, struct input_request *r)
 {
 	bool wait = jv_bool(jv_get(call_params(call), "wait"), true);
 	struct unit *u = session_unit(c, call);
+	struct input_known known;
 	const char *why = "";
 	struct sending *s = NULL;
 	char who[160];
@@ -135,22 +138,22 @@ enqueue(struct control *c, struct call *call, struct input_request *r)
 
 	if (u == NULL)
 		return;
-	r->sender = control_origin(call, who, sizeof(who));
-	if (wait) {
-		s = xcalloc(1, sizeof(*s));
-		s->c = c;
-		s->call = call;
-		s->unit = xstrdup(u->name);
-		call_set_data(call, s, on_gone);
+	r->token = jv_str(jv_get(call_params(call), "token"), NULL);
+	if (r->token != NULL && session_known(u, r->token, &known)) {
+		asked_again(c, call, u, &known, wait);
+		return;
 	}
+	r->sender = control_origin(call, who, sizeof(who));
+	if (wait)
+		s = sending_new(c, call, u);
 	id = session_send(u, r, wait ? on_result : NULL, s, &why);
 	if (id == 0) {
 		call_set_data(call, NULL, NULL);
 		if (s != NULL)
 			sending_free(s);
-		reply_refused(call, why);
+		put_result(call, 0, INPUT_REFUSED, why);
 	} else if (!wait) {
-		reply_pending(call, id);
+		put_result(call, id, INPUT_NONE, NULL);
 	}
 }
 
@@ -166,6 +169,7 @@ void
 method_session_send(struct call *call, void *arg)
 {
 	const struct jv *p = call_params(call);
+	static const int64_t longest = INT64_MAX / (int64_t)USEC_PER_MSEC;
 	int64_t expire = jv_i64(jv_get(p, "expire_ms"), 0);
 	struct input_request r = { 0 };
 
@@ -175,7 +179,9 @@ method_session_send(struct call *call, void *arg)
 		call_invalid(call, "expire_ms", "expected a number that is not negative");
 		return;
 	}
-	if (expire > 0)
+	if (expire > longest)
+		r.expire_wall_us = USEC_INFINITY;
+	else if (expire > 0)
 		r.expire_wall_us =
 		    clock_add_us(clock_wall_us(), (uint64_t)expire * USEC_PER_MSEC);
 	if (read_when(call, &r.when) == -1)

@@ -22,6 +22,7 @@ input_new(const struct session_conf *conf, const struct input_ops *ops)
 	q->ops = *ops;
 	q->armed_us = UNIT_INFINITY;
 	TAILQ_INIT(&q->list);
+	TAILQ_INIT(&q->past);
 	return q;
 }
 
@@ -36,6 +37,7 @@ input_free(struct input *q)
 		input_remove(q, it);
 		input_item_free(it);
 	}
+	input_past_free(q);
 	free(q->initial_for);
 	free(q->initial_due);
 	free(q);

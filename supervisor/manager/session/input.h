@@ -21,6 +21,8 @@
  *  4. A person who types into the middle of a delivery owns the line from then on: no
  *     Enter, no retry; the result says so.
  *  5. Bounded: INPUT_ENTRIES_MAX entries, INPUT_BYTES_MAX bytes, and a clear refusal.
+ *  6. Who gave an entry a token can ask for it by that, also when it has its result, also
+ *     of another manager: the last INPUT_PAST_MAX results of such entries are kept.
  *
  * A newer entry of the same slot takes the place of one that is not begun.  INPUT_NOW
  * goes before the others and waits for no state; the delivery under way it does not cut,
@@ -71,7 +73,8 @@ enum {
 	INPUT_ENTRIES_MAX = 64,
 	INPUT_BYTES_MAX = 256 * 1024, /* of all entries of a session */
 	INPUT_ENTRY_MAX = 64 * 1024,  /* of one */
-	INPUT_NAME_MAX = 128,         /* of a slot or a sender */
+	INPUT_NAME_MAX = 128,         /* of a slot, a sender or a token */
+	INPUT_PAST_MAX = 128,         /* results that are remembered, by their token */
 };
 
 /* What is written of a step. */
@@ -105,6 +108,7 @@ struct input_entry {
 	uint32_t flags;
 	char *slot;              /* NULL: none */
 	char *sender;            /* never NULL */
+	char *token;             /* NULL: none */
 	session_states when;     /* 0: as InputWhen= */
 	uint64_t expire_wall_us; /* INFINITY: never */
 	uint64_t queued_wall_us;
@@ -146,6 +150,7 @@ struct input_request {
 	uint32_t flags;
 	const char *slot;
 	const char *sender;
+	const char *token; /* that no other request has, chosen by who asks; NULL: none */
 	session_states when;
 	uint64_t expire_wall_us; /* 0: InputExpireSec= from now on */
 };
@@ -162,6 +167,19 @@ uint64_t input_enqueue(struct input *q, const struct input_request *r, const cha
 
 /* What waits in that slot and was not begun is superseded, by nothing. */
 void input_withdraw(struct input *q, const char *slot, const char *reason);
+
+/* What is known of an entry; reason is the queue's, NULL: there is none. */
+struct input_known {
+	uint64_t id;
+	enum input_result result; /* INPUT_NONE: it has none yet */
+	const char *reason;
+};
+/* False: no entry with this token was accepted, or that is long ago. */
+bool input_find_token(const struct input *q, const char *token, struct input_known *out);
+/* The greatest id of all that is known; 0: none is. */
+uint64_t input_newest_id(const struct input *q);
+/* Something is to be remembered beside one entry: others, or results. */
+bool input_has_more(const struct input *q);
 
 /* ---- what happens to the session ---- */
 

@@ -370,6 +370,7 @@ report(struct input *q)
 			return;
 		}
 		input_remove(q, it);
+		input_remember(q, it->e.id, it->e.token, it->e.result, it->e.reason);
 		q->ops.result(q->ops.arg, &it->e);
 		input_item_free(it);
 		it = TAILQ_FIRST(&q->list); /* result may have changed the list */

@@ -50,6 +50,8 @@ input_check(const struct input_request *r)
 		return "the slot is no name";
 	if (!is_name(r->sender))
 		return "the sender is no name";
+	if (!is_name(r->token))
+		return "the token is no name";
 	if ((r->flags & INPUT_KEYS) != 0 || r->len == 0)
 		return NULL;
 	if (!utf8_is_valid(r->data, r->len))
@@ -92,6 +94,7 @@ input_item_new(uint64_t id, const struct input_request *r)
 	it->e.flags = r->flags;
 	it->e.slot = xstrdup_opt(r->slot);
 	it->e.sender = xstrdup(r->sender != NULL ? r->sender : "");
+	it->e.token = xstrdup_opt(r->token);
 	it->e.when = r->when;
 	it->e.expire_wall_us = r->expire_wall_us;
 	it->e.queued_wall_us = clock_wall_us();
@@ -106,6 +109,7 @@ input_item_free(struct input_item *it)
 	free(it->e.data);
 	free(it->e.slot);
 	free(it->e.sender);
+	free(it->e.token);
 	free(it->e.reason);
 	free(it->e.invocation);
 	free(it);

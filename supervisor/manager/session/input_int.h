@@ -13,6 +13,9 @@
 
 #include "manager/session/input.h"
 
+/* Of what is restored: newer ones are greater, and must have room. */
+#define INPUT_ID_MAX ((uint64_t)INT64_MAX / 2)
+
 enum { INPUT_RETRY_US = 1000 * 1000 }; /* what could not be recorded or written, again */
 
 /* The public part comes first, so that one is the other. */
@@ -22,10 +25,22 @@ struct input_item {
 };
 TAILQ_HEAD(input_list, input_item);
 
+/* An entry that had a token, and has its result. */
+struct input_past {
+	uint64_t id;
+	char *token;
+	enum input_result result;
+	char *reason; /* NULL: none */
+	TAILQ_ENTRY(input_past) link;
+};
+TAILQ_HEAD(input_past_list, input_past);
+
 struct input {
 	const struct session_conf *conf;
 	struct input_ops ops;
 	struct input_list list;
+	struct input_past_list past; /* the oldest first */
+	size_t n_past;
 	size_t n, bytes;
 	char *initial_for; /* the invocation that had InitialInput= last; NULL: none */
 	char *initial_due; /* the one that is to have it, as soon as it can be recorded */
@@ -67,6 +82,12 @@ struct input_item *input_item_new(uint64_t id, const struct input_request *r);
 void input_item_free(struct input_item *it);
 /* As the program wants its text: heap bytes of the caller. */
 char *input_bytes(const struct input_entry *e, bool bracketed_paste, size_t *len);
+
+/* ---- input_past.c ---- */
+/* Nothing without a token, or when it is there already. */
+void input_remember(struct input *q, uint64_t id, const char *token,
+    enum input_result result, const char *reason);
+void input_past_free(struct input *q);
 
 /* ---- input.c ---- */
 /* Where it belongs; an older one of its slot that is not begun is superseded. */

@@ -57,6 +57,8 @@ input_write_entry(const struct input_entry *e, struct jw *w, bool text)
 	jw_kv_str(w, "result", input_result_name(e->result));
 	if (e->reason != NULL)
 		jw_kv_str(w, "reason", e->reason);
+	if (e->token != NULL && (text || e->result != INPUT_NONE))
+		jw_kv_str(w, "token", e->token);
 	if (!text)
 		return;
 	jw_kv_u64(w, "flags", e->flags);
@@ -76,6 +78,7 @@ void
 input_write_all(const struct input *q, struct jw *w)
 {
 	const struct input_item *it;
+	const struct input_past *p;
 
 	if (q->initial_for != NULL)
 		jw_kv_str(w, "initial_for", q->initial_for);
@@ -83,6 +86,19 @@ input_write_all(const struct input *q, struct jw *w)
 	TAILQ_FOREACH (it, &q->list, link) {
 		jw_obj(w);
 		input_write_entry(&it->e, w, true);
+		jw_end(w);
+	}
+	jw_end(w);
+	if (q->n_past == 0)
+		return;
+	jw_kv_arr(w, "past");
+	TAILQ_FOREACH (p, &q->past, link) {
+		jw_obj(w);
+		jw_kv_u64(w, "id", p->id);
+		jw_kv_str(w, "token", p->token);
+		jw_kv_str(w, "result", input_result_name(p->result));
+		if (p->reason != NULL)
+			jw_kv_str(w, "reason", p->reason);
 		jw_end(w);
 	}
 	jw_end(w);
@@ -109,7 +125,7 @@ bad(struct json_err *err, const char *what)
 struct progress {
 	uint64_t id, step, enters;
 	int phase, result;
-	const char *reason;
+	const char *reason, *token;
 };
 
 static int
@@ -122,11 +138,12 @@ read_progress(const struct jv *obj, struct progress *p, struct json_err *err)
 	    jr_u64(obj, "enters", &p->enters, err) == -1 ||
 	    jr_str(obj, "phase", &phase, err) == -1 ||
 	    jr_str(obj, "result", &result, err) == -1 ||
-	    jr_opt_str(obj, "reason", &p->reason, err) == -1)
+	    jr_opt_str(obj, "reason", &p->reason, err) == -1 ||
+	    jr_opt_str(obj, "token", &p->token, err) == -1)
 		return -1;
 	p->phase = find_name(phase_names, INPUT_NPHASES, phase);
 	p->result = find_name(result_names, INPUT_NRESULTS, result);
-	if (p->id == 0 || p->phase == -1 || p->result == -1)
+	if (p->id == 0 || p->id > INPUT_ID_MAX || p->phase == -1 || p->result == -1)
 		return bad(err, "no such id, phase or result");
 	if (p->step > UINT32_MAX || p->enters > p->step)
 		return bad(err, "more steps than there can be");
@@ -167,7 +184,7 @@ static int
 read_entry(const struct jv *obj, struct progress *p, struct input_item **out,
     struct json_err *err)
 {
-	struct input_request r = { .expire_wall_us = UNIT_INFINITY };
+	struct input_request r = { .expire_wall_us = UNIT_INFINITY, .token = p->token };
 	uint64_t flags = 0, when = 0, queued = 0;
 	const char *invocation = NULL, *wrong;
 
@@ -188,10 +205,14 @@ read_entry(const struct jv *obj, struct progress *p, struct input_item **out,
 	if (read_data(obj, &r, err) == -1)
 		return -1;
 	wrong = input_check(&r);
+	if (wrong != NULL && p->phase != INPUT_QUEUED) {
+		free((void *)(uintptr_t)r.data);
+		return bad(err, wrong); /* it cannot have come so far */
+	}
 	*out = input_item_new(p->id, &r);
 	(*out)->e.queued_wall_us = queued;
 	(*out)->e.invocation = xstrdup_opt(invocation);
-	if (p->result == INPUT_NONE && p->phase == INPUT_QUEUED && wrong != NULL)
+	if (wrong != NULL && p->result == INPUT_NONE)
 		input_finish(*out, INPUT_REFUSED, wrong);
 	free((void *)(uintptr_t)r.data);
 	return 0;
@@ -250,8 +271,11 @@ input_restore_entry(struct input *q, const struct jv *obj, struct json_err *err)
 	q->restored = true;
 	it = input_find(q, p.id);
 	if (it == NULL) {
-		if (p.result != INPUT_NONE)
+		if (p.result != INPUT_NONE) {
+			input_remember(
+			    q, p.id, p.token, (enum input_result)p.result, p.reason);
 			return 0;
+		}
 		if (no_room(q))
 			return bad(err, "there are too many");
 		if (read_entry(obj, &p, &it, err) == -1)
@@ -260,6 +284,8 @@ input_restore_entry(struct input *q, const struct jv *obj, struct json_err *err)
 		input_insert(q, it);
 	}
 	if (p.result != INPUT_NONE) {
+		input_remember(
+		    q, p.id, it->e.token, (enum input_result)p.result, p.reason);
 		input_remove(q, it);
 		input_item_free(it);
 		return 0;
@@ -268,10 +294,29 @@ input_restore_entry(struct input *q, const struct jv *obj, struct json_err *err)
 	return 0;
 }
 
+static int
+restore_past(struct input *q, const struct jv *obj, struct json_err *err)
+{
+	const char *token = NULL, *result = NULL, *reason = NULL;
+	uint64_t id;
+	int r;
+
+	if (jr_u64(obj, "id", &id, err) == -1 ||
+	    jr_str(obj, "token", &token, err) == -1 ||
+	    jr_str(obj, "result", &result, err) == -1 ||
+	    jr_opt_str(obj, "reason", &reason, err) == -1)
+		return -1;
+	r = find_name(result_names, INPUT_NRESULTS, result);
+	if (r == -1 || r == INPUT_NONE || id == 0 || id > INPUT_ID_MAX)
+		return bad(err, "no such id or result");
+	input_remember(q, id, token, (enum input_result)r, reason);
+	return 0;
+}
+
 int
 input_restore(struct input *q, const struct jv *obj, struct json_err *err)
 {
-	const struct jv *entries = NULL;
+	const struct jv *entries = NULL, *past = jv_get(obj, "past");
 	const char *initial_for = NULL;
 	int rc = 0;
 
@@ -280,6 +325,9 @@ input_restore(struct input *q, const struct jv *obj, struct json_err *err)
 		return -1;
 	had_initial(q, initial_for);
 	q->restored = true;
+	for (size_t i = 0; i < jv_count(past); i++)
+		if (restore_past(q, jv_at(past, i), err) == -1)
+			rc = -1;
 	for (size_t i = 0; i < jv_count(entries); i++) {
 		struct progress p = { 0 };
 		struct input_item *it;
