@@ -109,6 +109,7 @@ add_screen(struct viewer *v)
 	struct buf draw = { 0 };
 
 	screen_draw(session_screen(v->s), &draw);
+	screen_rest(v->s->screen, &draw);
 	add_frame(v, FRAME_OUTPUT, draw.data, draw.len);
 	buf_free(&draw);
 	v->behind = false;

@@ -61,8 +61,8 @@ void screen_feed(struct screen *, const char *bytes, size_t len);
 void screen_resize(struct screen *, uint16_t rows, uint16_t cols);
 /* Nothing was fed for a moment. */
 void screen_settle(struct screen *);
-/* The program has ended: what is still to be a line becomes one.  Fed again, it is a
- * new program's. */
+/* The program has ended: what is still to be a line becomes one, and the alternate screen
+ * is left.  Fed again, it is a new program's. */
 void screen_end(struct screen *);
 /* No ops are called while this is set (to rebuild a screen from what was once fed). */
 void screen_set_quiet(struct screen *, bool quiet);
@@ -74,10 +74,18 @@ void screen_row(const struct screen *, uint16_t row, struct buf *out);
 void screen_text(const struct screen *, struct buf *out);
 /*
  * Bytes that draw it (appended): given to a terminal of this size in any state they
- * leave it looking and behaving like this one: cells, colours, cursor, scroll region,
- * title, alternate screen, keypad, bracketed paste, mouse and focus modes.  Fed to a new
- * screen of this size they make an equal one.
+ * leave it looking and behaving like this one: cells, colours, cursor and the one that is
+ * saved, charsets, tab stops, scroll region, title, alternate screen, keypad, and all
+ * modes that the program has set.  Fed to a new screen of this size they make an equal
+ * one, which goes on in the same way, too.
  */
 void screen_draw(const struct screen *, struct buf *out);
+/* What has begun and is not whole yet (a sequence, a character): it goes behind the bytes
+ * that draw it when what the program writes next is to follow. */
+void screen_rest(const struct screen *, struct buf *out);
+/* All of it, with what is still to be a line; and a new screen of that size that goes on
+ * from there.  What is saved draws it on any terminal, too. */
+void screen_save(const struct screen *, struct buf *out);
+void screen_load(struct screen *, const char *bytes, size_t len);
 
 #endif

@@ -7,6 +7,8 @@
  * becomes a line; and of that only what was not on the screen at the last rest: a picture
  * that is drawn again and again says something once.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,22 +27,38 @@ hash_of(const char *text, size_t len)
 	return h;
 }
 
+static void
+make_rest_room(struct screen *s, size_t n)
+{
+	if (n <= s->rest_room)
+		return;
+	s->rest_room = n;
+	s->rest = xreallocarray(s->rest, n, sizeof(*s->rest));
+}
+
 void
 textlines_set_size(struct screen *s, int rows)
 {
-	free(s->row);
-	free(s->rest);
-	s->row = xcalloc((size_t)rows, sizeof(*s->row));
-	s->rest = xcalloc((size_t)rows, sizeof(*s->rest));
-	s->n_rest = 0;
-	/* What stands above the cursor was looked at before. */
-	for (int i = 0; i < s->cursor.row && i < rows; i++)
-		s->row[i].reported = true;
-	s->paints = false;
-	s->wrap_from = -1;
-	s->glyph = (VTermPos){ -1, -1 };
-	s->at_row = s->cursor.row;
+	s->row = xreallocarray(s->row, (size_t)rows, sizeof(*s->row));
+	for (int i = s->n_row; i < rows; i++)
+		s->row[i] = (struct row){ 0 };
+	s->n_row = rows;
+	make_rest_room(s, (size_t)rows);
 	s->pushed = 0;
+}
+
+void
+textlines_resized(struct screen *s)
+{
+	/* What stands above the cursor was looked at before. */
+	for (int i = 0; i < s->n_row && !s->alternate; i++) {
+		s->row[i].reported = s->row[i].reported || i < s->cursor.row;
+		s->row[i].changed = false;
+	}
+	if (!s->alternate) {
+		s->paints = false;
+		s->at_row = s->cursor.row;
+	}
 }
 
 /* ---- reporting ---- */
@@ -137,11 +155,8 @@ report_above(struct screen *s, int upto)
 /* ---- what happens to rows ---- */
 
 void
-textlines_on_damage(struct screen *s, VTermRect rect)
+textlines_on_damage(struct screen *s, VTermRect rect, bool glyph)
 {
-	bool glyph =
-	    rect.end_row - rect.start_row == 1 && rect.end_col - rect.start_col <= 2;
-
 	if (s->alternate)
 		return;
 	for (int row = rect.start_row; row < rect.end_row && row < s->rows; row++) {
@@ -150,16 +165,11 @@ textlines_on_damage(struct screen *s, VTermRect rect)
 		r->changed = true;
 		/* A glyph is drawn again when what combines with it comes later. */
 		if (rect.start_col == 0 &&
-		    !(glyph && s->glyph.row == row && s->glyph.col == 0))
-			r->continues =
-			    glyph && s->wrap_from >= 0 && s->wrap_from == row - 1;
+		    !(glyph && s->last.row == row && s->last.col == 0))
+			r->continues = glyph && s->full && s->last.row == row - 1;
 	}
-	/* The next glyph may be wrapped to the next row. */
-	if (glyph) {
-		s->wrap_from = rect.end_col == s->cols ? rect.start_row : -1;
-		s->glyph = (VTermPos){ rect.start_row, rect.start_col };
+	if (glyph)
 		s->at_row = rect.start_row;
-	}
 }
 
 void
@@ -173,13 +183,11 @@ textlines_on_move(struct screen *s, VTermRect dest, VTermRect src)
 		return;
 	if (!whole || n <= 0 || src.start_row < 0 || dest.start_row < 0 ||
 	    src.end_row > s->rows || dest.end_row > s->rows) {
-		textlines_on_damage(s, dest);
+		textlines_on_damage(s, dest, false);
 		return;
 	}
 	memmove(&s->row[dest.start_row], &s->row[src.start_row],
 	    (size_t)n * sizeof(s->row[0]));
-	if (s->wrap_from >= src.start_row && s->wrap_from < src.end_row)
-		s->wrap_from += dest.start_row - src.start_row;
 	/* The rows that are uncovered are drawn anew. */
 	for (int row = src.start_row; row < src.end_row; row++)
 		if (row < dest.start_row || row >= dest.end_row)
@@ -192,8 +200,6 @@ textlines_on_push(struct screen *s, int cols, const VTermScreenCell *cells)
 {
 	int row = s->pushed++;
 	struct buf text = { 0 };
-	bool wide = false;
-	size_t end = 0;
 
 	if (row >= s->rows)
 		return;
@@ -202,18 +208,7 @@ textlines_on_push(struct screen *s, int cols, const VTermScreenCell *cells)
 			account(s, row);
 		return;
 	}
-	for (int col = 0; col < cols; col++) {
-		if (screen_is_covered(&cells[col], &wide))
-			continue;
-		if (cells[col].chars[0] == 0 || cells[col].chars[0] == (uint32_t)-1) {
-			buf_addc(&text, ' ');
-			continue;
-		}
-		screen_put_cell(&cells[col], &text);
-		if (cells[col].chars[0] != ' ')
-			end = text.len;
-	}
-	buf_truncate(&text, end);
+	screen_put_cells(cells, cols, &text);
 	report(s, row, buf_str(&text), text.len);
 	buf_free(&text);
 }
@@ -221,10 +216,10 @@ textlines_on_push(struct screen *s, int cols, const VTermScreenCell *cells)
 void
 textlines_on_cursor(struct screen *s, VTermPos to)
 {
-	if (s->wrap_from != -1 && (to.row != s->wrap_from || to.col < s->cols - 1))
-		s->wrap_from = -1;
+	if (s->alternate)
+		return;
 	/* Long text goes down several rows at once, glyph by glyph. */
-	if (!s->alternate && (to.row < s->at_row || to.row > s->at_row + 1))
+	if (to.row < s->at_row || to.row > s->at_row + 1)
 		s->paints = true;
 	s->at_row = to.row;
 }
@@ -277,30 +272,144 @@ last_row(const struct screen *s)
 	return last;
 }
 
-void
-textlines_alternate(struct screen *s)
+/* The whole screen, a line for each row, each ended by a newline. */
+static void
+add_picture(const struct screen *s, struct buf *out)
 {
-	struct buf text = { 0 };
 	int last = last_row(s);
+
+	for (int row = 0; row < last; row++) {
+		screen_cells(s, row, out);
+		buf_addc(out, '\n');
+	}
+}
+
+static void
+report_picture(struct screen *s, const struct buf *picture)
+{
+	const char *p = buf_str(picture), *end;
 
 	if (s->line_open)
 		emit(s);
-	for (int row = 0; row < last; row++) {
-		buf_clear(&text);
-		screen_cells(s, row, &text);
-		add_piece(s, buf_str(&text), text.len, true);
-	}
-	buf_free(&text);
+	for (; (end = strchr(p, '\n')) != NULL; p = end + 1)
+		add_piece(s, p, (size_t)(end - p), true);
 }
 
 void
+textlines_alternate(struct screen *s)
+{
+	struct buf picture = { 0 };
+
+	add_picture(s, &picture);
+	report_picture(s, &picture);
+	buf_free(&picture);
+}
+
+/* What the program has left on the main screen was there before it went to the other. */
+void
 textlines_end(struct screen *s)
 {
-	if (s->alternate) {
-		textlines_alternate(s);
-		return;
-	}
+	struct buf picture = { 0 };
+
+	if (s->alternate)
+		add_picture(s, &picture);
+	csi_leave_alternate(s);
 	report_above(s, last_row(s));
 	if (s->line_open)
 		emit(s);
+	report_picture(s, &picture);
+	buf_free(&picture);
+}
+
+/* ---- saved ---- */
+
+/*
+ * APC strings, which terminals leave out, each short enough for the scan:
+ *
+ *	supd:l FLAGS AT_ROW	first; flags: 1 paints, 2 a line is open
+ *	supd:t TEXT			its text so far
+ *	supd:r DIGITS			a row each: 1 reported, 2 changed, 4 continues
+ *	supd:h HEX			what stood there at the last rest
+ */
+enum { SAVE_TEXT = 2048, SAVE_HASHES = 128, HASH_DIGITS = 16 };
+
+void
+textlines_save(const struct screen *s, struct buf *out)
+{
+	buf_addf(out, "\033_supd:l %d %d\033\\",
+	    (s->paints ? 1 : 0) + (s->line_open ? 2 : 0), s->at_row);
+	for (size_t at = 0, n; at < s->line.len; at += n) {
+		n = s->line.len - at < SAVE_TEXT ? s->line.len - at : SAVE_TEXT;
+		buf_adds(out, "\033_supd:t ");
+		buf_append(out, s->line.data + at, n);
+		buf_adds(out, "\033\\");
+	}
+	buf_adds(out, "\033_supd:r ");
+	for (int i = 0; i < s->n_row; i++)
+		buf_addc(out,
+		    (char)('0' + (s->row[i].reported ? 1 : 0) +
+			   (s->row[i].changed ? 2 : 0) + (s->row[i].continues ? 4 : 0)));
+	for (size_t i = 0; i < s->n_rest; i++) {
+		if (i % SAVE_HASHES == 0)
+			buf_adds(out, "\033\\\033_supd:h ");
+		buf_addf(out, "%016" PRIx64, s->rest[i]);
+	}
+	buf_adds(out, "\033\\");
+}
+
+static void
+load_first(struct screen *s, const char *text)
+{
+	int flags, at_row;
+
+	if (sscanf(text, "%d %d", &flags, &at_row) != 2)
+		return;
+	s->loaded = true;
+	s->paints = (flags & 1) != 0;
+	s->line_open = (flags & 2) != 0;
+	s->at_row = at_row;
+	s->n_rest = 0;
+	buf_clear(&s->line);
+	memset(s->row, 0, (size_t)s->n_row * sizeof(*s->row));
+}
+
+static void
+load_hashes(struct screen *s, const char *text, size_t len)
+{
+	char digits[HASH_DIGITS + 1] = { 0 };
+
+	/* (It may have been a larger screen at its last rest.) */
+	make_rest_room(s, SCREEN_ROWS_MAX);
+	for (size_t at = 0; at + HASH_DIGITS <= len && s->n_rest < s->rest_room;
+	     at += HASH_DIGITS) {
+		memcpy(digits, text + at, HASH_DIGITS);
+		s->rest[s->n_rest++] = strtoull(digits, NULL, 16);
+	}
+}
+
+void
+textlines_load(struct screen *s, const char *text, size_t len)
+{
+	if (len < 7 || memcmp(text, "supd:", 5) != 0 || text[6] != ' ')
+		return;
+	switch (text[5]) {
+	case 'l':
+		load_first(s, text + 7);
+		break;
+	case 't':
+		buf_append(&s->line, text + 7, len - 7);
+		break;
+	case 'r':
+		for (int i = 0; i < s->n_row && (size_t)i < len - 7; i++) {
+			s->row[i].reported = (text[7 + i] & 1) != 0;
+			s->row[i].changed = (text[7 + i] & 2) != 0;
+			s->row[i].continues = (text[7 + i] & 4) != 0;
+		}
+		break;
+	case 'h':
+		load_hashes(s, text + 7, len - 7);
+		break;
+	default:
+		break;
+	}
 }

@@ -1,224 +1,70 @@
 /*
- * screen_scan: follows the escape sequences on their way to libvterm, for what it does
- * not tell: modes, the scroll region, and the moment before the alternate screen comes
- * or goes.  Numbers that are longer than any terminal takes are cut, so that libvterm
- * never counts beyond its own.
+ * screen_scan: takes apart what a program writes, in pieces of any size: text, control
+ * characters, sequences, strings.  libvterm gets each whole (see screen_int.h).
  */
-#include <stdio.h>
-
 #include "terminal/screen_int.h"
 
-enum { ESC = 0x1b, CAN = 0x18, SUB = 0x1a, BEL = 0x07 };
+enum { ESC = 0x1b, CAN = 0x18, SUB = 0x1a, BEL = 0x07, SO = 0x0e, SI = 0x0f, DEL = 0x7f };
 
-static const struct {
-	unsigned number;
-	unsigned bit;
-} modes[] = {
-	{ 1, MODE_APP_CURSOR },
-	{ 5, MODE_REVERSE },
-	{ 1000, MODE_MOUSE_CLICK },
-	{ 1002, MODE_MOUSE_DRAG },
-	{ 1003, MODE_MOUSE_MOVE },
-	{ 1004, MODE_FOCUS },
-	{ 1005, MODE_MOUSE_UTF8 },
-	{ 1006, MODE_MOUSE_SGR },
-	{ 2004, MODE_PASTE },
-};
+/* ---- control characters ---- */
 
+static void
+control(struct screen *s, char c)
+{
+	switch (c) {
+	case '\n':
+	case '\v':
+	case '\f':
+		screen_write(s, "\n", 1);
+		s->fresh = false;
+		csi_not_full(s);
+		textlines_step(s);
+		break;
+	case SO:
+	case SI:
+		s->charsets.used = c == SO;
+		break;
+	case DEL:
+		break;
+	default:
+		screen_write(s, &c, 1);
+		break;
+	}
+}
+
+/* ---- strings ---- */
+
+/* DCS $ q and what is asked for. */
 static bool
-is_alternate(unsigned number)
+is_question(const struct buf *b)
 {
-	return number == 47 || number == 1047 || number == 1049;
+	if (b->len < 3 || b->len > 4 || b->data[0] != '$' || b->data[1] != 'q')
+		return false;
+	for (size_t i = 2; i < b->len; i++)
+		if (b->data[i] < ' ' || b->data[i] > '~')
+			return false;
+	return true;
 }
 
-/* CSI ? ... h or l, before libvterm has seen its last byte. */
-static void
-on_modes(struct screen *s, bool on)
-{
-	for (unsigned i = 0; i < s->scan.n_args; i++) {
-		unsigned number = s->scan.args[i];
-
-		for (size_t k = 0; k < sizeof(modes) / sizeof(modes[0]); k++)
-			if (modes[k].number == number)
-				s->modes = on ? s->modes | modes[k].bit
-					      : s->modes & ~modes[k].bit;
-		if (number == 7)
-			s->modes = on ? s->modes & ~(unsigned)MODE_NO_WRAP
-				      : s->modes | MODE_NO_WRAP;
-		if (!is_alternate(number) || on == s->alternate)
-			continue;
-		if (on) {
-			/* Half of the memory of a screen, which most never need. */
-			vterm_screen_enable_altscreen(s->vs, 1);
-			buf_clear(&s->main_draw);
-			screen_draw(s, &s->main_draw);
-		} else {
-			textlines_alternate(s);
-			buf_free(&s->main_draw);
-		}
-	}
-}
-
-static void
-reset(struct screen *s)
-{
-	if (s->alternate)
-		textlines_alternate(s);
-	s->modes = 0;
-	s->region_top = s->region_bottom = 0;
-}
-
-static void
-on_csi(struct screen *s, char final)
-{
-	const struct scan *c = &s->scan;
-
-	if (c->private && !c->other && (final == 'h' || final == 'l')) {
-		on_modes(s, final == 'h');
-	} else if (!c->private && !c->other && final == 'r') {
-		unsigned top = c->n_args > 0 && c->args[0] > 0 ? c->args[0] : 1;
-		unsigned bottom = c->n_args > 1 ? c->args[1] : 0;
-
-		if (bottom == 0 || bottom > (unsigned)s->rows)
-			bottom = (unsigned)s->rows;
-		if (top < bottom) {
-			bool whole = top == 1 && bottom == (unsigned)s->rows;
-
-			s->region_top = whole ? 0 : top;
-			s->region_bottom = whole ? 0 : bottom;
-		}
-	} else if (c->other && final == 'p') {
-		/* DECSTR, CSI ! p. */
-		s->modes &= (unsigned)(MODE_PASTE | MODE_FOCUS | MODE_MOUSE_CLICK |
-				       MODE_MOUSE_DRAG | MODE_MOUSE_MOVE |
-				       MODE_MOUSE_UTF8 | MODE_MOUSE_SGR);
-		s->region_top = s->region_bottom = 0;
-	}
-}
-
-/* CSI N b: the character before the cursor, again.  libvterm does it for ever when there
- * is none, and leaves the cursor behind the last column: it does not get to see it. */
-static void
-repeat(struct screen *s)
-{
-	const struct scan *c = &s->scan;
-	unsigned n = c->n_args > 0 && c->args[0] > 0 ? c->args[0] : 1;
-	struct buf text = { 0 };
-	VTermScreenCell cell;
-	VTermPos at;
-
-	(void)vterm_input_write(s->vt, "\030", 1);
-	vterm_state_get_cursorpos(s->state, &at);
-	if (c->private || c->other || at.col == 0)
-		return;
-	if (n > (unsigned)(s->cols - at.col))
-		n = (unsigned)(s->cols - at.col);
-	at.col--;
-	if (vterm_screen_get_cell(s->vs, at, &cell) == 0 || cell.width != 1 ||
-	    cell.chars[0] == 0 || cell.chars[0] == (uint32_t)-1)
-		return;
-	cell.chars[1] = 0;
-	while (n-- > 0)
-		screen_put_cell(&cell, &text);
-	text_feed(s, buf_str(&text), text.len);
-	buf_free(&text);
-}
-
-/* A byte of a CSI.  True: it is to be left out. */
-static bool
-in_csi(struct screen *s, char c)
-{
-	struct scan *sc = &s->scan;
-	unsigned *arg;
-
-	if (c >= '0' && c <= '9') {
-		if (sc->n_args == 0)
-			sc->n_args = 1;
-		if (sc->full || ++sc->digits > SCAN_DIGITS)
-			return true;
-		if (sc->n_args <= SCAN_ARGS) {
-			arg = &sc->args[sc->n_args - 1];
-			*arg = *arg * 10 + (unsigned)(c - '0');
-		}
-	} else if (c == ';' || c == ':') {
-		if (sc->n_args == 0)
-			sc->n_args = 1;
-		/* libvterm writes behind its own array for more. */
-		if (sc->n_args >= SCAN_ARGS) {
-			sc->full = true;
-			return true;
-		}
-		sc->args[sc->n_args++] = 0;
-		sc->digits = 0;
-	} else if (c == '?') {
-		sc->private = true;
-	} else if (c >= '@' && c <= '~') {
-		sc->state = SCAN_TEXT;
-		if (c == 'b') {
-			repeat(s);
-			return true;
-		}
-		on_csi(s, c);
-	} else if ((unsigned char)c >= ' ') {
-		sc->other = true;
-	}
-	return false;
-}
-
-/* The whole of a string is there.  libvterm loses one that comes in pieces, and keeps
- * any length of it: it gets those that it answers (DCS), whole. */
+/* The whole of a string is there.  libvterm loses one that comes in pieces, keeps any
+ * length of it, and acts on control characters in it: it gets those that it answers,
+ * whole. */
 static void
 on_string(struct screen *s)
 {
 	struct buf *b = &s->scan.string;
 
-	if (s->scan.kind == 'P') {
+	if (s->scan.kind == 'P' && is_question(b)) {
 		buf_adds(b, "\033\\");
-		(void)vterm_input_write(s->vt, "\033P", 2);
-		(void)vterm_input_write(s->vt, b->data, b->len);
+		screen_write(s, "\033P", 2);
+		screen_write(s, b->data, b->len);
 	} else if (s->scan.kind == ']' && b->len >= 2 &&
 		   (b->data[0] == '0' || b->data[0] == '2') && b->data[1] == ';') {
 		screen_set_title(s, b->data + 2, b->len - 2);
+	} else if (s->scan.kind == '_' && s->loading) {
+		textlines_load(s, buf_str(b), b->len);
 	}
-	buf_clear(b);
-}
-
-/* The byte behind an ESC.  True: it begins a string, and is not for libvterm. */
-static bool
-in_esc(struct screen *s, char c)
-{
-	struct scan *sc = &s->scan;
-
-	sc->state = SCAN_TEXT;
-	switch (c) {
-	case '[':
-		sc->state = SCAN_CSI;
-		sc->private = sc->other = sc->full = false;
-		sc->n_args = sc->digits = 0;
-		sc->args[0] = 0;
-		break;
-	case ']':
-	case 'P':
-	case 'X':
-	case '^':
-	case '_':
-		sc->state = SCAN_STRING;
-		sc->kind = c;
-		buf_clear(&sc->string);
-		return true;
-	case '=':
-		s->modes |= MODE_APP_KEYPAD;
-		break;
-	case '>':
-		s->modes &= ~(unsigned)MODE_APP_KEYPAD;
-		break;
-	case 'c':
-		reset(s);
-		break;
-	default:
-		break;
-	}
-	return false;
+	buf_free(b);
 }
 
 static void
@@ -234,22 +80,208 @@ in_string(struct screen *s, char c)
 	}
 }
 
-/* One byte that is not plain text.  True: it is not for libvterm. */
+/* ---- sequences ---- */
+
+static void
+begin(struct screen *s, enum scan_state state)
+{
+	struct scan *sc = &s->scan;
+
+	sc->state = state;
+	sc->leader = sc->between = '\0';
+	sc->odd = false;
+	sc->n_args = 0;
+	sc->raw[0] = ESC;
+	sc->raw[1] = '[';
+	sc->n_raw = state == SCAN_CSI ? 2 : 1;
+}
+
+/* The byte c goes on with the sequence.  False: that is too long for any. */
+static void
+note(struct scan *sc, char c)
+{
+	if (sc->n_raw < SCAN_SEQUENCE_BYTES)
+		sc->raw[sc->n_raw++] = c;
+	else
+		sc->odd = true;
+}
+
+static void
+in_between(struct scan *sc, char c)
+{
+	sc->odd = sc->odd || sc->between != '\0';
+	sc->between = c;
+}
+
+static void
+designate(struct screen *s, char set, char what)
+{
+	if (what == '0' || what == 'A' || what == 'B')
+		s->charsets.set[set - '('] = what;
+}
+
+/* Rows of double width or height, and the screen full of E. */
+static void
+hash(struct screen *s, char what)
+{
+	char seq[3] = { '\033', '#', what };
+
+	if (what != '3' && what != '4' && what != '5' && what != '6' && what != '8')
+		return;
+	s->uneven = true;
+	screen_write(s, seq, sizeof(seq));
+	s->fresh = false;
+	csi_not_full(s);
+	/* Half of it cannot be seen, or could not. */
+	if (what != '8')
+		screen_set_width(s, s->cursor.row);
+}
+
+/* ESC and one byte more. */
+static void
+escape(struct screen *s, char c)
+{
+	char seq[2] = { '\033', c };
+
+	switch (c) {
+	case '7':
+		csi_save_cursor(s);
+		return;
+	case '8':
+		csi_restore_cursor(s);
+		return;
+	case 'c':
+		csi_reset(s);
+		return;
+	case '=':
+		s->modes |= MODE_APP_KEYPAD;
+		break;
+	case '>':
+		s->modes &= ~(unsigned)MODE_APP_KEYPAD;
+		break;
+	case 'n':
+	case 'o':
+		s->charsets.used = c == 'n' ? 2 : 3;
+		return;
+	case 'H':
+		csi_set_tab(s, s->cursor.col, true);
+		break;
+	case 'D':
+	case 'E':
+	case 'M':
+		break;
+	default:
+		return;
+	}
+	screen_write(s, seq, sizeof(seq));
+	if (c != 'D' && c != 'E' && c != 'M')
+		return;
+	s->fresh = false;
+	csi_not_full(s);
+}
+
+static void
+in_esc(struct screen *s, char c)
+{
+	struct scan *sc = &s->scan;
+
+	if (c >= ' ' && c <= '/') {
+		note(sc, c);
+		in_between(sc, c);
+		return;
+	}
+	sc->state = SCAN_TEXT;
+	if (sc->odd)
+		return;
+	if (sc->between >= '(' && sc->between <= '+') {
+		designate(s, sc->between, c);
+	} else if (sc->between == '#') {
+		hash(s, c);
+	} else if (sc->between != '\0') {
+		return;
+	} else if (c == '[') {
+		begin(s, SCAN_CSI);
+	} else if (c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_') {
+		sc->state = SCAN_STRING;
+		sc->kind = c;
+		buf_clear(&sc->string);
+	} else {
+		escape(s, c);
+	}
+}
+
+/* The argument that is being read; NULL: there are more than are taken. */
+static struct scan_arg *
+argument(struct scan *sc)
+{
+	if (sc->n_args == 0) {
+		sc->args[0] = (struct scan_arg){ .value = -1 };
+		sc->n_args = 1;
+	}
+	return sc->n_args <= SCAN_ARGS ? &sc->args[sc->n_args - 1] : NULL;
+}
+
+static void
+in_csi(struct screen *s, char c)
+{
+	struct scan *sc = &s->scan;
+	struct scan_arg *arg;
+
+	if (c >= '@') {
+		sc->state = SCAN_TEXT;
+		csi_act(s, c);
+		return;
+	}
+	note(sc, c);
+	if (c < '0') {
+		in_between(sc, c);
+	} else if (sc->between != '\0') {
+		sc->odd = true;
+	} else if (c >= '0' && c <= '9') {
+		arg = argument(sc);
+		if (arg == NULL)
+			return;
+		arg->value = (arg->value < 0 ? 0 : arg->value) * 10 + (c - '0');
+		if (arg->value > SCAN_ARG_MAX)
+			arg->value = SCAN_ARG_MAX;
+	} else if (c == ';' || c == ':') {
+		(void)argument(sc);
+		if (sc->n_args < SCAN_ARGS)
+			sc->args[sc->n_args] =
+			    (struct scan_arg){ .value = -1, .joined = c == ':' };
+		if (sc->n_args <= SCAN_ARGS)
+			sc->n_args++;
+	} else {
+		sc->odd = sc->odd || sc->leader != '\0' || sc->n_args > 0;
+		sc->leader = c;
+	}
+}
+
+/* ---- bytes ---- */
+
+/* One byte that is not plain text.  False: it is, after all. */
 static bool
 step(struct screen *s, char c)
 {
 	struct scan *sc = &s->scan;
 
 	if (c == CAN || c == SUB) {
+		text_cut(s);
 		sc->state = SCAN_TEXT;
-		return false;
+		return true;
 	}
 	if (c == ESC) {
 		text_cut(s);
-		sc->state = sc->state == SCAN_STRING ? SCAN_STRING_ESC : SCAN_ESC;
+		if (sc->state == SCAN_STRING)
+			sc->state = SCAN_STRING_ESC;
+		else if (sc->state != SCAN_STRING_ESC)
+			begin(s, SCAN_ESC);
 		return true;
 	}
 	switch (sc->state) {
+	case SCAN_STRING:
+		in_string(s, c);
+		return true;
 	case SCAN_STRING_ESC:
 		/* Any sequence ends a string; a backslash is but that. */
 		on_string(s);
@@ -257,62 +289,35 @@ step(struct screen *s, char c)
 			sc->state = SCAN_TEXT;
 			return true;
 		}
-		sc->state = SCAN_ESC;
+		begin(s, SCAN_ESC);
 		return step(s, c);
-	case SCAN_ESC:
-		if ((unsigned char)c < ' ')
-			return false; /* acts at once, in the middle of the sequence */
-		if (in_esc(s, c))
-			return true;
-		(void)vterm_input_write(s->vt, "\033", 1);
-		return false;
-	case SCAN_CSI:
-		return in_csi(s, c);
-	case SCAN_STRING:
-		in_string(s, c);
-		return true;
 	default:
+		break;
+	}
+	if ((unsigned char)c < ' ' || c == DEL) {
+		/* It acts at once, also in the middle of a sequence. */
+		text_cut(s);
+		control(s, c);
+		return true;
+	}
+	if (sc->state == SCAN_TEXT)
+		return false;
+	if ((unsigned char)c > DEL) {
+		sc->state = SCAN_TEXT;
 		return false;
 	}
+	if (sc->state == SCAN_ESC)
+		in_esc(s, c);
+	else
+		in_csi(s, c);
+	return true;
 }
 
-/* Whether what libvterm has not seen yet must come before this byte is acted on. */
+/* Text, for libvterm as it is: what moves the cursor within a row, too. */
 static bool
-may_act(const struct screen *s, char c)
+is_text(char c)
 {
-	return s->scan.state != SCAN_CSI || c == 'h' || c == 'l' || c == 'b' || c == ESC;
-}
-
-static int
-inside(int n, int size)
-{
-	return n < 0 ? 0 : n < size ? n : size - 1;
-}
-
-/* A cursor that was saved on a larger screen comes back outside of this one; and libvterm
- * moves it out at the top when the rows below it are kept on a smaller screen. */
-void
-keep_cursor_inside(struct screen *s)
-{
-	char to[32];
-	VTermPos at;
-	int n;
-
-	vterm_state_get_cursorpos(s->state, &at);
-	if (inside(at.row, s->rows) == at.row && inside(at.col, s->cols) == at.col)
-		return;
-	n = snprintf(to, sizeof(to), "\033[%d;%dH", inside(at.row, s->rows) + 1,
-	    inside(at.col, s->cols) + 1);
-	(void)vterm_input_write(s->vt, to, (size_t)n);
-}
-
-/* Whether c, in this state, ends a sequence that may bring a saved cursor back, or
- * repeats a character to the end of a row and stays behind it. */
-static bool
-may_restore(enum scan_state before, char c)
-{
-	return (before == SCAN_CSI && (c == 'l' || c == 'h' || c == 'u')) ||
-	       (before == SCAN_ESC && c == '8');
+	return (unsigned char)c >= ' ' || c == '\r' || c == '\b' || c == '\t' || c == BEL;
 }
 
 /* Lines are looked for at each line feed and nowhere else, so that they do not depend on
@@ -320,30 +325,14 @@ may_restore(enum scan_state before, char c)
 void
 scan_feed(struct screen *s, const char *bytes, size_t len)
 {
-	enum scan_state before;
 	size_t from = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		/* Most bytes are text. */
-		if (s->scan.state == SCAN_TEXT && bytes[i] != ESC && bytes[i] != '\n')
+		if (s->scan.state == SCAN_TEXT && is_text(bytes[i]))
 			continue;
-		before = s->scan.state;
-		if (may_act(s, bytes[i])) {
-			text_feed(s, bytes + from, i - from);
-			from = i;
-		}
-		if (step(s, bytes[i])) {
-			text_feed(s, bytes + from, i - from);
-			from = i + 1;
-		} else if (bytes[i] == '\n') {
-			text_feed(s, bytes + from, i + 1 - from);
-			from = i + 1;
-			textlines_step(s);
-		} else if (may_restore(before, bytes[i])) {
-			text_feed(s, bytes + from, i + 1 - from);
-			from = i + 1;
-			keep_cursor_inside(s);
-		}
+		text_feed(s, bytes + from, i - from);
+		from = step(s, bytes[i]) ? i + 1 : i;
 	}
 	text_feed(s, bytes + from, len - from);
 }

@@ -1,9 +1,10 @@
 /*
- * screen_text: hands bytes on to libvterm as valid UTF-8, and characters whole.  It reads
+ * screen_text: hands text on to libvterm as valid UTF-8, and characters whole.  It reads
  * one wrongly that comes in two pieces, so the beginning of one waits here for its end.
  */
 #include <string.h>
 
+#include "lib/utf8.h"
 #include "terminal/screen_int.h"
 
 static const char replacement[] = "\xef\xbf\xbd";
@@ -55,30 +56,6 @@ goes_on(const char *have, unsigned n, unsigned char c)
 	}
 }
 
-/* The common characters that are drawn over the one before. */
-static const struct {
-	uint32_t first, last;
-} marks[] = {
-	{ 0x0300, 0x036f },
-	{ 0x0483, 0x0489 },
-	{ 0x0591, 0x05bd },
-	{ 0x0610, 0x061a },
-	{ 0x064b, 0x065f },
-	{ 0x06d6, 0x06dc },
-	{ 0x0e34, 0x0e3a },
-	{ 0x0e47, 0x0e4e },
-	{ 0x1ab0, 0x1aff },
-	{ 0x1dc0, 0x1dff },
-	{ 0x200b, 0x200f },
-	{ 0x202a, 0x202e },
-	{ 0x2060, 0x2064 },
-	{ 0x20d0, 0x20ff },
-	{ 0xfe00, 0xfe0f },
-	{ 0xfe20, 0xfe2f },
-	{ 0xfeff, 0xfeff },
-	{ 0xe0000, 0xe01ef },
-};
-
 static bool
 is_mark(const char *bytes, unsigned len)
 {
@@ -88,39 +65,109 @@ is_mark(const char *bytes, unsigned len)
 		return false;
 	for (unsigned i = 1; i < len; i++)
 		c = c << 6 | ((unsigned char)bytes[i] & 0x3f);
-	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
-		if (c >= marks[i].first && c <= marks[i].last)
-			return true;
-	return false;
-}
-
-/* Libvterm keeps every mark, though a cell holds few; and when the last column is full,
- * it draws one that comes in a piece of its own on the next row.  Both are left out. */
-static bool
-is_lost_mark(struct screen *s, unsigned len, char *out, size_t *n)
-{
-	VTermPos at;
-
-	if (!is_mark(s->scan.utf8, len)) {
-		s->scan.n_marks = 0;
-		return false;
-	}
-	if (*n > 0)
-		(void)vterm_input_write(s->vt, out, *n);
-	*n = 0;
-	vterm_state_get_cursorpos(s->state, &at);
-	return ++s->scan.n_marks > SCAN_MARKS || at.col == s->cols - 1;
+	return screen_width(c) == 0;
 }
 
 static void
-put(struct screen *s, char *out, size_t *n, const char *bytes, size_t len)
+write_text(struct screen *s, const char *bytes, size_t len)
 {
-	if (*n + len > SCAN_WRITE_BYTES) {
-		(void)vterm_input_write(s->vt, out, *n);
-		*n = 0;
+	s->writing = true;
+	(void)vterm_input_write(s->vt, bytes, len);
+	s->writing = false;
+	if ((s->modes & MODE_INSERT) != 0)
+		screen_mend(s, s->cursor.row, s->cursor.row + 1, false);
+}
+
+static void
+flush(struct screen *s, const char *out, size_t *n)
+{
+	if (*n > 0)
+		write_text(s, out, *n);
+	*n = 0;
+}
+
+/* A mark is drawn over the character right before the cursor, if that was the last thing
+ * written.  libvterm keeps every one, though a cell holds few, and draws what it cannot
+ * place on a character of its own: those are left out. */
+static bool
+may_mark(struct screen *s)
+{
+	int col = s->full ? s->last.col : s->last.col + s->last_cols;
+
+	return s->fresh && s->cursor.row == s->last.row && s->cursor.col == col &&
+	       s->scan.n_marks < SCAN_MARKS;
+}
+
+/* Over a character that filled its row, which libvterm takes for none: it is written
+ * again, with the mark. */
+static void
+mark_last(struct screen *s, const char *bytes, size_t len)
+{
+	VTermScreenCell pen = screen_pen(s), cell;
+	struct buf text = { 0 }, seq = { 0 };
+
+	if (!screen_cell(s, s->last.row, s->last.col, &cell))
+		return;
+	screen_go_to(s, s->last.row, s->last.col);
+	draw_pen(&cell, true, &seq);
+	screen_write_own(s, seq.data, seq.len);
+	screen_put_cell(&cell, &text);
+	buf_append(&text, bytes, len);
+	write_text(s, text.data, text.len);
+	buf_clear(&seq);
+	draw_pen(&pen, true, &seq);
+	screen_write_own(s, seq.data, seq.len);
+	buf_free(&text);
+	buf_free(&seq);
+}
+
+/* A whole character. */
+static void
+add(struct screen *s, char *out, size_t *n, const char *bytes, unsigned len)
+{
+	unsigned marks;
+
+	if (is_mark(bytes, len)) {
+		flush(s, out, n);
+		if (!may_mark(s))
+			return;
+		marks = s->scan.n_marks;
+		if (s->full)
+			mark_last(s, bytes, len);
+		else
+			write_text(s, bytes, len);
+		s->scan.n_marks = marks + 1;
+		return;
 	}
+	if (*n + len > SCAN_WRITE_BYTES)
+		flush(s, out, n);
 	memcpy(out + *n, bytes, len);
 	*n += len;
+}
+
+/* What the charsets make of characters, so that libvterm, which does not join a mark to
+ * what comes by another charset, needs none. */
+static const uint16_t drawn_lines[] = { ' ', 0x25c6, 0x2592, 0x2409, 0x240c, 0x240d,
+	0x240a, 0x00b0, 0x00b1, 0x2424, 0x240b, 0x2518, 0x2510, 0x250c, 0x2514, 0x253c,
+	0x23ba, 0x23bb, 0x2500, 0x23bc, 0x23bd, 0x251c, 0x2524, 0x2534, 0x252c, 0x2502,
+	0x2264, 0x2265, 0x03c0, 0x2260, 0x00a3, 0x00b7 };
+
+enum { FIRST_LINE = '_', LAST_LINE = '~' };
+
+static void
+add_ascii(struct screen *s, char *out, size_t *n, char c)
+{
+	char set = s->charsets.set[s->charsets.used];
+	struct buf text = { 0 };
+
+	if (set == '0' && c >= FIRST_LINE && c <= LAST_LINE)
+		utf8_put(&text, drawn_lines[c - FIRST_LINE]);
+	else if (set == 'A' && c == '#')
+		utf8_put(&text, 0x00a3);
+	else
+		buf_addc(&text, c);
+	add(s, out, n, text.data, (unsigned)text.len);
+	buf_free(&text);
 }
 
 /* At most SCAN_WRITE_BYTES. */
@@ -131,31 +178,34 @@ feed_some(struct screen *s, const char *bytes, size_t len)
 	char out[SCAN_WRITE_BYTES];
 	size_t n = 0;
 
-	if (sc->n_utf8 == 0 && is_ascii(bytes, len)) {
-		sc->n_marks = 0;
-		(void)vterm_input_write(s->vt, bytes, len);
+	bool ascii = s->charsets.set[s->charsets.used] == 'B';
+
+	if (sc->n_utf8 == 0 && ascii && is_ascii(bytes, len)) {
+		write_text(s, bytes, len);
 		return;
 	}
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)bytes[i];
 
 		if (sc->n_utf8 > 0 && !goes_on(sc->utf8, sc->n_utf8, c)) {
-			put(s, out, &n, replacement, 3);
+			add(s, out, &n, replacement, 3);
 			sc->n_utf8 = 0;
 		}
 		if (sc->n_utf8 == 0 && length_of(c) == 0) {
-			put(s, out, &n, replacement, 3);
+			add(s, out, &n, replacement, 3);
+			continue;
+		}
+		if (c < 0x80 && !ascii) {
+			add_ascii(s, out, &n, (char)c);
 			continue;
 		}
 		sc->utf8[sc->n_utf8++] = (char)c;
 		if (sc->n_utf8 == length_of((unsigned char)sc->utf8[0])) {
-			if (!is_lost_mark(s, sc->n_utf8, out, &n))
-				put(s, out, &n, sc->utf8, sc->n_utf8);
+			add(s, out, &n, sc->utf8, sc->n_utf8);
 			sc->n_utf8 = 0;
 		}
 	}
-	if (n > 0)
-		(void)vterm_input_write(s->vt, out, n);
+	flush(s, out, &n);
 }
 
 void
@@ -173,7 +223,8 @@ text_feed(struct screen *s, const char *bytes, size_t len)
 void
 text_cut(struct screen *s)
 {
-	if (s->scan.n_utf8 > 0)
-		(void)vterm_input_write(s->vt, replacement, 3);
+	if (s->scan.n_utf8 == 0)
+		return;
 	s->scan.n_utf8 = 0;
+	write_text(s, replacement, 3);
 }

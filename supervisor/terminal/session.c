@@ -178,7 +178,7 @@ begin_half(struct session *s)
 	int r;
 
 	screen_look(session_screen(s), &look);
-	screen_draw(s->screen, &draw);
+	screen_save(s->screen, &draw);
 	r = keep_begin(s->keep, draw.data, draw.len, look.rows, look.cols);
 	buf_free(&draw);
 	return r;
@@ -327,8 +327,7 @@ come_back(struct session *s)
 	uint32_t settled = h->settled < logged ? h->settled : logged;
 
 	screen_set_quiet(s->screen, true);
-	screen_feed(s->screen, keep_draw(s->keep), h->draw_len);
-	screen_settle(s->screen);
+	screen_load(s->screen, keep_draw(s->keep), h->draw_len);
 	screen_feed(s->screen, raw, settled);
 	if (settled > 0)
 		screen_settle(s->screen);

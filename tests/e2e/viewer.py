@@ -123,6 +123,11 @@ class Screen:
             self.col = min(self.cols - 1, self.col + one)
         elif end == "D":
             self.col = max(0, self.col - one)
+        elif end == "G":
+            self.col = min(one, self.cols) - 1
+        elif end == "X":
+            b = min(self.col + one, self.cols)
+            self.cells[self.row][self.col:b] = [" "] * (b - self.col)
         elif end == "J" and n[0] == 2:
             self.clear()
         elif end == "J" and n[0] == 0:
@@ -265,6 +270,10 @@ def reply(s):
     return json.loads(head), rest
 
 
+def frame(what, data=b""):
+    return what + struct.pack(">I", len(data)) + data
+
+
 class Frames:
     """A viewer that speaks for itself."""
 
@@ -277,7 +286,7 @@ class Frames:
         self.reply, self.rest = reply(self.s)
 
     def send(self, what, data=b""):
-        self.s.sendall(what + struct.pack(">I", len(data)) + data)
+        self.s.sendall(frame(what, data))
 
     def frame(self):
         """The next one, or None: it is over."""

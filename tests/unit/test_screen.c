@@ -1,6 +1,6 @@
 /*
- * The screen: what it shows, the lines for the log, and the two promises that hold for
- * any bytes: pieces do not matter, and what draws a screen makes an equal one.
+ * The screen: what it shows, the lines for the log, and what changes of the size make of
+ * them.  That it is the same however it is drawn: test_screen_same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,6 +47,12 @@ static const struct lines_case {
 	{ "a spinner leaves its last", "-\b/\b|\bdone\r\n", "done|", "done|" },
 	{ "wrapped rows are one line", "0123456789012345678901234\r\nx\r\n",
 	    "0123456789012345678901234|x|", "0123456789012345678901234|x|" },
+	{ "of wide characters, too",
+	    "\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad"
+	    "\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\033[1m\xe6\x96\x87\r\n",
+	    "\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad"
+	    "\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe6\x96\x87|",
+	    NULL },
 	{ "a full row and a short one are two", "01234567890123456789\r\nx\r\n",
 	    "01234567890123456789|x|", "01234567890123456789|x|" },
 	{ "a character again", "\033[5ba\033[3bc\r\n", "aaaac|", "aaaac|" },
@@ -167,102 +173,70 @@ test_hostile(void **state)
 	buf_free(&lines);
 }
 
-/* ---- for any bytes ---- */
+static void
+feed(struct screen *s, const char *text)
+{
+	screen_feed(s, text, strlen(text));
+}
 
-static const char *const parts[] = { "text", "\r\n", "\n", "\r", "\b", "\t", "\033[A",
-	"\033[2K", "\033[2J", "\033[H", "\033[5;3H", "\033[1;31m", "\033[0;44m",
-	"\033[7m", "\033[0m", "\033[?1049h", "\033[?1049l", "\033[L", "\033[2M",
-	"\033[3@", "\033[2P", "\033[K", "\033[1J", "\033[2;4r", "\033[r", "\033M",
-	"\033D", "\033[38;5;200m", "\033[48;2;1;2;3m", "\xe4\xb8\xad", "e\xcc\x81",
-	"\xf0\x9f\x98\x80", "\xff\xc3", "\033]2;title\007", "\033[?25l", "\033[?25h",
-	"\033[?2004h", "\033[999999999999B", "0123456789012345678901234567890123456789",
-	"word ", "\033[3X", "\033[S", "\033[T" };
+/* The end, however often it is told, and what is on which screen then. */
+static void
+test_end(void **state)
+{
+	const char bytes[] = "a\r\n$ editor\033[?1049h\033[Hpicture\r\nof it";
+	struct buf lines = { 0 };
+	struct screen *s = new_screen(5, 20, &lines);
+	struct screen_look look;
+
+	(void)state;
+	feed(s, bytes);
+	assert_string_equal(buf_str(&lines), "a|");
+	screen_end(s);
+	assert_string_equal(buf_str(&lines), "a|$ editor|picture|of it|");
+	screen_end(s);
+	assert_string_equal(buf_str(&lines), "a|$ editor|picture|of it|");
+	screen_look(s, &look);
+	assert_false(look.alternate);
+	screen_free(s);
+	buf_free(&lines);
+}
+
+/* Rows of the main screen are told once, though the size changes while another one is
+ * shown, and a program paints the same again for the new size. */
+static void
+test_resize(void **state)
+{
+	const char before[] = "a\r\nb\r\n$ editor\033[?1049h\033[H\033[5;1Hx\033[3;1H";
+	struct buf lines = { 0 };
+	struct screen *s = new_screen(5, 20, &lines);
+
+	(void)state;
+	feed(s, before);
+	screen_resize(s, 4, 30);
+	feed(s, "\033[2J\033[?1049l\r\nc\r\n");
+	assert_string_equal(buf_str(&lines), "a|b|$ editor|c|");
+	screen_free(s);
+	buf_clear(&lines);
+	s = new_screen(8, 20, &lines);
+	feed(s, "head\r\nbody\r\n> ");
+	screen_settle(s);
+	screen_resize(s, 8, 30);
+	feed(s, "\r\033[2A\033[Jhead\r\nbody\r\n> ");
+	screen_settle(s);
+	assert_string_equal(buf_str(&lines), "head|body|");
+	/* A region of before is none of the new screen. */
+	feed(s, "\033[6;8r");
+	screen_resize(s, 3, 30);
+	feed(s, "\n\n\n\n\033M");
+	screen_free(s);
+	buf_free(&lines);
+}
 
 static uint32_t
 next(uint32_t *seed)
 {
 	*seed = *seed * 1664525u + 1013904223u;
 	return *seed >> 8;
-}
-
-static void
-random_bytes(uint32_t seed, struct buf *out)
-{
-	for (int i = 0; i < 60; i++)
-		buf_adds(out, parts[next(&seed) % (sizeof(parts) / sizeof(parts[0]))]);
-}
-
-static void
-show(const struct screen *s, struct buf *out)
-{
-	struct screen_look look;
-
-	screen_draw(s, out);
-	screen_look(s, &look);
-	buf_addf(out, "%u %u %d %d %s", look.cursor_row, look.cursor_col,
-	    look.cursor_visible, look.alternate, look.title);
-}
-
-static void
-test_pieces(void **state)
-{
-	(void)state;
-	for (uint32_t seed = 1; seed <= 2000; seed++) {
-		struct buf bytes = { 0 }, l1 = { 0 }, l2 = { 0 }, d1 = { 0 }, d2 = { 0 };
-		struct screen *one = new_screen(6, 20, &l1),
-			      *two = new_screen(6, 20, &l2);
-		uint32_t cut = seed;
-
-		random_bytes(seed, &bytes);
-		screen_feed(one, bytes.data, bytes.len);
-		for (size_t at = 0, n; at < bytes.len; at += n) {
-			n = 1 + next(&cut) % 7;
-			n = n < bytes.len - at ? n : bytes.len - at;
-			screen_feed(two, bytes.data + at, n);
-		}
-		show(one, &d1);
-		show(two, &d2);
-		screen_end(one);
-		screen_end(two);
-		if (strcmp(buf_str(&d1), buf_str(&d2)) != 0 ||
-		    strcmp(buf_str(&l1), buf_str(&l2)) != 0)
-			fail_msg("seed %u:\n%s\n%s", seed, buf_str(&l1), buf_str(&l2));
-		screen_free(one);
-		screen_free(two);
-		buf_free(&bytes);
-		buf_free(&l1);
-		buf_free(&l2);
-		buf_free(&d1);
-		buf_free(&d2);
-	}
-}
-
-static void
-test_draw(void **state)
-{
-	(void)state;
-	for (uint32_t seed = 1; seed <= 2000; seed++) {
-		struct buf bytes = { 0 }, l1 = { 0 }, l2 = { 0 }, d1 = { 0 }, d2 = { 0 };
-		struct screen *one = new_screen(6, 20, &l1),
-			      *two = new_screen(6, 20, &l2);
-
-		random_bytes(seed, &bytes);
-		screen_feed(one, bytes.data, bytes.len);
-		show(one, &d1);
-		buf_clear(&bytes);
-		screen_draw(one, &bytes);
-		screen_feed(two, bytes.data, bytes.len);
-		show(two, &d2);
-		if (strcmp(buf_str(&d1), buf_str(&d2)) != 0)
-			fail_msg("seed %u", seed);
-		screen_free(one);
-		screen_free(two);
-		buf_free(&bytes);
-		buf_free(&l1);
-		buf_free(&l2);
-		buf_free(&d1);
-		buf_free(&d2);
-	}
 }
 
 /* What a plain program writes is what the log has, at any size. */
@@ -307,8 +281,8 @@ main(void)
 		cmocka_unit_test(test_long_string),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_plain),
-		cmocka_unit_test(test_pieces),
-		cmocka_unit_test(test_draw),
+		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_resize),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,11 +14,13 @@
 
 #include "lib/fdio.h"
 
-/* Leaves every mode that a program may have set: alternate screen, scroll region, mouse,
- * focus, bracketed paste, application keys, colours, hidden cursor. */
+/* Leaves every mode that a program may have set: alternate screen, scroll region, origin,
+ * inserting, wrapping, reverse, charsets, mouse, focus, bracketed paste, application
+ * keys, colours, the look of the cursor. */
 static const char give_back[] =
-    "\033[?1049l\033[r\033[?1000l\033[?1002l\033[?1003l\033[?1004l\033[?1006l"
-    "\033[?2004l\033[?1l\033>\033[m\033[?25h\033[999;1H\r\n";
+    "\033[?1049l\033[?6l\033[r\033[4l\033[20l\033[?7h\033[?5l\033(B\033)B\017"
+    "\033[?1000l\033[?1002l\033[?1003l\033[?1004l\033[?1005l\033[?1006l\033[?2004l"
+    "\033[?1l\033>\033[m\033[0 q\033[?25h\033[999;1H\r\n";
 
 static struct termios before;
 static bool is_raw;
