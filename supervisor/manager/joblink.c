@@ -10,6 +10,7 @@
 #include "manager/end.h"
 #include "manager/freeze.h"
 #include "manager/hold.h"
+#include "manager/instances.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
@@ -250,6 +251,7 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 	if (u == NULL)
 		return;
 	drain_look(u);
+	member_on_rest(u);
 	/* A stop that was given up leaves nobody frozen whom nobody wants so. */
 	if (freeze_is_on(u) && !freeze_is_wanted(u))
 		freeze_apply(u);

@@ -87,9 +87,10 @@ struct manager {
 	struct map units;      /* name or alias -> struct unit */
 	struct unit **by_name; /* each once, sorted; NULL: to be made (units.c) */
 	size_t n_by_name;
-	struct strv transient_ended; /* oldest first */
-	struct slots *slots;         /* adopt.c */
-	struct scanner *scanner;     /* scan.c */
+	struct strv rested;      /* see unit_ended; oldest first */
+	struct strv forgotten;   /* see unit_forget_later */
+	struct slots *slots;     /* adopt.c */
+	struct scanner *scanner; /* scan.c */
 	struct svc_world *world;
 	struct loop_timer *jobs_timer;
 	struct loop_timer *hold_timer; /* NULL: no hold ends by itself yet */

@@ -7,6 +7,7 @@
 #include "lib/map.h"
 #include "lib/strv.h"
 #include "manager/end.h"
+#include "manager/instances.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
@@ -60,6 +61,9 @@ start_one(struct unit *u, void *arg)
 	}
 	if (!unit_is_wanted(u, &why))
 		return;
+	/* As many at a time as its template says. */
+	if (member_is_named(u) && u->wish != WISH_STARTED)
+		return;
 	/* What has ended while no supd was there is on its way down now, and comes up
 	 * again from there. */
 	if (unit_is_running(u) && svc_active(u->svc) != SVC_ACTIVE_DEACTIVATING)
@@ -73,7 +77,10 @@ start_one(struct unit *u, void *arg)
 void
 start_unit(struct unit *u)
 {
-	start_one(u, u->manager);
+	if (member_is_due(u))
+		request(u, JOB_START, member_source(u));
+	else
+		start_one(u, u->manager);
 }
 
 static void
@@ -101,7 +108,8 @@ void
 start_units(struct manager *m)
 {
 	units_load_all(m);
-	units_count_transient(m);
+	units_count_ended(m);
+	instances_look_all(m);
 	m->boot_unanswered = any_unanswered(m);
 	units_foreach(m, start_one, m);
 	end_start_exit_unit(m);
@@ -118,6 +126,7 @@ start_answered(struct manager *m)
 	else
 		units_on_change(m, NULL);
 	unitwatch_again(m->watch);
+	instances_look_all(m);
 	if (!m->boot_unanswered || any_unanswered(m))
 		return;
 	m->boot_unanswered = false;
@@ -210,6 +219,7 @@ start_reload_units(struct manager *m, const char *who)
 	units_foreach(m, note_loaded, &r);
 	units_foreach(m, reload_one, &r);
 	units_load_all(m);
+	instances_look_all(m);
 	units_foreach(m, note_result, &r);
 	event_begin(m->events, EVENT_RELOADED, NULL, NULL);
 	event_str(m->events, "who", who);

@@ -13,6 +13,7 @@
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "manager/end.h"
+#include "manager/instances.h"
 #include "manager/job/job.h"
 #include "manager/link.h"
 #include "manager/manager.h"
@@ -336,8 +337,9 @@ tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory 
 	jobs_unit_changed(u->job_unit);
 	if (down) {
 		end_on_unit_down(u, mem);
-		if (u->transient)
-			unit_transient_ended(u);
+		if (u->transient || unit_is_of_template(u))
+			unit_ended(u);
+		member_on_rest(u);
 	}
 }
 

@@ -21,6 +21,7 @@
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
 #include "manager/drain.h"
+#include "manager/instances.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
@@ -37,7 +38,7 @@
 #include "unit/table.h"
 
 enum {
-	TRANSIENT_KEPT = 200, /* ended transient units that can still be looked at */
+	ENDED_KEPT = 200, /* see unit_ended */
 	NEAR_MAX_DISTANCE = 3,
 };
 
@@ -231,6 +232,8 @@ set_conf(struct unit *u, struct unit_conf *conf)
 	else if (u->svc != NULL && !unit_is_running(u) && !is_refused(conf))
 		drop_service(u);
 	job_unit_set_deps(u->job_unit, conf->load_state == UNIT_LOADED ? conf : NULL);
+	if (unit_name_is_template(u->name))
+		instances_on_conf(u);
 }
 
 /* What was in the file is known to nobody any more: what holds instead is said wherever
@@ -321,6 +324,8 @@ unit_free(struct unit *u)
 
 	requests_forget(u);
 	drain_forget(u);
+	instances_forget(u);
+	member_forget(u);
 	job_unit_set_deps(u->job_unit, NULL);
 	job_unit_set_data(u->job_unit, NULL);
 	if (u->svc != NULL)
@@ -390,6 +395,9 @@ unit_get(struct manager *m, const char *name)
 		u = unit_new(m, conf, &d);
 		u->unanswered = unanswered;
 		add_name(u, full);
+		/* Whoever asks for many names must not fill the memory. */
+		if (unit_is_of_template(u))
+			unit_ended(u);
 	}
 	free(full);
 	return u;
@@ -456,25 +464,40 @@ unit_refresh(struct unit *u)
 	return true;
 }
 
-bool
-unit_forget(struct unit *u)
+/* What a person decided, but for starts and stops. */
+static bool
+has_flags(const struct unit *u)
+{
+	for (int i = 0; i < WISH_NFLAGS; i++) {
+		if (u->flag[i])
+			return true;
+	}
+	return false;
+}
+
+static void
+forget(struct unit *u)
 {
 	struct manager *m = u->manager;
 
-	if (unit_is_running(u) || job_unit_job(u->job_unit) != NULL)
-		return false;
-	if (!is_moved(u) &&
-	    (u->conf->load_state != UNIT_NOT_FOUND || u->wish != WISH_NONE))
-		return false;
-	for (int i = 0; i < WISH_NFLAGS; i++) {
-		if (u->flag[i])
-			return false;
-	}
+	(void)strv_remove(&m->rested, u->name);
 	unregister_names(u);
 	history_forget(m->history, u->name);
 	store_forget_request(m->store, u->name);
 	request_files_forget(u);
 	unit_free(u);
+}
+
+bool
+unit_forget(struct unit *u)
+{
+	if (unit_is_running(u) || job_unit_job(u->job_unit) != NULL || has_flags(u) ||
+	    member_is_named(u))
+		return false;
+	if (!is_moved(u) &&
+	    (u->conf->load_state != UNIT_NOT_FOUND || u->wish != WISH_NONE))
+		return false;
+	forget(u);
 	return true;
 }
 
@@ -557,7 +580,7 @@ unit_make_transient(
 		*err = u->diags.n > 0 ? diag_format(&u->diags.v[0])
 				      : xasprintf("%s: %s", full,
 					    unit_load_state_name(u->conf->load_state));
-		unit_transient_ended(u);
+		unit_ended(u);
 		u = NULL;
 	}
 	free(full);
@@ -572,7 +595,7 @@ unit_forget_transient(struct manager *m, const char *name)
 	if (u == NULL || !u->transient || unit_is_running(u) ||
 	    job_unit_job(u->job_unit) != NULL)
 		return;
-	(void)strv_remove(&m->transient_ended, name);
+	(void)strv_remove(&m->rested, name);
 	remove_transient(m, u->name);
 	unit_reload(u);
 	u->wish = WISH_NONE;
@@ -580,21 +603,109 @@ unit_forget_transient(struct manager *m, const char *name)
 	(void)unit_forget(u);
 }
 
-void
-unit_transient_ended(struct unit *u)
+/* ---- what has ended -----------------------------------------------------------------
+ */
+
+bool
+unit_is_of_template(const struct unit *u)
 {
-	struct strv *ended = &u->manager->transient_ended;
+	const char *path = u->conf->fragment, *slash;
 
-	(void)strv_remove(ended, u->name);
-	strv_add(ended, u->name);
-	if (ended->n > TRANSIENT_KEPT) {
-		char *oldest = xstrdup(ended->v[0]);
+	slash = path == NULL ? NULL : strrchr(path, '/');
+	return slash != NULL && unit_name_is_template(slash + 1) &&
+	       unit_name_is_instance(u->name);
+}
 
-		strv_remove_at(ended, 0);
-		if (strcmp(oldest, u->name) != 0)
-			unit_forget_transient(u->manager, oldest);
-		free(oldest);
+static void
+note_needed(void *arg, struct job_unit *ju)
+{
+	bool *any = arg;
+
+	(void)ju;
+	*any = true;
+}
+
+/* Others name it: that a person stopped it is still to be known when they start. */
+static bool
+is_needed(const struct unit *u)
+{
+	static const enum unit_dep deps[] = { DEP_REQUIRES, DEP_BINDS_TO, DEP_WANTS,
+		DEP_UPHOLDS };
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(deps) / sizeof(deps[0]); i++)
+		job_unit_each(u->job_unit, deps[i], true, note_needed, &any);
+	return any;
+}
+
+/* Nothing starts an instance of a template but somebody who names it.  So one that is
+ * down and is not named says nothing, whether it was stopped or not. */
+static void
+forget_instance(struct unit *u)
+{
+	struct wish_who who = { .uid = u->manager->owner,
+		.name = "supd",
+		.command = "it is down",
+		.wall_us = clock_wall_us() };
+
+	if (!unit_is_of_template(u) || unit_is_running(u) || has_flags(u) ||
+	    job_unit_job(u->job_unit) != NULL || u->member != NULL ||
+	    u->wish == WISH_STARTED || is_needed(u))
+		return;
+	if (u->wish != WISH_NONE)
+		(void)unit_set_wish(u, WISH_NONE, &who);
+	forget(u);
+}
+
+static void
+forget_by_name(struct manager *m, const char *name)
+{
+	struct unit *u = unit_find(m, name);
+
+	if (u == NULL)
+		return;
+	if (u->transient)
+		unit_forget_transient(m, name);
+	else
+		forget_instance(u);
+}
+
+/* With nothing of a unit on the stack. */
+static void
+on_forget(void *arg)
+{
+	struct manager *m = arg;
+	struct strv names = m->forgotten;
+
+	/* What is remembered of them may still come. */
+	if (m->phase == MANAGER_RESTORING)
+		return;
+	m->forgotten = (struct strv){ 0 };
+	while (m->rested.n > ENDED_KEPT) {
+		strv_add(&names, m->rested.v[0]);
+		strv_remove_at(&m->rested, 0);
 	}
+	for (size_t i = 0; i < names.n; i++)
+		forget_by_name(m, names.v[i]);
+	strv_free(&names);
+}
+
+void
+unit_ended(struct unit *u)
+{
+	struct manager *m = u->manager;
+
+	(void)strv_remove(&m->rested, u->name);
+	strv_add(&m->rested, u->name);
+	if (m->rested.n > ENDED_KEPT)
+		loop_post(m->loop, on_forget, m);
+}
+
+void
+unit_forget_later(struct unit *u)
+{
+	(void)strv_add_unique(&u->manager->forgotten, u->name);
+	loop_post(u->manager->loop, on_forget, u->manager);
 }
 
 static void
@@ -614,12 +725,13 @@ static void
 count_ended(struct unit *u, void *arg)
 {
 	(void)arg;
-	if (u->transient && !unit_is_running(u) && job_unit_job(u->job_unit) == NULL)
-		unit_transient_ended(u);
+	if ((u->transient || unit_is_of_template(u)) && !unit_is_running(u) &&
+	    job_unit_job(u->job_unit) == NULL)
+		unit_ended(u);
 }
 
 void
-units_count_transient(struct manager *m)
+units_count_ended(struct manager *m)
 {
 	units_foreach(m, count_ended, NULL);
 }
@@ -685,7 +797,8 @@ count_one(struct unit *u, void *arg)
 {
 	size_t *n = arg;
 
-	if (u->conf->load_state != UNIT_NOT_FOUND || unit_is_running(u))
+	if (!unit_name_is_template(u->name) &&
+	    (u->conf->load_state != UNIT_NOT_FOUND || unit_is_running(u)))
 		(*n)++;
 }
 
@@ -706,6 +819,23 @@ refresh_one(struct unit *u, void *arg)
 	(void)unit_forget(u);
 }
 
+/* A template is a unit only where it says itself which instances there are. */
+static void
+look_at_template(struct manager *m, const char *name)
+{
+	struct unit_conf *conf;
+	struct diags d;
+
+	if (unit_find(m, name) != NULL)
+		return;
+	diags_init(&d);
+	conf = unit_load(m->paths, m->conf, name, &d);
+	if (unit_conf_has_instances(conf))
+		(void)unit_get(m, name);
+	unit_conf_free(conf);
+	diags_clear(&d);
+}
+
 size_t
 units_load_all(struct manager *m)
 {
@@ -714,8 +844,11 @@ units_load_all(struct manager *m)
 	unit_paths_scan(m->paths);
 	unit_list_dir(m->paths, &names);
 	for (size_t i = 0; i < names.n; i++) {
-		if (!unit_name_is_template(names.v[i]) &&
-		    unit_name_type(names.v[i]) == UNIT_SERVICE)
+		if (unit_name_type(names.v[i]) != UNIT_SERVICE)
+			continue;
+		if (unit_name_is_template(names.v[i]))
+			look_at_template(m, names.v[i]);
+		else
 			(void)unit_get(m, names.v[i]);
 	}
 	units_foreach(m, refresh_one, NULL);
@@ -759,6 +892,8 @@ units_on_change(struct manager *m, const char *name)
 		units_foreach(m, change_one, NULL);
 		if (name == NULL)
 			units_load_all(m);
+		else
+			look_at_template(m, name);
 		return;
 	}
 	u = unit_find(m, name);

@@ -17,10 +17,12 @@
 #include "unit/diag.h"
 
 struct drain;
+struct instances;
 struct job_unit;
 struct jw;
 struct loop_timer;
 struct manager;
+struct member;
 struct service;
 struct session;
 struct strv;
@@ -78,6 +80,8 @@ struct unit {
 	uint32_t log_err_slot;        /* of this slot */
 	struct session *session;      /* NULL: it never had a terminal (sessions.c) */
 	struct unit_request *request; /* the last one; NULL: none (requests.c) */
+	struct instances *instances;  /* a template's [Instances] (instances.c); NULL */
+	struct member *member;        /* what a template's source names; NULL: nothing */
 	bool changed;                 /* a file differs from conf */
 	bool stand_in;                /* svc_conf is that of unit_make_stoppable */
 	bool unanswered;              /* conf is not what is on the disk: see reach.h */
@@ -135,10 +139,16 @@ void unit_make_stoppable(struct unit *u);
 void unit_release_conf(struct unit *u, const struct unit_conf *conf);
 /* What control has rendered is not true any more. */
 void unit_render_drop(struct unit *u);
-/* A transient unit has ended: it can be looked at until many others have. */
-void unit_transient_ended(struct unit *u);
+/* Its file is that of its template: it is there as long as somebody needs it, and has
+ * what is wished of it. */
+bool unit_is_of_template(const struct unit *u);
+/* A transient unit, or one of a template, has ended: it can be looked at until many
+ * others have. */
+void unit_ended(struct unit *u);
+/* Forget one of a template, soon, unless somebody needs it by then. */
+void unit_forget_later(struct unit *u);
 /* At the start: those that ended before count as if they had ended now. */
-void units_count_transient(struct manager *m);
+void units_count_ended(struct manager *m);
 /* At the end of the instance: the files of those that do not run are deleted. */
 void units_remove_transient(struct manager *m);
 /* Forget the transient unit of that name, if it is one and does not run. */
@@ -161,6 +171,11 @@ int units_match(struct manager *m, const char *pattern, struct strv *names);
 void units_nearest(struct manager *m, const char *name, size_t max, struct strv *names);
 void units_free(struct manager *m);
 
+/* Its file is in the folder units/ of the instance, where [Install] is enough. */
+bool unit_is_in_folder(const struct unit *u);
+/* It has an [Install] section of its own; that of a template says nothing of which
+ * instances there are. */
+bool unit_has_install(const struct unit *u);
 /* True when the unit starts with the instance; *why (static text) says the reason. */
 bool unit_is_wanted(const struct unit *u, const char **why);
 /* NULL, or why a start is refused ("masked by ..."), with the next step; malloc'd.  One

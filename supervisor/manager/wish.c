@@ -12,6 +12,7 @@
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "manager/hold.h"
+#include "manager/instances.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
@@ -183,6 +184,8 @@ unit_set_terms(struct unit *u, enum wish_flag flag, const char *reason,
 uint64_t
 unit_set_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_who *who)
 {
+	uint64_t seq;
+
 	/* Enabled and disabled exclude each other: the newer decision holds. */
 	if (on && flag == WISH_FLAG_ENABLED && u->flag[WISH_FLAG_DISABLED])
 		(void)set_one_flag(u, WISH_FLAG_DISABLED, false, who);
@@ -190,7 +193,11 @@ unit_set_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_wh
 		(void)set_one_flag(u, WISH_FLAG_ENABLED, false, who);
 	if (!on && u->flag[flag] && hold_is_by_flag(flag))
 		hold_on_released(u);
-	return set_one_flag(u, flag, on, who);
+	seq = set_one_flag(u, flag, on, who);
+	if (u->instances != NULL)
+		instances_on_conf(u);
+	member_on_rest(u);
+	return seq;
 }
 
 void
@@ -225,14 +232,20 @@ wish_restore(struct manager *m, const char *line, size_t len)
 	jv_free(v);
 }
 
-static bool
-is_in_folder(const struct unit *u)
+bool
+unit_is_in_folder(const struct unit *u)
 {
 	const char *root = u->manager->root_path, *path = u->conf->fragment;
 	size_t n = strlen(root);
 
 	return path != NULL && strncmp(path, root, n) == 0 &&
 	       strncmp(path + n, "/units/", 7) == 0;
+}
+
+bool
+unit_has_install(const struct unit *u)
+{
+	return u->conf->rules->has_install && !unit_is_of_template(u);
 }
 
 bool
@@ -254,7 +267,9 @@ unit_is_wanted(const struct unit *u, const char **why)
 		no = "disabled";
 	else if (u->flag[WISH_FLAG_ENABLED])
 		no = NULL;
-	else if (!u->conf->rules->has_install || !is_in_folder(u))
+	else if (member_is_named(u))
+		no = NULL;
+	else if (!unit_has_install(u) || !unit_is_in_folder(u))
 		no = "nothing starts it with the instance";
 	else
 		no = NULL;
@@ -262,6 +277,7 @@ unit_is_wanted(const struct unit *u, const char **why)
 		*why = no != NULL                   ? no
 		       : u->wish == WISH_STARTED    ? "the wish of a person"
 		       : u->flag[WISH_FLAG_ENABLED] ? "enabled"
+		       : member_is_named(u)         ? member_source(u)
 						    : "[Install]";
 	return no == NULL;
 }

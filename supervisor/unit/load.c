@@ -462,6 +462,15 @@ unit_load_text(struct unit_paths *paths, const struct supd_conf *sc, const char 
 	return conf_pack(paths->pool, l.parts);
 }
 
+bool
+unit_conf_has_instances(const struct unit_conf *conf)
+{
+	const struct unit_session *s = conf->session;
+
+	return s != NULL && unit_name_is_template(conf->id) &&
+	       (s->instances.json_file != NULL || s->instances.glob != NULL);
+}
+
 /* A profile stands behind all others. */
 const struct unit_source *
 unit_conf_profile(const struct unit_conf *conf)

@@ -107,6 +107,9 @@ void unit_conf_free(struct unit_conf *);
  */
 bool unit_conf_changed(struct unit_paths *, const struct unit_conf *conf);
 
+/* It is a template that says itself which instances there are. */
+bool unit_conf_has_instances(const struct unit_conf *);
+
 /* Its profile among its sources, NULL if it names none.  It was read before all others.
  */
 const struct unit_source *unit_conf_profile(const struct unit_conf *);

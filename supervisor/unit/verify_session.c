@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/xalloc.h"
+#include "unit/instance_set.h"
 #include "unit/kinds.h"
 #include "unit/load.h"
 
@@ -485,13 +486,20 @@ verify_instances(const struct check *c)
 		if (!is_key_set(c, SECTION_INSTANCES, keys[k]))
 			continue;
 		if (c->conf->instance == NULL)
-			tell(c, DIAG_WARNING, SECTION_INSTANCES, NULL, keys[k],
+			tell(c, DIAG_ERROR, SECTION_INSTANCES, NULL, keys[k],
 			    "name the file NAME@.service",
-			    "%s= has no effect: only a template has instances", keys[k]);
+			    "%s= in a unit that is no template: only these have "
+			    "instances",
+			    keys[k]);
 		else if (k >= 2 && !from)
 			tell(c, DIAG_WARNING, SECTION_INSTANCES, NULL, keys[k],
 			    "add FromJSON= or FromGlob=", "%s= has no effect", keys[k]);
 	}
+	if (i->glob != NULL && !instance_is_wild(i->glob, strlen(i->glob)))
+		tell(c, DIAG_ERROR, SECTION_INSTANCES, NULL, "FromGlob",
+		    "put * where their names stand, as in /srv/rigs/*",
+		    "FromGlob= names one file: instances are called by what a wildcard "
+		    "stands for");
 }
 
 void

@@ -176,6 +176,20 @@ what_of(const struct jv *u, bool troubled)
 	return field(u, "description");
 }
 
+/* "/srv/town/rigs.json#/rigs" without its folder: there is no room for that. */
+static const char *
+source_base(const char *source)
+{
+	const char *base = source;
+	size_t n = strcspn(source, "#");
+
+	/* A pattern says little without it. */
+	for (size_t i = 0; source[n] == '#' && i < n; i++)
+		if (source[i] == '/' && i + 1 < n)
+			base = source + i + 1;
+	return base;
+}
+
 static void
 add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 {
@@ -219,7 +233,11 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 		columns_cell(t, STYLE_NONE, NULL);
 	what = ended ? field(u, "description")
 		     : what_of(u, unfit || held || ill || rank(state) < 2);
-	if (strcmp(load, "masked") != 0 && is_kept_off(u))
+	/* Of those that something has named, where that is. */
+	if (!ended && what == field(u, "description") && *field(u, "source") != '\0')
+		columns_cellf(
+		    t, STYLE_NONE, "%s, of %s", what, source_base(field(u, "source")));
+	else if (strcmp(load, "masked") != 0 && is_kept_off(u))
 		columns_cellf(t, STYLE_NONE, "%s (%s)", what, field(u, "enabled"));
 	else
 		columns_cell(t, STYLE_NONE, what);

@@ -127,6 +127,50 @@ put_files(struct ctl *ctl, const struct jv *u)
 		    jv_str(jv_at(jv_get(u, "diagnostics"), i), "?"));
 }
 
+/* What names it, or what it names. */
+static void
+put_instances(struct ctl *ctl, const struct jv *u)
+{
+	const struct jv *i = jv_get(u, "instances"), *why = jv_get(i, "refusals");
+	int64_t starting = jv_i64(jv_get(i, "starting"), 0);
+	int64_t waiting = jv_i64(jv_get(i, "waiting"), 0);
+
+	if (text_of(u, "source") != NULL)
+		line(ctl, "Named by", STYLE_NONE, text_of(u, "source"));
+	if (jv_type(i) != JV_OBJECT)
+		return;
+	label(ctl, "Instances");
+	ctl_printf(ctl, "%lld of ", (long long)jv_i64(jv_get(i, "count"), 0));
+	ctl_put(ctl, jv_str(jv_get(i, "source"), "?"));
+	if (!jv_bool(jv_get(i, "on"), true))
+		ctl_style(ctl, STYLE_YELLOW, ", not looked at");
+	if (starting > 0)
+		ctl_printf(ctl, ", %lld being started", (long long)starting);
+	if (waiting > 0)
+		ctl_printf(ctl, ", %lld wait", (long long)waiting);
+	if (text_of(i, "read") != NULL) {
+		ctl_printf(ctl, ", read ");
+		ago(ctl, ctl_age_us(text_of(i, "read")));
+	}
+	ctl_printf(ctl, "\n");
+	label(ctl, "On remove");
+	ctl_put(ctl, jv_str(jv_get(i, "on_remove"), "?"));
+	ctl_printf(ctl, "\n");
+	if (text_of(i, "problem") != NULL) {
+		label(ctl, "!");
+		ctl_style(ctl, STYLE_YELLOW, text_of(i, "problem"));
+		ctl_printf(ctl, "; what runs goes on\n");
+	}
+	if (!jv_bool(jv_get(i, "watched"), true))
+		line(ctl, "!", STYLE_YELLOW,
+		    "not all of it can be watched; supctl daemon-reload looks again");
+	for (size_t k = 0; k < jv_count(why); k++)
+		line(ctl, k == 0 ? "Refused" : "", STYLE_YELLOW,
+		    jv_str(jv_at(why, k), "?"));
+	if (jv_i64(jv_get(i, "refused"), 0) > (int64_t)jv_count(why))
+		line(ctl, "", STYLE_YELLOW, "and others");
+}
+
 static void
 put_wish(struct ctl *ctl, const struct jv *wish)
 {
@@ -401,6 +445,7 @@ put_unit(struct ctl *ctl, const struct jv *u, size_t lines)
 	if (text_of(u, "why") != NULL && *text_of(u, "why") != '\0')
 		line(ctl, "Why", STYLE_NONE, text_of(u, "why"));
 	put_wish(ctl, jv_get(u, "wish"));
+	put_instances(ctl, u);
 	if (text_of(u, "job") != NULL)
 		line(ctl, "Job", STYLE_YELLOW, text_of(u, "job"));
 	put_health(ctl, u);

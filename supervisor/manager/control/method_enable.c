@@ -10,9 +10,11 @@
 #include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/instances.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"
 #include "unit/conf.h"
+#include "unit/name.h"
 
 /* The reply, as soon as the wishes are on the disk, or late. */
 struct enablement {
@@ -46,6 +48,16 @@ on_gone(struct call *call, void *arg)
 	enablement_free(call_data(call));
 }
 
+/* Its file, or that of what names it, starts it with the instance: nothing more is
+ * needed.
+ */
+static bool
+asks_for_itself(const struct unit *u)
+{
+	return unit_has_install(u) || member_source(u) != NULL ||
+	       (u->instances != NULL && unit_is_in_folder(u));
+}
+
 static void
 reply(struct enablement *e)
 {
@@ -60,7 +72,7 @@ reply(struct enablement *e)
 		jw_obj(w);
 		jw_kv_str(w, "unit", e->v[i].unit);
 		jw_kv_str(w, "enabled", u == NULL ? "not-found" : render_enabled(u));
-		jw_kv_bool(w, "install", u != NULL && u->conf->rules->has_install);
+		jw_kv_bool(w, "install", u != NULL && asks_for_itself(u));
 		jw_kv_bool(w, "changed", e->v[i].changed);
 		jw_kv_bool(w, "durable", durable);
 		jw_end(w);
@@ -93,15 +105,16 @@ enum verb { VERB_ENABLE, VERB_DISABLE, VERB_MASK, VERB_UNMASK, VERB_ASK };
 static uint64_t
 set_flag(struct unit *u, enum verb verb, const struct wish_who *who)
 {
-	bool enabled = u->flag[WISH_FLAG_ENABLED] ||
-		       (u->conf->rules->has_install && !u->flag[WISH_FLAG_DISABLED]);
+	bool enabled =
+	    u->flag[WISH_FLAG_ENABLED] ||
+	    ((unit_has_install(u) || member_is_named(u) || instances_is_on(u)) &&
+		!u->flag[WISH_FLAG_DISABLED]);
 
 	switch (verb) {
 	case VERB_ENABLE:
 		if (enabled)
 			return 0;
-		/* With an [Install] section nothing more is needed. */
-		if (u->conf->rules->has_install)
+		if (asks_for_itself(u))
 			return unit_set_flag(u, WISH_FLAG_DISABLED, false, who);
 		return unit_set_flag(u, WISH_FLAG_ENABLED, true, who);
 	case VERB_DISABLE:
@@ -121,17 +134,32 @@ set_flag(struct unit *u, enum verb verb, const struct wish_who *who)
 	}
 }
 
+struct now {
+	struct control *c;
+	struct call *call;
+	enum verb verb;
+};
+
 /* --now: the job is not waited for. */
 static void
-act_now(struct control *c, struct call *call, struct unit *u, enum verb verb)
+act_now(struct unit *u, void *arg)
 {
+	const struct now *now = arg;
+	struct control *c = now->c;
+	struct call *call = now->call;
+	enum verb verb = now->verb;
 	char origin[160];
 	struct job_request q = {
 		.type = verb == VERB_ENABLE ? JOB_START : JOB_STOP,
 		.origin = control_origin(call, origin, sizeof(origin)),
 	};
 
-	job_request(c->m->jobs, jobs_unit(c->m->jobs, u->name), &q, NULL, NULL, NULL);
+	/* Of a template that is what it names; it starts these itself when it is on. */
+	if (!unit_name_is_template(u->name))
+		job_request(
+		    c->m->jobs, jobs_unit(c->m->jobs, u->name), &q, NULL, NULL, NULL);
+	else if (verb != VERB_ENABLE)
+		instances_each(u, act_now, arg);
 }
 
 /* The first that no wish masks but its file, which is not ours to remove; s->n: none. */
@@ -187,7 +215,7 @@ run(struct control *c, struct call *call, enum verb verb)
 		struct unit *u = unit_find(c->m, e->v[i].unit);
 
 		if (u != NULL)
-			act_now(c, call, u, verb);
+			act_now(u, &(struct now){ c, call, verb });
 	}
 	selection_clear(&s);
 	call_set_data(call, e, on_gone);

@@ -22,6 +22,7 @@
 #include "manager/drain.h"
 #include "manager/freeze.h"
 #include "manager/hold.h"
+#include "manager/instances.h"
 #include "manager/job/job.h"
 #include "manager/record/history.h"
 #include "manager/requests.h"
@@ -115,9 +116,10 @@ render_enabled(const struct unit *u)
 		return "transient";
 	if (u->flag[WISH_FLAG_DISABLED])
 		return "disabled";
-	if (u->flag[WISH_FLAG_ENABLED] || u->conf->rules->has_install)
+	if (u->flag[WISH_FLAG_ENABLED] || unit_has_install(u) || member_is_named(u) ||
+	    instances_is_on(u))
 		return "enabled";
-	return "static";
+	return u->conf->rules->has_install ? "disabled" : "static";
 }
 
 static bool
@@ -314,6 +316,7 @@ render_brief_to(const struct unit *u, struct jw *w)
 	write_run(u, w);
 	session_render_brief(u, w);
 	jw_kv_str(w, "why", brief_why(u));
+	jw_kv_str(w, "source", member_source(u));
 	jw_end(w);
 }
 
@@ -336,6 +339,8 @@ write_short(const struct unit *u, struct jw *w)
 	session_render_brief(u, w);
 	if (u->flag[WISH_FLAG_MASKED] || u->flag[WISH_FLAG_DISABLED])
 		jw_kv_str(w, "enabled", render_enabled(u));
+	if (member_source(u) != NULL)
+		jw_kv_str(w, "source", member_source(u));
 	jw_end(w);
 }
 
@@ -607,6 +612,7 @@ write_files(struct jw *w, const struct unit *u)
 	jw_end(w);
 	jw_kv_bool(w, "changed_on_disk", u->changed);
 	jw_kv_bool(w, "transient", u->transient);
+	instances_render(u, w);
 	render_diagnostics(u, w);
 }
 

@@ -18,6 +18,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/map.h"
+#include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
@@ -91,6 +92,54 @@ store_take_wish(struct store *st, const char *unit, const char *what, uint64_t s
 
 	take_line(&st->wishes, key, seq, line, len);
 	free(key);
+}
+
+static struct wish *
+wish_of(const struct store *st, const char *unit, const char *what)
+{
+	char *key = xasprintf("%s %s", unit, what);
+	struct wish *w = map_get(&st->wishes, key);
+
+	free(key);
+	return w;
+}
+
+void
+store_settle_wish(struct store *st, const char *unit)
+{
+	static const char *const words[] = { "started", "stopped", "forgotten" };
+	const struct wish *last = wish_of(st, unit, "forgotten");
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct wish *w = wish_of(st, unit, words[i]);
+
+		if (last == NULL || (w != NULL && w->seq > last->seq))
+			return;
+	}
+	for (size_t i = 0; i < 3; i++) {
+		char *key = xasprintf("%s %s", unit, words[i]);
+
+		store_free_wish(map_del(&st->wishes, key));
+		free(key);
+	}
+}
+
+/* When all is read: the files have older lines of a wish behind newer ones. */
+static void
+settle_wishes(struct store *st)
+{
+	struct strv keys = { 0 };
+
+	map_keys(&st->wishes, &keys);
+	for (size_t i = 0; i < keys.n; i++) {
+		char *space = strchr(keys.v[i], ' ');
+
+		if (space == NULL || strcmp(space, " forgotten") != 0)
+			continue;
+		*space = '\0';
+		store_settle_wish(st, keys.v[i]);
+	}
+	strv_free(&keys);
 }
 
 bool
@@ -535,6 +584,7 @@ store_restore(struct store *st, int root_fd, const struct ring *ring)
 	if (ring != NULL)
 		restore_ring(st, ring);
 	restore_wishes(st, root_fd);
+	settle_wishes(st);
 	if (st->read_seq > st->report.seq)
 		st->report.seq = st->read_seq;
 	st->report.n_units = st->memories.n;

@@ -39,8 +39,8 @@ free_memory(void *p)
 	free(m);
 }
 
-static void
-free_wish(void *p)
+void
+store_free_wish(void *p)
 {
 	struct wish *w = p;
 
@@ -129,7 +129,7 @@ store_forget_request(struct store *st, const char *unit)
 	struct wish *w = map_del(&st->requests, unit);
 
 	if (w != NULL)
-		free_wish(w);
+		store_free_wish(w);
 }
 
 struct jv *
@@ -261,6 +261,8 @@ on_event(void *arg, const struct event_view *v)
 		jv = store_parse_line(v->line, v->len);
 		store_take_wish(
 		    st, v->unit, jv_str(jv_get(jv, "what"), ""), v->seq, v->line, v->len);
+		if (strcmp(jv_str(jv_get(jv, "what"), ""), "forgotten") == 0)
+			store_settle_wish(st, v->unit);
 		jv_free(jv);
 	} else if (store_is_request(v->id) && v->unit != NULL) {
 		store_take_request(st, v->unit, v->seq, v->line, v->len);
@@ -382,8 +384,8 @@ store_free(struct store *st)
 	emitter_remove_sink(st->ev, on_event, st);
 	loop_timer_free(st->timer);
 	map_clear(&st->memories, free_memory);
-	map_clear(&st->wishes, free_wish);
-	map_clear(&st->requests, free_wish);
+	map_clear(&st->wishes, store_free_wish);
+	map_clear(&st->requests, store_free_wish);
 	free(st->ending);
 	free(st);
 }

@@ -58,11 +58,15 @@ struct store {
 	    journal_ino; /* where the newest events went; 0: not known */
 };
 
+void store_free_wish(void *wish);
 /* One line of an event as JSON, NULL when it is none; the caller frees it. */
 struct jv *store_parse_line(const char *line, size_t len);
 /* A wish of a person; an older one than is known changes nothing. */
 void store_take_wish(struct store *st, const char *unit, const char *what, uint64_t seq,
     const char *line, size_t len);
+/* The start or stop that was wished of the unit is taken back, and nothing newer was:
+ * none of it need be remembered. */
+void store_settle_wish(struct store *st, const char *unit);
 /* An event that says something of a request. */
 bool store_is_request(enum event_id id);
 /* The newest event about a request of the unit. */

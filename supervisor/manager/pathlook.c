@@ -1,0 +1,400 @@
+#include "manager/pathlook.h"
+
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+#include "lib/loop.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "manager/manager.h"
+#include "manager/reach.h"
+#include "unit/instance_set.h"
+
+enum {
+	WAYS_MAX = 8192,    /* watches of one look */
+	VISITS_MAX = 65536, /* names that are looked at */
+	LINKS_MAX = 40,     /* as the kernel has it */
+	RACES_MAX = 8,      /* comes and goes while it is looked at */
+};
+
+/* A thing that is there; no mask of what happens inside of a folder is among these. */
+#define SELF (IN_MOVE_SELF | IN_DELETE_SELF | IN_DONT_FOLLOW)
+#define COMES (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR)
+#define COMES_AND_GOES (COMES | IN_MOVED_FROM | IN_DELETE)
+
+struct way {
+	int wd;
+	bool wild;
+	char *name; /* in that folder; NULL: the thing itself */
+};
+
+struct pathlook {
+	struct manager *m;
+	pathlook_changed_fn *changed;
+	void *arg;
+	int fd; /* -1: nothing is watched */
+	struct loop_io *io;
+	struct way *v;
+	size_t n;
+	bool blind;
+	dev_t device;
+	/* Of the walk that goes on. */
+	pathlook_found_fn *found;
+	void *found_arg;
+	bool wild, stopped;
+	unsigned links;
+	size_t visits;
+	char *problem;
+};
+
+static void walk(
+    struct pathlook *l, const char *at, const char *rest, const char *captured);
+
+/* ---- watching ---- */
+
+static bool
+concerns(const struct pathlook *l, const struct inotify_event *e)
+{
+	if (e->mask & IN_Q_OVERFLOW)
+		return true;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct way *w = &l->v[i];
+
+		if (w->wd != e->wd)
+			continue;
+		if (w->name == NULL
+			? e->len == 0
+			: e->len > 0 && (w->wild ? fnmatch(w->name, e->name,
+						       FNM_PERIOD | FNM_NOESCAPE) == 0
+						 : strcmp(w->name, e->name) == 0))
+			return true;
+	}
+	return false;
+}
+
+static void
+on_event(struct loop_io *io, int events, void *arg)
+{
+	_Alignas(struct inotify_event) char buf[16384];
+	struct pathlook *l = arg;
+	bool any = false;
+	ssize_t n;
+
+	(void)io;
+	(void)events;
+	n = read(l->fd, buf, sizeof(buf));
+	for (ssize_t at = 0; at < n;) {
+		const struct inotify_event *e = (const void *)(buf + at);
+
+		any = any || concerns(l, e);
+		at += (ssize_t)sizeof(*e) + e->len;
+	}
+	if (any)
+		l->changed(l->arg);
+}
+
+/* False: it is not there.  (What cannot be watched for another reason is seen by a look
+ * only.) */
+static bool
+watch(struct pathlook *l, const char *path, uint32_t mask, const char *name, bool wild)
+{
+	int wd = -1;
+
+	if (l->fd != -1 && l->n < WAYS_MAX)
+		wd = inotify_add_watch(l->fd, path, mask | IN_MASK_ADD);
+	if (wd == -1) {
+		if (l->fd != -1 && l->n < WAYS_MAX &&
+		    (errno == ENOENT || errno == ENOTDIR))
+			return false;
+		l->blind = true;
+		return true;
+	}
+	if ((l->n & (l->n - 1)) == 0)
+		l->v = xreallocarray(l->v, l->n == 0 ? 1 : 2 * l->n, sizeof(l->v[0]));
+	l->v[l->n++] = (struct way){
+		.wd = wd, .wild = wild, .name = name == NULL ? NULL : xstrdup(name)
+	};
+	return true;
+}
+
+/* ---- walking ---- */
+
+static void
+stop(struct pathlook *l, char *problem)
+{
+	l->stopped = true;
+	if (l->problem == NULL)
+		l->problem = problem;
+	else
+		free(problem);
+}
+
+static void
+stop_at(struct pathlook *l, const char *path, const char *why)
+{
+	stop(l, xasprintf("%s: %s", *path == '\0' ? "/" : path, why));
+}
+
+static bool
+may_touch(struct pathlook *l, const char *path, bool follow)
+{
+	if (l->visits++ >= VISITS_MAX)
+		stop_at(l, path, "more names than can be looked at");
+	else if (!reach_may(l->m->reach, path, follow))
+		stop_at(l, path, "its file system does not answer");
+	return !l->stopped;
+}
+
+/* One that is not there.  Behind a wildcard that is but no match. */
+static void
+absent(struct pathlook *l, const char *path, const char *captured)
+{
+	if (captured == NULL)
+		stop_at(l, path, "it is not there");
+}
+
+/* What PATH, which is NAME in the folder AT, is, watched.  -1: it is not there, which is
+ * watched as well, or the walk was stopped. */
+static int
+look_at(struct pathlook *l, const char *at, const char *name, const char *path,
+    struct stat *st)
+{
+	for (int i = 0; i < RACES_MAX; i++) {
+		/* Before it is asked for, so that no change falls in between. */
+		bool there = watch(l, path, SELF, NULL, false);
+
+		if (there && lstat(path, st) == 0) {
+			if (!S_ISDIR(st->st_mode))
+				(void)watch(l, path,
+				    IN_ATTRIB | IN_DONT_FOLLOW |
+					(S_ISREG(st->st_mode) ? IN_CLOSE_WRITE : 0),
+				    NULL, false);
+			return 0;
+		}
+		if (there && errno != ENOENT && errno != ENOTDIR) {
+			stop_at(l, path, strerror(errno));
+			return -1;
+		}
+		(void)watch(l, *at == '\0' ? "/" : at, COMES, name, false);
+		if (lstat(path, st) == -1)
+			return -1;
+	}
+	stop_at(l, path, "it comes and goes");
+	return -1;
+}
+
+/* Goes on behind the link at PATH, which lies in the folder AT. */
+static void
+follow(struct pathlook *l, const char *at, const char *path, const char *rest,
+    const char *captured)
+{
+	char target[PATH_MAX], *next;
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+	if (n == -1) {
+		stop_at(l, path, strerror(errno));
+		return;
+	}
+	if (l->links++ >= LINKS_MAX) {
+		stop_at(l, path, "too many links");
+		return;
+	}
+	target[n] = '\0';
+	next = xasprintf("%s/%s", target, rest);
+	walk(l, target[0] == '/' ? "" : at, next, captured);
+	free(next);
+}
+
+static void
+walk_name(struct pathlook *l, const char *at, const char *name, const char *rest,
+    const char *captured)
+{
+	char *path = xasprintf("%s/%s", at, name);
+	struct stat st;
+
+	if (!may_touch(l, path, false))
+		;
+	else if (look_at(l, at, name, path, &st) == -1)
+		absent(l, path, captured);
+	else if (S_ISLNK(st.st_mode))
+		follow(l, at, path, rest, captured);
+	else
+		walk(l, path, rest, captured);
+	free(path);
+}
+
+/* The names of a folder, sorted; -1: the walk is stopped, or there is none. */
+static int
+read_names(struct pathlook *l, const char *dir, const char *captured, struct strv *names)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	struct stat st;
+
+	if (d == NULL) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			absent(l, dir, captured);
+		else
+			stop_at(l, dir, strerror(errno));
+		return -1;
+	}
+	if (captured == NULL && fstat(dirfd(d), &st) == 0)
+		l->device = st.st_dev;
+	while ((errno = 0, e = readdir(d)) != NULL && names->n <= VISITS_MAX)
+		strv_add(names, e->d_name);
+	if (errno != 0)
+		stop_at(l, dir, strerror(errno));
+	closedir(d);
+	strv_sort(names);
+	return l->stopped ? -1 : 0;
+}
+
+static void
+walk_wild(struct pathlook *l, const char *at, const char *name, const char *rest,
+    const char *captured)
+{
+	const char *dir = *at == '\0' ? "/" : at;
+	struct strv names = { 0 };
+
+	if (!may_touch(l, dir, true))
+		return;
+	(void)watch(l, dir, COMES_AND_GOES, name, true);
+	if (read_names(l, dir, captured, &names) == 0)
+		for (size_t i = 0; i < names.n && !l->stopped; i++) {
+			char *got = instance_capture(name, names.v[i]), *all, *path;
+
+			if (got == NULL)
+				continue;
+			all = captured == NULL ? xstrdup(got)
+					       : xasprintf("%s/%s", captured, got);
+			path = xasprintf("%s/%s", at, names.v[i]);
+			if (rest[strspn(rest, "/")] == '\0')
+				walk(l, path, "", all);
+			else if (may_touch(l, path, true))
+				walk(l, path, rest, all);
+			free(path);
+			free(all);
+			free(got);
+		}
+	strv_free(&names);
+}
+
+/* At the folder AT ("" is the root), with REST to go. */
+static void
+walk(struct pathlook *l, const char *at, const char *rest, const char *captured)
+{
+	size_t n;
+	char *name;
+
+	rest += strspn(rest, "/");
+	if (l->stopped)
+		return;
+	if (*rest == '\0') {
+		if (!l->found(l->found_arg, *at == '\0' ? "/" : at, captured))
+			l->stopped = true;
+		return;
+	}
+	if (strlen(at) + strlen(rest) >= PATH_MAX) {
+		stop_at(l, at, strerror(ENAMETOOLONG));
+		return;
+	}
+	n = strcspn(rest, "/");
+	name = xstrndup(rest, n);
+	if (strcmp(name, ".") == 0)
+		walk(l, at, rest + n, captured);
+	else if (l->wild && instance_is_wild(name, n))
+		walk_wild(l, at, name, rest + n, captured);
+	else
+		walk_name(l, at, name, rest + n, captured);
+	free(name);
+}
+
+char *
+pathlook_walk(
+    struct pathlook *l, const char *path, bool wild, pathlook_found_fn *found, void *arg)
+{
+	char *problem;
+
+	l->found = found;
+	l->found_arg = arg;
+	l->wild = wild;
+	l->stopped = false;
+	l->links = 0;
+	l->visits = 0;
+	walk(l, "", path, NULL);
+	problem = l->problem;
+	l->problem = NULL;
+	return problem;
+}
+
+dev_t
+pathlook_device(const struct pathlook *l)
+{
+	return l->device;
+}
+
+bool
+pathlook_is_blind(const struct pathlook *l)
+{
+	return l->blind;
+}
+
+/* ---- life ---- */
+
+static void
+forget(struct pathlook *l)
+{
+	if (l->io != NULL)
+		loop_io_free(l->io);
+	l->io = NULL;
+	fd_close(&l->fd);
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i].name);
+	free(l->v);
+	l->v = NULL;
+	l->n = 0;
+}
+
+void
+pathlook_begin(struct pathlook *l)
+{
+	forget(l);
+	l->device = 0;
+	l->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	l->blind = l->fd == -1;
+	if (l->fd != -1)
+		l->io =
+		    loop_io_new(l->m->loop, "pathlook", l->fd, LOOP_READ, on_event, l);
+}
+
+struct pathlook *
+pathlook_new(struct manager *m, pathlook_changed_fn *fn, void *arg)
+{
+	struct pathlook *l = xcalloc(1, sizeof(*l));
+
+	l->m = m;
+	l->changed = fn;
+	l->arg = arg;
+	l->fd = -1;
+	return l;
+}
+
+void
+pathlook_free(struct pathlook *l)
+{
+	if (l == NULL)
+		return;
+	forget(l);
+	free(l);
+}
