@@ -376,6 +376,7 @@ manager_on_replay_end(struct manager *m)
 		enter_safe_mode(m);
 	} else {
 		start_units(m);
+		sessions_sweep(m);
 		m->watch = unitwatch_new(m);
 		request_files_take(m);
 	}

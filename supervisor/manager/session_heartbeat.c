@@ -30,8 +30,6 @@
 #include "manager/sessions_int.h"
 #include "manager/units.h"
 
-enum { MEMORY_MAX = 64 * 1024 };
-
 static uint64_t
 mtime_us(const struct stat *st)
 {
@@ -118,48 +116,21 @@ ops_watch(void *arg, const char *path)
 /* ---- what is remembered ---- */
 
 static void
-memory_path(const struct session *s, char *path, size_t size)
-{
-	snprintf(path, size, "term/%s.hb", s->unit->name);
-}
-
-static void
 ops_record(void *arg)
 {
 	const struct session *s = arg;
-	char path[PROTO_UNIT_MAX + 16];
-	struct buf text = { 0 };
 	struct jw *w = jw_new(JW_COMPACT);
 
-	memory_path(s, path, sizeof(path));
 	jw_obj(w);
 	heartbeat_write(s->heartbeat, w);
 	jw_end(w);
-	jw_take(w, &text);
-	jw_free(w);
-	if (file_write_atomic(
-		s->unit->manager->run_fd, path, text.data, text.len, 0600, false) == -1)
-		log_warn("%s: its heartbeat cannot be noted", s->unit->name);
-	buf_free(&text);
+	session_file_write(s, "hb", w);
 }
 
-static void
-restore(struct session *s)
+static int
+restore(struct session *s, const struct jv *v, struct json_err *err)
 {
-	char path[PROTO_UNIT_MAX + 16];
-	struct buf text = { 0 };
-	struct json_err err;
-	struct jv *v;
-
-	memory_path(s, path, sizeof(path));
-	if (file_read_at(s->unit->manager->run_fd, path, MEMORY_MAX, &text) == 0) {
-		v = jv_parse(text.data, text.len, &err);
-		if (v == NULL || heartbeat_restore(s->heartbeat, v, &err) == -1)
-			log_warnx(
-			    "%s: its heartbeats of before: %s", s->unit->name, err.text);
-		jv_free(v);
-	}
-	buf_free(&text);
+	return heartbeat_restore(s->heartbeat, v, err);
 }
 
 /* ---- sending ---- */
@@ -237,8 +208,8 @@ session_heartbeat_open(struct session *s)
 	s->heartbeat_us = USEC_INFINITY;
 	s->heartbeat_timer =
 	    loop_timer_new(s->unit->manager->loop, "heartbeat", on_due, s);
-	s->heartbeat = heartbeat_new(&svc_conf(s->unit->svc)->session->heartbeat, &ops);
-	restore(s);
+	s->heartbeat = heartbeat_new(&session_conf(s)->heartbeat, &ops);
+	session_file_read(s, "hb", restore);
 }
 
 void

@@ -331,8 +331,8 @@ session_input_open(struct session *s)
 		.arg = s };
 
 	s->input_timer = loop_timer_new(s->unit->manager->loop, "input", on_due, s);
-	s->input = input_new(&svc_conf(s->unit->svc)->session->session, &ops);
-	s->input_path = xasprintf("term/%s.in", s->unit->name);
+	s->input = input_new(&session_conf(s)->session, &ops);
+	s->input_path = session_file_path(s->unit, "in");
 	input_file_init(&s->input_file, s->unit->manager->run_fd, s->input_path);
 	read_journal(s);
 	s->last_id = input_newest_id(s->input);

@@ -19,6 +19,7 @@
 #include "lib/xalloc.h"
 #include "lib/zone.h"
 #include "manager/drain.h"
+#include "manager/hold.h"
 #include "manager/job/job.h"
 #include "manager/link.h"
 #include "manager/manager.h"
@@ -36,7 +37,6 @@
 
 enum {
 	MATCHES_MAX = 10, /* of a pattern: Until= counts to 9 */
-	STATE_MAX = 256 * 1024,
 	ACTS_MAX = 64,
 };
 
@@ -196,34 +196,50 @@ type_text(struct session *s, const struct session_act *a)
 		log_warnx("%s: rule %s: %s", s->unit->name, a->rule, why);
 }
 
+/* Who holds by a rule: so it is known which holds a limit ends, also by the next manager.
+ */
+static const char rules_command[] = "supd";
+
+static bool
+is_held_by_rule(const struct unit *u)
+{
+	const struct wish_who *who = u->flag_who[WISH_FLAG_HELD];
+
+	return u->flag[WISH_FLAG_HELD] && strncmp(who->name, "rule ", 5) == 0 &&
+	       strcmp(who->command, rules_command) == 0;
+}
+
+/* What a person holds stays as it is. */
 static void
 set_hold(struct session *s, const struct session_act *a)
 {
 	struct wish_who who = { .uid = s->unit->manager->owner,
 		.wall_us = clock_wall_us() };
+	char why[WISH_REASON_MAX + 1];
 
-	if (s->unit->flag[WISH_FLAG_HELD])
+	if (s->unit->flag[WISH_FLAG_HELD] &&
+	    (!is_held_by_rule(s->unit) ||
+		s->unit->terms[WISH_FLAG_HELD].until_wall_us == a->wall_until_us))
 		return;
 	snprintf(who.name, sizeof(who.name), "rule %s", a->rule);
-	snprintf(who.command, sizeof(who.command), "supd");
-	(void)unit_set_flag(s->unit, WISH_FLAG_HELD, true, &who);
-	s->held = true;
+	strlcpy(who.command, rules_command, sizeof(who.command));
+	strlcpy(why, a->text, sizeof(why));
+	why[strcspn(why, "\r\n")] = '\0';
+	(void)hold_unit(s->unit, why, a->wall_until_us, &who);
 }
 
-/* A hold that a limit had asked for ends with it; one of a person stays. */
+/* A hold that a limit had asked for ends with it, or by its own time. */
 static void
 end_hold(struct session *s)
 {
 	struct wish_who who = { .uid = s->unit->manager->owner,
 		.wall_us = clock_wall_us(),
-		.name = "the end of the limit",
-		.command = "supd" };
+		.name = "the end of the limit" };
 
-	if (!s->held)
+	if (!is_held_by_rule(s->unit))
 		return;
-	s->held = false;
-	if (s->unit->flag[WISH_FLAG_HELD])
-		(void)unit_set_flag(s->unit, WISH_FLAG_HELD, false, &who);
+	strlcpy(who.command, rules_command, sizeof(who.command));
+	(void)hold_release(s->unit, &who);
 }
 
 static void
@@ -288,52 +304,22 @@ do_act(struct session *s, const struct session_act *a)
 /* ---- what is remembered ---- */
 
 static void
-state_path(const struct session *s, char *path, size_t size)
-{
-	snprintf(path, size, "term/%s.st", s->unit->name);
-}
-
-static void
 save(struct session *s)
 {
-	char path[PROTO_UNIT_MAX + 16];
-	struct buf text = { 0 };
 	struct jw *w = jw_new(JW_COMPACT);
 
-	state_path(s, path, sizeof(path));
 	jw_obj(w);
-	jw_kv_bool(w, "held", s->held);
 	jw_kv_obj(w, "oracle");
 	oracle_save(s->oracle, w);
 	jw_end(w);
 	jw_end(w);
-	jw_take(w, &text);
-	jw_free(w);
-	if (file_write_atomic(
-		s->unit->manager->run_fd, path, text.data, text.len, 0600, false) == -1)
-		log_warn("%s: its state cannot be noted", s->unit->name);
-	buf_free(&text);
+	session_file_write(s, "st", w);
 }
 
-static void
-restore(struct session *s)
+static int
+restore(struct session *s, const struct jv *v, struct json_err *err)
 {
-	char path[PROTO_UNIT_MAX + 16];
-	struct buf text = { 0 };
-	struct json_err err;
-	struct jv *v;
-
-	state_path(s, path, sizeof(path));
-	if (file_read_at(s->unit->manager->run_fd, path, STATE_MAX, &text) == -1) {
-		buf_free(&text);
-		return;
-	}
-	v = jv_parse(text.data, text.len, &err);
-	s->held = jv_bool(jv_get(v, "held"), false);
-	if (v == NULL || oracle_restore(s->oracle, jv_get(v, "oracle"), &err) == -1)
-		log_warnx("%s: its state of before: %s", s->unit->name, err.text);
-	jv_free(v);
-	buf_free(&text);
+	return oracle_restore(s->oracle, jv_get(v, "oracle"), err);
 }
 
 /* ---- all that was noted ---- */
@@ -404,7 +390,7 @@ expand_until(const struct rule_conf *r, const char *text, struct buf *out)
 static const struct rule_list *
 rules_of(const struct session *s)
 {
-	return &svc_conf(s->unit->svc)->session->rules;
+	return &session_conf(s)->rules;
 }
 
 void
@@ -524,12 +510,12 @@ session_policy_open(struct session *s)
 	static const struct oracle_ops ops = {
 		.act = ops_act, .changed = ops_changed, .arm = ops_arm, .zone = ops_zone
 	};
-	const struct unit_session *c = svc_conf(s->unit->svc)->session;
+	const struct unit_session *c = session_conf(s);
 
 	TAILQ_INIT(&s->acts);
 	s->oracle_timer = loop_timer_new(s->unit->manager->loop, "oracle", on_due, s);
 	s->oracle = oracle_new(&c->session, &c->rules, &ops, s);
-	restore(s);
+	session_file_read(s, "st", restore);
 }
 
 void

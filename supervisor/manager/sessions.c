@@ -4,7 +4,6 @@
 #include "manager/sessions.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,10 +25,14 @@
 #include "manager/units.h"
 #include "unit/load.h"
 
-static const struct session_conf *
-conf_of(const struct session *s)
+const struct unit_session *
+session_conf(const struct session *s)
 {
-	return &svc_conf(s->unit->svc)->session->session;
+	/* Of a unit whose files name no session any more nothing comes from now on. */
+	static const struct unit_session none;
+	const struct unit_session *c = svc_conf(s->unit->svc)->session;
+
+	return c != NULL ? c : &none;
 }
 
 bool
@@ -44,7 +47,7 @@ static void
 look_for_draft(struct session *s)
 {
 	uint64_t now = clock_mono_us(), typed = s->term.last_typed_us;
-	uint64_t until = clock_add_us(typed, conf_of(s)->draft_us);
+	uint64_t until = clock_add_us(typed, session_conf(s)->session.draft_us);
 	bool draft = typed != 0 && now < until;
 
 	if (draft) {
@@ -105,20 +108,16 @@ sessions_forget(struct unit *u)
 void
 sessions_on_conf(struct unit *u)
 {
-	/* Of a unit whose files name no session any more nothing comes from now on. */
-	static const struct unit_session none;
 	struct session *s = u->session;
 	const struct unit_session *c;
 
 	if (s == NULL || u->svc == NULL)
 		return;
-	c = svc_conf(u->svc)->session;
-	if (c == NULL)
-		c = &none;
+	c = session_conf(s);
 	input_set_conf(s->input, &c->session);
 	heartbeat_set_conf(s->heartbeat, &c->heartbeat);
 	oracle_reconf(s->oracle, &c->session, &c->rules);
-	if (s->term.slot != SLOT_NONE && c != &none)
+	if (s->term.slot != SLOT_NONE)
 		session_policy_send_rules(s);
 }
 
@@ -331,12 +330,12 @@ sessions_on_terminal_gone(struct manager *m)
 static void
 restore_ended(struct unit *u)
 {
-	char path[PROTO_UNIT_MAX + 16];
+	char *path = session_file_path(u, "in");
 
-	snprintf(path, sizeof(path), "term/%s.in", u->name);
 	if (u->session == NULL &&
 	    faccessat(u->manager->run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		input_ended(session_of(u)->input, unit_is_running(u));
+	free(path);
 }
 
 static void

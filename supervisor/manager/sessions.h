@@ -41,6 +41,10 @@ void sessions_restore(struct manager *m);
 /* The unit has another configuration; it is forgotten. */
 void sessions_on_conf(struct unit *u);
 void sessions_forget(struct unit *u);
+/* What is remembered of one that nobody needs any more goes; at a start, of all that are
+ * not there. */
+void sessions_remove_files(const struct unit *u);
+void sessions_sweep(struct manager *m);
 
 /* ---- what persons ask ---- */
 

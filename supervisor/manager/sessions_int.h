@@ -15,6 +15,9 @@
 
 struct heartbeat;
 struct input;
+struct json_err;
+struct jv;
+struct jw;
 struct loop_io;
 struct loop_timer;
 struct oracle;
@@ -23,6 +26,7 @@ struct svc_exit;
 struct watch;
 struct session_wait;
 struct unit;
+struct unit_session;
 
 enum { SESSION_RULES_MAX = 64 }; /* for the screen: a bit of msg_term_state.rules */
 
@@ -38,7 +42,6 @@ struct session {
 	struct loop_timer *oracle_timer;
 	bool changed; /* the oracle has another view than was told */
 	bool frozen;  /* it stands still: nothing of what follows is done meanwhile */
-	bool held;    /* a rule holds the unit */
 	TAILQ_HEAD(, session_act) acts; /* to be done */
 	size_t n_acts;
 	char *screen_text[SESSION_RULES_MAX]; /* what each rule has found */
@@ -62,6 +65,20 @@ struct session {
 	TAILQ_HEAD(, session_wait) waits;
 	struct session_wait *sending; /* of the one that is being put into the queue */
 };
+
+/* ---- sessions.c ---- */
+/* What it runs with; all zero when its unit is a session no more. */
+const struct unit_session *session_conf(const struct session *s);
+
+/* ---- session_file.c ---- */
+/* "term/UNIT.SUFFIX" below the run folder; the caller frees it. */
+char *session_file_path(const struct unit *u, const char *suffix);
+/* The value that is whole in w, which is freed; what fails is logged. */
+void session_file_write(const struct session *s, const char *suffix, struct jw *w);
+/* fn with what stands there, if anything does; -1 with err: not all of it is good, and
+ * that is logged. */
+typedef int session_file_fn(struct session *s, const struct jv *v, struct json_err *err);
+void session_file_read(struct session *s, const char *suffix, session_file_fn *fn);
 
 /* ---- session_policy.c ---- */
 void session_policy_open(struct session *s);

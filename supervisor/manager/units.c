@@ -227,10 +227,12 @@ set_conf(struct unit *u, struct unit_conf *conf)
 	u->transient = is_transient(u);
 	if (old != NULL && old != u->svc_conf)
 		unit_conf_free(old);
-	if (can_run(conf))
+	if (can_run(conf)) {
 		give_conf(u, conf);
-	else if (u->svc != NULL && !unit_is_running(u) && !is_refused(conf))
+	} else if (u->svc != NULL && !unit_is_running(u) && !is_refused(conf)) {
 		drop_service(u);
+		sessions_remove_files(u); /* (A wish may keep the unit.) */
+	}
 	job_unit_set_deps(u->job_unit, conf->load_state == UNIT_LOADED ? conf : NULL);
 	if (unit_name_is_template(u->name))
 		instances_on_conf(u);
@@ -485,6 +487,7 @@ forget(struct unit *u)
 	history_forget(m->history, u->name);
 	store_forget_request(m->store, u->name);
 	request_files_forget(u);
+	sessions_remove_files(u);
 	unit_free(u);
 }
 
