@@ -94,6 +94,16 @@ void control_who(const struct call *call, struct wish_who *who);
 /* "uid root (supctl)" into dst, which is returned. */
 const char *control_origin(const struct call *call, char *dst, size_t size);
 
+/* ---- another role answers (hand_over.c) ---- */
+
+/*
+ * Gives the connection of the call and the request (an object, finished; freed here) to a
+ * role, by one of the functions of link.h that take both descriptors.  The call is over,
+ * or was answered with an error.
+ */
+void control_hand_over(struct control *c, struct call *call, struct jw *request,
+    int (*take_fds)(struct link *, int client_fd, int request_fd, uint64_t size));
+
 /* ---- waiting (control.c) ---- */
 void control_wait(struct control *c, struct wait *w, wait_fn *check);
 void control_wait_end(struct control *c, struct wait *w);

@@ -1,17 +1,10 @@
 /*
  * Log.Follow, Rotate, Vacuum: asked of the logger.
  */
-#include <sys/mman.h>
-
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "lib/buf.h"
 #include "lib/clock.h"
-#include "lib/fdio.h"
 #include "lib/json.h"
 #include "lib/loop.h"
 #include "lib/strv.h"
@@ -32,20 +25,6 @@ fail_logger(struct call *call)
 }
 
 /* ---- Follow ---- */
-
-static int
-request_memfd(const struct buf *text)
-{
-	int fd = memfd_create("supd-viewer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd == -1)
-		return -1;
-	if (full_write(fd, text->data, text->len) == -1 ||
-	    fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == -1)
-		fd_close(&fd);
-	return fd;
-}
 
 /* Log names of what was asked for: the logger knows no units. */
 static void
@@ -80,9 +59,6 @@ method_log_follow(struct call *call, void *arg)
 	const struct jv *p = call_params(call);
 	const char *stream = jv_str(jv_get(p, "stream"), "stdout");
 	struct jw *w;
-	struct buf text = { 0 };
-	size_t size;
-	int request, client;
 
 	if (strcmp(stream, "stdout") != 0 && strcmp(stream, "stderr") != 0) {
 		call_invalid(call, "stream", "expected stdout or stderr");
@@ -94,26 +70,7 @@ method_log_follow(struct call *call, void *arg)
 	}
 	w = jw_new(JW_COMPACT);
 	write_request(w, p);
-	jw_take(w, &text);
-	jw_free(w);
-	size = text.len;
-	request = request_memfd(&text);
-	buf_free(&text);
-	if (request == -1) {
-		call_fail(
-		    call, "io.supd.Manager.Failed", NULL, "memfd: %s", strerror(errno));
-		return;
-	}
-	client = call_take_connection(call);
-	if (client == -1) {
-		fd_close(&request);
-		call_fail(call, "io.supd.Manager.Failed",
-		    "use a connection of its own for Follow",
-		    "other calls wait on this connection");
-		return;
-	}
-	/* The link closes both, also when it cannot send: the caller sees the end. */
-	(void)link_viewer_take_fds(c->m->link, client, request, size);
+	control_hand_over(c, call, w, link_viewer_take_fds);
 }
 
 /* ---- Rotate ---- */

@@ -1,16 +1,11 @@
 /*
  * Session.Screen, Attach: asked of the terminal.
  */
-#include <sys/mman.h>
-
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/buf.h"
 #include "lib/clock.h"
-#include "lib/fdio.h"
 #include "lib/json.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
@@ -111,12 +106,10 @@ method_session_screen(struct call *call, void *arg)
 
 /* ---- Attach ---- */
 
-static int
-request_memfd(const struct jv *p, uint32_t slot, const char *who, size_t *size)
+static struct jw *
+attach_request(const struct jv *p, uint32_t slot, const char *who)
 {
-	struct buf text = { 0 };
 	struct jw *w = jw_new(JW_COMPACT);
-	int fd;
 
 	jw_obj(w);
 	jw_kv_u64(w, "slot", slot);
@@ -126,17 +119,7 @@ request_memfd(const struct jv *p, uint32_t slot, const char *who, size_t *size)
 	jw_kv_i64(w, "rows", jv_i64(jv_get(p, "rows"), 0));
 	jw_kv_i64(w, "cols", jv_i64(jv_get(p, "cols"), 0));
 	jw_end(w);
-	jw_take(w, &text);
-	jw_free(w);
-	*size = text.len;
-	fd = memfd_create("supd-viewer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd != -1 &&
-	    (full_write(fd, text.data, text.len) == -1 ||
-		fcntl(fd, F_ADD_SEALS,
-		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == -1))
-		fd_close(&fd);
-	buf_free(&text);
-	return fd;
+	return w;
 }
 
 void
@@ -147,8 +130,6 @@ method_session_attach(struct call *call, void *arg)
 	bool read_only = jv_bool(jv_get(p, "read_only"), false);
 	uint32_t slot;
 	char who[160];
-	size_t size;
-	int request, client;
 
 	/* Whoever may read may look; what is typed is an order to the unit. */
 	if (!read_only && call_peer(call)->class < ACCESS_OPERATE) {
@@ -163,20 +144,5 @@ method_session_attach(struct call *call, void *arg)
 	if (slot == SLOT_NONE)
 		return;
 	control_origin(call, who, sizeof(who));
-	request = request_memfd(p, slot, who, &size);
-	if (request == -1) {
-		call_fail(
-		    call, "io.supd.Manager.Failed", NULL, "memfd: %s", strerror(errno));
-		return;
-	}
-	client = call_take_connection(call);
-	if (client == -1) {
-		fd_close(&request);
-		call_fail(call, "io.supd.Manager.Failed",
-		    "use a connection of its own for Attach",
-		    "other calls wait on this connection");
-		return;
-	}
-	/* The link closes both, also when it cannot send: the caller sees the end. */
-	(void)link_attach_take_fds(c->m->link, client, request, size);
+	control_hand_over(c, call, attach_request(p, slot, who), link_attach_take_fds);
 }
