@@ -67,42 +67,6 @@ line_format_ts(char dst[LINE_TS_MAX], const struct line_style *style, uint64_t w
 /* ---- JSON ---- */
 
 static void
-add_json_text(struct buf *out, const char *s, size_t n)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t from = 0, i = 0;
-
-	while (i < n) {
-		unsigned char c = (unsigned char)s[i];
-		size_t seq = 1;
-
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-			i++;
-			continue;
-		}
-		if (c >= 0x80)
-			seq = utf8_seq(s + i, n - i);
-		if (c >= 0x80 && seq > 0) {
-			i += seq;
-			continue;
-		}
-		buf_append(out, s + from, i - from);
-		if (c >= 0x80) {
-			buf_adds(out, "\xef\xbf\xbd");
-		} else if (c == '"' || c == '\\') {
-			buf_addc(out, '\\');
-			buf_addc(out, (char)c);
-		} else {
-			buf_adds(out, "\\u00");
-			buf_addc(out, digits[c >> 4]);
-			buf_addc(out, digits[c & 15]);
-		}
-		from = ++i;
-	}
-	buf_append(out, s + from, n - from);
-}
-
-static void
 add_hex(struct buf *out, const char *s, size_t n)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -119,13 +83,13 @@ static void
 format_json(struct buf *out, const char *ts, const struct line *l)
 {
 	buf_addf(out, "{\"ts\":\"%s\",\"name\":\"", ts);
-	add_json_text(out, l->name, l->name_len);
+	json_escape(out, l->name, l->name_len);
 	buf_addf(out, "\",\"stream\":\"%s\"", line_stream_name(l->stream));
 	if (l->mark != LINE_WHOLE)
 		buf_addf(out, ",\"mark\":\"%s\"",
 		    l->mark == LINE_SPLIT ? "split" : "unfinished");
 	buf_adds(out, ",\"line\":\"");
-	add_json_text(out, l->text, l->text_len);
+	json_escape(out, l->text, l->text_len);
 	if (!utf8_is_valid(l->text, l->text_len)) {
 		buf_adds(out, "\",\"hex\":\"");
 		add_hex(out, l->text, l->text_len);

@@ -63,6 +63,9 @@ void jw_kv_strv(struct jw *w, const char *key, const struct strv *v);
  * next value.
  */
 void jw_take(struct jw *w, struct buf *out);
+/* Appends s as it stands between the quotes of a string, bad bytes as U+FFFD: for what is
+ * too hot for a writer. */
+void json_escape(struct buf *out, const char *s, size_t n);
 
 /* ---- tree ---- */
 

@@ -331,3 +331,41 @@ jv_write(const struct jv *v, struct jw *w)
 		break;
 	}
 }
+
+/* ---- by hand ---- */
+
+void
+json_escape(struct buf *out, const char *s, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t from = 0, i = 0;
+
+	while (i < n) {
+		unsigned char c = (unsigned char)s[i];
+		size_t seq = 1;
+
+		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+			i++;
+			continue;
+		}
+		if (c >= 0x80)
+			seq = utf8_seq(s + i, n - i);
+		if (c >= 0x80 && seq > 0) {
+			i += seq;
+			continue;
+		}
+		buf_append(out, s + from, i - from);
+		if (c >= 0x80) {
+			buf_adds(out, "\xef\xbf\xbd");
+		} else if (c == '"' || c == '\\') {
+			buf_addc(out, '\\');
+			buf_addc(out, (char)c);
+		} else {
+			buf_adds(out, "\\u00");
+			buf_addc(out, digits[c >> 4]);
+			buf_addc(out, digits[c & 15]);
+		}
+		from = ++i;
+	}
+	buf_append(out, s + from, n - from);
+}

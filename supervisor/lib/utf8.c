@@ -15,6 +15,17 @@ is_tail(unsigned char c)
 	return (c & 0xc0) == 0x80;
 }
 
+/* Bytes of the character that this one begins, 0 if it begins none. */
+static size_t
+length_by_first(unsigned char c)
+{
+	if (c >= 0xc2 && c <= 0xdf)
+		return 2;
+	if (c >= 0xe0 && c <= 0xef)
+		return 3;
+	return c >= 0xf0 && c <= 0xf4 ? 4 : 0;
+}
+
 size_t
 utf8_seq(const char *s, size_t n)
 {
@@ -26,15 +37,8 @@ utf8_seq(const char *s, size_t n)
 		return 0;
 	if (p[0] < 0x80)
 		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		len = 2;
-	else if (p[0] >= 0xe0 && p[0] <= 0xef)
-		len = 3;
-	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-		len = 4;
-	else
-		return 0;
-	if (n < len)
+	len = length_by_first(p[0]);
+	if (len == 0 || n < len)
 		return 0;
 	/* The second byte rules out overlong forms, surrogates and what is too large. */
 	if (p[0] == 0xe0)
@@ -52,6 +56,26 @@ utf8_seq(const char *s, size_t n)
 			return 0;
 	}
 	return len;
+}
+
+size_t
+utf8_unfinished(const char *s, size_t n)
+{
+	for (size_t back = 1; back <= 3 && back <= n; back++) {
+		const char *p = s + n - back;
+		size_t len = length_by_first((unsigned char)*p);
+		char whole[4];
+
+		if (is_tail((unsigned char)*p))
+			continue;
+		if (len <= back)
+			return 0;
+		/* Could it become one?  (After the second byte any tail will do.) */
+		memset(whole, 0x80, sizeof(whole));
+		memcpy(whole, p, back);
+		return back == 1 || utf8_seq(whole, len) == len ? back : 0;
+	}
+	return 0;
 }
 
 /* Length of the longest valid prefix. */

@@ -15,6 +15,9 @@ struct buf;
 /* Length (1-4) of the valid sequence at s, 0 if there is none within n bytes. */
 size_t utf8_seq(const char *s, size_t n);
 bool utf8_is_valid(const char *s, size_t n);
+/* How many bytes at the end (0 to 3) may be the beginning of a character whose rest is
+ * still to come. */
+size_t utf8_unfinished(const char *s, size_t n);
 /* Appends a character, which must be one. */
 void utf8_put(struct buf *out, uint32_t c);
 /* Appends s, each bad byte replaced by U+FFFD. */
