@@ -12,6 +12,8 @@ enum {
 	NAME_CUT = LAYOUT_NAME_MAX - 17, /* what is too long ends in ~ and 16 digits */
 };
 
+static const char log_suffix[] = ".log", cast_suffix[] = ".cast";
+
 static bool
 is_alnum(char c)
 {
@@ -140,38 +142,79 @@ layout_day_dir(char *dst, size_t size, const char *day)
 	return dst;
 }
 
+static char *
+file_name(char *dst, size_t size, const char *ref, const char *name, unsigned alt,
+    const char *suffix)
+{
+	if (alt == 0)
+		snprintf(dst, size, "%s_%s%s", ref, name, suffix);
+	else
+		snprintf(dst, size, "%s.%u_%s%s", ref, alt, name, suffix);
+	return dst;
+}
+
+static char *
+file_path(char *dst, size_t size, const char *day, const char *ref, const char *name,
+    unsigned alt, const char *suffix)
+{
+	int n = snprintf(dst, size, "journal/%s/health/", day);
+
+	if (n > 0 && (size_t)n < size)
+		file_name(dst + n, size - (size_t)n, ref, name, alt, suffix);
+	return dst;
+}
+
 char *
 layout_log_file(char *dst, size_t size, const char *ref, const char *name, unsigned alt)
 {
-	if (alt == 0)
-		snprintf(dst, size, "%s_%s.log", ref, name);
-	else
-		snprintf(dst, size, "%s.%u_%s.log", ref, alt, name);
-	return dst;
+	return file_name(dst, size, ref, name, alt, log_suffix);
+}
+
+char *
+layout_cast_file(char *dst, size_t size, const char *ref, const char *name, unsigned alt)
+{
+	return file_name(dst, size, ref, name, alt, cast_suffix);
 }
 
 char *
 layout_log_path(char *dst, size_t size, const char *day, const char *ref,
     const char *name, unsigned alt)
 {
-	int n = snprintf(dst, size, "journal/%s/health/", day);
+	return file_path(dst, size, day, ref, name, alt, log_suffix);
+}
 
-	if (n > 0 && (size_t)n < size)
-		layout_log_file(dst + n, size - (size_t)n, ref, name, alt);
-	return dst;
+char *
+layout_cast_path(char *dst, size_t size, const char *day, const char *ref,
+    const char *name, unsigned alt)
+{
+	return file_path(dst, size, day, ref, name, alt, cast_suffix);
 }
 
 char *
 layout_link_file(char *dst, size_t size, const char *name)
 {
-	snprintf(dst, size, "%s.log", name);
+	snprintf(dst, size, "%s%s", name, log_suffix);
+	return dst;
+}
+
+char *
+layout_cast_link_file(char *dst, size_t size, const char *name)
+{
+	snprintf(dst, size, "%s%s", name, cast_suffix);
 	return dst;
 }
 
 char *
 layout_link_path(char *dst, size_t size, const char *name)
 {
-	snprintf(dst, size, "journal/health/%s.log", name);
+	snprintf(dst, size, "journal/health/%s%s", name, log_suffix);
+	return dst;
+}
+
+char *
+layout_cast_link_path(char *dst, size_t size, const char *name)
+{
+	snprintf(dst, size, "journal/health/%s%s", name, cast_suffix);
 	return dst;
 }
 
@@ -189,34 +232,55 @@ layout_events_path(char *dst, size_t size, const char *day)
 	return dst;
 }
 
-/* The length of file without ".log" or ".log.gz", 0 if it has neither. */
+static bool
+has_end(const char *file, size_t n, const char *suffix)
+{
+	size_t k = strlen(suffix);
+
+	return n > k && strcmp(file + n - k, suffix) == 0;
+}
+
+/* What the suffix says; the length of the file's name without it, 0 if it has none. */
 static size_t
-stem_length(const char *file, bool *compressed)
+stem_length(const char *file, struct layout_file *f)
 {
 	size_t n = strlen(file);
 
-	*compressed = n > 7 && strcmp(file + n - 7, ".log.gz") == 0;
-	if (*compressed)
-		return n - 7;
-	return n > 4 && strcmp(file + n - 4, ".log") == 0 ? n - 4 : 0;
+	*f = (struct layout_file){ 0 };
+	if (has_end(file, n, log_suffix))
+		return n - strlen(log_suffix);
+	f->compressed = has_end(file, n, ".log.gz");
+	if (f->compressed)
+		return n - strlen(".log.gz");
+	f->cast = has_end(file, n, cast_suffix);
+	return f->cast ? n - strlen(cast_suffix) : 0;
 }
 
 static bool
-fill_file(const char *file, size_t ref_len, size_t stem_len, bool compressed,
-    struct layout_file *out)
+fill_file(const char *file, size_t ref_len, size_t stem_len, struct layout_file *f)
 {
-	struct layout_file f = { .compressed = compressed };
 	size_t name_len;
 
-	if (ref_len + 2 > stem_len || ref_len >= sizeof(f.ref) ||
+	if (ref_len + 2 > stem_len || ref_len >= sizeof(f->ref) ||
 	    !ref_bytes_are_valid(file, ref_len))
 		return false;
 	name_len = stem_len - ref_len - 1;
-	if (name_len >= sizeof(f.name))
+	if (name_len >= sizeof(f->name))
 		return false;
-	memcpy(f.ref, file, ref_len);
-	memcpy(f.name, file + ref_len + 1, name_len);
-	if (!layout_name_is_valid(f.name))
+	memcpy(f->ref, file, ref_len);
+	memcpy(f->name, file + ref_len + 1, name_len);
+	return layout_name_is_valid(f->name);
+}
+
+static bool
+parse_file(const char *file, bool cast, struct layout_file *out)
+{
+	struct layout_file f;
+	size_t stem = stem_length(file, &f);
+	const char *sep = memchr(file, '_', stem);
+
+	if (stem == 0 || f.cast != cast || sep == NULL ||
+	    !fill_file(file, (size_t)(sep - file), stem, &f))
 		return false;
 	*out = f;
 	return true;
@@ -225,29 +289,42 @@ fill_file(const char *file, size_t ref_len, size_t stem_len, bool compressed,
 bool
 layout_parse_file(const char *file, struct layout_file *out)
 {
-	bool compressed;
-	size_t stem = stem_length(file, &compressed);
-	const char *sep = memchr(file, '_', stem);
+	return parse_file(file, false, out);
+}
 
-	if (stem == 0 || sep == NULL)
+bool
+layout_parse_cast(const char *file, struct layout_file *out)
+{
+	return parse_file(file, true, out);
+}
+
+static bool
+file_is_of(const char *file, bool cast, const char *name, struct layout_file *out)
+{
+	struct layout_file f;
+	size_t stem = stem_length(file, &f), n = strlen(name);
+
+	if (stem < n + 2 || f.cast != cast || memcmp(file + stem - n, name, n) != 0 ||
+	    file[stem - n - 1] != '_' || !fill_file(file, stem - n - 1, stem, &f))
 		return false;
-	return fill_file(file, (size_t)(sep - file), stem, compressed, out);
+	*out = f;
+	return true;
 }
 
 bool
 layout_file_is_of(const char *file, const char *name, struct layout_file *out)
 {
-	bool compressed;
-	size_t stem = stem_length(file, &compressed), n = strlen(name);
-
-	if (stem < n + 2 || memcmp(file + stem - n, name, n) != 0 ||
-	    file[stem - n - 1] != '_')
-		return false;
-	return fill_file(file, stem - n - 1, stem, compressed, out);
+	return file_is_of(file, false, name, out);
 }
 
 bool
-layout_parse_target(const char *target, char day[LAYOUT_DAY_LEN + 1], char *file)
+layout_cast_is_of(const char *file, const char *name, struct layout_file *out)
+{
+	return file_is_of(file, true, name, out);
+}
+
+static bool
+parse_target(const char *target, bool cast, char day[LAYOUT_DAY_LEN + 1], char *file)
 {
 	static const char middle[] = "/health/";
 	char d[LAYOUT_DAY_LEN + 1];
@@ -264,11 +341,23 @@ layout_parse_target(const char *target, char day[LAYOUT_DAY_LEN + 1], char *file
 	target += sizeof(middle) - 1;
 	n = strlen(target);
 	if (n >= LAYOUT_FILE_MAX || strchr(target, '/') != NULL ||
-	    !layout_parse_file(target, &lf))
+	    !parse_file(target, cast, &lf))
 		return false;
 	memcpy(day, d, sizeof(d));
 	memcpy(file, target, n + 1);
 	return true;
+}
+
+bool
+layout_parse_target(const char *target, char day[LAYOUT_DAY_LEN + 1], char *file)
+{
+	return parse_target(target, false, day, file);
+}
+
+bool
+layout_parse_cast_target(const char *target, char day[LAYOUT_DAY_LEN + 1], char *file)
+{
+	return parse_target(target, true, day, file);
 }
 
 /* The leading digits of a ref as a number, and what follows them. */

@@ -4,6 +4,7 @@
  *	journal/YYYYMMDD/health/REF_NAME.log    output of one invocation
  *	journal/YYYYMMDD/health/NAME.log        link to the newest of that day
  *	journal/health/NAME.log                 link to the newest
+ *	…/REF_NAME.cast, NAME.cast              the same of recordings of a session
  *	journal/YYYYMMDD/events.jsonl           the event journal
  *	journal/events.jsonl                    link to today's
  *
@@ -59,6 +60,13 @@ char *layout_link_file(char *dst, size_t size, const char *name);
 char *layout_link_path(char *dst, size_t size, const char *name);
 /* Target of the top-level link for a file: "../20261121/health/FILE". */
 char *layout_link_target(char *dst, size_t size, const char *day, const char *file);
+/* The same of a recording: ".cast" instead of ".log". */
+char *layout_cast_file(
+    char *dst, size_t size, const char *ref, const char *name, unsigned alt);
+char *layout_cast_path(char *dst, size_t size, const char *day, const char *ref,
+    const char *name, unsigned alt);
+char *layout_cast_link_file(char *dst, size_t size, const char *name);
+char *layout_cast_link_path(char *dst, size_t size, const char *name);
 /* "journal/20261121/events.jsonl" */
 char *layout_events_path(char *dst, size_t size, const char *day);
 
@@ -67,15 +75,21 @@ struct layout_file {
 	char ref[LAYOUT_REF_MAX + 4]; /* ".N" of an alternative is part of it */
 	char name[LAYOUT_NAME_MAX + 1];
 	bool compressed; /* .log.gz */
+	bool cast;       /* .cast */
 };
 /* False: not a name that layout_log_file makes.  Says nothing of the file's type: a link
  * may be called the same. */
 bool layout_parse_file(const char *file, struct layout_file *out);
 /* The same for a name that is known; false if file cannot be a log of that name. */
 bool layout_file_is_of(const char *file, const char *name, struct layout_file *out);
+/* Both of recordings. */
+bool layout_parse_cast(const char *file, struct layout_file *out);
+bool layout_cast_is_of(const char *file, const char *name, struct layout_file *out);
 /* Day and file of a top-level link's target; false if it is not such a target.  file
  * needs LAYOUT_FILE_MAX. */
 bool layout_parse_target(const char *target, char day[LAYOUT_DAY_LEN + 1], char *file);
+bool layout_parse_cast_target(
+    const char *target, char day[LAYOUT_DAY_LEN + 1], char *file);
 
 /* Order of invocations by their refs: numbers by value, before others by bytes. */
 int layout_ref_cmp(const char *a, const char *b);

@@ -87,6 +87,22 @@ test_files_and_targets(void **state)
 	assert_false(layout_parse_file("_x.log", &lf));
 	assert_false(layout_parse_file("17_.log", &lf));
 	assert_false(layout_parse_file("17_x.txt", &lf));
+	assert_false(lf.cast);
+	assert_string_equal(
+	    layout_cast_path(path, sizeof(path), "20261121", "17", "a_b", 3),
+	    "journal/20261121/health/17.3_a_b.cast");
+	assert_false(layout_parse_file("17_a.cast", &lf));
+	assert_false(layout_parse_cast("17_a.log", &lf));
+	assert_true(layout_parse_cast("17.3_a_b.cast", &lf));
+	assert_true(lf.cast && !lf.compressed);
+	assert_string_equal(lf.ref, "17.3");
+	assert_string_equal(lf.name, "a_b");
+	assert_true(layout_cast_is_of("my_ref_x.cast", "x", &lf));
+	assert_false(layout_cast_is_of("my_ref_x.log", "x", &lf));
+	assert_false(layout_file_is_of("my_ref_x.cast", "x", &lf));
+	assert_true(layout_parse_cast_target("../20261121/health/17_x.cast", day, file));
+	assert_false(layout_parse_cast_target("../20261121/health/17_x.log", day, file));
+	assert_false(layout_parse_target("../20261121/health/17_x.cast", day, file));
 	layout_link_target(path, sizeof(path), "20261121", "17_x.log");
 	assert_true(layout_parse_target(path, day, file));
 	assert_string_equal(day, "20261121");
