@@ -12,6 +12,7 @@
 #include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "logger/barrier.h"
+#include "logger/cast.h"
 #include "logger/journal.h"
 #include "logger/logger.h"
 #include "logger/logslot.h"
@@ -95,17 +96,23 @@ send_report(struct logger *lg, struct logslot *ls, unsigned stream, unsigned wha
 	m.u.STREAM_STATE.err = ls->report_err[stream];
 	m.u.STREAM_STATE.lines = ls->ts->log.lines;
 	m.u.STREAM_STATE.bytes = ls->ts->log.bytes;
-	if (what == STREAM_DROPPED && stream < 2) {
+	if (stream == STREAM_OF_CAST) {
+		m.u.STREAM_STATE.lines = 0;
+		m.u.STREAM_STATE.bytes = cast_bytes(ls);
+	}
+	if (what == STREAM_DROPPED) {
 		m.u.STREAM_STATE.lines = ls->unreported_lines[stream];
 		m.u.STREAM_STATE.bytes = ls->unreported_bytes[stream];
 	}
 	if (what == STREAM_NAMED) {
 		m.u.STREAM_STATE.err = 0;
-		m.u.STREAM_STATE.lines = ls->sink.alt;
+		m.u.STREAM_STATE.lines =
+		    stream == STREAM_OF_CAST ? cast_alt(ls) : ls->sink.alt;
+		m.u.STREAM_STATE.bytes = stream == STREAM_OF_CAST ? cast_day(ls) : 0;
 	}
 	if (chan_send(&lg->manager, &m) != 1)
 		return false;
-	if (what == STREAM_DROPPED && stream < 2)
+	if (what == STREAM_DROPPED)
 		ls->unreported_lines[stream] = ls->unreported_bytes[stream] = 0;
 	return true;
 }
@@ -113,7 +120,7 @@ send_report(struct logger *lg, struct logslot *ls, unsigned stream, unsigned wha
 static bool
 send_reports(struct logger *lg, struct logslot *ls)
 {
-	for (unsigned s = 0; s < 3; s++)
+	for (unsigned s = 0; s < STREAM_OF_N; s++)
 		for (unsigned what = 1; what < STREAM_WHATS; what++) {
 			if ((ls->report[s] & 1U << what) == 0)
 				continue;
@@ -237,6 +244,7 @@ rotate(struct logger *lg, uint32_t slot)
 			sink_sync(lg, lg->slots[i]);
 			sink_close(&lg->slots[i]->sink);
 		}
+	cast_rotate(lg, slot);
 }
 
 static void
@@ -338,6 +346,7 @@ manager_open(struct logger *lg, int fd)
 		if (lg->slots[i] != NULL && lg->slots[i]->parked)
 			channel_report(
 			    lg, lg->slots[i], 2, STREAM_PARKED, lg->slots[i]->parked_err);
+	cast_tell(lg);
 }
 
 static void

@@ -18,6 +18,7 @@
 #include "lib/fdio.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "logger/links.h"
 #include "logger/sink.h"
 #include "logger/staging.h"
 #include "logger/state.h"
@@ -90,7 +91,7 @@ events_open_day(struct logger *lg, const char *day, uint64_t *size)
 	layout_events_path(path, sizeof(path), day);
 	if (symlink_atomic(
 		lg->root_fd, path + strlen("journal/"), "journal/events.jsonl") == -1 &&
-	    !sink_has_no_links(lg, errno))
+	    !links_cannot_be(lg, errno))
 		log_warn("journal/events.jsonl");
 	return 0;
 }
@@ -172,22 +173,11 @@ events_ready(struct logger *lg, uint64_t *size)
 static bool
 end_is_batch(struct logger *lg, const char *path)
 {
-	struct ring *r = lg->ring;
-	uint64_t len = r->intent_after - r->intent_before;
-	bool same;
-	int fd;
+	const struct ring *r = lg->ring;
 
-	if (len > 2 * BATCH_BYTES)
-		return false;
-	fd = open_at(lg->root_fd, path, O_RDONLY | O_NONBLOCK, 0);
-	if (fd == -1)
-		return true; /* not readable by us, the size has to do */
-	buf_clear(&lg->events_out);
-	same = pread(fd, buf_reserve(&lg->events_out, (size_t)len + 1), (size_t)len,
-		   (off_t)r->intent_before) == (ssize_t)len &&
-	       staging_sum(lg->events_out.data, (size_t)len) == r->intent_sum;
-	fd_close(&fd);
-	return same;
+	return r->intent_after - r->intent_before <= 2 * BATCH_BYTES &&
+	       staging_is_end(lg->root_fd, path, &lg->events_out, r->intent_before,
+		   (size_t)(r->intent_after - r->intent_before), r->intent_sum);
 }
 
 static void

@@ -25,6 +25,7 @@
 #include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "logger/barrier.h"
+#include "logger/cast.h"
 #include "logger/channel.h"
 #include "logger/flood.h"
 #include "logger/journal.h"
@@ -137,9 +138,11 @@ close_if_drained(struct logger *lg, struct logslot *ls)
 		if (stream_finish(lg, &ls->stream[i]) == -1)
 			return;
 	/* A program that said nothing and ended at once has its file, too. */
-	if (!ls->ts->log.linked && !ls->parked && ls->ts->conf.stream_mask != 0 &&
+	if (!ls->ts->log.linked && !ls->parked &&
+	    (ls->ts->conf.stream_mask & SLOT_LOG_STREAMS) != 0 &&
 	    sink_make_due(lg, ls) == -1)
 		log_warn("%s: cannot make its log", ls->ts->unit);
+	cast_close(lg, ls);
 	ls->done = true;
 	lg->done_waits = true;
 }
@@ -254,7 +257,9 @@ on_retry(struct loop_timer *t, void *arg)
 {
 	struct logger *lg = arg;
 
-	if (stream_retry(lg))
+	bool waits = stream_retry(lg);
+
+	if (cast_retry(lg) || waits)
 		loop_timer_in(t, logger_retry_us(lg));
 	channel_flush(lg);
 }
@@ -282,8 +287,10 @@ on_wake(struct loop_io *io, int events, void *arg)
 	(void)events;
 	if (read(lg->wake_fd, &n, sizeof(n)) == -1 && errno != EAGAIN && errno != EINTR)
 		fatal("the event ring's eventfd");
-	if (lg->replayed)
+	if (lg->replayed) {
 		journal_run(lg);
+		cast_run(lg);
+	}
 	channel_flush(lg);
 }
 
@@ -309,14 +316,17 @@ logger_replay_end(struct logger *lg)
 	if (!TAILQ_EMPTY(&lg->ready))
 		loop_post(lg->loop, run_turns, lg);
 	journal_run(lg);
+	cast_run(lg);
 	vacuum_due(lg);
 }
 
 void
 logger_finish(struct logger *lg)
 {
-	if (lg->replayed)
+	if (lg->replayed) {
 		journal_run(lg);
+		cast_run(lg);
+	}
 	on_sync(lg->sync_timer, lg);
 	mirror_finish(lg);
 	mirror_free(lg);
@@ -429,6 +439,7 @@ logger_main(void)
 	TAILQ_INIT(&lg->parked);
 	TAILQ_INIT(&lg->due);
 	TAILQ_INIT(&lg->reports);
+	TAILQ_INIT(&lg->casts);
 	TAILQ_INIT(&lg->answers);
 	TAILQ_INIT(&lg->barriers);
 	TAILQ_INIT(&lg->viewers);

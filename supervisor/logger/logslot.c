@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
+#include "logger/cast.h"
 #include "logger/channel.h"
 #include "logger/flood.h"
 #include "logger/match.h"
@@ -60,6 +61,7 @@ logslot_free(struct logger *lg, struct logslot *ls)
 	if (ls->on_reports)
 		TAILQ_REMOVE(&lg->reports, ls, report_link);
 	match_free(ls);
+	cast_free(lg, ls);
 	sink_sync(lg, ls);
 	sink_close(&ls->sink);
 	lg->slots[ls->n] = NULL;
@@ -177,10 +179,11 @@ logslot_open(struct logger *lg, struct msg *m)
 		stream_watch(lg, &ls->stream[i]);
 	}
 	patterns_take(lg, ls);
+	cast_open(lg, ls);
 	/* Nothing goes to the log of a unit whose output goes elsewhere; what comes all
 	 * the same is logged, and makes the file. */
 	if ((ls->ts->log.day[0] != '\0' && ls->ts->log.linked) ||
-	    ls->ts->conf.stream_mask == 0)
+	    (ls->ts->conf.stream_mask & SLOT_LOG_STREAMS) == 0)
 		return;
 	ls->due = true;
 	ls->due_us = clock_mono_us() + DUE_US;

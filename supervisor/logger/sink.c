@@ -19,11 +19,11 @@
 #include "lib/log.h"
 #include "lib/xalloc.h"
 #include "logger/channel.h"
+#include "logger/links.h"
 #include "logger/vacuum.h"
 
 enum {
 	CHECK_US = 1000000,
-	LINKS_SPARE = 1024, /* names that are remembered without a slot */
 };
 
 /* ---- folders ---- */
@@ -152,9 +152,8 @@ sink_close(struct sink *s)
 	s->dirty = false;
 }
 
-/* Not ours to write: a link, a FIFO, a folder, a file with a second name. */
-static bool
-is_refused(int err)
+bool
+sink_is_refused(int err)
 {
 	return err == ELOOP || err == EISDIR || err == ENXIO || err == EEXIST ||
 	       err == ENODEV || err == EMLINK;
@@ -223,7 +222,7 @@ sink_open(struct logger *lg, struct logslot *ls, const char *day, uint64_t *size
 				channel_report(lg, ls, 2, STREAM_NAMED, 0);
 			return 0;
 		}
-		if (!is_refused(errno))
+		if (!sink_is_refused(errno))
 			return -1;
 		refused = errno;
 	}
@@ -261,145 +260,20 @@ sink_find(
 	return -1;
 }
 
-/* ---- links ---- */
+/* ---- having the right one ---- */
 
-/* All but those of the slots we hold.  Of one that comes back, the links themselves are
- * looked at again. */
-static void
-linkrecs_forget(struct logger *lg)
-{
-	struct map old = lg->links;
-
-	lg->links = (struct map){ 0 };
-	for (uint32_t i = 0; i < table_used(lg->t); i++) {
-		struct logslot *ls = lg->slots[i];
-		struct linkrec *r = ls != NULL ? map_del(&old, ls->name) : NULL;
-
-		if (r != NULL)
-			map_set(&lg->links, ls->name, r);
-	}
-	map_clear(&old, free);
-}
-
-static struct linkrec *
-linkrec_get(struct logger *lg, const char *name)
-{
-	struct linkrec *r = map_get(&lg->links, name);
-
-	if (r == NULL) {
-		if (lg->links.n >= LINKS_SPARE + 2 * (size_t)table_used(lg->t))
-			linkrecs_forget(lg);
-		r = xcalloc(1, sizeof(*r));
-		map_set(&lg->links, name, r);
-	}
-	return r;
-}
-
-/* The rank of the invocation that a link of an earlier logger points to: that of a slot
- * we hold, else told by the refs. */
-static uint64_t
-order_of_link(struct logger *lg, const struct logslot *ls, const char *file)
-{
-	uint64_t mine = ls->ts->conf.order;
-	struct layout_file lf;
-
-	if (!layout_file_is_of(file, ls->name, &lf))
-		return 0;
-	for (uint32_t i = 0; i < table_used(lg->t); i++) {
-		const struct logslot *o = lg->slots[i];
-
-		if (o != NULL && strcmp(o->ref, lf.ref) == 0 &&
-		    strcmp(o->name, ls->name) == 0)
-			return o->ts->conf.order;
-	}
-	if (lf.ref[0] >= '0' && lf.ref[0] <= '9' && ls->ref[0] >= '0' &&
-	    ls->ref[0] <= '9' && layout_ref_cmp(lf.ref, ls->ref) > 0)
-		return mine + 1;
-	return 0;
-}
-
-static uint64_t
-order_on_disk(struct logger *lg, const struct logslot *ls, int dir, bool top)
-{
-	char link[LAYOUT_FILE_MAX], target[PATH_MAX], day[LAYOUT_DAY_LEN + 1];
-	char file[LAYOUT_FILE_MAX];
-	ssize_t n;
-
-	layout_link_file(link, sizeof(link), ls->name);
-	n = readlinkat(dir, link, target, sizeof(target) - 1);
-	if (n <= 0)
-		return 0;
-	target[n] = '\0';
-	if (!top)
-		return order_of_link(lg, ls, target);
-	return layout_parse_target(target, day, file) ? order_of_link(lg, ls, file) : 0;
-}
-
-bool
-sink_has_no_links(struct logger *lg, int err)
-{
-	/* (A folder that we may not write is EACCES.) */
-	if (err != EPERM && err != EOPNOTSUPP && err != ENOSYS)
-		return false;
-	if (!lg->no_links)
-		log_warnx(
-		    "the file system of the journal has no symbolic links: %s; logs "
-		    "go on without",
-		    strerror(err));
-	lg->no_links = true;
-	return true;
-}
-
-static int
-make_link(struct logger *lg, struct logslot *ls, int dir, const char *target)
-{
-	char link[LAYOUT_FILE_MAX];
-
-	layout_link_file(link, sizeof(link), ls->name);
-	if (symlink_atomic(dir, target, link) == 0)
-		return 0;
-	if (errno == EEXIST) {
-		/* Something that is no link has that name.  It is not ours. */
-		channel_report(lg, ls, 2, STREAM_DISTURBED, EEXIST);
-		return 0;
-	}
-	return sink_has_no_links(lg, errno) ? 0 : -1;
-}
-
-/* Both links, unless a later invocation has them. */
 static int
 sink_link(struct logger *lg, struct logslot *ls)
 {
-	struct linkrec *r = linkrec_get(lg, ls->name);
-	uint64_t mine = ls->ts->conf.order;
-	int day = sink_day_fd(lg, ls->sink.day), top = sink_day_fd(lg, "");
-	char target[LAYOUT_PATH_MAX], file[LAYOUT_FILE_MAX];
+	char file[LAYOUT_FILE_MAX];
 
-	if (day == -1 || top == -1)
+	if (ls->ts->log.linked)
+		return 0;
+	if (links_set(lg, ls, false, ls->sink.day, sink_file(ls, file)) == -1)
 		return -1;
-	sink_file(ls, file);
-	if (strcmp(r->day, ls->sink.day) != 0) {
-		r->day_order = order_on_disk(lg, ls, day, false);
-		strlcpy(r->day, ls->sink.day, sizeof(r->day));
-	}
-	if (r->top_order == 0)
-		r->top_order = order_on_disk(lg, ls, top, true);
-	if (mine >= r->day_order) {
-		if (make_link(lg, ls, day, file) == -1)
-			return -1;
-		r->day_order = mine;
-	}
-	if (mine >= r->top_order) {
-		layout_link_target(target, sizeof(target), ls->sink.day, file);
-		if (make_link(lg, ls, top, target) == -1)
-			return -1;
-		r->top_order = mine;
-	}
 	ls->ts->log.linked = 1;
 	return 0;
 }
-
-/* ---- having the right one ---- */
 
 static const char *
 day_wanted(const struct logger *lg, const struct logslot *ls)
@@ -440,7 +314,7 @@ sink_ready(struct logger *lg, struct logslot *ls, uint64_t *size)
 		return -1;
 	if (ls->sink.fd != -1 && strcmp(ls->sink.day, day) == 0) {
 		if (sink_is_current(lg, ls, size))
-			return log->linked ? 0 : sink_link(lg, ls);
+			return sink_link(lg, ls);
 		channel_report(lg, ls, 2, STREAM_DISTURBED, ENOENT);
 		log->linked = 0;
 		log->day[0] = '\0';
@@ -457,7 +331,7 @@ sink_ready(struct logger *lg, struct logslot *ls, uint64_t *size)
 	}
 	if (rolled)
 		channel_report(lg, ls, 2, STREAM_ROLLED, 0);
-	return log->linked ? 0 : sink_link(lg, ls);
+	return sink_link(lg, ls);
 }
 
 int

@@ -24,14 +24,15 @@ void sink_close(struct sink *s);
 bool sink_take_back(struct sink *s, uint64_t before);
 /* The name of the open file, into dst of LAYOUT_FILE_MAX bytes. */
 const char *sink_file(const struct logslot *ls, char *dst);
+/* Whether a file was not opened because it is not ours to write: a link, a FIFO, a
+ * folder, a file with a second name. */
+bool sink_is_refused(int err);
 /* Make file and links of a slot that printed nothing so far. */
 int sink_make_due(struct logger *lg, struct logslot *ls);
 /* fdatasync of what LogSync=interval left. */
 void sink_sync(struct logger *lg, struct logslot *ls);
 /* The open folder journal/DAY/health ("" for journal/health), borrowed; -1: errno. */
 int sink_day_fd(struct logger *lg, const char *day);
-/* Whether a link failed with err because the file system has none.  Said once. */
-bool sink_has_no_links(struct logger *lg, int err);
 /* Close all cached folders (REOPEN, the end). */
 void sink_forget_dirs(struct logger *lg);
 

@@ -70,6 +70,22 @@ staging_sum(const char *p, size_t n)
 	return sum_add(sum_add(h, p, SUM_END), p + n - SUM_END, SUM_END);
 }
 
+bool
+staging_is_end(
+    int dir, const char *path, struct buf *out, uint64_t at, size_t n, uint64_t sum)
+{
+	int fd = open_at(dir, path, O_RDONLY | O_NONBLOCK, 0);
+	bool same;
+
+	if (fd == -1)
+		return true;
+	buf_clear(out);
+	same = pread(fd, buf_reserve(out, n + 1), n, (off_t)at) == (ssize_t)n &&
+	       staging_sum(out->data, n) == sum;
+	fd_close(&fd);
+	return same;
+}
+
 void
 staging_add_tail(struct logger *lg, struct logslot *ls, const char *p, size_t n)
 {

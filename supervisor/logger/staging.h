@@ -13,9 +13,11 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
 struct logger;
 struct logslot;
 struct stream;
@@ -43,6 +45,10 @@ void staging_recover(struct logger *lg);
 /* The checksum of the intent: length and both ends, because a whole one would cost more
  * than the stamping. */
 uint64_t staging_sum(const char *p, size_t n);
+/* Whether the n bytes at that place of a file have this sum; out is for them.  True also
+ * of one that is not readable by us: then its size has to do. */
+bool staging_is_end(
+    int dir, const char *path, struct buf *out, uint64_t at, size_t n, uint64_t sum);
 /* The last bytes of stderr that a failure carries. */
 void staging_add_tail(struct logger *lg, struct logslot *ls, const char *p, size_t n);
 

@@ -20,6 +20,7 @@
 #include "proto/ring.h"
 #include "proto/table.h"
 
+struct castlog;
 struct compress;
 struct logslot;
 struct logger;
@@ -77,6 +78,7 @@ struct logslot {
 	struct stream stream[2];
 	struct sink sink;
 	struct match *match;    /* owned; NULL: no patterns */
+	struct castlog *cast;   /* owned; NULL: it is not recorded */
 	bool closing;           /* LOG_CLOSE came */
 	uint64_t close_left[2]; /* bytes that were in the pipes then, and room */
 	bool done;              /* drained: LOG_DONE waits for the channel */
@@ -87,10 +89,11 @@ struct logslot {
 	uint64_t due_us;
 	/* Reports for the manager that wait for the channel. */
 	bool on_reports;
-	uint32_t report[3]; /* bits 1 << enum stream_what; 0 stdout, 1 stderr, 2 file */
-	int report_err[3];
-	uint64_t unreported_lines[2], unreported_bytes[2]; /* dropped */
-	uint64_t told_dropped_us;                          /* monotonic */
+	uint32_t report[STREAM_OF_N]; /* bits 1 << enum stream_what */
+	int report_err[STREAM_OF_N];
+	uint64_t unreported_lines[STREAM_OF_N],
+	    unreported_bytes[STREAM_OF_N]; /* dropped */
+	uint64_t told_dropped_us;          /* monotonic */
 	TAILQ_ENTRY(logslot) parked_link, due_link, report_link;
 };
 
@@ -127,6 +130,7 @@ struct logger {
 
 	TAILQ_HEAD(streamq, stream) ready;
 	TAILQ_HEAD(, logslot) parked, due, reports;
+	TAILQ_HEAD(, castlog) casts;
 	/* Of the last run of turns: its end (monotonic), what it found, and whether a
 	 * writer may have waited for it; hot: runs in quick succession that found little.
 	 */

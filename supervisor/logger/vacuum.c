@@ -19,10 +19,12 @@
 #include "journal/lines.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
+#include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "logger/cast.h"
 #include "logger/channel.h"
 #include "logger/compress.h"
 #include "logger/sink.h"
@@ -70,7 +72,7 @@ is_open(struct logger *lg, uint64_t dev, uint64_t ino)
 		    ls->sink.ino == ino)
 			return true;
 	}
-	return false;
+	return cast_has(lg, dev, ino);
 }
 
 /* A slot whose file is not open now writes to it again with its next line. */
@@ -130,6 +132,31 @@ settle_name(int dir, const char *file, struct layout_file *lf)
 	line_parser_clear(&parser);
 }
 
+/* The same of a recording, whose first line has the name of its unit. */
+static void
+settle_cast_name(int dir, const char *file, struct layout_file *lf)
+{
+	char name[LAYOUT_NAME_MAX + 1];
+	struct jv *v = NULL;
+	struct lines *f;
+	const char *s, *title;
+	size_t n;
+	int fd;
+
+	if (strchr(lf->name, '_') == NULL || is_own_ref(lf->ref))
+		return;
+	fd = open_at(dir, file, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	f = fd == -1 ? NULL : lines_new_take_fd(fd, false);
+	if (f != NULL && lines_next(f, true, &s, &n) == 1)
+		v = jv_parse(s, n, NULL);
+	title = jv_str(jv_get(v, "title"), NULL);
+	if (title != NULL)
+		(void)layout_cast_is_of(
+		    file, layout_name_of_unit(name, sizeof(name), title), lf);
+	jv_free(v);
+	lines_free(f);
+}
+
 static void
 note_file(struct pass *p, int dir, const char *day, const char *file)
 {
@@ -137,11 +164,15 @@ note_file(struct pass *p, int dir, const char *day, const char *file)
 	struct old_file *f;
 	struct stat st;
 
-	if (strlen(file) >= LAYOUT_FILE_MAX || !layout_parse_file(file, &lf) ||
+	if (strlen(file) >= LAYOUT_FILE_MAX ||
+	    (!layout_parse_file(file, &lf) && !layout_parse_cast(file, &lf)) ||
 	    fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISREG(st.st_mode) ||
 	    st.st_nlink != 1)
 		return;
-	settle_name(dir, file, &lf);
+	if (lf.cast)
+		settle_cast_name(dir, file, &lf);
+	else
+		settle_name(dir, file, &lf);
 	if (p->n % 256 == 0)
 		p->files = xreallocarray(p->files, p->n + 256, sizeof(*p->files));
 	f = &p->files[p->n++];
@@ -206,19 +237,23 @@ by_age(const void *a, const void *b)
 	return r != 0 ? r : layout_ref_cmp(x->lf.ref, y->lf.ref);
 }
 
-/* The newest of each unit stays, whatever the bounds say: the links point there. */
+/* The newest log and recording of each unit stay, whatever the bounds say: the links
+ * point there. */
 static void
 keep_newest(struct pass *p)
 {
-	struct map seen = { 0 };
+	struct map seen[2] = { 0 };
 
 	for (size_t i = p->n; i-- > 0;) {
-		if (map_has(&seen, p->files[i].lf.name))
+		struct map *of = &seen[p->files[i].lf.cast];
+
+		if (map_has(of, p->files[i].lf.name))
 			continue;
-		map_set(&seen, p->files[i].lf.name, p);
+		map_set(of, p->files[i].lf.name, p);
 		p->files[i].keep = true;
 	}
-	map_clear(&seen, NULL);
+	map_clear(&seen[0], NULL);
+	map_clear(&seen[1], NULL);
 	/* And what a top-level link says, when invocations are not in the order of days.
 	 */
 	for (size_t i = 0; i < p->n; i++) {
@@ -228,7 +263,8 @@ keep_newest(struct pass *p)
 
 		if (p->files[i].keep)
 			continue;
-		layout_link_path(link, sizeof(link), p->files[i].lf.name);
+		(p->files[i].lf.cast ? layout_cast_link_path : layout_link_path)(
+		    link, sizeof(link), p->files[i].lf.name);
 		n = readlinkat(p->lg->root_fd, link, target, sizeof(target) - 1);
 		if (n <= 0)
 			continue;
@@ -325,10 +361,14 @@ tidy_day(struct pass *p, const char *day)
 	dir = open_dir_at(p->lg->root_fd, path);
 	if (dir == -1)
 		return;
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; i < p->n; i++) {
+		const struct layout_file *lf = &p->files[i].lf;
+
 		if (p->files[i].gone && strcmp(p->files[i].day, day) == 0)
-			unlink_dangling(dir,
-			    layout_link_file(link, sizeof(link), p->files[i].lf.name));
+			unlink_dangling(
+			    dir, (lf->cast ? layout_cast_link_file : layout_link_file)(
+				     link, sizeof(link), lf->name));
+	}
 	fd_close(&dir);
 	/* Only empty folders go; a new file makes them again. */
 	if (unlinkat(p->lg->root_fd, path, AT_REMOVEDIR) == 0) {
@@ -369,7 +409,8 @@ tidy_events(struct pass *p, uint64_t max_age_us)
 static bool
 wants_compression(const struct old_file *f, const char *limit)
 {
-	return !f->gone && !f->keep && !f->lf.compressed && f->size > 0 &&
+	/* (What plays a recording cannot play a compressed one.) */
+	return !f->gone && !f->keep && !f->lf.compressed && !f->lf.cast && f->size > 0 &&
 	       strcmp(f->day, limit) < 0;
 }
 

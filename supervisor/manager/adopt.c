@@ -636,10 +636,15 @@ adopt_on_stream_state(struct manager *m, const struct msg_stream_state *msg)
 	ref = s->closed_unit != NULL ? s->closed_ref : t->conf.ref;
 	invocation = s->closed_unit != NULL ? s->closed_invocation : t->invocation;
 	/* By the invocation: one that was short has given up its slot by now. */
-	u = msg->what == STREAM_NAMED && unit[0] != '\0' ? unit_find(m, unit) : NULL;
-	if (u != NULL && u->svc != NULL)
-		svc_on_log_named(u->svc, invocation, (uint32_t)msg->lines);
-	note_log(adopt_slot_unit(m, msg->slot), msg);
+	u = unit[0] != '\0' ? unit_find(m, unit) : NULL;
+	if (msg->stream == STREAM_OF_CAST) {
+		if (u != NULL)
+			sessions_on_cast(u, invocation, msg);
+	} else {
+		if (msg->what == STREAM_NAMED && u != NULL && u->svc != NULL)
+			svc_on_log_named(u->svc, invocation, (uint32_t)msg->lines);
+		note_log(adopt_slot_unit(m, msg->slot), msg);
+	}
 	tell_stream(m, unit, invocation, ref, msg);
 }
 

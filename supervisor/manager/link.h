@@ -86,7 +86,6 @@ int link_input_take_fd(struct link *l, const struct msg_term_input *q, int fd);
 /* How did the newest step of input go?  The answer is one as to the input itself. */
 int link_ask_taken(struct link *l, uint32_t slot);
 int link_rules_take_fd(struct link *l, uint32_t slot, int fd, uint64_t size);
-int link_record_take_fd(struct link *l, uint32_t slot, bool on, int fd);
 /* The screen as JSON, in a memfd that stays the link's.  fn is called exactly once; text
  * NULL: there was no answer (err says why: ETIMEDOUT, ENOTCONN, ENOENT). */
 typedef void link_screen_fn(void *arg, int err, const char *text, size_t len);

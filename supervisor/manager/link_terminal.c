@@ -223,19 +223,6 @@ link_rules_take_fd(struct link *l, uint32_t slot, int fd, uint64_t size)
 	return side_send(&l->terminal, &msg);
 }
 
-int
-link_record_take_fd(struct link *l, uint32_t slot, bool on, int fd)
-{
-	struct msg msg;
-
-	msg_init(&msg, MSG_TERM_RECORD);
-	msg.u.TERM_RECORD.slot = slot;
-	msg.u.TERM_RECORD.on = on;
-	msg.nfds = 1;
-	msg.fds[0] = fd;
-	return side_send(&l->terminal, &msg);
-}
-
 void
 link_ask_screen(struct link *l, uint32_t slot, enum term_ask what, uint64_t timeout_us,
     link_screen_fn *fn, void *arg)

@@ -3,11 +3,13 @@
  */
 #include "manager/sessions.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "journal/layout.h"
 #include "lib/clock.h"
 #include "lib/hex.h"
 #include "lib/json.h"
@@ -292,6 +294,57 @@ sessions_on_line(struct unit *u, size_t rule, const char *text)
 {
 	if (u->session != NULL)
 		session_policy_line(u->session, rule, text);
+}
+
+/* ---- the recording ---- */
+
+void
+sessions_on_cast(
+    struct unit *u, const uint8_t invocation[16], const struct msg_stream_state *st)
+{
+	struct session *s = session_of(u);
+	char day[32];
+
+	if (s == NULL)
+		return;
+	if (memcmp(s->cast_invocation, invocation, sizeof(s->cast_invocation)) != 0) {
+		memcpy(s->cast_invocation, invocation, sizeof(s->cast_invocation));
+		s->cast_day[0] = '\0';
+		s->cast_err = 0;
+	}
+	switch ((enum stream_what)st->what) {
+	case STREAM_NAMED:
+		snprintf(day, sizeof(day), "%llu", (unsigned long long)st->bytes);
+		if (!layout_day_is_valid(day) || st->lines > LAYOUT_ALT_MAX)
+			return;
+		strlcpy(s->cast_day, day, sizeof(s->cast_day));
+		s->cast_alt = (uint32_t)st->lines;
+		break;
+	case STREAM_PARKED:
+		s->cast_err = st->err != 0 ? st->err : EIO;
+		break;
+	case STREAM_RESUMED:
+		s->cast_err = 0;
+		break;
+	default:
+		break;
+	}
+	unit_render_drop(u);
+}
+
+bool
+session_cast(const struct unit *u, char day[PROTO_DAY_MAX], unsigned *alt, int *err)
+{
+	const struct session *s = u->session;
+
+	if (s == NULL || u->svc == NULL ||
+	    memcmp(s->cast_invocation, svc_memory(u->svc)->invocation,
+		sizeof(s->cast_invocation)) != 0)
+		return false;
+	*err = s->cast_err;
+	*alt = s->cast_alt;
+	strlcpy(day, s->cast_day, PROTO_DAY_MAX);
+	return day[0] != '\0' || *err != 0;
 }
 
 static void

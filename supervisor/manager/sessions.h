@@ -33,6 +33,9 @@ void sessions_on_match(struct manager *m, const struct msg_match *match);
 enum { SESSIONS_RULE_AT = 1024 };
 /* A rule on stdout or stderr matches a line, as the logger says. */
 void sessions_on_line(struct unit *u, size_t rule, const char *text);
+/* What the logger says of the recording of an invocation of u. */
+void sessions_on_cast(
+    struct unit *u, const uint8_t invocation[16], const struct msg_stream_state *st);
 /* Something happened to the service of a unit. */
 void sessions_on_note(
     struct unit *u, const struct svc_note *note, const struct svc_memory *mem);
@@ -67,6 +70,9 @@ bool session_has_input(const struct unit *u, const char *slot);
 enum session_state session_state(const struct unit *u);
 /* The unit has a terminal, by the configuration that runs or the newest. */
 bool unit_is_session(const struct unit *u);
+/* The file of the recording of the newest invocation, as layout_cast_path wants it;
+ * false: there is none.  err: why it cannot be written now, or 0. */
+bool session_cast(const struct unit *u, char day[PROTO_DAY_MAX], unsigned *alt, int *err);
 /* The member "session" of a status; nothing for a unit that is none. */
 void session_render(const struct unit *u, struct jw *w);
 /* The member session of the light form; nothing when it does not run. */

@@ -46,6 +46,12 @@ struct session {
 	size_t n_acts;
 	char *screen_text[SESSION_RULES_MAX]; /* what each rule has found */
 
+	/* Its newest recording, as the logger says. */
+	uint8_t cast_invocation[16];
+	char cast_day[PROTO_DAY_MAX]; /* empty: there is none */
+	uint32_t cast_alt;
+	int cast_err; /* it cannot be written */
+
 	struct heartbeat *heartbeat;
 	struct loop_timer *heartbeat_timer;
 	uint64_t heartbeat_us; /* when it is due */

@@ -520,6 +520,15 @@ disturbance(int err)
 	}
 }
 
+static const char *
+stream_text(uint32_t stream)
+{
+	static const char *const text[STREAM_OF_N] = { "stdout", "stderr", "file",
+		"recording" };
+
+	return stream < STREAM_OF_N ? text[stream] : "file";
+}
+
 void
 tell_stream(struct manager *m, const char *unit, const uint8_t *invocation,
     const char *ref, const struct msg_stream_state *s)
@@ -540,11 +549,8 @@ tell_stream(struct manager *m, const char *unit, const uint8_t *invocation,
 	event_begin(ev, ids[s->what], *unit == '\0' ? NULL : unit,
 	    *unit == '\0' ? NULL : invocation);
 	event_str(ev, "ref", ref);
-	if (s->what != STREAM_LIMIT)
-		event_str(ev, "stream",
-		    s->stream == 0   ? "stdout"
-		    : s->stream == 1 ? "stderr"
-				     : "file");
+	if (s->what != STREAM_LIMIT || s->stream == STREAM_OF_CAST)
+		event_str(ev, "stream", stream_text(s->stream));
 	if (s->what == STREAM_PARKED)
 		event_str(ev, "error", strerror(s->err));
 	if (s->what == STREAM_DISTURBED)

@@ -90,6 +90,15 @@ struct msg_hello {
 	uint64_t boot_us; /* wall clock, when this supd started */
 };
 
+/* What of a slot is kept: its streams in the log, its terminal in a recording. */
+enum slot_log_stream {
+	SLOT_LOG_STDOUT = 1 << 0,
+	SLOT_LOG_STDERR = 1 << 1,
+	SLOT_LOG_STREAMS = SLOT_LOG_STDOUT | SLOT_LOG_STDERR,
+	SLOT_LOG_CAST = 1 << 2,
+	SLOT_LOG_TYPED = 1 << 3, /* what is typed is in the recording, too */
+};
+
 /* What the log of a slot is like: written into the table for the logger. */
 struct slot_log {
 	char name[PROTO_NAME_MAX]; /* unit name without suffix, or --name */
@@ -98,7 +107,7 @@ struct slot_log {
 	uint32_t drop;           /* LogOverflow=drop */
 	uint32_t format;         /* enum log_format of journal/line.h */
 	uint32_t sync;           /* LogSync= */
-	uint32_t stream_mask;    /* bit 0 stdout, bit 1 stderr go to the log */
+	uint32_t stream_mask;    /* enum slot_log_stream */
 	uint64_t max_bytes;      /* of this invocation; 0: no limit */
 	uint64_t order;          /* rank of the invocation, for the links */
 };
@@ -319,9 +328,17 @@ struct msg_event_ack {
 	uint64_t seq;      /* all up to this are in the journal */
 	uint64_t wish_seq; /* all wishes up to this are on the disk */
 };
+/* Of stdout, of stderr, of the file of both, of the recording. */
+enum stream_of {
+	STREAM_OF_STDOUT,
+	STREAM_OF_STDERR,
+	STREAM_OF_FILE,
+	STREAM_OF_CAST,
+	STREAM_OF_N
+};
 struct msg_stream_state {
 	uint32_t slot;
-	uint32_t stream; /* 0 stdout, 1 stderr, 2 the file */
+	uint32_t stream; /* enum stream_of */
 	uint32_t what;   /* enum stream_what */
 	int32_t err;
 	uint64_t lines;
@@ -334,7 +351,9 @@ enum stream_what {
 	STREAM_DISTURBED, /* somebody else changed the file */
 	STREAM_LIMIT,     /* max_bytes reached */
 	STREAM_ROLLED,    /* a new day's file */
-	STREAM_NAMED,     /* its name was taken: lines is the ALT of its file */
+	/* Its name was taken: lines is the ALT of its file.  Of a recording: it is there,
+	 * bytes is its day as a number. */
+	STREAM_NAMED,
 };
 struct msg_match {
 	uint32_t slot;
@@ -401,11 +420,6 @@ struct msg_term_rules {
 	uint32_t pad;
 	uint64_t size;
 };
-struct msg_term_record {
-	uint32_t slot;
-	uint32_t on;
-};
-
 /* What the manager has to know of a session; sent when something of it changes. */
 struct msg_term_state {
 	uint32_t slot;

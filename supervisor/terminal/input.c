@@ -15,6 +15,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "terminal/peers.h"
+#include "terminal/record.h"
 #include "terminal/session.h"
 #include "terminal/state.h"
 
@@ -109,12 +110,15 @@ static void
 write_some(struct session *s)
 {
 	while (s->in_at < s->in.len) {
+		bool record = record_wants_typed(s);
 		ssize_t r = write(s->master, s->in.data + s->in_at, s->in.len - s->in_at);
 
 		if (r == -1 && errno == EINTR)
 			continue;
 		if (r <= 0)
 			break;
+		if (record)
+			record_typed(s, s->in.data + s->in_at, (size_t)r);
 		s->in_at += (size_t)r;
 	}
 	if (s->step_end > 0 && s->in_at >= s->step_end)

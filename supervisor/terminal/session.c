@@ -24,6 +24,7 @@
 #include "terminal/input.h"
 #include "terminal/lines.h"
 #include "terminal/peers.h"
+#include "terminal/record.h"
 #include "terminal/rules.h"
 #include "terminal/state.h"
 #include "terminal/terminal.h"
@@ -125,6 +126,7 @@ on_rest(struct loop_timer *timer, void *arg)
 	}
 	s->moves = false;
 	screen_settle(s->screen);
+	record_rest(s);
 	loop_timer_in(timer, SLEEP_US);
 	if (lines_flush(s) && s->keep != NULL)
 		keep_half(s->keep)->settled = keep_half(s->keep)->raw_len;
@@ -179,6 +181,7 @@ begin_half(struct session *s)
 
 	screen_look(session_screen(s), &look);
 	screen_save(s->screen, &draw);
+	record_half(s, keep_head(s->keep)->which ^ 1);
 	r = keep_begin(s->keep, draw.data, draw.len, look.rows, look.cols);
 	buf_free(&draw);
 	return r;
@@ -237,6 +240,7 @@ take(struct session *s, size_t *left)
 	*left -= (size_t)r;
 	screen_feed(session_screen(s), p, (size_t)r);
 	attach_output(s, p, (size_t)r);
+	record_output(s, p, (size_t)r);
 	return 1;
 }
 
@@ -250,6 +254,7 @@ finish_if_closing(struct session *s)
 		wait_for_pipe(s);
 		return;
 	}
+	record_end(s);
 	s->done = true;
 	s->t->done_waits = true;
 }
@@ -300,6 +305,7 @@ session_resize(struct session *s, uint16_t rows, uint16_t cols)
 	size.ws_col = look.cols;
 	if (ioctl(s->master, TIOCSWINSZ, &size) == -1)
 		log_warn("%s: its size", s->ts->unit);
+	record_resized(s);
 	/* What is in the keep was drawn for the old size. */
 	if (s->keep != NULL && lines_flush(s))
 		(void)begin_half(s);
@@ -432,6 +438,7 @@ open_screen(struct session *s)
 		come_back(s);
 	else if (s->keep != NULL)
 		(void)begin_half(s);
+	record_open(s, s->keep != NULL && found);
 	session_resize(s, size.ws_row > 0 ? size.ws_row : rows,
 	    size.ws_col > 0 ? size.ws_col : cols);
 }
@@ -490,6 +497,7 @@ session_free(struct session *s)
 		loop_io_free(s->pipe_io);
 	keep_close(s->keep);
 	keep_remove(t->run_fd, s->slot);
+	record_free(s);
 	rules_free(s->rules);
 	screen_free(s->screen);
 	buf_free(&s->lines);

@@ -75,7 +75,8 @@ struct terminal {
 	struct loop_io *init_io, *manager_io;
 	int pty_fd; /* edge-triggered epoll set of the masters */
 	struct loop_io *pty_io;
-	struct loop_timer *rest; /* ends the role when there is nothing to do */
+	struct loop_timer *rest;        /* ends the role when there is nothing to do */
+	struct loop_timer *record_tell; /* the logger has something to store then */
 	bool replayed, lines_recovered;
 	struct session **sessions; /* by slot, NULL: none */
 	size_t n_sessions, n_viewers;

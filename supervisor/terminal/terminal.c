@@ -20,6 +20,7 @@
 #include "terminal/input.h"
 #include "terminal/lines.h"
 #include "terminal/peers.h"
+#include "terminal/record.h"
 #include "terminal/session.h"
 #include "terminal/state.h"
 
@@ -189,6 +190,7 @@ terminal_main(void)
 	peers_start(t);
 	t->pty_io = loop_io_new(t->loop, "ptys", t->pty_fd, LOOP_READ, on_ptys, t);
 	t->rest = loop_timer_new(t->loop, "rest", on_long_rest, t);
+	record_start(t);
 	loop_run(t->loop);
 	_exit(0);
 }

@@ -463,7 +463,8 @@ enum stale_action {
 
 enum session_record {
 	RECORD_NO,
-	RECORD_YES, /* an asciicast beside the log of each invocation */
+	RECORD_YES,   /* an asciicast beside the log of each invocation */
+	RECORD_INPUT, /* and what is typed, too */
 };
 
 struct session_conf {

@@ -27,7 +27,7 @@ enum {
 
 const char *const stale_action_words[] = { "none", "notify", "poke", "restart", "stop",
 	NULL };
-const char *const record_words[] = { "no", "yes", NULL };
+const char *const record_words[] = { "no", "yes", "input", NULL };
 const char *const pick_words[] = { "rotate", "random", "random-repeat", NULL };
 const char *const session_state_words[] = { "unknown", "starting", "working", "idle",
 	"waiting", "limited", "stuck", NULL };

@@ -504,6 +504,29 @@ fake_read(struct fake *f, const char *path)
 	return b;
 }
 
+/* Where a link below the folder leads to, "": there is none.  Valid until the next. */
+static inline char *
+fake_link(struct fake *f, const char *path)
+{
+	static char target[512];
+	ssize_t n = readlinkat(f->root_fd, path, target, sizeof(target) - 1);
+
+	target[n < 0 ? 0 : n] = '\0';
+	return target;
+}
+
+/* Until it said that of a stream so often, and once more. */
+static inline void
+fake_wait_report(struct fake *f, unsigned what, unsigned more_than)
+{
+	uint64_t until = fake_now_ms() + FAKE_DEADLINE_MS;
+
+	while (f->reports[what] <= more_than) {
+		FAKE_CHECK(fake_now_ms() < until);
+		FAKE_CHECK(fake_poll(f, 20));
+	}
+}
+
 static void
 fake_free(struct fake *f)
 {

@@ -136,17 +136,6 @@ fill_disk(struct fake *f)
 	close(fd);
 }
 
-static void
-wait_report(struct fake *f, unsigned what, unsigned more_than)
-{
-	uint64_t until = fake_now_ms() + FAKE_DEADLINE_MS;
-
-	while (f->reports[what] <= more_than) {
-		assert_true(fake_now_ms() < until);
-		assert_true(fake_poll(f, 20));
-	}
-}
-
 enum { DISK_LINES = 20000 };
 
 static pid_t
@@ -205,14 +194,14 @@ test_full_disk(void **state)
 	block = flood(f, 0);
 	drop = flood(f, 1);
 	/* The one that may lose lines is not held up; the other waits. */
-	wait_report(f, STREAM_PARKED, 1);
+	fake_wait_report(f, STREAM_PARKED, 1);
 	wait_end(f, drop);
-	wait_report(f, STREAM_DROPPED, 0);
+	fake_wait_report(f, STREAM_DROPPED, 0);
 	assert_int_equal(waitpid(block, NULL, WNOHANG), 0);
 	/* A logger that was killed meanwhile goes on the same way. */
 	fake_kill(f);
 	fake_start(f);
-	wait_report(f, STREAM_PARKED, 2);
+	fake_wait_report(f, STREAM_PARKED, 2);
 	assert_int_equal(unlinkat(f->root_fd, "filler", 0), 0);
 	wait_end(f, block);
 	put(f, 1, 0, "20000 after\n");
@@ -254,11 +243,11 @@ test_read_only_disk(void **state)
 	fake_start(f);
 	put(f, 0, 0, "0 line\n");
 	fake_event(f, 1, RING_WISH);
-	wait_report(f, STREAM_PARKED, 0);
+	fake_wait_report(f, STREAM_PARKED, 0);
 	/* It answers all the same. */
 	assert_int_equal(fake_barrier(f, 0)->lines, 0);
 	assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT, NULL), 0);
-	wait_report(f, STREAM_RESUMED, 0);
+	fake_wait_report(f, STREAM_RESUMED, 0);
 	while (f->wish_acked < 1)
 		assert_true(fake_poll(f, 50));
 	fake_close(f, 0);

@@ -35,16 +35,6 @@ day_now(char day[CLOCK_DAY_MAX])
 	clock_day(day, CLOCK_DAY_MAX, clock_wall_us());
 }
 
-static char *
-link_of(struct fake *f, const char *path)
-{
-	static char target[512];
-	ssize_t n = readlinkat(f->root_fd, path, target, sizeof(target) - 1);
-
-	target[n < 0 ? 0 : n] = '\0';
-	return target;
-}
-
 static void
 put(struct fake *f, uint32_t n, int stream, const char *text)
 {
@@ -94,9 +84,9 @@ test_lines_and_links(void **state)
 	    "[deacon:stdout] one\n[deacon:stdout] two\n[deacon:stderr] bad\n"
 	    "[deacon:stderr~] unfinished\n");
 	snprintf(want, sizeof(want), "../%s/health/1000_deacon.log", day);
-	assert_string_equal(link_of(f, "journal/health/deacon.log"), want);
+	assert_string_equal(fake_link(f, "journal/health/deacon.log"), want);
 	snprintf(want, sizeof(want), "journal/%s/health/deacon.log", day);
-	assert_string_equal(link_of(f, want), "1000_deacon.log");
+	assert_string_equal(fake_link(f, want), "1000_deacon.log");
 	fake_free(f);
 }
 
@@ -134,14 +124,14 @@ test_links_follow_the_order_of_invocations(void **state)
 	put(f, 0, 0, "first, later\n");
 	fake_barrier(f, 0);
 	snprintf(want, sizeof(want), "../%s/health/aaa_x.log", day);
-	assert_string_equal(link_of(f, "journal/health/x.log"), want);
+	assert_string_equal(fake_link(f, "journal/health/x.log"), want);
 	/* A logger that knows nothing decides the same. */
 	fake_kill(f);
 	table_slot(f->t, 0)->log.linked = 0;
 	fake_start(f);
 	put(f, 0, 0, "again\n");
 	fake_barrier(f, 0);
-	assert_string_equal(link_of(f, "journal/health/x.log"), want);
+	assert_string_equal(fake_link(f, "journal/health/x.log"), want);
 	fake_free(f);
 }
 
@@ -232,7 +222,7 @@ test_midnight_and_pinned_day(void **state)
 	assert_log(f, "journal/20200229/health/6_pin.log",
 	    "[pin:stdout] one\n[pin:stdout] two\n");
 	assert_string_equal(
-	    link_of(f, "journal/health/pin.log"), "../20200229/health/6_pin.log");
+	    fake_link(f, "journal/health/pin.log"), "../20200229/health/6_pin.log");
 	assert_true(f->reports[STREAM_ROLLED] == 1);
 	fake_free(f);
 	fake_clock_shared = NULL;
@@ -821,6 +811,39 @@ test_names_are_forgotten(void **state)
 	fake_free(f);
 }
 
+/* A log under another name is that invocation's, too, when a new logger looks who has the
+ * links. */
+static void
+test_other_name_has_the_links(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	char day[CLOCK_DAY_MAX], path[300];
+
+	(void)state;
+	fake_clock_shared = mmap(NULL, sizeof(*fake_clock_shared), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	*fake_clock_shared = 0;
+	day_now(day);
+	snprintf(path, sizeof(path), "journal/%s/health/5_other.log", day);
+	assert_int_equal(mkdir_p_at(f->root_fd, path, 0750), 0);
+	fake_start(f);
+	fake_open_told(f, 0, "other", "5");
+	put(f, 0, 0, "today\n");
+	fake_barrier(f, 0);
+	snprintf(path, sizeof(path), "../%s/health/5.1_other.log", day);
+	assert_string_equal(fake_link(f, "journal/health/other.log"), path);
+	fake_kill(f);
+	*fake_clock_shared = INT64_C(86400) * 1000000;
+	day_now(day);
+	fake_start(f);
+	put(f, 0, 0, "tomorrow\n");
+	fake_barrier(f, 0);
+	snprintf(path, sizeof(path), "../%s/health/5_other.log", day);
+	assert_string_equal(fake_link(f, "journal/health/other.log"), path);
+	fake_free(f);
+	fake_clock_shared = NULL;
+}
+
 static void
 test_slot_is_used_again(void **state)
 {
@@ -864,6 +887,7 @@ main(void)
 		cmocka_unit_test(test_snapshot),
 		cmocka_unit_test(test_snapshot_trims_wishes),
 		cmocka_unit_test(test_settings_format_and_rotation),
+		cmocka_unit_test(test_other_name_has_the_links),
 		cmocka_unit_test(test_slot_is_used_again),
 		cmocka_unit_test(test_names_are_forgotten),
 	};

@@ -157,6 +157,47 @@ test_total_and_unit_bytes(void **state)
 	fake_free(f);
 }
 
+/* Recordings go as logs do, count for their unit, and the newest stays. */
+static void
+test_recordings(void **state)
+{
+	static const struct {
+		const char *path;
+		bool stays;
+	} files[] = {
+		{ "journal/20200101/health/1_a.cast", false },
+		{ "journal/20200102/health/2_a.cast", true },
+		{ "journal/20200103/health/3_a.log", true },
+		{ "journal/20200101/health/4_b.cast.gz", true }, /* none of ours */
+		{ "journal/20200101/health/a.cast.old", true },
+		{ "journal/20200101/health/job_5_c_d.cast", false },
+		{ "journal/20200102/health/job_6_c_d.cast", true },
+	};
+	struct fake *f = fake_new(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		make(f, files[i].path, 0, 400);
+	for (int i = 5; i < 7; i++) {
+		struct timespec old[2] = { { .tv_sec = 1577880000 },
+			{ .tv_sec = 1577880000 } };
+		int fd = openat(f->root_fd, files[i].path, O_WRONLY | O_CLOEXEC);
+
+		assert_true(
+		    dprintf(fd, "{\"version\":2,\"title\":\"c_d.service\"}\n") > 0);
+		assert_int_equal(futimens(fd, old), 0);
+		close(fd);
+	}
+	assert_int_equal(
+	    symlinkat("1_a.cast", f->root_fd, "journal/20200101/health/a.cast"), 0);
+	fake_start(f);
+	assert_int_equal(run(f, 0, 30)->files, 2);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		assert_int_equal(exists(f, files[i].path), files[i].stays);
+	assert_false(exists(f, "journal/20200101/health/a.cast"));
+	fake_free(f);
+}
+
 /* A file with one line of that log; its time is that of make. */
 static void
 make_line(struct fake *f, const char *path, const char *name)
@@ -281,6 +322,7 @@ main(void)
 		cmocka_unit_test(test_nothing_there),
 		cmocka_unit_test(test_age_and_strangers),
 		cmocka_unit_test(test_total_and_unit_bytes),
+		cmocka_unit_test(test_recordings),
 		cmocka_unit_test(test_refs_with_underscores),
 		cmocka_unit_test(test_compression),
 		cmocka_unit_test(test_what_is_not_ours_to_replace),

@@ -415,6 +415,21 @@ put_log_problem(struct ctl *ctl, const struct jv *p)
 }
 
 static void
+put_recording(struct ctl *ctl, const struct jv *u)
+{
+	const char *error = text_of(u, "recording_problem");
+
+	if (text_of(u, "recording") != NULL)
+		line(ctl, "Recording", STYLE_NONE, text_of(u, "recording"));
+	if (error == NULL)
+		return;
+	label(ctl, text_of(u, "recording") == NULL ? "Recording" : "");
+	ctl_style(ctl, STYLE_RED, "it cannot be written: ");
+	ctl_put(ctl, error);
+	ctl_printf(ctl, "\n");
+}
+
+static void
 put_log(struct ctl *ctl, const struct jv *u, size_t lines)
 {
 	const char *log = text_of(u, "log");
@@ -423,6 +438,7 @@ put_log(struct ctl *ctl, const struct jv *u, size_t lines)
 		return;
 	line(ctl, "Log", STYLE_NONE, log);
 	put_log_problem(ctl, jv_get(u, "log_problem"));
+	put_recording(ctl, u);
 	if (lines > 0)
 		tail_put(ctl, log, lines);
 }

@@ -293,6 +293,25 @@ write_log_problem(const struct control *c, const struct unit *u, struct jw *w)
 	jw_end(w);
 }
 
+/* Where its session is recorded, and why it is not. */
+static void
+write_recording(const struct unit *u, struct jw *w)
+{
+	char name[LAYOUT_NAME_MAX + 1], day[PROTO_DAY_MAX], path[LAYOUT_PATH_MAX];
+	unsigned alt;
+	int err;
+
+	if (!session_cast(u, day, &alt, &err))
+		return;
+	log_name_of(u, name);
+	if (day[0] != '\0')
+		jw_kv_strf(w, "recording", "%s/%s", u->manager->root_path,
+		    layout_cast_path(
+			path, sizeof(path), day, svc_memory(u->svc)->ref, name, alt));
+	if (err != 0)
+		jw_kv_str(w, "recording_problem", strerror(err));
+}
+
 /* Where there is room for one reason, it is the one that something can be done about. */
 static const char *
 brief_why(const struct unit *u)
@@ -659,6 +678,7 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	jw_kv_str(
 	    w, "status_text", mem != NULL && mem->status[0] != '\0' ? mem->status : NULL);
 	write_log_problem(c, u, w);
+	write_recording(u, w);
 	write_health(w, u);
 	session_render(u, w);
 	request_render(u, w);

@@ -43,6 +43,20 @@ svc_wants_notify(const struct service_conf *c)
 	       c->notify_fd >= 0 || c->fd_store_max > 0 || c->watchdog_us > 0;
 }
 
+/* What of a session is recorded: enum slot_log_stream. */
+static uint32_t
+recording(const struct unit_conf *conf)
+{
+	switch (conf->session->session.record) {
+	case RECORD_YES:
+		return SLOT_LOG_CAST;
+	case RECORD_INPUT:
+		return SLOT_LOG_CAST | SLOT_LOG_TYPED;
+	default:
+		return 0;
+	}
+}
+
 int
 svc_exec_open(struct svc_world *w, const struct unit_conf *conf,
     struct msg_slot_open *open, int *status, char *why, size_t size)
@@ -63,11 +77,12 @@ svc_exec_open(struct svc_world *w, const struct unit_conf *conf,
 	open->log.drop = x->log_overflow == LOG_OVERFLOW_DROP;
 	open->log.format = (uint32_t)x->log_format;
 	open->log.sync = (uint32_t)x->log_sync;
-	open->log.stream_mask = (out_is_log(x) ? 1U : 0U) | (err_is_log(x) ? 2U : 0U);
+	open->log.stream_mask = (out_is_log(x) ? SLOT_LOG_STDOUT : 0U) |
+				(err_is_log(x) ? SLOT_LOG_STDERR : 0U);
 	open->log.max_bytes = x->log_max_bytes;
 	open->terminal = unit_conf_terminal(conf);
 	if (open->terminal != 0)
-		open->log.stream_mask |= 1U; /* its lines */
+		open->log.stream_mask |= SLOT_LOG_STDOUT | recording(conf);
 	*status = 0;
 	return 0;
 }
