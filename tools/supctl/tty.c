@@ -41,8 +41,8 @@ tty_is_one(void)
 	return isatty(STDIN_FILENO) == 1;
 }
 
-static void
-set_signals(void)
+void
+tty_note_signals(void)
 {
 	static const int list[] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT };
 	struct sigaction sa = { .sa_handler = on_signal };
@@ -63,7 +63,7 @@ tty_begin(void)
 {
 	struct termios raw;
 
-	set_signals();
+	tty_note_signals();
 	if (!tty_is_one())
 		return 0;
 	if (tcgetattr(STDIN_FILENO, &before) == -1)

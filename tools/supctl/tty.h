@@ -11,6 +11,8 @@
 /* Raw mode, when stdin is a terminal; and signals are noted instead of ending us.  -1:
  * errno. */
 int tty_begin(void);
+/* The second of these alone. */
+void tty_note_signals(void);
 /* As it was, below what was shown. */
 void tty_end(void);
 bool tty_is_one(void);

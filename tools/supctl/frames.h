@@ -1,0 +1,61 @@
+/*
+ * frames: the connection of who is attached to a session (supd.control(7), FRAMES).  It
+ * outlives supd: it is made again when supd is back.
+ */
+#ifndef SUPD_SUPCTL_FRAMES_H
+#define SUPD_SUPCTL_FRAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client.h"
+
+#include "lib/buf.h"
+
+struct ctl;
+
+enum frame {
+	FRAME_OUTPUT = 'o', /* bytes for a terminal */
+	FRAME_STATUS = 's', /* who types, or the size, has changed: see struct frames */
+	FRAME_END = 'x',    /* why it is over; never given to on_frame */
+	FRAME_INPUT = 'i',
+	FRAME_SIZE = 'w',
+	FRAME_DETACH = 'q',
+};
+
+struct frames {
+	struct ctl *ctl; /* borrowed, like all of these; set before frames_connect */
+	const char *unit;
+	bool read_only, take;
+	/* False: it is over for us. */
+	bool (*on_frame)(void *arg, enum frame what, const char *p, size_t n);
+	void *arg;
+
+	/* What supd says. */
+	bool writer;         /* we may type */
+	char *held_by;       /* owned: who does, when it is somebody else; safe to show */
+	uint16_t rows, cols; /* of the session's terminal */
+	struct buf why;      /* why it is over, or why there is no connection */
+	int code;            /* exit status, once there is no connection */
+
+	struct buf in; /* frames that are not whole yet */
+	enum client_result result;
+};
+
+/* 0: attached; -1: supd does not answer now, see frames_failed; else an exit status, and
+ * it was told. */
+int frames_connect(struct frames *f);
+/* Says why supd does not answer; the exit status. */
+int frames_failed(struct frames *f);
+/* The connection is gone: tries for a while, until a signal comes (tty.h).  False: code.
+ */
+bool frames_connect_again(struct frames *f);
+void frames_send(struct frames *f, enum frame what, const char *p, size_t n);
+/* Hands on all whole frames that are there.  False: it is over. */
+bool frames_handle(struct frames *f);
+/* Reads, and does that.  1: go on; 0: it is over; -1: the connection is gone. */
+int frames_read(struct frames *f);
+void frames_clear(struct frames *f);
+
+#endif
