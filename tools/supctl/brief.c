@@ -77,10 +77,13 @@ is_unfit(const struct jv *u)
 		   strcmp(load, "masked") == 0);
 }
 
-/* What the session of a unit does; NULL: it has none, or does not run. */
+/* What the session of a unit does; NULL: it has none, or something else is said of the
+ * unit: it ends, or is frozen. */
 static const char *
 session_of(const struct jv *u)
 {
+	if (strcmp(field(u, "substate"), "running") != 0)
+		return NULL;
 	return jv_str(jv_get(jv_get(u, "session"), "state"), NULL);
 }
 
