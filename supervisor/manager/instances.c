@@ -118,7 +118,7 @@ static void
 start_member(struct member *mb)
 {
 	struct instances *s = mb->of;
-	char *origin = xasprintf("named by %s", s->source);
+	char *origin = xasprintf("[Instances] of %s", s->unit->name);
 	struct job_request r = { .type = JOB_START,
 		.mode = JOB_BREAK_CYCLES | JOB_AUTOMATIC,
 		.origin = origin };
@@ -212,7 +212,8 @@ drain_member(struct member *mb, const char *reason)
 static void
 end_member(struct member *mb)
 {
-	char *origin = xasprintf("removed from %s", mb->of->source);
+	char *origin =
+	    xasprintf("[Instances] of %s: its name is gone", mb->of->unit->name);
 	struct job_request r = {
 		.type = JOB_STOP, .mode = JOB_AUTOMATIC, .origin = origin
 	};
@@ -416,6 +417,9 @@ apply(struct instances *s, struct instance_set *set, char *problem)
 		tell_read(s, added, removed);
 	if (added > 0 || removed > 0)
 		instances_note(s);
+	/* Before the jobs of this round: what was begun is known to who comes after us.
+	 */
+	instances_note_flush(s);
 	unit_render_drop(s->unit);
 }
 
@@ -444,8 +448,8 @@ look(struct instances *s)
 
 	loop_timer_stop(s->timer);
 	if (!instances_is_on(s->unit)) {
-		/* What is refused is mended one day, and counts then. */
-		pathlook_begin(s->look);
+		pathlook_stop(s->look);
+		set_problem(s, NULL);
 		return;
 	}
 	recall(s);
@@ -590,7 +594,7 @@ instances_forget(struct unit *u)
 {
 	if (u->instances == NULL)
 		return;
-	instances_note_cancel(u->instances);
+	instances_note_flush(u->instances);
 	close_template(u->instances);
 }
 

@@ -62,9 +62,10 @@ void member_free(struct member *mb);
  * why, and the set has what was seen. */
 int instances_read(struct instances *s, struct instance_set *set, char **problem);
 
-/* Writes it, soon; reads it into s, which is new. */
+/* Writes it, soon; what waits for that, now. */
 void instances_note(struct instances *s);
-void instances_note_cancel(struct instances *s);
+void instances_note_flush(struct instances *s);
+/* Reads it into s, which has no members. */
 void instances_recall(struct instances *s);
 /* The template has no source any more. */
 void instances_note_remove(struct instances *s);

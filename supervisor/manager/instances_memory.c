@@ -76,17 +76,18 @@ on_note(void *arg)
 void
 instances_note(struct instances *s)
 {
-	/* Behind the jobs of this round: what is noted as done was begun. */
+	/* Many may go at once. */
 	s->noting = true;
 	loop_post(s->m->loop, on_note, s);
 }
 
 void
-instances_note_cancel(struct instances *s)
+instances_note_flush(struct instances *s)
 {
-	if (s->noting)
-		on_note(s);
+	if (!s->noting)
+		return;
 	loop_post_cancel(s->m->loop, on_note, s);
+	on_note(s);
 }
 
 static void

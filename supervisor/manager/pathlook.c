@@ -352,8 +352,8 @@ pathlook_is_blind(const struct pathlook *l)
 
 /* ---- life ---- */
 
-static void
-forget(struct pathlook *l)
+void
+pathlook_stop(struct pathlook *l)
 {
 	if (l->io != NULL)
 		loop_io_free(l->io);
@@ -364,12 +364,13 @@ forget(struct pathlook *l)
 	free(l->v);
 	l->v = NULL;
 	l->n = 0;
+	l->blind = false;
 }
 
 void
 pathlook_begin(struct pathlook *l)
 {
-	forget(l);
+	pathlook_stop(l);
 	l->device = 0;
 	l->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	l->blind = l->fd == -1;
@@ -395,6 +396,6 @@ pathlook_free(struct pathlook *l)
 {
 	if (l == NULL)
 		return;
-	forget(l);
+	pathlook_stop(l);
 	free(l);
 }

@@ -27,8 +27,9 @@ typedef bool pathlook_found_fn(void *arg, const char *path, const char *captured
 struct pathlook *pathlook_new(struct manager *m, pathlook_changed_fn *fn, void *arg);
 void pathlook_free(struct pathlook *l);
 
-/* Forgets what was watched: walks follow. */
+/* Forgets what was watched: walks follow, or none. */
 void pathlook_begin(struct pathlook *l);
+void pathlook_stop(struct pathlook *l);
 /*
  * Goes to all that the absolute PATH leads to, in the order of names, and watches the
  * way. wild: it may have wildcards.  NULL, or (malloc'd) what kept it from being seen

@@ -83,6 +83,8 @@ render_why(const struct unit *u)
 {
 	bool at_rest = u->svc == NULL || svc_state(u->svc) == SVC_DEAD;
 
+	if (unit_name_is_template(u->name) && u->conf->load_state == UNIT_LOADED)
+		return "a template: what runs are its instances";
 	/* What happened says more than its file, but where nothing goes on. */
 	if (u->svc != NULL && (!at_rest || u->conf->load_state == UNIT_LOADED))
 		return svc_why(u->svc);
