@@ -137,6 +137,40 @@ a_supervised_process_may_only_read(void **state)
 }
 
 static void
+one_of_another_user_may_ask_for_itself_alone(void **state)
+{
+	struct access_conf conf = conf_for(getpid());
+	struct access_peer p;
+	int fd;
+	pid_t pid;
+
+	(void)state;
+	conf.owner = getuid() + 1;
+	if (getuid() == 0)
+		conf.owner = 1;
+	pid = peer_child(&fd, getuid() == 0 ? 65534 : getuid(), false);
+	known_pid = pid;
+	access_decide(fd, &conf, &p);
+	assert_int_equal(p.class, ACCESS_SELF);
+	assert_true(p.supervised);
+	assert_string_equal(p.unit, "agent.service");
+	/* Of no unit that is known, or from outside: a stranger. */
+	known_pid = 0;
+	access_decide(fd, &conf, &p);
+	assert_int_equal(p.class, ACCESS_NONE);
+	known_pid = pid;
+	conf.init_pid = 0x3fffffff;
+	access_decide(fd, &conf, &p);
+	assert_int_equal(p.class, ACCESS_NONE);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	conf.init_pid = getpid();
+	access_decide(fd, &conf, &p);
+	assert_int_equal(p.class, ACCESS_NONE);
+	close(fd);
+}
+
+static void
 a_peer_that_is_gone_may_only_read(void **state)
 {
 	struct access_conf conf = conf_for(0x3fffffff);
@@ -221,6 +255,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_owner_from_outside_administers),
 		cmocka_unit_test(a_supervised_process_may_only_read),
+		cmocka_unit_test(one_of_another_user_may_ask_for_itself_alone),
 		cmocka_unit_test(a_peer_that_is_gone_may_only_read),
 		cmocka_unit_test(strangers_may_nothing),
 		cmocka_unit_test(what_is_no_unix_peer_may_nothing),

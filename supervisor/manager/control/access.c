@@ -37,6 +37,7 @@ enum {
 
 static const char *const class_names[] = {
 	[ACCESS_NONE] = "none",
+	[ACCESS_SELF] = "self",
 	[ACCESS_READ] = "read",
 	[ACCESS_OPERATE] = "operate",
 	[ACCESS_ADMINISTER] = "administer",
@@ -312,8 +313,9 @@ decide_by_place(const struct access_conf *conf, int pidfd, struct access_peer *o
 
 	/* All that was read above is of this process only if it still lives. */
 	if (!is_alive(pidfd) || (chain == ACCESS_CHAIN_UNKNOWN && !ours)) {
-		restrict_to(
-		    out, ACCESS_READ, "it cannot be told where the caller comes from");
+		if (out->class > ACCESS_NONE)
+			restrict_to(out, ACCESS_READ,
+			    "it cannot be told where the caller comes from");
 		return;
 	}
 	if (!ours && chain != ACCESS_CHAIN_REACHES_INIT)
@@ -322,8 +324,17 @@ decide_by_place(const struct access_conf *conf, int pidfd, struct access_peer *o
 	unit = by_cgroup != NULL ? by_cgroup : by_chain;
 	if (unit != NULL)
 		strlcpy(out->unit, unit, sizeof(out->unit));
-	restrict_to(out, ACCESS_READ,
-	    "a supervised process may read, and stop or restart itself");
+	/* Whoever it runs as, a unit may ask for itself.  To read of others is another
+	 * matter: files of logs are closed to that user, and so are they here. */
+	if (out->class == ACCESS_NONE && unit != NULL) {
+		out->class = ACCESS_SELF;
+		out->reason = "a supervised process of another user may read of itself, "
+			      "and stop or restart itself";
+		return;
+	}
+	if (out->class > ACCESS_NONE)
+		restrict_to(out, ACCESS_READ,
+		    "a supervised process may read, and stop or restart itself");
 }
 
 void
@@ -344,15 +355,12 @@ access_decide(int fd, const struct access_conf *conf, struct access_peer *out)
 	out->reason = NULL;
 	describe_peer(out);
 	decide_by_user(fd, conf, out);
-	if (out->class == ACCESS_NONE)
-		return;
-	if (cred.pid <= 0) {
-		restrict_to(out, ACCESS_READ, "the caller is in another pid namespace");
-		return;
-	}
-	pidfd = peer_pidfd(fd, cred.pid);
+	pidfd = cred.pid > 0 ? peer_pidfd(fd, cred.pid) : -1;
 	if (pidfd == -1) {
-		restrict_to(out, ACCESS_READ, "the caller is gone");
+		if (out->class > ACCESS_NONE)
+			restrict_to(out, ACCESS_READ,
+			    cred.pid > 0 ? "the caller is gone"
+					 : "the caller is in another pid namespace");
 		return;
 	}
 	decide_by_place(conf, pidfd, out);

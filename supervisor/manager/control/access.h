@@ -5,7 +5,8 @@
  * the chain of its ancestors.  Never from what the peer says.  A process that supd itself
  * supervises (its chain reaches init, or its cgroup is one of ours) may read, and stop or
  * restart its own unit, whatever its uid: this keeps an agent from driving the fleet by
- * accident.  It is no boundary against a process of the same user; User= is.
+ * accident.  It is no boundary against a process of the same user; User= is: one whose
+ * user may nothing reads of its own unit only.
  */
 #ifndef SUPD_MANAGER_CONTROL_ACCESS_H
 #define SUPD_MANAGER_CONTROL_ACCESS_H
@@ -19,6 +20,7 @@ struct buf;
 
 enum access_class {
 	ACCESS_NONE,
+	ACCESS_SELF, /* what is of its own unit (METHOD_SELF) */
 	ACCESS_READ,
 	ACCESS_OPERATE,    /* start, stop, … */
 	ACCESS_ADMINISTER, /* everything */

@@ -259,8 +259,11 @@ check_self(struct call *call, const struct selection *s)
 			continue;
 		jw_kv_str(call_begin(call), "class", access_class_name(peer->class));
 		call_fail(call, "io.supd.Manager.PermissionDenied",
-		    "call it from outside of supd's units",
-		    "%s may stop and restart itself, not %s", peer->unit, s->v[i]->name);
+		    "call it from outside of supd's units", "%s may %s itself, not %s",
+		    peer->unit,
+		    peer->class == ACCESS_SELF ? "read, stop and restart"
+					       : "stop and restart",
+		    s->v[i]->name);
 		return -1;
 	}
 	return 0;

@@ -327,7 +327,7 @@ is_allowed(const struct call *c)
 	if (peer->class >= c->method->class)
 		return true;
 	return (c->method->flags & METHOD_SELF) != 0 && peer->supervised &&
-	       peer->class >= ACCESS_READ && peer->unit[0] != '\0';
+	       peer->class >= ACCESS_SELF && peer->unit[0] != '\0';
 }
 
 /* NULL, or the flag that makes the call impossible. */
