@@ -17,6 +17,7 @@
 #include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "manager/fdwatch.h"
+#include "manager/lastwords.h"
 #include "manager/link.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
@@ -567,7 +568,7 @@ adopt_on_started(struct manager *m, const struct msg_started *msg)
 }
 
 void
-adopt_on_exit(struct manager *m, const struct msg_exit *x)
+adopt_exit(struct manager *m, const struct msg_exit *x)
 {
 	struct unit *u = adopt_slot_unit(m, x->slot);
 
@@ -577,6 +578,15 @@ adopt_on_exit(struct manager *m, const struct msg_exit *x)
 		return;
 	}
 	svc_on_exit(u->svc, x);
+}
+
+void
+adopt_on_exit(struct manager *m, const struct msg_exit *x)
+{
+	struct unit *u = adopt_slot_unit(m, x->slot);
+
+	if (u == NULL || u->svc == NULL || !lastwords_wait(u, x))
+		adopt_exit(m, x);
 }
 
 void

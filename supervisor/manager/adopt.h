@@ -21,6 +21,8 @@ void adopt_on_stored_take_fd(struct manager *m, const struct msg_stored *s, int 
 void adopt_on_unstored(struct manager *m, const struct msg_stored *s);
 void adopt_on_started(struct manager *m, const struct msg_started *s);
 void adopt_on_exit(struct manager *m, const struct msg_exit *x);
+/* The same, and at once: its last words are read. */
+void adopt_exit(struct manager *m, const struct msg_exit *x);
 void adopt_on_empty(struct manager *m, uint32_t slot);
 void adopt_on_slot_done(struct manager *m, uint32_t slot);
 void adopt_on_stream_state(struct manager *m, const struct msg_stream_state *s);

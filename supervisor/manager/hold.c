@@ -9,6 +9,7 @@
 #include "manager/manager.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
+#include "manager/sessions.h"
 #include "manager/start.h"
 
 /* What keeps a unit from starting, the one that is told first. */
@@ -136,7 +137,11 @@ settle_released(void *arg)
 	for (size_t i = 0; i < names.n; i++) {
 		struct unit *u = unit_find(m, names.v[i]);
 
-		if (u != NULL && hold_why(u) == NULL)
+		if (u == NULL)
+			continue;
+		if (!u->flag[WISH_FLAG_HELD])
+			sessions_on_released(u);
+		if (hold_why(u) == NULL)
 			start_what_waited(u);
 	}
 	strv_clear(&names);

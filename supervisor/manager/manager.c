@@ -29,6 +29,7 @@
 #include "manager/freeze.h"
 #include "manager/hold.h"
 #include "manager/joblink.h"
+#include "manager/lastwords.h"
 #include "manager/link.h"
 #include "manager/notify_up.h"
 #include "manager/ops.h"
@@ -358,6 +359,7 @@ manager_on_replay_end(struct manager *m)
 	adopt_finish(m);
 	ops_credentials_sweep(m);
 	sessions_restore(m);
+	lastwords_adopted(m);
 	requests_restore(m);
 	freezes_restore(m);
 	drains_restore(m);

@@ -10,6 +10,7 @@
 #ifndef SUPD_MANAGER_MANAGER_H
 #define SUPD_MANAGER_MANAGER_H
 
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include <stdbool.h>
@@ -93,7 +94,8 @@ struct manager {
 	struct scanner *scanner; /* scan.c */
 	struct svc_world *world;
 	struct loop_timer *jobs_timer;
-	struct loop_timer *hold_timer; /* NULL: no hold ends by itself yet */
+	LIST_HEAD(, lastword) lastwords; /* lastwords.c */
+	struct loop_timer *hold_timer;   /* NULL: no hold ends by itself yet */
 	struct jobs *jobs;
 	struct emitter *events;
 	struct metrics *metrics;

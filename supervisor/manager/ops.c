@@ -503,11 +503,13 @@ put_rules(const struct unit *u, struct buf *list)
 	for (size_t i = 0; c != NULL && i < c->rules.n; i++) {
 		const struct rule_conf *r = &c->rules.v[i];
 		struct pattern p = { .rule = (uint32_t)(SESSIONS_RULE_AT + i),
-			.streams = r->source == RULE_STDERR ? 2 : 1,
+			.streams = r->source == RULE_EXIT     ? 3
+				   : r->source == RULE_STDERR ? 2
+							      : 1,
 			.text = r->pattern,
 			.text_len = r->pattern == NULL ? 0 : strlen(r->pattern) };
 
-		if (rule_reads_log(r) && pattern_put(list, &p) == -1)
+		if (rule_reads_log(r, c->session.terminal) && pattern_put(list, &p) == -1)
 			log_warn("%s: rule %s", u->name, r->name);
 	}
 }
@@ -585,6 +587,12 @@ ops_emit(void *arg, const struct svc_note *note, const struct svc_memory *mem)
 		drain_look(arg);
 }
 
+static void
+ops_judge(void *arg, const struct msg_exit *x, struct svc_judgement *out)
+{
+	sessions_judge(arg, x, out);
+}
+
 static bool
 ops_held(void *arg)
 {
@@ -657,6 +665,7 @@ const struct svc_ops svc_ops_real = {
 	.pidfile_read = ops_pidfile_read,
 	.guess_main = ops_guess_main,
 	.survivors = ops_survivors,
+	.judge = ops_judge,
 	.held = ops_held,
 	.cleanup = ops_cleanup,
 	.emit = ops_emit,

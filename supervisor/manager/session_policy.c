@@ -46,6 +46,7 @@ struct session_act {
 	enum rule_action action;
 	enum stale_action stale;
 	bool very;
+	bool done; /* it only has to be told */
 	char *rule, *text, *input;
 	struct buf keys;
 	session_states when; /* of the input */
@@ -156,6 +157,9 @@ tell_act(struct session *s, const struct session_act *a, const char *what)
 	if (a->rule != NULL)
 		event_str(ev, "rule", a->rule);
 	event_str(ev, "why", a->text);
+	if (a->action == RULE_HOLD_POOL)
+		event_str(
+		    ev, "note", "unavailable: there are no pools; it holds the unit");
 	event_end(ev);
 }
 
@@ -209,9 +213,11 @@ is_held_by_rule(const struct unit *u)
 	       strcmp(who->command, rules_command) == 0;
 }
 
-/* What a person holds stays as it is. */
+static void save(struct session *s);
+
+/* What a person holds stays as it is; the hold of a rule may get an end. */
 static void
-set_hold(struct session *s, const struct session_act *a)
+set_hold(struct session *s, const char *rule, const char *text, uint64_t wall_until_us)
 {
 	struct wish_who who = { .uid = s->unit->manager->owner,
 		.wall_us = clock_wall_us() };
@@ -219,13 +225,17 @@ set_hold(struct session *s, const struct session_act *a)
 
 	if (s->unit->flag[WISH_FLAG_HELD] &&
 	    (!is_held_by_rule(s->unit) ||
-		s->unit->terms[WISH_FLAG_HELD].until_wall_us == a->wall_until_us))
+		s->unit->terms[WISH_FLAG_HELD].until_wall_us == wall_until_us))
 		return;
-	snprintf(who.name, sizeof(who.name), "rule %s", a->rule);
+	if (wall_until_us != 0 && wall_until_us <= who.wall_us)
+		return;
+	snprintf(who.name, sizeof(who.name), "rule %s", rule);
 	strlcpy(who.command, rules_command, sizeof(who.command));
-	strlcpy(why, a->text, sizeof(why));
+	strlcpy(why, text, sizeof(why));
 	why[strcspn(why, "\r\n")] = '\0';
-	(void)hold_unit(s->unit, why, a->wall_until_us, &who);
+	s->held = true;
+	(void)hold_unit(s->unit, why, wall_until_us, &who);
+	save(s);
 }
 
 /* A hold that a limit had asked for ends with it, or by its own time. */
@@ -236,10 +246,21 @@ end_hold(struct session *s)
 		.wall_us = clock_wall_us(),
 		.name = "the end of the limit" };
 
-	if (!is_held_by_rule(s->unit))
+	if (!is_held_by_rule(s->unit) || !s->held_by_limit)
 		return;
 	strlcpy(who.command, rules_command, sizeof(who.command));
+	s->held = s->held_by_limit = false;
 	(void)hold_release(s->unit, &who);
+}
+
+void
+session_policy_released(struct session *s)
+{
+	if (!s->held)
+		return;
+	s->held = s->held_by_limit = false;
+	oracle_release(s->oracle);
+	save(s);
 }
 
 static void
@@ -277,6 +298,8 @@ do_act(struct session *s, const struct session_act *a)
 		return;
 	}
 	tell_act(s, a, rule_action_name(a->action));
+	if (a->done)
+		return;
 	switch (a->action) {
 	case RULE_SEND:
 	case RULE_KEY:
@@ -284,17 +307,16 @@ do_act(struct session *s, const struct session_act *a)
 		break;
 	case RULE_HOLD:
 	case RULE_HOLD_POOL:
-		set_hold(s, a);
+		s->held_by_limit = a->when == SESSION_STATE_BIT(SESSION_LIMITED);
+		set_hold(s, a->rule, a->text, a->wall_until_us);
 		break;
 	case RULE_RESTART:
+	case RULE_RETRY:
 		ask_job(s, a, JOB_RESTART);
 		break;
 	case RULE_STOP:
 	case RULE_FATAL:
 		ask_job(s, a, JOB_STOP);
-		break;
-	case RULE_RETRY:
-		ask_job(s, a, JOB_START);
 		break;
 	default:
 		break;
@@ -309,6 +331,7 @@ save(struct session *s)
 	struct jw *w = jw_new(JW_COMPACT);
 
 	jw_obj(w);
+	jw_kv_bool(w, "held_by_limit", s->held_by_limit);
 	jw_kv_obj(w, "oracle");
 	oracle_save(s->oracle, w);
 	jw_end(w);
@@ -319,6 +342,8 @@ save(struct session *s)
 static int
 restore(struct session *s, const struct jv *v, struct json_err *err)
 {
+	s->held = is_held_by_rule(s->unit);
+	s->held_by_limit = s->held && jv_bool(jv_get(v, "held_by_limit"), false);
 	return oracle_restore(s->oracle, jv_get(v, "oracle"), err);
 }
 
@@ -413,7 +438,8 @@ session_policy_screen(struct session *s)
 	size_t n = 0;
 
 	for (size_t i = 0; i < rules->n && i < SESSION_RULES_MAX; i++) {
-		if ((s->term.rules >> i & 1) == 0 || s->screen_text[i] == NULL)
+		if ((s->term.rules >> i & 1) == 0 || s->screen_text[i] == NULL ||
+		    rules->v[i].source != RULE_SCREEN)
 			continue;
 		m[n].rule = i;
 		m[n].text = s->screen_text[i];
@@ -450,7 +476,7 @@ session_policy_send_rules(struct session *s)
 
 	jw_arr(w);
 	for (size_t i = 0; i < rules->n && i < SESSION_RULES_MAX; i++) {
-		if (rules->v[i].source != RULE_SCREEN || rules->v[i].pattern == NULL)
+		if (rules->v[i].source == RULE_FILE || rules->v[i].pattern == NULL)
 			continue;
 		jw_obj(w);
 		jw_kv_u64(w, "rule", i);
@@ -471,26 +497,113 @@ session_policy_send_rules(struct session *s)
 	buf_free(&text);
 }
 
+/* Of a session all rules are matched against its screen, which is the end of what it
+ * said. */
+static size_t
+tail_of(const struct session *s, struct oracle_match *m)
+{
+	const struct rule_list *rules = rules_of(s);
+	size_t n = 0;
+
+	for (size_t i = 0; i < rules->n && i < SESSION_RULES_MAX; i++)
+		if ((s->term.rules >> i & 1) != 0 && s->screen_text[i] != NULL &&
+		    rules->v[i].source != RULE_SCREEN)
+			m[n++] =
+			    (struct oracle_match){ .rule = i, .text = s->screen_text[i] };
+	return n;
+}
+
+static void
+verdict_of(struct session *s, const struct msg_exit *x, struct oracle_verdict *v)
+{
+	const struct rule_list *rules = rules_of(s);
+	struct oracle_match tail[SESSION_RULES_MAX];
+	struct buf until[SESSION_RULES_MAX] = { 0 };
+	struct oracle_exit e = { .tail = tail };
+
+	e.n_tail = tail_of(s, tail);
+	for (size_t i = 0; i < e.n_tail; i++)
+		tail[i].until =
+		    expand_until(&rules->v[tail[i].rule], tail[i].text, &until[i]);
+	if (x->how == EXIT_EXITED)
+		e.status = x->status;
+	else if (x->how == EXIT_KILLED || x->how == EXIT_DUMPED)
+		e.signal = x->status;
+	else
+		e.status = -1; /* of no set */
+	oracle_exit(s->oracle, &e, v);
+	for (size_t i = 0; i < e.n_tail; i++)
+		buf_free(&until[i]);
+}
+
+/* Whether it comes back, beside Restart=.  What holds it says when. */
+static enum svc_verdict
+comes_back(const struct session *s, enum rule_action action)
+{
+	switch (action) {
+	case RULE_RETRY:
+	case RULE_RESTART:
+		return SVC_VERDICT_RESTART;
+	case RULE_FATAL:
+	case RULE_STOP:
+		return SVC_VERDICT_NO_RESTART;
+	case RULE_HOLD:
+	case RULE_HOLD_POOL:
+		return svc_conf(s->unit->svc)->service->restart != RESTART_NO
+			   ? SVC_VERDICT_RESTART
+			   : SVC_VERDICT_NONE;
+	default:
+		return SVC_VERDICT_NONE;
+	}
+}
+
+void
+session_policy_judge(
+    struct session *s, const struct msg_exit *x, struct svc_judgement *out)
+{
+	const struct rule_list *rules = rules_of(s);
+	const struct rule_conf *r;
+	struct oracle_verdict v;
+	struct session_act *a;
+	bool holds;
+
+	s->judged = true;
+	verdict_of(s, x, &v);
+	if (v.rule == ORACLE_NO_RULE || v.rule >= rules->n)
+		return;
+	r = &rules->v[v.rule];
+	holds = v.action == RULE_HOLD || v.action == RULE_HOLD_POOL;
+	out->verdict = comes_back(s, v.action);
+	out->uncounted = !v.counts;
+	out->not_sooner_us = v.cooldown_us;
+	if (out->verdict != SVC_VERDICT_NONE || out->uncounted)
+		out->rule = r->name;
+	/* Now: its restart may be due at once. */
+	if (holds || (v.action == RULE_RETRY && v.wall_until_us != 0)) {
+		/* Nothing of it is seen any more until it runs again. */
+		s->held_by_limit = false;
+		set_hold(s, r->name, v.text, v.wall_until_us);
+	}
+	if (v.action == RULE_NONE)
+		return;
+	a = note_act(s);
+	take_rule(a, r);
+	a->action = v.action;
+	a->done = true;
+	a->text = xstrdup(v.text);
+	a->wall_until_us = v.wall_until_us;
+}
+
 void
 session_policy_exit(struct session *s, const struct svc_exit *x)
 {
-	const struct rule_list *rules = rules_of(s);
-	struct oracle_exit e = { 0 };
+	struct msg_exit e = { .how = x->how, .status = x->status };
 	struct oracle_verdict v;
-	struct session_act *a;
 
-	if (x->how == EXIT_EXITED)
-		e.status = x->status;
-	else
-		e.signal = x->how == EXIT_UNKNOWN ? 0 : x->status;
-	oracle_exit(s->oracle, &e, &v);
-	if (v.action == RULE_NONE || v.rule == ORACLE_NO_RULE || v.rule >= rules->n)
-		return;
-	a = note_act(s);
-	take_rule(a, &rules->v[v.rule]);
-	a->action = v.action;
-	a->text = xstrdup(v.text);
-	a->wall_until_us = v.wall_until_us;
+	/* Of one that was told to stop nothing is asked. */
+	if (!s->judged)
+		verdict_of(s, &e, &v);
+	s->judged = false;
 }
 
 /* ---- life ---- */

@@ -92,6 +92,17 @@ session_of(struct unit *u)
 	return s;
 }
 
+static void
+take_early(struct session *s)
+{
+	for (size_t i = 0; i < s->n_early; i++) {
+		if (s->slot != SLOT_NONE)
+			session_policy_line(s, s->early[i].rule, s->early[i].text);
+		free(s->early[i].text);
+	}
+	s->n_early = 0;
+}
+
 void
 sessions_forget(struct unit *u)
 {
@@ -102,6 +113,8 @@ sessions_forget(struct unit *u)
 	session_heartbeat_close(s);
 	session_input_close(s);
 	session_policy_close(s);
+	s->slot = SLOT_NONE;
+	take_early(s);
 	loop_timer_free(s->draft);
 	free(s);
 	u->session = NULL;
@@ -157,6 +170,7 @@ began(struct session *s, const struct svc_memory *mem)
 	input_started(s->input);
 	if (s->ready)
 		is_ready(s, mem);
+	take_early(s);
 }
 
 static void
@@ -220,6 +234,31 @@ sessions_on_note(
 	default:
 		break;
 	}
+}
+
+void
+sessions_tell_rules(struct unit *u)
+{
+	struct session *s = session_of(u);
+
+	if (s != NULL && s->slot != SLOT_NONE && s->term.slot == SLOT_NONE)
+		session_policy_send_rules(s);
+}
+
+void
+sessions_judge(struct unit *u, const struct msg_exit *x, struct svc_judgement *out)
+{
+	struct session *s = session_of(u);
+
+	if (s != NULL)
+		session_policy_judge(s, x, out);
+}
+
+void
+sessions_on_released(struct unit *u)
+{
+	if (u->session != NULL)
+		session_policy_released(u->session);
 }
 
 /* ---- the terminal ---- */
@@ -292,8 +331,19 @@ sessions_on_match(struct manager *m, const struct msg_match *match)
 void
 sessions_on_line(struct unit *u, size_t rule, const char *text)
 {
-	if (u->session != NULL)
-		session_policy_line(u->session, rule, text);
+	struct session *s = session_of(u);
+
+	if (s == NULL)
+		return;
+	if (s->slot != SLOT_NONE) {
+		session_policy_line(s, rule, text);
+		return;
+	}
+	/* The logger was quicker than init: nobody has told yet that it runs. */
+	if (s->n_early == SESSION_EARLY_MAX)
+		return;
+	s->early[s->n_early].rule = rule;
+	s->early[s->n_early++].text = xstrdup(text);
 }
 
 /* ---- the recording ---- */

@@ -17,6 +17,7 @@ struct input_known;
 struct input_request;
 struct jw;
 struct manager;
+struct svc_judgement;
 struct svc_memory;
 struct svc_note;
 struct unit;
@@ -39,6 +40,12 @@ void sessions_on_cast(
 /* Something happened to the service of a unit. */
 void sessions_on_note(
     struct unit *u, const struct svc_note *note, const struct svc_memory *mem);
+/* The terminal may not have its rules yet. */
+void sessions_tell_rules(struct unit *u);
+/* svc_ops.judge. */
+void sessions_judge(struct unit *u, const struct msg_exit *x, struct svc_judgement *out);
+/* The unit is not held any more, whoever ended it. */
+void sessions_on_released(struct unit *u);
 /* The start of a manager: what is remembered of the sessions that run. */
 void sessions_restore(struct manager *m);
 /* The unit has another configuration; it is forgotten. */

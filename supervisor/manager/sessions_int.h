@@ -23,12 +23,16 @@ struct loop_timer;
 struct oracle;
 struct session_act;
 struct svc_exit;
+struct svc_judgement;
 struct watch;
 struct session_wait;
 struct unit;
 struct unit_session;
 
-enum { SESSION_RULES_MAX = 64 }; /* for the screen: a bit of msg_term_state.rules */
+enum {
+	SESSION_RULES_MAX = 64, /* for the screen: a bit of msg_term_state.rules */
+	SESSION_EARLY_MAX = 16,
+};
 
 struct session {
 	struct unit *unit;
@@ -38,10 +42,20 @@ struct session {
 	bool ready;                 /* the start is complete */
 	struct loop_timer *draft;   /* nobody types any more then */
 
+	/* Lines that rules match, told before the start was. */
+	struct {
+		size_t rule;
+		char *text;
+	} early[SESSION_EARLY_MAX];
+	size_t n_early;
+
 	struct oracle *oracle;
 	struct loop_timer *oracle_timer;
 	bool changed; /* the oracle has another view than was told */
 	bool frozen;  /* it stands still: nothing of what follows is done meanwhile */
+	bool held;    /* a rule holds the unit */
+	bool held_by_limit;             /* so long as it is in that state */
+	bool judged;                    /* the end that is being told of */
 	TAILQ_HEAD(, session_act) acts; /* to be done */
 	size_t n_acts;
 	char *screen_text[SESSION_RULES_MAX]; /* what each rule has found */
@@ -95,7 +109,12 @@ void session_policy_screen(struct session *s);
 /* A rule on stdout or stderr matches a line. */
 void session_policy_line(struct session *s, size_t rule, const char *text);
 void session_policy_send_rules(struct session *s);
+/* svc_ops.judge; and the end itself, judged or not. */
+void session_policy_judge(
+    struct session *s, const struct msg_exit *x, struct svc_judgement *out);
 void session_policy_exit(struct session *s, const struct svc_exit *x);
+/* A hold of a rule was ended by somebody else. */
+void session_policy_released(struct session *s);
 /* Does what was noted; arg is the session (loop_post). */
 void session_policy_settle(void *arg);
 

@@ -403,6 +403,8 @@ enum term_ask {
 	TERM_ASK_TEXT = 1, /* the screen as JSON, with its text, cursor and modes */
 	TERM_ASK_ANSI,     /* the same with the bytes that draw it */
 	TERM_ASK_TAKEN, /* how did the newest step of input go?  Answered by TERM_TAKEN */
+	TERM_ASK_LOOK,  /* read all that is there and look at the rules: TERM_MATCH and
+			   TERM_STATE are told before the answer, which has no text */
 };
 struct msg_term_ask {
 	uint32_t slot;

@@ -77,9 +77,14 @@ ask_answer(struct terminal *t, const struct msg_term_ask *q)
 			input_no_session(t, q->slot, TERM_TAKEN_LOST);
 		return;
 	}
+	if (q->what == TERM_ASK_LOOK && s != NULL) {
+		session_catch_up(s);
+		session_look(s);
+		peers_report_now(s);
+	}
 	w = jw_new(JW_COMPACT);
 	jw_obj(w);
-	if (s != NULL)
+	if (s != NULL && q->what != TERM_ASK_LOOK)
 		put_screen(w, s, q->what == TERM_ASK_ANSI);
 	jw_end(w);
 	jw_take(w, &text);

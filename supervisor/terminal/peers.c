@@ -72,6 +72,19 @@ peers_answer(struct terminal *t, const struct msg *m)
 	answer_free(t, a);
 }
 
+void
+peers_report_now(struct session *s)
+{
+	struct msg m;
+
+	if (!s->report_due)
+		return;
+	peers_forget(s);
+	msg_init(&m, MSG_TERM_STATE);
+	m.u.TERM_STATE = s->told;
+	peers_answer(s->t, &m);
+}
+
 /* True: nothing waits any more. */
 static bool
 flush_manager(struct terminal *t)

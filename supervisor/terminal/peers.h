@@ -12,6 +12,8 @@ struct terminal;
 void peers_start(struct terminal *t);
 /* The manager has to hear s->told. */
 void peers_report(struct session *s);
+/* The same, before whatever is told after this. */
+void peers_report_now(struct session *s);
 /* It is gone: nothing more is told of it. */
 void peers_forget(struct session *s);
 /* A message to the manager that must not be lost while it lives; descriptors in it are

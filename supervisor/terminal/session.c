@@ -31,6 +31,7 @@
 
 enum {
 	TURN_BYTES = 64 * 1024,
+	CATCH_UP_TURNS = 16,
 	REST_US = 200 * 1000,        /* without output: the screen has come to rest */
 	SLEEP_US = 20 * 1000 * 1000, /* at rest for so long: it is put away */
 	LOOK_US = 500 * 1000,        /* between two looks at a screen that moves */
@@ -278,6 +279,14 @@ session_turn(struct session *s)
 	input_go_on(s);
 	finish_if_closing(s);
 	return SESSION_EMPTY;
+}
+
+void
+session_catch_up(struct session *s)
+{
+	for (int i = 0; i < CATCH_UP_TURNS && !s->stuck; i++)
+		if (session_turn(s) != SESSION_AGAIN)
+			break;
 }
 
 void

@@ -26,6 +26,8 @@ struct session *session_get(struct terminal *t, uint32_t slot);
 
 /* Its turn: reads, draws, shows and logs a bounded number of bytes. */
 enum session_turn session_turn(struct session *s);
+/* Until all that is there now is read; at most so much as is good for the others. */
+void session_catch_up(struct session *s);
 /* No more will come: what is in the pty is read, and it is done when all is in the log.
  */
 void session_close(struct session *s);

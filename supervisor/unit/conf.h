@@ -570,11 +570,13 @@ struct rule_conf {
 
 enum { UNIT_RULES_MAX = 256 };
 
-/* The logger looks for it, line by line. */
+/* The logger looks for it, line by line.  (The last words of one with a terminal stand on
+ * its screen.) */
 static inline bool
-rule_reads_log(const struct rule_conf *r)
+rule_reads_log(const struct rule_conf *r, bool terminal)
 {
-	return (r->source == RULE_STDOUT || r->source == RULE_STDERR) &&
+	return (r->source == RULE_STDOUT || r->source == RULE_STDERR ||
+		   (r->source == RULE_EXIT && !terminal)) &&
 	       r->pattern != NULL;
 }
 

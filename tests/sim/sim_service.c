@@ -953,6 +953,89 @@ test_stop_wins_over_restart(void **state)
 }
 
 static void
+test_rule_retries_uncounted(void **state)
+{
+	struct world *w = w_new(U("Restart=no\nRestartSec=1\nRestartSteps=3\n"
+				  "RestartMaxDelaySec=1min\n" SIMPLE));
+
+	(void)state;
+	w->judgement = (struct svc_judgement){
+		.verdict = SVC_VERDICT_RESTART, .uncounted = true, .rule = "busy"
+	};
+	w_up(w);
+	w_run(w);
+	for (int i = 0; i < 20; i++) {
+		w_main_ends(w, EXIT_EXITED, 75);
+		assert_state(w, SVC_AUTO_RESTART);
+		assert_result(w, SVC_RESULT_SUCCESS);
+		assert_non_null(strstr(svc_why(w->s), "rule busy: not counted"));
+		/* Neither the limit of starts nor the steps of the delay. */
+		w_advance(w, 1 * SEC + 1);
+		assert_state(w, SVC_RUNNING);
+	}
+	assert_int_equal(svc_memory(w->s)->restarts, 0);
+	assert_int_equal(svc_memory(w->s)->backoff, 0);
+	/* What was said of one end is not said of the next. */
+	w->judgement = (struct svc_judgement){ 0 };
+	w_main_ends(w, EXIT_EXITED, 75);
+	assert_state(w, SVC_FAILED);
+	w_free(w);
+}
+
+static void
+test_rule_counts(void **state)
+{
+	struct world *w = w_new(U("Restart=no\nRestartSec=1\n" SIMPLE));
+	int n = 0;
+
+	(void)state;
+	w->judgement = (struct svc_judgement){
+		.verdict = SVC_VERDICT_RESTART, .not_sooner_us = 2 * SEC, .rule = "busy"
+	};
+	w_up(w);
+	w_run(w);
+	while (svc_state(w->s) == SVC_RUNNING && n < 50) {
+		w_main_ends(w, EXIT_EXITED, 75);
+		w_advance(w, 1 * SEC + 1);
+		if (svc_state(w->s) != SVC_FAILED)
+			assert_state(w, SVC_AUTO_RESTART);
+		w_advance(w, 1 * SEC);
+		n++;
+	}
+	assert_int_equal(n, 5);
+	assert_result(w, SVC_RESULT_START_LIMIT);
+	w_free(w);
+}
+
+static void
+test_rule_ends_restarts(void **state)
+{
+	struct world *w = w_new(U("Restart=always\n" SIMPLE));
+
+	(void)state;
+	w->judgement =
+	    (struct svc_judgement){ .verdict = SVC_VERDICT_NO_RESTART, .rule = "fatal" };
+	w_up(w);
+	w_run(w);
+	w_main_ends(w, EXIT_EXITED, 1);
+	assert_state(w, SVC_FAILED);
+	assert_result(w, SVC_RESULT_EXIT_CODE);
+	assert_non_null(strstr(svc_why(w->s), "rule fatal: no restart"));
+	/* A person may try again; a stop that was asked for is not judged. */
+	w->judgement = (struct svc_judgement){
+		.verdict = SVC_VERDICT_RESTART, .uncounted = true, .rule = "busy"
+	};
+	w_up(w);
+	w_run(w);
+	assert_state(w, SVC_RUNNING);
+	w_down(w);
+	assert_state(w, SVC_DEAD);
+	w_advance(w, 100 * SEC);
+	assert_int_equal(w->spawns[PROC_MAIN], 2);
+	w_free(w);
+}
+
+static void
 test_force(void **state)
 {
 	struct world *w = w_new(U(SIMPLE "ExecStop=/s\nExecStopPost=/t\n"));
@@ -2051,6 +2134,9 @@ main(void)
 		cmocka_unit_test(test_stand_in_replaced),
 		cmocka_unit_test(test_reboot_forgets),
 		cmocka_unit_test(test_adopt_by_tag),
+		cmocka_unit_test(test_rule_retries_uncounted),
+		cmocka_unit_test(test_rule_counts),
+		cmocka_unit_test(test_rule_ends_restarts),
 		cmocka_unit_test(test_adopt_newer_than_memory),
 		cmocka_unit_test(test_restart_outlives_manager),
 		cmocka_unit_test(test_given_up_restart_stays_down),

@@ -73,7 +73,8 @@ struct w_msg {
 
 struct world {
 	uint64_t now_us;
-	bool held; /* a restart that is due waits */
+	bool held;                      /* a restart that is due waits */
+	struct svc_judgement judgement; /* of each end */
 	struct unit_paths *paths;
 	struct unit_conf *conf;
 	struct service *s;
@@ -761,6 +762,15 @@ op_conf_release(void *arg, const struct unit_conf *conf)
 	unit_conf_free((struct unit_conf *)(uintptr_t)conf);
 }
 
+static void
+op_judge(void *arg, const struct msg_exit *x, struct svc_judgement *out)
+{
+	const struct world *w = arg;
+
+	(void)x;
+	*out = w->judgement;
+}
+
 static bool
 op_held(void *arg)
 {
@@ -791,6 +801,7 @@ static const struct svc_ops w_ops = {
 	.pidfile_read = op_pidfile_read,
 	.guess_main = op_guess_main,
 	.survivors = op_survivors,
+	.judge = op_judge,
 	.held = op_held,
 	.cleanup = op_cleanup,
 	.emit = op_emit,

@@ -180,7 +180,7 @@ wants_lines(const struct unit_conf *conf)
 		if (l->v[i].kind == PROBE_PATTERN)
 			return true;
 	for (size_t i = 0; u != NULL && i < u->rules.n; i++)
-		if (rule_reads_log(&u->rules.v[i]))
+		if (rule_reads_log(&u->rules.v[i], u->session.terminal))
 			return true;
 	return false;
 }

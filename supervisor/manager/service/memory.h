@@ -63,6 +63,14 @@ enum {
 	SVC_MEMORY_JSON_MAX = 3000,
 };
 
+/* What [Rule] sections say of the end of a main process, beside Restart=.  (Remembered:
+ * numbers stay.) */
+enum svc_verdict {
+	SVC_VERDICT_NONE = 0,
+	SVC_VERDICT_RESTART = 1,    /* whatever Restart= says */
+	SVC_VERDICT_NO_RESTART = 2, /* likewise */
+};
+
 /* How a process ended. */
 struct svc_exit {
 	uint32_t how; /* enum exit_how; 0: it did not */
@@ -108,10 +116,13 @@ struct svc_memory {
 	uint32_t backoff;  /* steps of RestartSteps= taken */
 	uint64_t limit_begin_us;
 	uint32_t limit_count;
-	bool forbid_restart;   /* stopped on purpose */
-	bool restart_deferred; /* due as soon as the slot is empty */
-	bool then_start;       /* the stop of a restart: it comes up again */
-	bool fresh_start;      /* a person asked: counters were cleared */
+	bool forbid_restart;    /* stopped on purpose */
+	bool restart_deferred;  /* due as soon as the slot is empty */
+	bool then_start;        /* the stop of a restart: it comes up again */
+	bool fresh_start;       /* a person asked: counters were cleared */
+	uint32_t verdict;       /* enum svc_verdict: of the rules, about the last end */
+	bool uncounted;         /* that end, and the start after it, count for no limit */
+	uint64_t not_sooner_us; /* the restart after it comes no sooner than so long */
 
 	/* What the service said of itself. */
 	bool ready;      /* READY=1 or the Ready*= lines, of this start */

@@ -3,8 +3,10 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/clock.h"
+#include "lib/xalloc.h"
 #include "manager/service/service_int.h"
 
 static bool
@@ -32,6 +34,11 @@ svc_shall_restart(const struct service *s, const char **reason)
 	if (r == SVC_RESULT_EXEC_CONDITION || r == SVC_RESULT_START_LIMIT) {
 		*reason = "it was not started";
 		return false;
+	}
+	if (s->m.verdict == SVC_VERDICT_NO_RESTART ||
+	    s->m.verdict == SVC_VERDICT_RESTART) {
+		*reason = "a rule says so";
+		return s->m.verdict == SVC_VERDICT_RESTART;
 	}
 	if (set_has(&c->exit_prevent, &s->m.main_exit)) {
 		*reason = "RestartPreventExitStatus=";
@@ -69,7 +76,7 @@ svc_restart_delay_us(struct service *s)
 	uint32_t n = c->restart_steps;
 	uint32_t k; /* this restart, from 1 */
 
-	if (s->m.backoff < UINT32_MAX)
+	if (s->m.backoff < UINT32_MAX && !s->m.uncounted)
 		s->m.backoff++;
 	k = s->m.backoff;
 	if (n > 0 && max != UNIT_INFINITY && max > base && k > 1) {
@@ -86,7 +93,8 @@ svc_restart_delay_us(struct service *s)
 	if (jitter > 0 && jitter != UNIT_INFINITY)
 		delay = clock_add_us(
 		    delay, (uint64_t)((double)jitter * (arc4random() / 4294967296.0)));
-	return delay;
+	/* CooldownSec= of a rule that asks for it. */
+	return delay > s->m.not_sooner_us ? delay : s->m.not_sooner_us;
 }
 
 bool
@@ -97,7 +105,7 @@ svc_limit_allows(struct service *s)
 	uint32_t burst = s->conf->rules->start_limit_burst;
 	uint64_t now = clock_mono_us();
 
-	if (interval == 0 || burst == 0)
+	if (interval == 0 || burst == 0 || s->m.uncounted)
 		return true;
 	if (m->limit_begin_us == 0 || now < m->limit_begin_us ||
 	    now > clock_add_us(m->limit_begin_us, interval)) {
@@ -109,6 +117,66 @@ svc_limit_allows(struct service *s)
 		return false;
 	m->limit_count++;
 	return true;
+}
+
+/* ---- rules ------------------------------------------------------------------- */
+
+/* A stop that was asked for is not judged; nor is what says nothing any more. */
+static bool
+is_judged(const struct service *s)
+{
+	return !s->m.forbid_restart && s->m.state != SVC_FAILED;
+}
+
+/* Of what is up an end that does not count is a success; a start that does not succeed is
+ * none, whatever the reason. */
+static bool
+may_excuse(const struct service *s)
+{
+	switch (s->m.state) {
+	case SVC_START_POST:
+	case SVC_RUNNING:
+	case SVC_RELOAD:
+	case SVC_RELOAD_NOTIFY:
+	case SVC_RELOAD_SIGNAL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void
+svc_judge(struct service *s, struct svc_event_in *in)
+{
+	struct svc_memory *m = &s->m;
+	struct svc_judgement j = { 0 };
+
+	if (!is_judged(s))
+		return;
+	s->ops->judge(s->arg, &in->exit, &j);
+	m->verdict = j.verdict;
+	m->uncounted = j.uncounted;
+	m->not_sooner_us = j.not_sooner_us;
+	if (j.uncounted && may_excuse(s))
+		in->result = SVC_RESULT_SUCCESS;
+	free(s->rule);
+	s->rule = xstrdup_opt(j.rule);
+}
+
+void
+svc_judged(struct service *s)
+{
+	char why[SVC_WHY_MAX];
+
+	if (s->rule == NULL)
+		return;
+	strlcpy(why, s->m.why, sizeof(why));
+	svc_set_why(s, "%.160s; rule %.64s%s", why, s->rule,
+	    s->m.verdict == SVC_VERDICT_NO_RESTART ? ": no restart"
+	    : s->m.uncounted                       ? ": not counted"
+						   : "");
+	free(s->rule);
+	s->rule = NULL;
 }
 
 void

@@ -70,6 +70,7 @@ svc_free(struct service *s)
 	free(s->stored_names);
 	free(s->seen);
 	free(s->foreign);
+	free(s->rule);
 	svc_memory_clear(&s->m);
 	free(s);
 }
@@ -122,6 +123,7 @@ take_exit(struct service *s, struct svc_event_in *in)
 
 	if (in->ev == SVC_EV_MAIN_EXIT) {
 		in->result = svc_exit_result(s, x, true);
+		svc_judge(s, in);
 		s->m.main_running = false;
 		s->m.main_pid = 0;
 		s->m.main_exit = (struct svc_exit){ .how = x->how,
@@ -131,6 +133,7 @@ take_exit(struct service *s, struct svc_event_in *in)
 			.wall_us = x->wall_us };
 		svc_restart_settle(s);
 		svc_note_exit(s, in, true);
+		svc_judged(s);
 	} else {
 		in->result = svc_exit_result(s, x, false);
 		s->m.control_running = false;

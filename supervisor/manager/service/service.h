@@ -115,6 +115,14 @@ struct svc_note {
 	const char *text; /* NULL: none */
 };
 
+/* The answer of svc_ops.judge. */
+struct svc_judgement {
+	enum svc_verdict verdict;
+	bool uncounted; /* it is no failure, and no start that is counted follows */
+	uint64_t not_sooner_us; /* a restart comes no sooner than so long from now */
+	const char *rule;       /* that says so; NULL: none.  Valid during the call. */
+};
+
 /* One process to start.  svc_exec_spec (service_exec.h) makes its context. */
 struct svc_spawn {
 	uint32_t slot;
@@ -205,6 +213,10 @@ struct svc_ops {
 	int32_t (*guess_main)(void *arg, uint32_t slot);
 	/* "123 (mysqld) wchan=io_schedule, …" */
 	void (*survivors)(void *arg, uint32_t slot, struct buf *out);
+
+	/* The main process ended, and no stop was asked for: what do rules say of it? out
+	 * is zeroed. */
+	void (*judge)(void *arg, const struct msg_exit *x, struct svc_judgement *out);
 
 	/* A restart that is due has to wait for svc_on_released. */
 	bool (*held)(void *arg);

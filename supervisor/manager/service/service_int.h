@@ -162,6 +162,7 @@ struct service {
 	bool watching;       /* an EMPTY is asked for */
 	bool watch_stale;    /* something was spawned since */
 	bool stop_signalled; /* the group got the stop signal of this stop already */
+	char *rule;          /* between svc_judge and svc_judged; NULL */
 	unsigned refused;    /* kinds of refusals told in this invocation */
 	/* What it may say so often in a span: that it reloads, who its main process is,
 	 * and what else changes the memory. */
@@ -336,6 +337,10 @@ bool svc_shall_restart(const struct service *s, const char **reason);
 uint64_t svc_restart_delay_us(struct service *s);
 /* Counts a start; false: too many. */
 bool svc_limit_allows(struct service *s);
+/* The main process ended: what rules say of it is remembered, and in->result a success
+ * where that is no failure; then, when its reason is known, the rule is put to it. */
+void svc_judge(struct service *s, struct svc_event_in *in);
+void svc_judged(struct service *s);
 /* Called when the main process ended: were the delays earned again? */
 void svc_restart_settle(struct service *s);
 

@@ -225,6 +225,7 @@ svc_begin_start(struct service *s, bool automatic)
 		/* Only a restart by Restart= goes on counting. */
 		m->restarts = 0;
 		m->backoff = 0;
+		m->uncounted = false;
 		m->fresh_start = !s->start.automatic;
 	}
 	if (!svc_limit_allows(s)) {
@@ -232,6 +233,9 @@ svc_begin_start(struct service *s, bool automatic)
 		return;
 	}
 	s->run_conf = s->conf;
+	m->verdict = SVC_VERDICT_NONE;
+	m->uncounted = false;
+	m->not_sooner_us = 0;
 	m->result = SVC_RESULT_SUCCESS;
 	m->reload_result = SVC_RESULT_SUCCESS;
 	m->forbid_restart = m->then_start = m->restart_deferred = false;
@@ -334,7 +338,8 @@ act_restart_now(struct service *s)
 		m->limit_begin_us = 0;
 		m->limit_count = 0;
 	}
-	m->restarts++;
+	if (!m->uncounted && m->restarts < UINT32_MAX)
+		m->restarts++;
 	svc_begin_start(s, true);
 }
 

@@ -276,12 +276,13 @@ oracle_line(struct oracle *o, const struct oracle_match *m, size_t n)
 	for (size_t k = 0; o->up && k < n; k++) {
 		const struct rule_conf *c;
 
-		if (m[k].rule >= o->rules->n || !is_of_lines(&o->rules->v[m[k].rule]))
+		if (m[k].rule >= o->rules->n)
 			continue;
 		c = &o->rules->v[m[k].rule];
+		if (!is_of_lines(c) && c->source != RULE_EXIT)
+			continue;
 		names = names || (c->state != SESSION_UNKNOWN && !rule_is_of_exit(c));
-		o->r[m[k].rule].hit = true;
-		o->r[m[k].rule].hit_us = now.mono_us;
+		rule_hit(o, &m[k], &now);
 	}
 	if (names)
 		forget_lines(o);

@@ -108,7 +108,7 @@ void oracle_ready(struct oracle *o);
 /* All rules with Source=screen that match the screen now. */
 void oracle_screen(struct oracle *o, const struct oracle_match *m, size_t n);
 /* The rules on stdout or stderr that match one line.  One that names a state holds until
- * output begins anew, or another line has one. */
+ * output begins anew, or another line has one.  Those of Source=exit are remembered. */
 void oracle_line(struct oracle *o, const struct oracle_match *m, size_t n);
 /* The file of a rule matches (m->rule is it), or does not any more (text is NULL). */
 void oracle_file(struct oracle *o, const struct oracle_match *m);
@@ -140,8 +140,8 @@ int oracle_state_parse(const char *name, enum session_state *state);
 struct oracle_exit {
 	int status; /* when no signal */
 	int signal; /* 0: none */
-	/* Rules whose pattern matches the last output: those of Source=exit, and any of
-	 * stdout and stderr whose lines were not told one by one. */
+	/* Rules whose pattern matches the last output, where its lines were not told one
+	 * by one: those of Source=exit, stdout and stderr. */
 	const struct oracle_match *tail;
 	size_t n_tail;
 };
@@ -151,6 +151,7 @@ struct oracle_verdict {
 	enum rule_action action; /* RULE_NONE: as Restart= says */
 	bool counts;             /* as a failure, if it is one */
 	uint64_t wall_until_us;  /* no start before; 0: not known, or none */
+	uint64_t cooldown_us; /* so much of CooldownSec= is left since it was last so */
 	char text[ORACLE_TEXT_MAX + 1];
 };
 

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/utf8.h"
 #include "manager/session/oracle_int.h"
 #include "manager/session/until.h"
@@ -39,17 +40,30 @@ pattern_holds(const struct oracle *o, size_t i, const struct oracle_exit *e,
 		*m = *tail;
 		return true;
 	}
-	if (c->source != RULE_EXIT) {
-		/* What was said long before is not why it ended. */
-		if (c->source == RULE_SCREEN || c->source == RULE_FILE
-			? !r->holds
-			: !r->hit || now->mono_us - r->hit_us > ORACLE_EXIT_WINDOW_US)
-			return c->pattern == NULL && c->source != RULE_FILE;
-		m->text = r->text;
-		m->until = r->until_text;
+	if (c->pattern == NULL && c->source != RULE_FILE)
 		return true;
-	}
-	return c->pattern == NULL;
+	/* What was said long before is not why it ended. */
+	if (c->source == RULE_SCREEN || c->source == RULE_FILE
+		? !r->holds
+		: !r->hit || now->mono_us - r->hit_us > ORACLE_EXIT_WINDOW_US)
+		return false;
+	m->text = r->text;
+	m->until = r->until_text;
+	return true;
+}
+
+/* What is left of its cooldown; it begins anew. */
+static uint64_t
+cool_down(struct oracle *o, size_t i, const struct oracle_now *now)
+{
+	struct oracle_rule *r = &o->r[i];
+	uint64_t end =
+	    r->acted ? clock_add_us(r->acted_us, o->rules->v[i].cooldown_us) : 0;
+	uint64_t left = end > now->mono_us ? end - now->mono_us : 0;
+
+	r->acted = true;
+	r->acted_us = clock_add_us(now->mono_us, left);
+	return left;
 }
 
 static void
@@ -79,6 +93,8 @@ judge_exit(struct oracle *o, const struct oracle_exit *e, const struct oracle_no
 		v->rule = i;
 		v->action = c->action;
 		v->counts = c->count_as_failure;
+		if (c->action == RULE_RETRY || c->action == RULE_RESTART)
+			v->cooldown_us = cool_down(o, i, now);
 		set_text(v, m.text);
 		oracle_set_text(&o->r[i].text, m.text, ORACLE_TEXT_MAX);
 		o->r[i].seen_us = now->mono_us;

@@ -87,6 +87,9 @@ size_t rule_winner(const struct oracle *o);
 void rule_match(struct oracle *o, size_t i, const struct oracle_match *m,
     const struct oracle_now *now);
 void rule_unmatch(struct oracle *o, size_t i);
+/* A line of it was seen: for the exit, which may come soon. */
+void rule_hit(
+    struct oracle *o, const struct oracle_match *m, const struct oracle_now *now);
 /* Reads its Until=: a limit is in force from then on, where it is one. */
 void rule_read_until(
     struct oracle *o, size_t i, const char *until, const struct oracle_now *now);

@@ -110,6 +110,19 @@ rule_match(struct oracle *o, size_t i, const struct oracle_match *m,
 }
 
 void
+rule_hit(struct oracle *o, const struct oracle_match *m, const struct oracle_now *now)
+{
+	struct oracle_rule *r = &o->r[m->rule];
+
+	r->hit = true;
+	r->hit_us = now->mono_us;
+	if (o->rules->v[m->rule].source != RULE_EXIT)
+		return; /* rule_match does the rest */
+	oracle_set_text(&r->text, m->text, ORACLE_TEXT_MAX);
+	oracle_set_text(&r->until_text, m->until, UNTIL_TEXT_MAX);
+}
+
+void
 rule_unmatch(struct oracle *o, size_t i)
 {
 	o->r[i].holds = false;
