@@ -21,6 +21,7 @@
 #include "lib/xalloc.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
+#include "manager/request_text.h"
 #include "manager/requests.h"
 #include "manager/service/service.h"
 #include "manager/service/service_users.h"
@@ -29,19 +30,15 @@
 #include "unit/load.h"
 
 #define FOLDER "requests"
-#define SUFFIX ".json"
 
 enum {
 	ALL_MODE = 0711, /* the units' folders are found by name only */
 	UNIT_MODE = 0700,
-	TAKEN_MAX = 512,  /* files at one time, while everybody else waits */
-	NAME_BYTES = 100, /* longer names are none of ours */
-	FILE_BYTES = 16384,
-};
-
-struct taker {
-	struct manager *m;
-	unsigned left;
+	/* At one time, while everybody else waits.  Of each folder: who fills his own, be
+	 * it with what is no request, is in nobody's way. */
+	ALL_TAKEN_MAX = 512,
+	UNIT_TAKEN_MAX = 32,
+	LOOKED_MAX = 4096,
 };
 
 /* One file as it lies there. */
@@ -58,7 +55,7 @@ static void
 tell_refused(struct manager *m, const struct found *f, const char *unit, const char *why,
     bool keep)
 {
-	char kept[NAME_BYTES + 8];
+	char kept[REQUEST_FILE_NAME_MAX + 8];
 
 	snprintf(kept, sizeof(kept), "%s.bad", f->name);
 	if (!keep || renameat(f->dir, f->name, f->dir, kept) == -1) {
@@ -86,38 +83,6 @@ owner_refusal(const struct manager *m, const struct found *f)
 	return "it is of a user who may not speak for the unit";
 }
 
-/* The members of a file; NULL, or what is wrong with them. */
-static const char *
-read_members(const struct jv *v, const struct found *f, struct request_ask *ask,
-    const char **unit, uint64_t *written_us)
-{
-	const char *time = jv_str(jv_get(v, "time"), NULL);
-	uint64_t said_us;
-
-	if (jv_type(v) != JV_OBJECT)
-		return "it is no object of JSON";
-	ask->action = request_action_find(jv_str(jv_get(v, "action"), ""));
-	if (ask->action == REQUEST_NACTIONS)
-		return "its action is neither cycle, restart nor shutdown";
-	ask->reason = jv_str(jv_get(v, "reason"), NULL);
-	ask->message = jv_str(jv_get(v, "message"), NULL);
-	if ((ask->reason != NULL && strlen(ask->reason) > REQUEST_REASON_MAX) ||
-	    (ask->message != NULL && strlen(ask->message) > REQUEST_MESSAGE_MAX))
-		return "its reason or message is too long";
-	*unit = jv_str(jv_get(v, "unit"), f->folder);
-	if (*unit == NULL)
-		return "it names no unit";
-	*written_us = (uint64_t)f->st.st_mtim.tv_sec * USEC_PER_SEC;
-	if (time == NULL)
-		return NULL;
-	if (clock_parse(time, &said_us) == -1)
-		return "its time is none";
-	/* A copy of an old one is old. */
-	if (said_us < *written_us)
-		*written_us = said_us;
-	return NULL;
-}
-
 static bool
 is_too_old(const struct manager *m, uint64_t written_us)
 {
@@ -132,13 +97,22 @@ submit(struct manager *m, const struct found *f, const struct jv *v)
 {
 	struct wish_who who = { .uid = f->st.st_uid, .wall_us = clock_wall_us() };
 	struct request_ask ask = { .via = "file", .file = f->path, .who = &who };
-	const char *name = f->folder, *why;
-	uint64_t written_us;
+	uint64_t written_us = (uint64_t)f->st.st_mtim.tv_sec * USEC_PER_SEC;
+	struct request_text text = { .unit = NULL };
+	const char *why = request_text_read(v, &text), *name;
 	struct unit *u;
 	char *refused;
 
-	why = read_members(v, f, &ask, &name, &written_us);
+	name = text.unit != NULL ? text.unit : f->folder;
+	if (why == NULL && name == NULL)
+		why = "it names no unit";
 	u = why != NULL ? NULL : unit_find(m, name);
+	/* A copy of an old one is old. */
+	if (text.wall_us < written_us)
+		written_us = text.wall_us;
+	ask.action = text.action;
+	ask.reason = text.reason;
+	ask.message = text.message;
 	if (why == NULL && f->folder != NULL &&
 	    (u == NULL || strcmp(u->name, f->folder) != 0))
 		why = "it names another unit than the one whose folder it is in";
@@ -177,8 +151,9 @@ take_one(struct manager *m, struct found *f)
 	if (fd != -1)
 		why = owner_refusal(m, f);
 	if (why == NULL) {
-		n = full_read(fd, buf_reserve(&text, FILE_BYTES + 1), FILE_BYTES + 1);
-		if (n == -1 || n > FILE_BYTES)
+		n = full_read(
+		    fd, buf_reserve(&text, REQUEST_FILE_MAX + 1), REQUEST_FILE_MAX + 1);
+		if (n == -1 || n > REQUEST_FILE_MAX)
 			why = "it cannot be read, or is too long";
 		else
 			buf_grew(&text, (size_t)n);
@@ -194,21 +169,10 @@ take_one(struct manager *m, struct found *f)
 	buf_free(&text);
 }
 
-/* Names that nothing has to be escaped in; those with a dot first are being written. */
-static bool
-is_ours(const char *name)
-{
-	static const char chars[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-	size_t n = strlen(name), suffix = strlen(SUFFIX);
-
-	return n > suffix && n <= NAME_BYTES && name[0] != '.' &&
-	       strspn(name, chars) == n && strcmp(name + n - suffix, SUFFIX) == 0;
-}
-
 static void
-take_folder(struct taker *t, DIR *dir, const char *unit)
+take_folder(struct manager *m, DIR *dir, const char *unit)
 {
+	unsigned left = unit != NULL ? UNIT_TAKEN_MAX : ALL_TAKEN_MAX;
 	struct found f = { .dir = dirfd(dir), .folder = unit };
 	struct stat st;
 	struct dirent *e;
@@ -216,30 +180,32 @@ take_folder(struct taker *t, DIR *dir, const char *unit)
 	if (fstat(f.dir, &st) == -1)
 		return;
 	f.folder_uid = st.st_uid;
-	while (t->left > 0 && (e = readdir(dir)) != NULL) {
-		if (!is_ours(e->d_name) || (unit == NULL && e->d_type == DT_DIR))
+	for (unsigned n = 0; left > 0 && n < LOOKED_MAX && (e = readdir(dir)) != NULL;
+	     n++) {
+		if (!request_text_is_name(e->d_name) ||
+		    (unit == NULL && e->d_type == DT_DIR))
 			continue;
-		t->left--;
+		left--;
 		f.name = e->d_name;
 		snprintf(f.path, sizeof(f.path), "%s%s%s", unit == NULL ? "" : unit,
 		    unit == NULL ? "" : "/", f.name);
-		take_one(t->m, &f);
+		take_one(m, &f);
 	}
 }
 
 static void
-take_units(struct taker *t, DIR *all)
+take_units(struct manager *m, DIR *all)
 {
 	struct dirent *e;
 	DIR *dir;
 
 	while ((e = readdir(all)) != NULL) {
-		if (e->d_name[0] == '.' || unit_find(t->m, e->d_name) == NULL)
+		if (e->d_name[0] == '.' || unit_find(m, e->d_name) == NULL)
 			continue;
 		dir = dir_open_at(dirfd(all), e->d_name);
 		if (dir == NULL)
 			continue;
-		take_folder(t, dir, e->d_name);
+		take_folder(m, dir, e->d_name);
 		closedir(dir);
 	}
 }
@@ -247,7 +213,6 @@ take_units(struct taker *t, DIR *all)
 void
 request_files_take(struct manager *m)
 {
-	struct taker t = { .m = m, .left = TAKEN_MAX };
 	DIR *all;
 
 	if (m->phase != MANAGER_RUNNING || m->safe_mode)
@@ -255,9 +220,9 @@ request_files_take(struct manager *m)
 	all = dir_open_at(m->run_fd, FOLDER);
 	if (all == NULL)
 		return;
-	take_folder(&t, all, NULL);
+	take_folder(m, all, NULL);
 	rewinddir(all);
-	take_units(&t, all);
+	take_units(m, all);
 	closedir(all);
 }
 
