@@ -96,14 +96,15 @@ static void
 start_what_waited(struct unit *u)
 {
 	struct manager *m = u->manager;
-	bool asked = u->held_back;
+	bool asked = u->flag[WISH_FLAG_AWAITED];
 	struct job_request r = {
 		.type = JOB_START, .mode = JOB_AUTOMATIC, .origin = "release"
 	};
 
-	u->held_back = false;
+	/* (Then it is looked at again: hold_run.) */
 	if (m->phase != MANAGER_RUNNING || m->safe_mode)
 		return;
+	unit_set_awaited(u, false);
 	if (job_unit_job(u->job_unit) != NULL) {
 		jobs_unit_changed(u->job_unit);
 		return;
@@ -184,6 +185,9 @@ look(struct unit *u, void *arg)
 
 	uint64_t until_us = u->terms[WISH_FLAG_HELD].until_wall_us;
 
+	/* A manager died between the release and the start. */
+	if (u->flag[WISH_FLAG_AWAITED] && hold_why(u) == NULL)
+		hold_on_released(u);
 	if (!u->flag[WISH_FLAG_HELD] || until_us == 0)
 		return;
 	if (until_us <= d->now_us)

@@ -64,7 +64,7 @@ ops_is_held(void *arg, struct job_unit *ju)
 	if (u == NULL || hold_why(u) == NULL)
 		return false;
 	/* A start is due: it is made up for when the unit is released. */
-	u->held_back = true;
+	unit_set_awaited(u, true);
 	return true;
 }
 

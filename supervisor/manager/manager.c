@@ -321,6 +321,7 @@ manager_leave_safe_mode(struct manager *m, const char *why)
 	start_units(m);
 	m->watch = unitwatch_new(m);
 	request_files_take(m);
+	hold_run(m);
 }
 
 static void

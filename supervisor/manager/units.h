@@ -54,6 +54,7 @@ enum wish_flag {
 	WISH_FLAG_HELD,     /* hold: may run on, is not started or restarted */
 	WISH_FLAG_FROZEN,   /* freeze: stands still, and is not started */
 	WISH_FLAG_DRAINING, /* drain: is about to come to its end, and to be stopped */
+	WISH_FLAG_AWAITED,  /* something wanted it started while it was held */
 	WISH_NFLAGS,
 };
 
@@ -100,7 +101,6 @@ struct unit {
 	struct wish_terms terms[WISH_NFLAGS];
 	struct drain *drain; /* NULL: it is not being drained (drain.c) */
 	bool released;       /* what waited for that is still to be started */
-	bool held_back;      /* something wanted it started while it was held */
 	/* control's cached JSON, full and short, freed by units with free() */
 	void *rendered[2];
 	uint32_t rendered_len[2];
@@ -187,6 +187,8 @@ char *unit_refusal(const struct unit *u);
 uint64_t unit_set_wish(struct unit *u, enum wish wish, const struct wish_who *who);
 uint64_t unit_set_flag(
     struct unit *u, enum wish_flag flag, bool on, const struct wish_who *who);
+/* WISH_FLAG_AWAITED, by supd itself. */
+void unit_set_awaited(struct unit *u, bool on);
 /* The same, on, with its reason (NULL: none; at most WISH_REASON_MAX bytes are kept) and
  * its end (0: none). */
 enum { WISH_REASON_MAX = 256 };

@@ -43,6 +43,8 @@ static const struct {
 	{ "thawed", "freeze", -1, WISH_FLAG_FROZEN, false },
 	{ "draining", "start", -1, WISH_FLAG_DRAINING, true },
 	{ "not-draining", "drain", -1, WISH_FLAG_DRAINING, false },
+	{ "awaited", "stop", -1, WISH_FLAG_AWAITED, true },
+	{ "not-awaited", "start", -1, WISH_FLAG_AWAITED, false },
 };
 enum { NWORDS = sizeof(words) / sizeof(words[0]) };
 
@@ -163,6 +165,19 @@ set_one_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_who
 		seq = tell(u, i, who);
 	}
 	return seq;
+}
+
+void
+unit_set_awaited(struct unit *u, bool on)
+{
+	struct wish_who who = { .uid = u->manager->owner,
+		.wall_us = clock_wall_us(),
+		.name = "a start that waits",
+		.command = "supd" };
+
+	/* (Of a job that is being planned or settled: nothing may follow from it.) */
+	if (u->flag[WISH_FLAG_AWAITED] != on)
+		(void)set_one_flag(u, WISH_FLAG_AWAITED, on, &who);
 }
 
 uint64_t
