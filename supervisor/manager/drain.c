@@ -31,6 +31,7 @@ struct drain {
 	uint64_t began_us;  /* monotonic */
 	uint64_t settle_us; /* the same: it may be taken for idle from then on */
 	uint64_t frozen_us; /* wall clock: it stands still since then; 0: it does not */
+	bool told;          /* something is, or may have been, sent to it */
 	bool worked;        /* since it was told */
 };
 
@@ -103,9 +104,10 @@ set_phase(struct unit *u, enum drain_phase phase)
 	d->view.phase = phase;
 	if (phase == DRAIN_WAITING && unit_is_session(u)) {
 		/* What it was told moves its screen within IdleSec=, or it was idle all
-		 * the while. */
+		 * the while; of one that was told nothing that is known already. */
 		d->worked = false;
-		d->settle_us = clock_add_us(clock_mono_us(), conf_of(u)->idle_us);
+		d->settle_us =
+		    d->told ? clock_add_us(clock_mono_us(), conf_of(u)->idle_us) : 0;
 	}
 	tell(u, u->flag_who[WISH_FLAG_DRAINING]);
 }
@@ -177,7 +179,9 @@ is_idle(struct unit *u)
 	case SESSION_IDLE:
 	case SESSION_WAITING:
 		if (!d->worked && now_us < d->settle_us) {
-			loop_timer_at(d->timer, d->settle_us);
+			/* Its window may be over before. */
+			if (d->settle_us < loop_timer_deadline_us(d->timer))
+				loop_timer_at(d->timer, d->settle_us);
 			return NULL;
 		}
 		return session_state(u) == SESSION_IDLE ? "idle" : "asks";
@@ -295,11 +299,14 @@ watch(struct unit *u)
 	d->view.result = NULL;
 	d->view.phase = DRAIN_TELLING;
 	d->began_us = clock_mono_us();
+	d->told = true; /* (a new manager does not know) */
 }
 
-/* False: it cannot be told.  What is not ready yet is told when it is. */
+/* False: it cannot be told.  What is not ready yet is told when it is; *sent is false
+ * when there is nothing to be told. */
 static bool
-send(struct unit *u, const struct drain_ask *ask, uint64_t until_us, const char **why)
+send(struct unit *u, const struct drain_ask *ask, uint64_t until_us, bool *sent,
+    const char **why)
 {
 	const char *text =
 	    ask->message != NULL ? ask->message : conf_of(u)->drain_message;
@@ -312,7 +319,8 @@ send(struct unit *u, const struct drain_ask *ask, uint64_t until_us, const char 
 		.expire_wall_us = until_us,
 	};
 
-	if (text == NULL || *text == '\0')
+	*sent = text != NULL && *text != '\0';
+	if (!*sent)
 		return true;
 	r.len = strlen(text);
 	snprintf(sender, sizeof(sender), "drain of %s", ask->who->name);
@@ -324,6 +332,8 @@ drain_unit(struct unit *u, const struct drain_ask *ask, const char **why)
 {
 	bool told = unit_is_session(u) && svc_has_slot(u->svc) &&
 		    svc_active(u->svc) != SVC_ACTIVE_DEACTIVATING;
+	bool before = u->drain != NULL && drain_is_on(u) && u->drain->told;
+	bool sent = false;
 	uint64_t window_us = ask->window_us, until_us, seq;
 
 	if (window_us == 0)
@@ -335,10 +345,11 @@ drain_unit(struct unit *u, const struct drain_ask *ask, const char **why)
 		*why = "it is frozen; thaw it first, or stop it";
 		return 0;
 	}
-	if (told && !send(u, ask, until_us, why))
+	if (told && !send(u, ask, until_us, &sent, why))
 		return 0;
 	seq = unit_set_terms(u, WISH_FLAG_DRAINING, ask->reason, until_us, ask->who);
 	watch(u);
+	u->drain->told = sent || before;
 	tell(u, ask->who);
 	drain_look(u);
 	return seq;
