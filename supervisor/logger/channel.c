@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
+#include "logger/alarm.h"
 #include "logger/barrier.h"
 #include "logger/cast.h"
 #include "logger/journal.h"
@@ -232,6 +233,7 @@ manager_close(struct logger *lg)
 	}
 	lg->nanswers = 0;
 	barrier_drop_all(lg);
+	alarm_drop_all(lg);
 }
 
 static void
@@ -261,6 +263,9 @@ on_manager_message(struct logger *lg, struct msg *m)
 	case MSG_SLOT_PATTERNS:
 		logslot_patterns(lg, m->u.SLOT_PATTERNS.slot,
 		    m->u.SLOT_PATTERNS.invocation, &m->fds[0]);
+		break;
+	case MSG_LOG_ALARM:
+		alarm_set(lg, &m->u.LOG_ALARM);
 		break;
 	case MSG_BARRIER:
 		barrier_on_request(lg, &m->u.BARRIER);

@@ -435,6 +435,7 @@ logger_main(void)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
 		fatal("prctl");
 	TAILQ_INIT(&lg->early);
+	TAILQ_INIT(&lg->alarms);
 	TAILQ_INIT(&lg->ready);
 	TAILQ_INIT(&lg->parked);
 	TAILQ_INIT(&lg->due);

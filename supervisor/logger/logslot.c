@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
+#include "logger/alarm.h"
 #include "logger/cast.h"
 #include "logger/channel.h"
 #include "logger/flood.h"
@@ -165,6 +166,7 @@ logslot_open(struct logger *lg, struct msg *m)
 	ls->n = n;
 	ls->ts = table_slot(lg->t, n);
 	memcpy(ls->invocation, ls->ts->invocation, sizeof(ls->invocation));
+	alarm_open(lg, ls);
 	ls->tail = table_rare(lg->t, n)->tail;
 	ls->sink.fd = -1;
 	lg->slots[n] = ls;

@@ -88,8 +88,8 @@ has_time(struct logger *lg, struct match *m, uint64_t now)
 static void
 hit(struct rule *r, uint64_t seq, const char *text, size_t n)
 {
-	if (r->found++ > 0)
-		return;
+	/* Of several the newest: what it captures is true now. */
+	r->found++;
 	r->seq = seq;
 	r->text_len = (uint32_t)utf8_head(text, n, sizeof(r->text));
 	memcpy(r->text, text, r->text_len);

@@ -102,21 +102,30 @@ out:
 	buf_free(&kept);
 }
 
+static const char *
+file_of(uint32_t kind)
+{
+	return kind == SNAPSHOT_STATE     ? "state/snapshot.json"
+	       : kind == SNAPSHOT_BUDGETS ? "state/budgets.json"
+					  : "status.json";
+}
+
 static int
 write_file(struct logger *lg, uint32_t kind, const struct buf *text)
 {
 	if (kind == SNAPSHOT_STATUS)
 		return file_write_atomic(
 		    lg->run_fd, "status.json", text->data, text->len, 0640, false);
-	if (kind != SNAPSHOT_STATE) {
+	if (kind != SNAPSHOT_STATE && kind != SNAPSHOT_BUDGETS) {
 		errno = EINVAL;
 		return -1;
 	}
 	if (mkdir_p_at(lg->root_fd, "state", 0700) == -1 ||
-	    file_write_atomic(lg->root_fd, "state/snapshot.json", text->data, text->len,
-		0600, true) == -1)
+	    file_write_atomic(
+		lg->root_fd, file_of(kind), text->data, text->len, 0600, true) == -1)
 		return -1;
-	trim_wishes(lg, text);
+	if (kind == SNAPSHOT_STATE)
+		trim_wishes(lg, text);
 	return 0;
 }
 
@@ -130,8 +139,7 @@ snapshot_write(struct logger *lg, const struct msg_snapshot *req, int fd)
 	m.u.SNAPSHOT_DONE.id = req->id;
 	if (load(fd, req->size, &text) == -1 || write_file(lg, req->kind, &text) == -1) {
 		m.u.SNAPSHOT_DONE.err = errno;
-		log_warn("cannot write %s",
-		    req->kind == SNAPSHOT_STATE ? "state/snapshot.json" : "status.json");
+		log_warn("cannot write %s", file_of(req->kind));
 	}
 	channel_answer(lg, &m);
 	buf_free(&text);

@@ -37,7 +37,7 @@ enum {
 	FLOODS = 4,              /* pipes that are larger than others */
 	OUT_BYTES = 1024 * 1024, /* stamped bytes of one batch */
 	DAYDIRS = 4,             /* open folders of days */
-	STREAM_WHATS = STREAM_NAMED + 1,
+	STREAM_WHATS = STREAM_ALARM + 1,
 };
 
 /* One log pipe. */
@@ -80,6 +80,7 @@ struct logslot {
 	struct match *match;    /* owned; NULL: no patterns */
 	struct castlog *cast;   /* owned; NULL: it is not recorded */
 	bool closing;           /* LOG_CLOSE came */
+	uint64_t alarm_bytes;   /* of the log, of which the manager wants to hear */
 	uint64_t close_left[2]; /* bytes that were in the pipes then, and room */
 	bool done;              /* drained: LOG_DONE waits for the channel */
 	bool parked;            /* cannot write: parked_err */
@@ -142,6 +143,7 @@ struct logger {
 	uint64_t match_second_us, match_spent_us; /* match.c: of all slots */
 	/* patterns of invocations whose LOG_OPEN is still on its way */
 	TAILQ_HEAD(, early_patterns) early;
+	TAILQ_HEAD(, early_alarm) alarms; /* the same of alarms */
 	bool done_waits, pong_waits;
 	bool reports_hold; /* a slot is done, but for its last reports */
 	uint64_t pong_seq;

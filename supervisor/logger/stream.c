@@ -18,6 +18,7 @@
 #include "lib/fdio.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "logger/alarm.h"
 #include "logger/channel.h"
 #include "logger/flood.h"
 #include "logger/match.h"
@@ -336,6 +337,7 @@ commit(struct logger *lg, struct stream *s, struct batch *b, bool limited)
 				stream_unpark(lg, ls);
 				sync_batch(lg, ls);
 				show(lg, s, b);
+				alarm_look(lg, ls);
 			}
 			return 0;
 		}

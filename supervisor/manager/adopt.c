@@ -16,6 +16,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
+#include "manager/budgets.h"
 #include "manager/fdwatch.h"
 #include "manager/lastwords.h"
 #include "manager/link.h"
@@ -610,6 +611,7 @@ adopt_on_slot_done(struct manager *m, uint32_t slot)
 
 	if (s == NULL)
 		return;
+	budgets_on_slot_done(m, slot);
 	slot_release(s);
 	tell_waiting(m);
 }
@@ -654,6 +656,8 @@ adopt_on_stream_state(struct manager *m, const struct msg_stream_state *msg)
 		if (msg->what == STREAM_NAMED && u != NULL && u->svc != NULL)
 			svc_on_log_named(u->svc, invocation, (uint32_t)msg->lines);
 		note_log(adopt_slot_unit(m, msg->slot), msg);
+		if (msg->what == STREAM_ALARM)
+			budgets_on_log(adopt_slot_unit(m, msg->slot));
 	}
 	tell_stream(m, unit, invocation, ref, msg);
 }

@@ -12,6 +12,7 @@
 #include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
+#include "manager/budgets.h"
 #include "manager/job/job.h"
 #include "manager/link.h"
 #include "manager/manager.h"
@@ -63,6 +64,7 @@ halt(struct shutdown *sd)
 	event_int(m->events, "left", sd->leave ? (int64_t)left : 0);
 	event_end(m->events);
 	(void)store_snapshot_now(m->store);
+	budgets_write_now(m);
 	m->ended = sd->leave ? "left" : "stopped";
 	if (!sd->leave)
 		units_remove_transient(m);

@@ -568,6 +568,20 @@ link_patterns_take_fd(struct link *l, uint32_t slot, const uint8_t invocation[16
 }
 
 int
+link_log_alarm(
+    struct link *l, uint32_t slot, const uint8_t invocation[16], uint64_t bytes)
+{
+	struct msg msg;
+
+	msg_init(&msg, MSG_LOG_ALARM);
+	msg.u.LOG_ALARM.bytes = bytes;
+	msg.u.LOG_ALARM.slot = slot;
+	memcpy(
+	    msg.u.LOG_ALARM.invocation, invocation, sizeof(msg.u.LOG_ALARM.invocation));
+	return send_logger(l, &msg);
+}
+
+int
 link_rotate(struct link *l, uint32_t slot)
 {
 	struct msg msg;

@@ -61,6 +61,9 @@ int link_viewer_take_fds(struct link *l, int client_fd, int request_fd, uint64_t
 int link_patterns_take_fd(
     struct link *l, uint32_t slot, const uint8_t invocation[16], int fd);
 int link_rotate(struct link *l, uint32_t slot);
+/* See LOG_ALARM. */
+int link_log_alarm(
+    struct link *l, uint32_t slot, const uint8_t invocation[16], uint64_t bytes);
 int link_snapshot_take_fd(
     struct link *l, uint64_t id, enum snapshot_kind kind, int fd, uint64_t size);
 void link_log_settings(struct link *l, const struct msg_log_settings *s);

@@ -23,6 +23,7 @@
 #include "lib/version.h"
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
+#include "manager/budgets.h"
 #include "manager/control/control.h"
 #include "manager/drain.h"
 #include "manager/end.h"
@@ -194,8 +195,10 @@ on_clock_set(void *arg)
 
 	event_begin(m->events, EVENT_CLOCK_SET, NULL, NULL);
 	event_end(m->events);
-	if (m->phase == MANAGER_RUNNING)
-		hold_run(m);
+	if (m->phase != MANAGER_RUNNING)
+		return;
+	hold_run(m);
+	budgets_on_clock_set(m);
 }
 
 static void
@@ -228,6 +231,7 @@ manager_start(struct manager *m)
 	/* Each wish and each slot loads its unit: what is not there is asked once. */
 	unit_paths_scan(m->paths);
 	store_each_wish(m->store, restore_wish, m);
+	m->budgets = budgets_new(m);
 	loop_on_clock_set(m->loop, on_clock_set, m);
 }
 
@@ -364,6 +368,7 @@ manager_on_replay_end(struct manager *m)
 	requests_restore(m);
 	freezes_restore(m);
 	drains_restore(m);
+	budgets_restore(m);
 	unit_paths_forget(m->paths);
 	/* What a service left behind may have been the end of all (FailureAction=). */
 	if (m->phase == MANAGER_RESTORING)
@@ -404,6 +409,7 @@ manager_on_logger(struct manager *m)
 	if (m->status != NULL)
 		status_on_logger(m->status);
 	store_on_logger(m->store);
+	budgets_on_logger(m);
 }
 
 void
@@ -473,5 +479,6 @@ manager_on_snapshot_done(struct manager *m, const struct msg_snapshot_done *done
 			status_on_done(m->status, done->id, done->err);
 		return;
 	}
-	store_on_done(m->store, done->id, done->err);
+	if (!budgets_on_done(m, done->id, done->err))
+		store_on_done(m->store, done->id, done->err);
 }

@@ -20,6 +20,7 @@
 #include "lib/strv.h"
 #include "proto/table.h"
 
+struct budgets;
 struct control;
 struct emitter;
 struct fdwatch;
@@ -101,6 +102,7 @@ struct manager {
 	struct metrics *metrics;
 	struct history *history;
 	struct store *store;
+	struct budgets *budgets;
 	struct control *control;
 	struct link *link;
 	struct unitwatch *watch;

@@ -19,6 +19,7 @@
 #include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
+#include "manager/budgets.h"
 #include "manager/drain.h"
 #include "manager/end.h"
 #include "manager/hold.h"
@@ -581,8 +582,11 @@ ops_fd_drop(void *arg, const char *name)
 static void
 ops_emit(void *arg, const struct svc_note *note, const struct svc_memory *mem)
 {
-	tell_note(arg, note, mem);
-	sessions_on_note(arg, note, mem);
+	if (note->what != SVC_EMIT_USAGE) {
+		tell_note(arg, note, mem);
+		sessions_on_note(arg, note, mem);
+	}
+	budgets_on_note(arg, note, mem);
 	if (note->what == SVC_EMIT_STATE || note->what == SVC_EMIT_MEMORY)
 		drain_look(arg);
 }
@@ -598,7 +602,7 @@ ops_held(void *arg)
 {
 	struct unit *u = arg;
 
-	if (hold_why(u) == NULL)
+	if (hold_why(u) == NULL && !budgets_keep_down(u))
 		return false;
 	unit_render_drop(u);
 	return true;
@@ -639,6 +643,7 @@ ops_conf_release(void *arg, const struct unit_conf *conf)
 
 	spawns_forget(u, conf);
 	sessions_on_conf(u);
+	budgets_on_conf(u);
 	/* The newest one stays ours; what is older was kept for the service alone. */
 	unit_release_conf(u, conf);
 }

@@ -11,6 +11,7 @@
 #include "instance/settings.h"
 #include "lib/log.h"
 #include "lib/version.h"
+#include "manager/budgets.h"
 #include "manager/control/control.h"
 #include "manager/link.h"
 #include "manager/manager.h"
@@ -133,6 +134,7 @@ manager_reexec(struct manager *m, const char *who, manager_reexec_fn *done, void
 	event_str(m->events, "version", SUPD_VERSION);
 	event_end(m->events);
 	(void)store_snapshot_now(m->store);
+	budgets_write_now(m);
 	link_reexec(m->link);
 }
 

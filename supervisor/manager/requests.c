@@ -15,6 +15,7 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/xalloc.h"
+#include "manager/budgets.h"
 #include "manager/freeze.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
@@ -223,6 +224,8 @@ carry_out(struct unit_request *r, const struct wish_who *who)
 	 */
 	if (r->action == REQUEST_SHUTDOWN && !u->transient)
 		(void)unit_set_wish(u, WISH_STOPPED, who);
+	if (r->action != REQUEST_SHUTDOWN)
+		budgets_on_restart(u);
 	(void)job_request(u->manager->jobs, u->job_unit, &q, on_job_done, r, NULL);
 }
 

@@ -18,6 +18,7 @@
 #include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "lib/zone.h"
+#include "manager/budgets.h"
 #include "manager/drain.h"
 #include "manager/hold.h"
 #include "manager/job/job.h"
@@ -174,6 +175,8 @@ ask_job(struct session *s, const struct session_act *a, enum job_type type)
 		snprintf(origin, sizeof(origin), "rule %s", a->rule);
 	else
 		snprintf(origin, sizeof(origin), "%sStaleSec=", a->very ? "Very" : "");
+	if (type == JOB_RESTART || a->action == RULE_RETRY)
+		budgets_on_restart(s->unit);
 	if (job_request(
 		s->unit->manager->jobs, s->unit->job_unit, &r, NULL, NULL, &why) == 0)
 		log_warnx("%s: %s: %s", s->unit->name, origin, buf_str(&why));
@@ -427,6 +430,7 @@ session_policy_match(struct session *s, const struct msg_match *x)
 		return;
 	free(s->screen_text[x->rule]);
 	s->screen_text[x->rule] = xstrndup(x->text, n);
+	budgets_on_text(s->unit, x->rule, s->screen_text[x->rule]);
 }
 
 void
@@ -460,6 +464,7 @@ session_policy_line(struct session *s, size_t rule, const char *text)
 
 	if (rule >= rules->n)
 		return;
+	budgets_on_text(s->unit, rule, text);
 	m.until = expand_until(&rules->v[rule], text, &until);
 	oracle_line(s->oracle, &m, 1);
 	buf_free(&until);

@@ -72,13 +72,20 @@ on_draft_time(struct loop_timer *t, void *arg)
 
 /* ---- life ---- */
 
+/* A budget alone makes no session of a service. */
+static bool
+says_something(const struct unit_session *c)
+{
+	return c != NULL && (c->session.terminal || c->rules.n > 0);
+}
+
 static struct session *
 session_of(struct unit *u)
 {
 	struct loop *loop = u->manager->loop;
 	struct session *s = u->session;
 
-	if (s != NULL || u->svc == NULL || svc_conf(u->svc)->session == NULL)
+	if (s != NULL || u->svc == NULL || !says_something(svc_conf(u->svc)->session))
 		return s;
 	s = xcalloc(1, sizeof(*s));
 	s->unit = u;
@@ -448,7 +455,7 @@ restore(struct unit *u, void *arg)
 	struct session *s;
 
 	(void)arg;
-	if (u->svc == NULL || svc_conf(u->svc)->session == NULL)
+	if (u->svc == NULL || !says_something(svc_conf(u->svc)->session))
 		return;
 	mem = svc_memory(u->svc);
 	if (mem->slot == SLOT_NONE || mem->main_pid == 0) {

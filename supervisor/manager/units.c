@@ -20,6 +20,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
+#include "manager/budgets.h"
 #include "manager/drain.h"
 #include "manager/instances.h"
 #include "manager/job/job.h"
@@ -187,6 +188,7 @@ static void
 drop_service(struct unit *u)
 {
 	sessions_forget(u);
+	budgets_forget(u);
 	svc_free(u->svc);
 	u->svc = NULL;
 	/* After it: the service ends what it has begun by these. */

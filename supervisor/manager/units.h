@@ -27,6 +27,7 @@ struct service;
 struct session;
 struct strv;
 struct svc_memory;
+struct unit_budget;
 struct unit_conf;
 struct unit_ops;
 struct unit_request;
@@ -99,8 +100,9 @@ struct unit {
 	bool flag[WISH_NFLAGS];
 	struct wish_who *flag_who[WISH_NFLAGS]; /* ours; NULL: never said */
 	struct wish_terms terms[WISH_NFLAGS];
-	struct drain *drain; /* NULL: it is not being drained (drain.c) */
-	bool released;       /* what waited for that is still to be started */
+	struct unit_budget *budget; /* NULL: it has none, or nobody asked (budgets.c) */
+	struct drain *drain;        /* NULL: it is not being drained (drain.c) */
+	bool released;              /* what waited for that is still to be started */
 	/* control's cached JSON, full and short, freed by units with free() */
 	void *rendered[2];
 	uint32_t rendered_len[2];

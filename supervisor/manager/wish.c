@@ -11,6 +11,7 @@
 #include "lib/json.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
+#include "manager/budgets.h"
 #include "manager/hold.h"
 #include "manager/instances.h"
 #include "manager/manager.h"
@@ -206,6 +207,8 @@ unit_set_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_wh
 		(void)set_one_flag(u, WISH_FLAG_DISABLED, false, who);
 	if (on && flag == WISH_FLAG_DISABLED && u->flag[WISH_FLAG_ENABLED])
 		(void)set_one_flag(u, WISH_FLAG_ENABLED, false, who);
+	if (!on && u->flag[flag] && flag == WISH_FLAG_HELD)
+		budgets_on_released(u);
 	if (!on && u->flag[flag] && hold_is_by_flag(flag))
 		hold_on_released(u);
 	seq = set_one_flag(u, flag, on, who);

@@ -267,6 +267,12 @@ struct msg_slot_patterns {
 	uint32_t slot;
 	uint8_t invocation[16];
 };
+struct msg_log_alarm {
+	uint64_t bytes; /* UINT64_MAX: never */
+	uint32_t slot;
+	uint8_t invocation[16];
+	uint32_t pad;
+};
 struct msg_viewer {
 	uint64_t request_size; /* of the JSON in the memfd */
 };
@@ -290,9 +296,10 @@ struct msg_snapshot {
 	uint32_t pad;
 };
 enum snapshot_kind {
-	SNAPSHOT_STATE,
-	SNAPSHOT_STATUS
-}; /* state/snapshot.json, run/status.json */
+	SNAPSHOT_STATE,   /* state/snapshot.json */
+	SNAPSHOT_STATUS,  /* run/status.json */
+	SNAPSHOT_BUDGETS, /* state/budgets.json */
+};
 struct msg_snapshot_done {
 	uint64_t id;
 	int32_t err;
@@ -354,6 +361,7 @@ enum stream_what {
 	/* Its name was taken: lines is the ALT of its file.  Of a recording: it is there,
 	 * bytes is its day as a number. */
 	STREAM_NAMED,
+	STREAM_ALARM, /* what LOG_ALARM asked for: its bytes */
 };
 struct msg_match {
 	uint32_t slot;

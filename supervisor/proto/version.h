@@ -30,6 +30,9 @@ enum {
 	STORE_VERSION = 1 + SUPD_AHEAD,
 	STORE_READABLE_BY = 1,
 	STORE_READS_FROM = 1,
+	BUDGETS_VERSION = 1 + SUPD_AHEAD,
+	BUDGETS_READABLE_BY = 1,
+	BUDGETS_READS_FROM = 1,
 };
 
 /* May this build, of number ours, use what a build of number version wrote? */

@@ -23,7 +23,8 @@ complete_service(struct unit_parts *parts)
 		s->timeout_abort_us = s->timeout_stop_us;
 	if (s->notify_access == NOTIFY_ACCESS_NONE &&
 	    (s->type == SERVICE_NOTIFY || s->type == SERVICE_NOTIFY_RELOAD ||
-		s->watchdog_us > 0 || s->fd_store_max > 0))
+		s->watchdog_us > 0 || s->fd_store_max > 0 ||
+		session_wants_notify(&parts->session)))
 		s->notify_access = NOTIFY_ACCESS_MAIN;
 	for (int k = 0; k < EXEC_NKINDS; k++) {
 		struct exec_list *list = &s->exec[k];

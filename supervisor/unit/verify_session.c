@@ -54,6 +54,20 @@ has_message(const struct heartbeat_conf *h)
 	return h->messages.n > 0 || h->message_file != NULL;
 }
 
+bool
+session_wants_notify(const struct unit_session *u)
+{
+	const struct budget_conf *b = &u->budget;
+
+	if (!u->any || (b->limit[BUDGET_TOKENS] == UNIT_INFINITY &&
+			   b->limit[BUDGET_COST] == UNIT_INFINITY))
+		return false;
+	for (size_t i = 0; i < b->n_sources; i++)
+		if (b->sources[i].kind == BUDGET_FROM_NOTIFY)
+			return true;
+	return b->n_sources == 0;
+}
+
 void
 session_complete(struct unit_parts *parts)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "brief.h"
+#include "budget.h"
 #include "commands.h"
 #include "ctl.h"
 #include "offline.h"
@@ -310,6 +311,24 @@ put_request(struct ctl *ctl, const struct jv *r)
 }
 
 static void
+put_budget(struct ctl *ctl, const struct jv *b, const char *unit)
+{
+	struct buf text = { 0 };
+
+	if (jv_type(b) != JV_OBJECT)
+		return;
+	budget_words(b, &text);
+	line(ctl, "Budget", STYLE_NONE, buf_str(&text));
+	buf_clear(&text);
+	budget_next_step(b, unit, &text);
+	if (text.len > 0)
+		line(ctl, "", STYLE_YELLOW, buf_str(&text));
+	if (text_of(b, "source_error") != NULL)
+		line(ctl, "", STYLE_RED, text_of(b, "source_error"));
+	buf_free(&text);
+}
+
+static void
 put_health(struct ctl *ctl, const struct jv *u)
 {
 	const struct jv *h = jv_get(u, "health");
@@ -465,6 +484,7 @@ put_unit(struct ctl *ctl, const struct jv *u, size_t lines)
 	if (text_of(u, "job") != NULL)
 		line(ctl, "Job", STYLE_YELLOW, text_of(u, "job"));
 	put_health(ctl, u);
+	put_budget(ctl, jv_get(u, "budget"), jv_str(jv_get(u, "unit"), "?"));
 	put_processes(ctl, u);
 	put_use(ctl, u);
 	put_restarts(ctl, u);

@@ -9,6 +9,7 @@
 #include "lib/json.h"
 #include "lib/version.h"
 #include "lib/xalloc.h"
+#include "manager/budgets.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"
@@ -18,7 +19,7 @@
 
 /* The units that count, gathered once. */
 struct gather {
-	const struct unit **v;
+	struct unit **v;
 	size_t n, cap;
 	size_t by_state[SVC_NACTIVES];
 };
@@ -87,6 +88,50 @@ add_states(const struct gather *g, struct buf *out)
 
 		metrics_text_sample(out, "supd_units", labels, (double)g->by_state[a]);
 	}
+}
+
+/* In seconds, bytes, and the money itself, as such values are. */
+static double
+budget_value(enum budget_kind k, uint64_t n)
+{
+	static const double one[BUDGET_NKINDS] = {
+		[BUDGET_RUN_TIME] = 1e6, [BUDGET_COST] = 1e6
+	};
+
+	return one[k] > 0 ? (double)n / one[k] : (double)n;
+}
+
+static void
+add_budget_gauge(const struct gather *g, struct buf *out, const char *name,
+    const char *help, bool used)
+{
+	struct budget_view v;
+
+	metrics_text_head(out, name, "gauge", help);
+	for (size_t i = 0; i < g->n; i++) {
+		if (!budget_of_unit(g->v[i], &v))
+			continue;
+		for (int k = 0; k < BUDGET_NKINDS; k++) {
+			const char *labels[] = { "unit", g->v[i]->name, "limit",
+				budget_kind_name((enum budget_kind)k), NULL };
+
+			if (v.use[k].limit == UNIT_INFINITY)
+				continue;
+			metrics_text_sample(out, name, labels,
+			    budget_value((enum budget_kind)k,
+				used ? v.use[k].used : v.use[k].allowed));
+		}
+	}
+}
+
+static void
+add_budgets(const struct gather *g, struct buf *out)
+{
+	add_budget_gauge(g, out, "supd_unit_budget_used",
+	    "What a unit has used of a limit in this period (seconds, bytes, money, …).",
+	    true);
+	add_budget_gauge(g, out, "supd_unit_budget_allowed",
+	    "What it may use of it in this period.", false);
 }
 
 static void
@@ -158,6 +203,7 @@ method_metrics_read(struct call *call, void *arg)
 	    "Automatic restarts since a person started the unit.", value_restarts);
 	per_unit(&g, &out, "supd_unit_state_change_timestamp_seconds",
 	    "When a unit came into its state, since the epoch.", value_since);
+	add_budgets(&g, &out);
 	free(g.v);
 	metrics_write_text(c->m->metrics, &out);
 	jw_kv_str(w, "content_type", "text/plain; version=0.0.4; charset=utf-8");

@@ -18,6 +18,7 @@
 #include "lib/json.h"
 #include "lib/xalloc.h"
 #include "manager/adopt.h"
+#include "manager/budgets.h"
 #include "manager/control/control_int.h"
 #include "manager/drain.h"
 #include "manager/freeze.h"
@@ -684,6 +685,7 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	write_health(w, u);
 	session_render(u, w);
 	request_render(u, w);
+	budget_render_status(u, w);
 	drain_render(u, w);
 	freeze_render(u, w);
 	write_processes(w, u);

@@ -20,6 +20,7 @@
 #include "lib/map.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "manager/record/aside.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/record/metrics.h"
@@ -29,8 +30,6 @@
 #include "proto/version.h"
 
 #define WISHES_FILE "state/wishes"
-
-enum { SET_ASIDE_TRIES = 1000 };
 
 enum {
 	SNAPSHOT_BYTES_MAX = 256 * 1024 * 1024,
@@ -404,23 +403,9 @@ static void
 set_aside(struct store *st, int root_fd, const char *file, const char *why,
     struct store_damage *d)
 {
-	char name[sizeof(d->kept_as)];
-
 	strlcpy(d->why, why, sizeof(d->why));
-	if (st->report.newer)
-		return;
-	/* Never over an earlier one: two in a second are two. */
-	for (unsigned n = 0; n < SET_ASIDE_TRIES; n++) {
-		snprintf(name, sizeof(name), "%s.damaged-%llu.%u", file,
-		    (unsigned long long)(clock_wall_us() / USEC_PER_SEC), n);
-		if (renameat2(root_fd, file, root_fd, name, RENAME_NOREPLACE) == 0) {
-			strlcpy(d->kept_as, name, sizeof(d->kept_as));
-			return;
-		}
-		if (errno != EEXIST)
-			break;
-	}
-	log_warn("%s cannot be set aside", file);
+	if (!st->report.newer)
+		(void)file_set_aside(root_fd, file, d->kept_as, sizeof(d->kept_as));
 }
 
 static void

@@ -3,9 +3,6 @@
  */
 #include "manager/record/store.h"
 
-#include <sys/mman.h>
-
-#include <fcntl.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +14,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/map.h"
+#include "lib/memfd.h"
 #include "lib/xalloc.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
@@ -195,23 +193,6 @@ store_write_snapshot(struct store *st, struct buf *out)
 	buf_addc(out, '\n');
 }
 
-/* -1: errno. */
-static int
-sealed_memfd(const char *name, const struct buf *data)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd == -1)
-		return -1;
-	if (full_write(fd, data->data, data->len) == -1 ||
-	    fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == -1) {
-		fd_close(&fd);
-		return -1;
-	}
-	return fd;
-}
-
 int
 store_snapshot_now(struct store *st)
 {
@@ -224,7 +205,7 @@ store_snapshot_now(struct store *st)
 	st->overdue = st->hurried = false;
 	st->unread = 0;
 	store_write_snapshot(st, &text);
-	fd = sealed_memfd("supd-snapshot", &text);
+	fd = memfd_sealed("supd-snapshot", &text);
 	if (fd == -1) {
 		log_warn("a snapshot cannot be made");
 		rc = -1;

@@ -10,6 +10,7 @@
 
 #include "journal/layout.h"
 #include "lib/clock.h"
+#include "lib/decimal.h"
 #include "lib/fdio.h"
 #include "lib/mounts.h"
 #include "lib/utf8.h"
@@ -178,6 +179,26 @@ parse_access(const char *v, size_t n, enum notify_access *out)
 	return false;
 }
 
+/* "1200" in all, "+1200" more. */
+static bool
+parse_usage(const char *v, size_t n, enum budget_counted what, struct svc_usage *u)
+{
+	bool more = n > 0 && v[0] == '+';
+	uint64_t used;
+
+	if (more) {
+		v++;
+		n--;
+	}
+	if (what == BUDGET_COUNTED_COST ? decimal_parse(v, n, &used, NULL) == -1
+					: !parse_u64(v, n, &used))
+		return false;
+	u->has[what] = true;
+	u->more[what] = more;
+	u->n[what] = used;
+	return true;
+}
+
 static void
 parse_field(
     const char *key, size_t klen, const char *v, size_t n, struct notify_fields *f)
@@ -276,6 +297,12 @@ parse_field(
 		if (value_is(v, n, "1"))
 			f->barrier = true;
 		else
+			f->bad++;
+	} else if (KEY("X_SUPD_TOKENS")) {
+		if (!parse_usage(v, n, BUDGET_COUNTED_TOKENS, &f->usage))
+			f->bad++;
+	} else if (KEY("X_SUPD_COST")) {
+		if (!parse_usage(v, n, BUDGET_COUNTED_COST, &f->usage))
 			f->bad++;
 	} else if (KEY("RESTART_RESET")) {
 		if (value_is(v, n, "1"))
@@ -556,6 +583,10 @@ apply(struct service *s, const struct notify_fields *f, const struct svc_notify 
 		svc_memory_text(&m->status, SVC_STATUS_MAX, f->status);
 		svc_note(s, &(struct svc_note){ .what = SVC_EMIT_NOTIFY }, m->status);
 	}
+	if (f->usage.has[BUDGET_COUNTED_TOKENS] || f->usage.has[BUDGET_COUNTED_COST])
+		svc_note(s,
+		    &(struct svc_note){ .what = SVC_EMIT_USAGE, .usage = f->usage },
+		    NULL);
 	if (f->has_errno)
 		m->notify_errno = f->err;
 	if (f->has_watchdog_us) {

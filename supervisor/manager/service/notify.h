@@ -48,6 +48,7 @@ struct notify_fields {
 	bool has_status, has_errno, has_mainpid, has_watchdog_us, has_extend, has_access;
 	bool has_fdname;
 	bool has_monotonic;
+	struct svc_usage usage;
 	char status[NOTIFY_TEXT_MAX];
 	char fdname[256];
 	int32_t err;

@@ -91,11 +91,19 @@ enum svc_emit {
 	SVC_EMIT_RESTART, /* a restart was decided: delay_us */
 	SVC_EMIT_READY,   /* start is complete: duration_us since it began */
 	SVC_EMIT_NOTIFY,  /* a status text came: text */
+	SVC_EMIT_USAGE,   /* it says what it has used: usage */
 	SVC_EMIT_HEALTH,  /* health became good (ok) or bad: text is the evidence */
 	SVC_EMIT_REFUSED, /* something a service or its files asked for was refused: text
 			   */
 	SVC_EMIT_LEFTOVER, /* processes outlived FinalKillSignal=: text lists them */
 	SVC_EMIT_BUG,      /* an undecided cell or a broken invariant: text */
+};
+
+/* Of X_SUPD_TOKENS= and X_SUPD_COST=, by enum budget_counted; cost in millionths. */
+struct svc_usage {
+	bool has[BUDGET_NCOUNTED];
+	bool more[BUDGET_NCOUNTED]; /* so much more, not so much in all */
+	uint64_t n[BUDGET_NCOUNTED];
 };
 
 struct svc_note {
@@ -110,7 +118,8 @@ struct svc_note {
 	uint64_t cpu_us;
 	uint64_t maxrss_kib;
 	bool ok;
-	bool first;       /* HEALTH: nothing was known before */
+	bool first; /* HEALTH: nothing was known before */
+	struct svc_usage usage;
 	bool keep;        /* the memory that comes with it must be recorded */
 	const char *text; /* NULL: none */
 };

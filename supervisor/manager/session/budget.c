@@ -117,11 +117,11 @@ next_period(struct budget *b, uint64_t now, bool over)
 	b->begin_us = b->end_us = 0;
 	if (!over && began)
 		begin_period(b, now);
-	else if (over && b->period.calendar != BUDGET_SPAN)
-		begin_period(b, now);
-	else if (over && b->running)
+	else if (over && b->running && has_limit(b, BUDGET_RUN_TIME))
 		/* Who runs on uses it at once: one span follows the other. */
-		begin_period(b, now - end < b->period.us ? end : now);
+		begin_period(b,
+		    b->period.calendar == BUDGET_SPAN && now - end < b->period.us ? end
+										  : now);
 }
 
 /* Into the period of now. */
@@ -251,7 +251,7 @@ name_len(const char *name)
 }
 
 static struct budget_counter *
-counter_find(struct budget *b, const char *name, enum budget_kind kind)
+counter_find(const struct budget *b, const char *name, enum budget_kind kind)
 {
 	size_t n = name_len(name);
 
@@ -331,6 +331,24 @@ budget_counter_base(
 }
 
 void
+budget_counter_rebase(
+    struct budget *b, const char *name, enum budget_kind kind, uint64_t value)
+{
+	struct budget_counter *c = counter_find(b, name, kind);
+
+	if (c == NULL || c->last == value)
+		return;
+	c->last = value < BUDGET_COUNT_MAX ? value : BUDGET_COUNT_MAX;
+	b->ops->changed(b->arg);
+}
+
+bool
+budget_counter_is_known(const struct budget *b, const char *name, enum budget_kind kind)
+{
+	return counter_find(b, name, kind) != NULL;
+}
+
+void
 budget_counter_forget(struct budget *b, const char *name)
 {
 	size_t n = name_len(name);
@@ -343,6 +361,29 @@ budget_counter_forget(struct budget *b, const char *name)
 		counter_drop(b, i);
 		b->ops->changed(b->arg);
 	}
+}
+
+uint64_t
+budget_left(const struct budget *b, enum budget_kind kind)
+{
+	uint64_t mark, used = b->used[kind];
+
+	if (!has_limit(b, kind))
+		return UNIT_INFINITY;
+	if (b->end_us == 0 || budget_is_over(b))
+		return 1;
+	if ((b->up >> kind & 1) != 0)
+		return UNIT_INFINITY;
+	mark = (b->warned >> kind & 1) != 0
+		   ? allowed(b, kind)
+		   : sum(b->base[kind], most_of(b->conf->limit[kind]));
+	return mark > used ? mark - used : 1;
+}
+
+bool
+budget_is_over(const struct budget *b)
+{
+	return b->end_us != 0 && clock_wall_us() >= b->end_us;
 }
 
 /* ---- runs ---- */
@@ -463,11 +504,11 @@ budget_view(const struct budget *b, struct budget_view *v)
 	bool over = b->end_us != 0 && now >= b->end_us;
 
 	*v = (struct budget_view){ .begin_us = b->begin_us, .end_us = b->end_us };
-	if (over && b->period.calendar == BUDGET_SPAN && !b->running)
+	if (over)
 		v->begin_us = v->end_us = 0;
-	else if (over)
-		period_of(&b->period, b->ops->zone(b->arg),
-		    b->period.calendar == BUDGET_SPAN ? b->end_us : now, &v->begin_us,
+	/* Those of the calendar are there, also while nothing is used. */
+	if (v->end_us == 0 && b->conf->period.calendar != BUDGET_SPAN)
+		period_of(&b->conf->period, b->ops->zone(b->arg), now, &v->begin_us,
 		    &v->end_us);
 	if (over && from < mono_of(b->end_us))
 		from = mono_of(b->end_us);

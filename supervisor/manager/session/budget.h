@@ -73,6 +73,11 @@ void budget_counter(struct budget *b, const char *name, enum budget_kind kind,
  * is not known yet. */
 void budget_counter_base(
     struct budget *b, const char *name, enum budget_kind kind, uint64_t value);
+/* What it grew by is of the period that is over, or of nobody: it is not counted. */
+void budget_counter_rebase(
+    struct budget *b, const char *name, enum budget_kind kind, uint64_t value);
+bool budget_counter_is_known(
+    const struct budget *b, const char *name, enum budget_kind kind);
 void budget_counter_forget(struct budget *b, const char *name);
 /* Its process runs since that monotonic time.  Of the invocation that is known already it
  * goes on; another one's counters begin anew. */
@@ -105,6 +110,11 @@ struct budget_view {
 	bool any; /* there is a limit */
 	bool up;  /* one is used up */
 };
+/* How much more is to be used until something is told, or the period begins (1);
+ * INFINITY: nothing is. */
+uint64_t budget_left(const struct budget *b, enum budget_kind kind);
+/* The period is over, and nobody has begun the next. */
+bool budget_is_over(const struct budget *b);
 /* Changes nothing. */
 void budget_view(const struct budget *b, struct budget_view *v);
 /* "12.31", "4h30m", "1048576": a number of that kind; into dst, which is returned. */

@@ -1,0 +1,103 @@
+/* budgets_int: what the budgets*.c share.  Nobody else includes it. */
+#ifndef SUPD_MANAGER_BUDGETS_INT_H
+#define SUPD_MANAGER_BUDGETS_INT_H
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/map.h"
+#include "manager/budgets.h"
+
+struct budget_files;
+struct jv;
+struct loop_timer;
+
+/* What is remembered of a unit that is not looked at now. */
+struct budget_row {
+	char *text; /* JSON */
+	uint64_t rev;
+};
+
+struct budgets {
+	struct manager *m;
+	struct map rows; /* by unit */
+	struct budget_files *files;
+	bool restored; /* deeds may be done */
+
+	/* state/budgets.json */
+	struct loop_timer *timer;
+	uint64_t id;
+	bool newer; /* written by a newer supd: left alone */
+	bool dirty, writing;
+	int err; /* of the last writing; 0: it went well */
+};
+
+/* A source that is a rule: its pattern, compiled when it is first needed. */
+struct budget_pattern {
+	regex_t re;
+	bool compiled, bad;
+};
+
+struct unit_budget {
+	struct unit *unit;
+	struct budget *account;
+	const struct budget_conf *conf; /* what it is kept by */
+	struct loop_timer *timer;
+	uint64_t run_due_us; /* of budget_ops.arm */
+	uint32_t low, up;    /* crossed, and not told yet; by kind */
+
+	bool dirty;    /* save it */
+	bool held;     /* the hold is ours */
+	bool stopping; /* a stop is asked for */
+	uint64_t rev;
+	int save_err;
+
+	/* The log of the invocation that runs. */
+	uint32_t slot; /* SLOT_NONE */
+	uint8_t invocation[16];
+	uint64_t alarm; /* what the logger was asked; 0: nothing */
+
+	struct budget_pattern pattern[BUDGET_SOURCES_MAX];
+	/* Files (budget_files.c). */
+	struct loop_timer *read_timer;
+	bool watched;
+	bool retried;       /* it could not be read, and is looked at once more */
+	char *source_error; /* NULL: all could be read */
+};
+
+static inline enum budget_kind
+budget_kind_of(enum budget_counted what)
+{
+	return what == BUDGET_COUNTED_COST ? BUDGET_COST : BUDGET_TOKENS;
+}
+
+/* ---- budgets.c ---- */
+/* Of a unit that has a budget, made when it has to be; NULL: it has none. */
+struct unit_budget *budget_get(struct unit *u);
+/* Does what has to be done, soon. */
+void budget_later(struct unit_budget *ub);
+
+/* ---- budget_store.c ---- */
+void budget_store_open(struct budgets *bs);
+/* Into a new one; false: nothing is remembered. */
+bool budget_store_take(struct unit_budget *ub);
+/* What is remembered of it from now on. */
+void budget_store_save(struct unit_budget *ub);
+/* The unit is forgotten: its memory stays as a row. */
+void budget_store_give(struct unit_budget *ub);
+
+/* ---- budget_files.c ---- */
+struct budget_files *budget_files_new(struct manager *m);
+/* A run is about to begin: what the files show now was before. */
+void budget_files_base(struct unit_budget *ub);
+/* It runs: they are looked at when they change. */
+void budget_files_watch(struct unit_budget *ub);
+void budget_files_unwatch(struct unit_budget *ub);
+void budget_files_read(struct unit_budget *ub);
+/* The name of the counter that a source keeps; appended. */
+struct buf;
+void budget_counter_name(
+    const struct budget_source *s, enum budget_counted what, struct buf *name);
+
+#endif
