@@ -269,13 +269,13 @@ read_notes(struct budgets *bs)
 		struct buf text = { 0 };
 		struct jv *v = NULL;
 
-		if (e->d_name[0] == '.' || strlen(e->d_name) >= PROTO_UNIT_MAX)
+		if (strlen(e->d_name) >= PROTO_UNIT_MAX)
 			continue;
 		path_of(e->d_name, path, sizeof(path));
-		if (file_is_temp(e->d_name)) {
+		if (file_is_temp(e->d_name))
 			(void)unlinkat(bs->m->run_fd, path, 0);
+		if (e->d_name[0] == '.')
 			continue;
-		}
 		if (file_read_at(bs->m->run_fd, path, ROW_MAX, &text) == 0)
 			v = jv_parse(buf_str(&text), text.len, &err);
 		else
@@ -349,20 +349,27 @@ write_one(struct unit *u, void *arg)
 	jw_end(arg);
 }
 
+static void
+save_changed(struct unit *u, void *arg)
+{
+	(void)arg;
+	if (u->budget != NULL && u->budget->dirty)
+		budget_store_save(u->budget);
+}
+
 void
 budgets_write_now(struct manager *m)
 {
 	struct budgets *bs = m->budgets;
-	struct jw *w;
 	struct buf text = { 0 };
+	struct jw *w;
 	int fd;
 
-	if (bs == NULL || bs->newer || !bs->dirty)
+	if (bs == NULL)
 		return;
-	if (bs->writing) {
-		/* One at a time; the answer to that one brings this one. */
-		return;
-	}
+	units_look(m, save_changed, NULL);
+	if (bs->newer || !bs->dirty)
+		return; /* what a newer supd left must not be replaced by us */
 	loop_timer_stop(bs->timer);
 	w = jw_new(JW_COMPACT);
 	jw_obj(w);
@@ -393,7 +400,9 @@ on_timer(struct loop_timer *t, void *arg)
 	struct budgets *bs = arg;
 
 	(void)t;
-	budgets_write_now(bs->m);
+	/* One at a time: the answer arms the timer again if something is left. */
+	if (!bs->writing)
+		budgets_write_now(bs->m);
 }
 
 bool

@@ -279,15 +279,13 @@ static void
 arm_timer(struct unit_budget *ub)
 {
 	uint64_t due = ub->run_due_us, now = clock_wall_us();
-	struct budget_view v;
+	uint64_t end = budget_end_us(ub->account);
 
-	budget_view(ub->account, &v);
-	/* What the log had until the end of a period is of it. */
-	if (ub->slot != SLOT_NONE && v.use[BUDGET_LOG_BYTES].limit != UNIT_INFINITY &&
-	    v.use[BUDGET_LOG_BYTES].used > 0 && v.end_us != UNIT_INFINITY) {
-		uint64_t end =
-		    clock_add_us(clock_mono_us(), v.end_us > now ? v.end_us - now : 0);
-
+	/* What the log had until the end of a period is of it.  (Before one has begun the
+	 * logger tells of the first byte.) */
+	if (ub->slot != SLOT_NONE && end != 0 && end != UNIT_INFINITY &&
+	    ub->conf->limit[BUDGET_LOG_BYTES] != UNIT_INFINITY) {
+		end = clock_add_us(clock_mono_us(), end > now ? end - now : 0);
 		if (end < due)
 			due = end;
 	}
@@ -576,13 +574,13 @@ extend(struct unit_budget *ub)
 }
 
 void
-budgets_on_released(struct unit *u)
+budgets_on_released(struct unit *u, const struct wish_who *who)
 {
 	struct unit_budget *ub = u->budget;
 
 	if (ub == NULL || !u->manager->budgets->restored)
 		return;
-	if (ub->conf->on_exceed == BUDGET_HOLD)
+	if (ub->conf->on_exceed == BUDGET_HOLD && who->pid != 0)
 		extend(ub);
 	ub->held = false;
 	budget_store_save(ub);
@@ -664,6 +662,24 @@ began(struct unit_budget *ub, const struct svc_memory *mem)
 	ub->stopping = false;
 	budget_files_watch(ub);
 	budget_later(ub);
+}
+
+void
+budgets_on_freeze(struct unit *u)
+{
+	struct unit_budget *ub = u->budget;
+	const struct svc_memory *mem;
+	char hex[HEX_ID_SIZE];
+
+	if (ub == NULL)
+		return;
+	mem = svc_memory(u->svc);
+	if (svc_is_frozen(u->svc)) {
+		budget_run_ended(ub->account, clock_mono_us());
+	} else if (mem->main_running && mem->slot != SLOT_NONE) {
+		hex_encode(hex, mem->invocation, sizeof(mem->invocation));
+		budget_run_began(ub->account, hex, clock_mono_us());
+	}
 }
 
 static void
@@ -837,6 +853,7 @@ restore_one(struct unit *u, void *arg)
 		/* (A stop that was asked for is asked for again: its job has gone.) */
 		began(ub, mem);
 		budget_files_read(ub);
+		budgets_on_freeze(u);
 	} else {
 		budget_run_ended(ub->account, clock_mono_us());
 		ub->stopping = false;

@@ -63,8 +63,11 @@ void budgets_on_slot_done(struct manager *m, uint32_t slot);
 void budgets_on_text(struct unit *u, size_t rule, const char *text);
 /* A rule, its silence, or the unit itself asks for a restart. */
 void budgets_on_restart(struct unit *u);
-/* It is not held any more, whoever released it. */
-void budgets_on_released(struct unit *u);
+/* It is not held any more.  A person (who has a pid) who releases it allows as much
+ * again; what only ended another hold does not. */
+void budgets_on_released(struct unit *u, const struct wish_who *who);
+/* It stands still, or goes on: nothing is used by who stands still. */
+void budgets_on_freeze(struct unit *u);
 /* A restart that is due must wait: its budget is used up, and that is not dealt with
  * yet. */
 bool budgets_keep_down(const struct unit *u);

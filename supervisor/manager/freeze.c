@@ -3,6 +3,7 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "manager/adopt.h"
+#include "manager/budgets.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
@@ -51,6 +52,7 @@ freeze_apply(struct unit *u)
 	if (u->svc == NULL)
 		return;
 	svc_set_frozen(u->svc, freeze_is_wanted(u));
+	budgets_on_freeze(u);
 	/* A restart that waited for it. */
 	if (!freeze_is_wanted(u))
 		jobs_unit_changed(u->job_unit);

@@ -208,7 +208,7 @@ unit_set_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_wh
 	if (on && flag == WISH_FLAG_DISABLED && u->flag[WISH_FLAG_ENABLED])
 		(void)set_one_flag(u, WISH_FLAG_ENABLED, false, who);
 	if (!on && u->flag[flag] && flag == WISH_FLAG_HELD)
-		budgets_on_released(u);
+		budgets_on_released(u, who);
 	if (!on && u->flag[flag] && hold_is_by_flag(flag))
 		hold_on_released(u);
 	seq = set_one_flag(u, flag, on, who);

@@ -380,6 +380,12 @@ budget_left(const struct budget *b, enum budget_kind kind)
 	return mark > used ? mark - used : 1;
 }
 
+uint64_t
+budget_end_us(const struct budget *b)
+{
+	return b->end_us;
+}
+
 bool
 budget_is_over(const struct budget *b)
 {

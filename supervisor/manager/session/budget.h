@@ -113,6 +113,8 @@ struct budget_view {
 /* How much more is to be used until something is told, or the period begins (1);
  * INFINITY: nothing is. */
 uint64_t budget_left(const struct budget *b, enum budget_kind kind);
+/* The end of a period that has begun, INFINITY: it has none; 0: none has begun. */
+uint64_t budget_end_us(const struct budget *b);
 /* The period is over, and nobody has begun the next. */
 bool budget_is_over(const struct budget *b);
 /* Changes nothing. */
