@@ -200,6 +200,32 @@ test_parse(void **state)
 	assert_true(!f.has_extend && f.bad == 1);
 }
 
+static void
+what_is_used_is_a_number_in_all_or_more(void **state)
+{
+	static const char text[] = "X_SUPD_TOKENS=1200\nX_SUPD_COST=+0.25";
+	static const char *const bad[] = { "X_SUPD_TOKENS=", "X_SUPD_TOKENS=-1",
+		"X_SUPD_TOKENS=1.5", "X_SUPD_TOKENS=++1", "X_SUPD_TOKENS= 1",
+		"X_SUPD_COST=", "X_SUPD_COST=+", "X_SUPD_COST=1e3", "X_SUPD_COST=-0.5",
+		"X_SUPD_TOKENS=99999999999999999999" };
+	struct notify_fields f;
+
+	(void)state;
+	notify_parse(text, strlen(text), &f);
+	assert_true(
+	    f.usage.has[BUDGET_COUNTED_TOKENS] && !f.usage.more[BUDGET_COUNTED_TOKENS]);
+	assert_int_equal(f.usage.n[BUDGET_COUNTED_TOKENS], 1200);
+	assert_true(
+	    f.usage.has[BUDGET_COUNTED_COST] && f.usage.more[BUDGET_COUNTED_COST]);
+	assert_int_equal(f.usage.n[BUDGET_COUNTED_COST], 250000);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		notify_parse(bad[i], strlen(bad[i]), &f);
+		assert_false(f.usage.has[BUDGET_COUNTED_TOKENS] ||
+			     f.usage.has[BUDGET_COUNTED_COST]);
+		assert_int_equal(f.bad, 1);
+	}
+}
+
 int
 main(void)
 {
@@ -209,6 +235,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
 		cmocka_unit_test(test_parse),
+		cmocka_unit_test(what_is_used_is_a_number_in_all_or_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
