@@ -15,6 +15,8 @@
 enum {
 	OPT_KEY = OPT_LONG,
 	KEY_DEFAULT = 0x1d, /* C-] */
+	STDIN_MAX = 4096,   /* bytes read at once */
+	KEPT_MAX = 4096,    /* typed while supd is away; what is more is dropped */
 };
 
 static const struct opt opts[] = {
@@ -29,6 +31,7 @@ struct attach {
 	char key;
 	bool typed; /* we could type, as far as we have heard */
 	bool stdin_open;
+	struct buf kept; /* typed while supd is away */
 };
 
 /* "C-]" or one character; -1: neither. */
@@ -108,29 +111,63 @@ on_frame(void *arg, enum frame what, const char *p, size_t n)
 	}
 }
 
-/* What was typed, up to the key that detaches.  False: that was pressed. */
+/* Reads what was typed, up to the key that detaches.  False: that was pressed. */
 static bool
-on_stdin(struct attach *a)
+read_stdin(struct attach *a, char bytes[STDIN_MAX], size_t *len)
 {
-	char bytes[4096];
-	ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
+	ssize_t n = read(STDIN_FILENO, bytes, STDIN_MAX);
 	const char *key;
-	size_t len;
 
+	*len = 0;
 	if (n <= 0) {
 		a->stdin_open = n == -1 && errno == EINTR;
+		if (!a->stdin_open)
+			a->f.on_stdin_away = NULL;
 		return true;
 	}
 	key = tty_is_one() ? memchr(bytes, a->key, (size_t)n) : NULL;
-	len = key != NULL ? (size_t)(key - bytes) : (size_t)n;
+	*len = key != NULL ? (size_t)(key - bytes) : (size_t)n;
+	return key == NULL;
+}
+
+static void
+send_typed(struct attach *a, const char *bytes, size_t len)
+{
 	if (len > 0 && a->f.writer)
 		frames_send(&a->f, FRAME_INPUT, bytes, len);
 	else if (len > 0)
 		say_who_types(a);
-	if (key == NULL)
-		return true;
-	frames_send(&a->f, FRAME_DETACH, "", 0);
-	return false;
+}
+
+static bool
+on_stdin(struct attach *a)
+{
+	char bytes[STDIN_MAX];
+	size_t len;
+	bool go_on = read_stdin(a, bytes, &len);
+
+	send_typed(a, bytes, len);
+	if (!go_on)
+		frames_send(&a->f, FRAME_DETACH, "", 0);
+	return go_on;
+}
+
+/* While supd is away: it is typed when that is back. */
+static bool
+on_stdin_away(void *arg)
+{
+	struct attach *a = arg;
+	char bytes[STDIN_MAX];
+	size_t len;
+	bool go_on = read_stdin(a, bytes, &len);
+
+	if (a->kept.len + len <= KEPT_MAX)
+		buf_append(&a->kept, bytes, len);
+	if (!go_on) {
+		buf_clear(&a->f.why);
+		buf_adds(&a->f.why, "detached; supd does not answer");
+	}
+	return go_on;
 }
 
 static bool
@@ -139,6 +176,8 @@ attached_again(struct attach *a)
 	if (!frames_connect_again(&a->f))
 		return false;
 	a->typed = a->f.writer;
+	send_typed(a, a->kept.data, a->kept.len);
+	buf_clear(&a->kept);
 	return true;
 }
 
@@ -178,6 +217,7 @@ run_attach(struct ctl *ctl, int argc, char **argv)
 
 	f->ctl = ctl;
 	f->on_frame = on_frame;
+	f->on_stdin_away = on_stdin_away;
 	f->arg = &a;
 	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
 		if (id == 'r')
@@ -216,6 +256,7 @@ run_attach(struct ctl *ctl, int argc, char **argv)
 			    f->why.len > 0 ? buf_str(&f->why) : "detached");
 	}
 	frames_clear(f);
+	buf_free(&a.kept);
 	return code;
 }
 

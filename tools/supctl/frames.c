@@ -119,6 +119,8 @@ frames_connect_again(struct frames *f)
 {
 	uint64_t end = clock_mono_us() + BACK_US;
 
+	int what;
+
 	/* All come back at once, and who typed types on, whoever is the first. */
 	f->take = f->writer;
 	do {
@@ -128,7 +130,9 @@ frames_connect_again(struct frames *f)
 			f->code = r;
 			return r == 0;
 		}
-		if ((tty_wait(-1, false, RETRY_MS) & TTY_ENDED) != 0)
+		what = tty_wait(-1, f->on_stdin_away != NULL, RETRY_MS);
+		if ((what & TTY_ENDED) != 0 ||
+		    ((what & TTY_STDIN) != 0 && !f->on_stdin_away(f->arg)))
 			return false;
 	} while (clock_mono_us() < end);
 	f->code = frames_failed(f);

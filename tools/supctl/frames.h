@@ -30,6 +30,9 @@ struct frames {
 	bool read_only, take;
 	/* False: it is over for us. */
 	bool (*on_frame)(void *arg, enum frame what, const char *p, size_t n);
+	/* Something was typed while there is no connection.  False: the person does not
+	 * want to wait for one.  NULL: stdin is not looked at meanwhile. */
+	bool (*on_stdin_away)(void *arg);
 	void *arg;
 
 	/* What supd says. */
@@ -48,8 +51,8 @@ struct frames {
 int frames_connect(struct frames *f);
 /* Says why supd does not answer; the exit status. */
 int frames_failed(struct frames *f);
-/* The connection is gone: tries for a while, until a signal comes (tty.h).  False: code.
- */
+/* The connection is gone: tries for a while, until a signal comes (tty.h) or
+ * on_stdin_away says so.  False: code. */
 bool frames_connect_again(struct frames *f);
 void frames_send(struct frames *f, enum frame what, const char *p, size_t n);
 /* Hands on all whole frames that are there.  False: it is over. */
