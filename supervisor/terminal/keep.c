@@ -246,3 +246,17 @@ keep_begin(struct keep *k, const char *draw, size_t len, uint16_t rows, uint16_t
 	give_back(k, which ^ 1);
 	return 0;
 }
+
+void
+keep_trim(struct keep *k)
+{
+	const struct keep_half *h = keep_half(k);
+	uint32_t which = k->head->which & 1, page = (uint32_t)sysconf(_SC_PAGESIZE);
+	uint32_t used = (h->draw_len + h->raw_len + page - 1) / page * page;
+
+	if (used >= k->room[which])
+		return;
+	(void)fallocate(k->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	    HEAD_BYTES + (off_t)which * KEEP_HALF_BYTES + used, k->room[which] - used);
+	k->room[which] = used;
+}

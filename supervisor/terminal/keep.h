@@ -101,5 +101,7 @@ void keep_added(struct keep *k, size_t n);
  * -1: no room. */
 int keep_begin(
     struct keep *k, const char *draw, size_t len, uint16_t rows, uint16_t cols);
+/* Nothing will be added for a while: what was made in front of use is given back. */
+void keep_trim(struct keep *k);
 
 #endif

@@ -372,6 +372,10 @@ fall_asleep(struct session *s)
 	s->slept.title = s->title;
 	screen_free(s->screen);
 	s->screen = NULL;
+	keep_trim(s->keep);
+	buf_free(&s->lines);
+	if (s->in.len == 0)
+		buf_free(&s->in);
 }
 
 struct screen *

@@ -6,6 +6,8 @@
  * limit respawn N: N times, kill a sleeper, reap it, start the next.
  * limit killed N: kill N sleepers at once, and start another for each that is reaped.
  * limit empty N: N times, start a program that does nothing, and reap it.
+ * limit paint N: for ever, draws a spinner and two rows of numbers N times a second, as
+ * often whoever reads it.
  *
  * Prints one line: microseconds to start (or per round; killed: in all), microseconds to
  * end.
@@ -147,13 +149,31 @@ run_empty(int n)
 	printf("%.1f 0\n", (double)(now_us() - t0) / n);
 }
 
+static void
+run_paint(int n)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	for (unsigned i = 0;; i++) {
+		printf("\033[H* working %u\033[K\r\nrow %u\033[K\r\n> ", i, i);
+		fflush(stdout);
+		at.tv_nsec += 1000000000L / n;
+		if (at.tv_nsec >= 1000000000L) {
+			at.tv_sec++;
+			at.tv_nsec -= 1000000000L;
+		}
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	int n = argc > 2 ? atoi(argv[2]) : 0;
 
 	if (n < 1)
-		errx(2, "usage: limit start|respawn|killed|empty N [pipes]");
+		errx(2, "usage: limit start|respawn|killed|empty|paint N [pipes]");
 	if (strcmp(argv[1], "start") == 0)
 		run_start(n, argc > 3);
 	else if (strcmp(argv[1], "respawn") == 0)
@@ -162,6 +182,8 @@ main(int argc, char **argv)
 		run_killed(n);
 	else if (strcmp(argv[1], "empty") == 0)
 		run_empty(n);
+	else if (strcmp(argv[1], "paint") == 0)
+		run_paint(n);
 	else
 		errx(2, "%s: not a row", argv[1]);
 	return 0;

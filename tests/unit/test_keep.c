@@ -173,6 +173,39 @@ a_full_half_asks_for_another(void **state)
 }
 
 static void
+what_is_not_used_has_no_memory(void **state)
+{
+	struct fixture *f = *state;
+	bool found;
+	struct keep *k = reopen(f, one, &found);
+	struct stat before, after;
+
+	assert_int_equal(keep_begin(k, "picture", 7, 24, 80), 0);
+	write_raw(k, "and more", true);
+	assert_int_equal(fstatat(f->fd, "term/3", &before, 0), 0);
+	keep_trim(k);
+	assert_int_equal(fstatat(f->fd, "term/3", &after, 0), 0);
+	assert_true(after.st_blocks < before.st_blocks);
+	keep_trim(k);
+	assert_memory_equal(keep_draw(k), "picture", 7);
+	assert_memory_equal(keep_raw(k), "and more", 8);
+	/* It goes on, over the end of its last page, too. */
+	for (size_t n, all = 8; all < 3 * KEEP_STEP; all += n) {
+		char *p = keep_room(k, &n);
+
+		assert_non_null(p);
+		memset(p, 'x', n);
+		keep_added(k, n);
+	}
+	keep_close(k);
+	k = reopen(f, one, &found);
+	assert_true(found);
+	assert_memory_equal(keep_raw(k), "and morexxx", 11);
+	assert_true(keep_half(k)->raw_len >= 3 * KEEP_STEP);
+	keep_close(k);
+}
+
+static void
 a_damaged_head_is_none(void **state)
 {
 	struct fixture *f = *state;
@@ -212,6 +245,8 @@ main(void)
 		    a_new_half_counts_from_one_store, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_full_half_asks_for_another, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    what_is_not_used_has_no_memory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_damaged_head_is_none, set_up, tear_down),
 	};
