@@ -207,6 +207,8 @@ count_log(struct unit_budget *ub, const uint8_t invocation[16], uint64_t bytes)
 {
 	char name[LOG_NAME_MAX];
 
+	if (ub->conf->limit[BUDGET_LOG_BYTES] == UNIT_INFINITY)
+		return;
 	log_counter(name, invocation);
 	/* Nobody has looked since the period ended: what came until now was its. */
 	if (budget_is_over(ub->account))
@@ -529,6 +531,7 @@ static void
 settle(void *arg)
 {
 	struct unit_budget *ub = arg;
+	bool up = ub->up != 0;
 
 	if (ub->unit->svc == NULL)
 		return;
@@ -539,6 +542,9 @@ settle(void *arg)
 	unit_render_drop(ub->unit);
 	if (ub->dirty)
 		budget_store_save(ub);
+	/* That is worth more than the time it takes to write it. */
+	if (up && ub->unit->manager->budgets->restored)
+		budgets_write_now(ub->unit->manager);
 }
 
 bool

@@ -77,6 +77,8 @@ setup(void **state)
 	conf = (struct budget_conf){ .period = { .calendar = BUDGET_DAY } };
 	for (int k = 0; k < BUDGET_NKINDS; k++)
 		conf.limit[k] = UNIT_INFINITY;
+	/* Out of reach, and counted. */
+	conf.limit[BUDGET_TOKENS] = conf.limit[BUDGET_COST] = UNIT_INFINITY - 1;
 	clock_set_source(clocks, NULL);
 	b = budget_new(&conf, &ops, NULL);
 	return 0;
@@ -341,6 +343,26 @@ a_span_begins_with_its_first_use(void **state)
 	assert_int_equal(v.end_us, 0);
 	budget_add(b, BUDGET_TOKENS, 10);
 	assert_int_equal(used(BUDGET_TOKENS), 10);
+}
+
+static void
+what_has_no_limit_begins_no_span(void **state)
+{
+	struct budget_view v;
+
+	(void)state;
+	conf.period = (struct budget_period){ BUDGET_SPAN, 5 * HOUR };
+	budget_set_conf(b, &conf);
+	budget_run_began(b, "a", mono);
+	budget_add(b, BUDGET_RESTARTS, 1);
+	budget_counter(b, "log:a", BUDGET_LOG_BYTES, 1000, false, false);
+	run_for(HOUR);
+	budget_view(b, &v);
+	assert_int_equal(v.end_us, 0);
+	assert_int_equal(v.use[BUDGET_LOG_BYTES].used, 0);
+	budget_add(b, BUDGET_TOKENS, 1);
+	budget_view(b, &v);
+	assert_true(v.begin_us == wall);
 }
 
 static void
@@ -677,6 +699,7 @@ main(void)
 		T(a_reset_begins_anew),
 		T(a_period_that_is_over_takes_its_use_with_it),
 		T(a_span_begins_with_its_first_use),
+		T(what_has_no_limit_begins_no_span),
 		T(a_clock_that_is_set_back_gives_nothing_back),
 		T(another_kind_of_period_keeps_what_was_used),
 		T(for_ever_does_not_end),

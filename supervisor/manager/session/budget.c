@@ -89,7 +89,9 @@ count_run(struct budget *b, uint64_t mono_us)
 {
 	if (!b->running || mono_us <= b->counted_us)
 		return;
-	b->used[BUDGET_RUN_TIME] = sum(b->used[BUDGET_RUN_TIME], mono_us - b->counted_us);
+	if (has_limit(b, BUDGET_RUN_TIME))
+		b->used[BUDGET_RUN_TIME] =
+		    sum(b->used[BUDGET_RUN_TIME], mono_us - b->counted_us);
 	b->counted_us = mono_us;
 }
 
@@ -233,7 +235,7 @@ budget_tick(struct budget *b)
 void
 budget_add(struct budget *b, enum budget_kind kind, uint64_t n)
 {
-	if (n == 0)
+	if (n == 0 || !has_limit(b, kind))
 		return;
 	use_begins(b);
 	count_run(b, clock_mono_us());
@@ -521,7 +523,8 @@ budget_view(const struct budget *b, struct budget_view *v)
 	for (int k = 0; k < BUDGET_NKINDS; k++) {
 		uint64_t used = over ? 0 : b->used[k];
 
-		if (k == BUDGET_RUN_TIME && b->running && mono > from)
+		if (k == BUDGET_RUN_TIME && b->running && mono > from &&
+		    has_limit(b, BUDGET_RUN_TIME))
 			used = sum(used, mono - from);
 		view_kind(b, (enum budget_kind)k, used, over, &v->use[k]);
 		v->any = v->any || v->use[k].limit != UNIT_INFINITY;

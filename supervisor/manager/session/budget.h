@@ -9,6 +9,7 @@
  *     they are told again on the way to its end.
  *  2. A counter is kept by its name: what it grows by was used; one that falls has begun
  *     anew, and all it shows was used since.  Nothing is ever given back.
+ *     What has no limit is not counted, and begins no period.
  *  3. Sums do not overflow: they stay at BUDGET_COUNT_MAX.
  *  4. Run time is that between budget_run_began and budget_run_ended, by the monotonic
  *     clock, which stands still while the machine sleeps.  A period that ends meanwhile
