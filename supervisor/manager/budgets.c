@@ -776,19 +776,22 @@ budgets_on_restart(struct unit *u)
 
 /* ---- what rules capture ---- */
 
+/* On a screen an older row may be the last again, when it was cleared or has scrolled
+ * back: it shows what was counted already. */
 static void
-count_group(struct unit_budget *ub, const struct budget_source *s,
+count_group(struct unit_budget *ub, const struct budget_source *s, bool screen,
     enum budget_counted what, const char *text, const regmatch_t *at)
 {
+	enum budget_kind kind = budget_kind_of(what);
 	struct buf name = { 0 };
 	uint64_t n;
 
-	if (at->rm_so != -1 && usage_parse(what, text + at->rm_so,
-				   (size_t)(at->rm_eo - at->rm_so), &n) == 0) {
-		budget_counter_name(s, what, &name);
-		budget_counter(
-		    ub->account, buf_str(&name), budget_kind_of(what), n, true, false);
-	}
+	budget_counter_name(s, what, &name);
+	if (at->rm_so != -1 &&
+	    usage_parse(what, text + at->rm_so, (size_t)(at->rm_eo - at->rm_so), &n) ==
+		0 &&
+	    (!screen || n > budget_counter_last(ub->account, buf_str(&name), kind)))
+		budget_counter(ub->account, buf_str(&name), kind, n, true, false);
 	buf_free(&name);
 }
 
@@ -799,6 +802,7 @@ count_text(struct unit_budget *ub, size_t i, const struct rule_conf *r, const ch
 	struct budget_pattern *p = &ub->pattern[i];
 	regmatch_t at[10];
 	bool named = s->capture[0] != 0 || s->capture[1] != 0;
+	bool screen = r->source == RULE_SCREEN;
 
 	if (!p->compiled && !p->bad) {
 		p->compiled = regcomp(&p->re, r->pattern, REG_EXTENDED) == 0;
@@ -808,10 +812,10 @@ count_text(struct unit_budget *ub, size_t i, const struct rule_conf *r, const ch
 		return;
 	for (int what = 0; named && what < BUDGET_NCOUNTED; what++)
 		if (s->capture[what] != 0)
-			count_group(ub, s, (enum budget_counted)what, text,
+			count_group(ub, s, screen, (enum budget_counted)what, text,
 			    &at[s->capture[what]]);
 	if (!named)
-		count_group(ub, s,
+		count_group(ub, s, screen,
 		    ub->conf->limit[BUDGET_TOKENS] != UNIT_INFINITY
 			? BUDGET_COUNTED_TOKENS
 			: BUDGET_COUNTED_COST,

@@ -350,6 +350,14 @@ budget_counter_is_known(const struct budget *b, const char *name, enum budget_ki
 	return counter_find(b, name, kind) != NULL;
 }
 
+uint64_t
+budget_counter_last(const struct budget *b, const char *name, enum budget_kind kind)
+{
+	const struct budget_counter *c = counter_find(b, name, kind);
+
+	return c == NULL ? 0 : c->last;
+}
+
 void
 budget_counter_forget(struct budget *b, const char *name)
 {

@@ -79,6 +79,9 @@ void budget_counter_rebase(
     struct budget *b, const char *name, enum budget_kind kind, uint64_t value);
 bool budget_counter_is_known(
     const struct budget *b, const char *name, enum budget_kind kind);
+/* What it showed last; 0: nothing. */
+uint64_t budget_counter_last(
+    const struct budget *b, const char *name, enum budget_kind kind);
 void budget_counter_forget(struct budget *b, const char *name);
 /* Its process runs since that monotonic time.  Of the invocation that is known already it
  * goes on; another one's counters begin anew. */
