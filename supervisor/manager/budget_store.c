@@ -23,6 +23,7 @@
 #include "manager/manager.h"
 #include "manager/record/aside.h"
 #include "manager/record/event.h"
+#include "manager/record/store.h"
 #include "manager/units.h"
 #include "proto/version.h"
 #include "unit/name.h"
@@ -58,6 +59,11 @@ write_unit(const struct unit_budget *ub, struct jw *w)
 	jw_kv_u64(w, "rev", ub->rev);
 	jw_kv_str(w, "boot", ub->unit->manager->table->boot_id);
 	jw_kv_bool(w, "held", ub->held);
+	if (ub->low != 0 || ub->up != 0) {
+		jw_kv_u64(w, "low", ub->low);
+		jw_kv_u64(w, "up", ub->up);
+		jw_kv_u64(w, "telling", ub->telling);
+	}
 	jw_kv_obj(w, "account");
 	budget_save(ub->account, w);
 	jw_end(w);
@@ -110,6 +116,26 @@ budget_store_save(struct unit_budget *ub)
 	mark_dirty(m->budgets);
 }
 
+/* What was crossed and not told; of those that were being told the first ones are in the
+ * journal, or in the ring. */
+static void
+take_untold(struct unit_budget *ub, const struct jv *v)
+{
+	uint64_t newest = store_report(ub->unit->manager->store)->seq;
+	uint64_t telling = (uint64_t)jv_i64(jv_get(v, "telling"), 0);
+	uint64_t told = telling != 0 && newest >= telling ? newest - telling + 1 : 0;
+
+	ub->low = (uint32_t)jv_i64(jv_get(v, "low"), 0);
+	ub->up = (uint32_t)jv_i64(jv_get(v, "up"), 0);
+	for (int k = 0; k < BUDGET_NKINDS && told > 0; k++) {
+		uint32_t bit = 1U << k;
+
+		told -= ((ub->low | ub->up) & bit) != 0;
+		ub->low &= ~bit;
+		ub->up &= ~bit;
+	}
+}
+
 /* A unit's memory, from text of anywhere; false: it is none. */
 static bool
 take_text(struct unit_budget *ub, const char *text, size_t len, struct json_err *err)
@@ -123,6 +149,7 @@ take_text(struct unit_budget *ub, const char *text, size_t len, struct json_err 
 	if (good) {
 		ub->rev = (uint64_t)jv_i64(jv_get(v, "rev"), 0);
 		ub->held = jv_bool(jv_get(v, "held"), false);
+		take_untold(ub, v);
 	}
 	jv_free(v);
 	return good;

@@ -395,9 +395,12 @@ tell_crossed(struct unit_budget *ub)
 	uint32_t low = ub->low, up = ub->up;
 	struct budget_view v;
 
-	ub->low = ub->up = 0;
 	if (low == 0 && up == 0)
 		return;
+	/* The number that the first of them gets is noted before: who comes after us sees
+	 * which of them were told. */
+	ub->telling = emitter_seq(ub->unit->manager->events) + 1;
+	budget_store_save(ub);
 	budget_view(ub->account, &v);
 	for (int k = 0; k < BUDGET_NKINDS; k++) {
 		if ((up >> k & 1) != 0)
@@ -405,6 +408,9 @@ tell_crossed(struct unit_budget *ub)
 		else if ((low >> k & 1) != 0)
 			tell(ub, &v, (enum budget_kind)k, false);
 	}
+	ub->low = ub->up = 0;
+	ub->telling = 0;
+	ub->dirty = true;
 }
 
 /* ---- what is done ---- */

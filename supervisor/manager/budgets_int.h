@@ -47,6 +47,8 @@ struct unit_budget {
 	uint64_t run_due_us; /* of budget_ops.arm */
 	uint32_t low, up;    /* crossed, and not told yet; by kind */
 
+	uint64_t telling; /* the number of the first event about them; 0: none yet */
+
 	bool dirty;    /* save it */
 	bool held;     /* the hold is ours */
 	bool stopping; /* a stop is asked for */
