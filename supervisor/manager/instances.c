@@ -297,9 +297,18 @@ member_on_rest(struct unit *u)
 	    u->manager->loop, u->member->gone ? settle_gone : start_some, u->member->of);
 }
 
+static void
+refuse_alias(struct instance_set *set, const char *name)
+{
+	const char *text = map_get(&set->seen, name);
+
+	instance_set_refuse(set, text, strlen(text),
+	    "its unit is one by another name, which is named as well");
+}
+
 /* Returns how many are new. */
 static size_t
-add_members(struct instances *s, const struct instance_set *set)
+add_members(struct instances *s, struct instance_set *set)
 {
 	bool scan = set->units.n >= s->n_named + SCAN_FROM;
 	size_t added = 0;
@@ -311,8 +320,10 @@ add_members(struct instances *s, const struct instance_set *set)
 
 		if (mb == NULL) {
 			mb = member_new(s, set->units.v[i]);
-			if (mb == NULL)
+			if (mb == NULL) {
+				refuse_alias(set, set->units.v[i]);
 				continue;
+			}
 			tell_added(mb);
 			added++;
 		} else if (mb->gone) {

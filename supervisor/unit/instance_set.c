@@ -22,8 +22,9 @@ instance_set_clear(struct instance_set *set)
 }
 
 /* Any bytes as a text that a terminal and a journal can show. */
-static void
-refuse(struct instance_set *set, const char *text, size_t len, const char *why)
+void
+instance_set_refuse(
+    struct instance_set *set, const char *text, size_t len, const char *why)
 {
 	struct buf b = { 0 };
 
@@ -58,7 +59,8 @@ instance_set_add(
 	int r = 0;
 
 	if (len == 0 || memchr(text, '\0', len) != NULL) {
-		refuse(set, text, len, len == 0 ? "no name" : "a zero byte in a name");
+		instance_set_refuse(
+		    set, text, len, len == 0 ? "no name" : "a zero byte in a name");
 		return 0;
 	}
 	copy = xstrndup(text, len);
@@ -66,7 +68,7 @@ instance_set_add(
 	unit = unit_name_replace_instance(template, part);
 	other = unit == NULL ? NULL : map_get(&set->seen, unit);
 	if (unit == NULL) {
-		refuse(set, text, len, "too long for the name of a unit");
+		instance_set_refuse(set, text, len, "too long for the name of a unit");
 	} else if (other == NULL && set->units.n >= INSTANCE_SET_MAX) {
 		r = -1;
 	} else if (other == NULL) {
@@ -74,7 +76,8 @@ instance_set_add(
 		strv_add(&set->units, unit);
 		copy = NULL;
 	} else if (strcmp(other, copy) != 0) {
-		refuse(set, text, len, "another name is that of the same unit");
+		instance_set_refuse(
+		    set, text, len, "another name is that of the same unit");
 	}
 	free(copy);
 	free(part);
@@ -97,7 +100,7 @@ add_item(struct instance_set *set, const char *template, const struct jv *item)
 	if (text != NULL)
 		return instance_set_add(set, template, text, len);
 	jv_path(item, &at);
-	refuse(set, buf_str(&at), at.len,
+	instance_set_refuse(set, buf_str(&at), at.len,
 	    jv_type(item) == JV_OBJECT ? "an object without a text \"name\""
 				       : "neither a text nor an object with a \"name\"");
 	buf_free(&at);

@@ -38,6 +38,9 @@ void instance_set_clear(struct instance_set *set);
 /* An instance of TEMPLATE ("witness@.service") for a text; -1: there are too many. */
 int instance_set_add(
     struct instance_set *set, const char *template, const char *text, size_t len);
+/* One that can be none, for a reason that only the caller knows. */
+void instance_set_refuse(
+    struct instance_set *set, const char *text, size_t len, const char *why);
 /*
  * All that a JSON text names at the pointer, into an empty set: the keys of an object,
  * the strings of an array, or the member "name" of each object in it.  -1 when the text

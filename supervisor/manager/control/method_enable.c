@@ -138,6 +138,7 @@ struct now {
 	struct control *c;
 	struct call *call;
 	enum verb verb;
+	bool of_template; /* the template was named, not the unit */
 };
 
 /* --now: the job is not waited for. */
@@ -145,21 +146,17 @@ static void
 act_now(struct unit *u, void *arg)
 {
 	const struct now *now = arg;
-	struct control *c = now->c;
-	struct call *call = now->call;
-	enum verb verb = now->verb;
 	char origin[160];
 	struct job_request q = {
-		.type = verb == VERB_ENABLE ? JOB_START : JOB_STOP,
-		.origin = control_origin(call, origin, sizeof(origin)),
+		.type = now->verb == VERB_ENABLE ? JOB_START : JOB_STOP,
+		.origin = control_origin(now->call, origin, sizeof(origin)),
 	};
 
-	/* Of a template that is what it names; it starts these itself when it is on. */
-	if (!unit_name_is_template(u->name))
-		job_request(
-		    c->m->jobs, jobs_unit(c->m->jobs, u->name), &q, NULL, NULL, NULL);
-	else if (verb != VERB_ENABLE)
+	if (unit_name_is_template(u->name))
 		instances_each(u, act_now, arg);
+	/* Of what a template names, those that are stopped or held stay so. */
+	else if (!now->of_template || now->verb != VERB_ENABLE || unit_is_wanted(u, NULL))
+		job_request(now->c->m->jobs, u->job_unit, &q, NULL, NULL, NULL);
 }
 
 /* The first that no wish masks but its file, which is not ours to remove; s->n: none. */
@@ -215,7 +212,8 @@ run(struct control *c, struct call *call, enum verb verb)
 		struct unit *u = unit_find(c->m, e->v[i].unit);
 
 		if (u != NULL)
-			act_now(u, &(struct now){ c, call, verb });
+			act_now(u, &(struct now){
+				       c, call, verb, unit_name_is_template(u->name) });
 	}
 	selection_clear(&s);
 	call_set_data(call, e, on_gone);
