@@ -4,6 +4,7 @@
 #include "lib/json.h"
 #include "manager/adopt.h"
 #include "manager/budgets.h"
+#include "manager/emergency.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
@@ -14,7 +15,7 @@
 bool
 freeze_is_wanted(const struct unit *u)
 {
-	return u->flag[WISH_FLAG_FROZEN];
+	return u->flag[WISH_FLAG_FROZEN] || emergency_freezes(u);
 }
 
 bool
@@ -106,7 +107,9 @@ freezes_restore(struct manager *m)
 void
 freeze_render(const struct unit *u, struct jw *w)
 {
-	const struct wish_who *who = u->flag_who[WISH_FLAG_FROZEN];
+	bool by_person = u->flag[WISH_FLAG_FROZEN];
+	const struct wish_who *who =
+	    by_person ? u->flag_who[WISH_FLAG_FROZEN] : emergency_who(u);
 	char text[CLOCK_TEXT_MAX];
 
 	if (!freeze_is_wanted(u)) {
@@ -118,7 +121,11 @@ freeze_render(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "how", how_of(u));
 	jw_kv_strf(w, "who", "%s (%s)", who->name, who->command);
 	jw_kv_str(w, "since", clock_format_utc(text, sizeof(text), who->wall_us));
-	jw_kv_strf(w, "undo", "supctl thaw %s", u->name);
-	jw_kv_str(w, "reason", u->terms[WISH_FLAG_FROZEN].reason);
+	if (by_person)
+		jw_kv_strf(w, "undo", "supctl thaw %s", u->name);
+	else
+		jw_kv_str(w, "undo", emergency_undo(u));
+	jw_kv_str(w, "reason",
+	    by_person ? u->terms[WISH_FLAG_FROZEN].reason : emergency_why(u));
 	jw_end(w);
 }

@@ -5,6 +5,8 @@
 #include "lib/clock.h"
 #include "lib/loop.h"
 #include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "manager/emergency.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
@@ -35,18 +37,24 @@ hold_is_by_flag(enum wish_flag flag)
 const char *
 hold_why(const struct unit *u)
 {
-	for (int i = 0; i < NHOLDING; i++)
+	const char *why = emergency_why(u);
+
+	for (int i = 0; i < NHOLDING && why == NULL; i++)
 		if (u->flag[holding[i].flag])
-			return u->terms[holding[i].flag].text;
-	return NULL;
+			why = u->terms[holding[i].flag].text;
+	return why;
 }
 
-const char *
+char *
 hold_undo(const struct unit *u)
 {
+	const char *undo = emergency_undo(u);
+
+	if (undo != NULL)
+		return xstrdup(undo);
 	for (int i = 0; i < NHOLDING; i++)
 		if (u->flag[holding[i].flag])
-			return holding[i].undo;
+			return xasprintf("supctl %s %s", holding[i].undo, u->name);
 	return NULL;
 }
 

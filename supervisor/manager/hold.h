@@ -5,7 +5,8 @@
  * The decision itself is the wish HELD (units.h), with a reason and a time as further
  * fields of its event.  One timer of the manager serves all holds, by the wall clock.
  *
- * Other decisions keep a unit from being started as well (it is being drained).  Whatever
+ * Other decisions keep a unit from being started as well (it is frozen, being drained,
+ * halted by an emergency stop).  Whatever
  * wants to start something asks hold_why, and nothing else.
  */
 #ifndef SUPD_MANAGER_HOLD_H
@@ -30,9 +31,8 @@ uint64_t hold_release(struct unit *u, const struct wish_who *who);
 /* NULL, or why no start of it may begin now: "held by root (supctl): REASON".  The text
  * is the unit's, until its next decision. */
 const char *hold_why(const struct unit *u);
-/* The same of what undoes that, a word of supctl: "release"; NULL where nothing is to be
- * undone. */
-const char *hold_undo(const struct unit *u);
+/* What undoes that, "supctl release a.service" (malloc'd); NULL: nothing is to be. */
+char *hold_undo(const struct unit *u);
 /* A flag that keeps what it is set for from being started. */
 bool hold_is_by_flag(enum wish_flag flag);
 

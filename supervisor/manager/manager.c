@@ -26,6 +26,7 @@
 #include "manager/budgets.h"
 #include "manager/control/control.h"
 #include "manager/drain.h"
+#include "manager/emergency.h"
 #include "manager/end.h"
 #include "manager/freeze.h"
 #include "manager/hold.h"
@@ -212,6 +213,7 @@ manager_start(struct manager *m)
 {
 	struct store_ops ops = { .collect = collect, .send = send_snapshot, .arg = m };
 
+	TAILQ_INIT(&m->emergencies);
 	m->tty = isatty(STDERR_FILENO);
 	m->is_pid1 = m->table->is_pid1;
 	m->loop = loop_new();
@@ -323,6 +325,7 @@ manager_leave_safe_mode(struct manager *m, const char *why)
 	event_end(m->events);
 	manager_say(m, MARK_NOTE, "safe mode is over: %s", why);
 	start_units(m);
+	emergencies_restore(m);
 	m->watch = unitwatch_new(m);
 	request_files_take(m);
 	hold_run(m);
@@ -388,6 +391,7 @@ manager_on_replay_end(struct manager *m)
 		m->watch = unitwatch_new(m);
 		request_files_take(m);
 	}
+	emergencies_restore(m);
 	hold_run(m);
 	if (m->generation == 0 && !m->revived)
 		manager_say(m, MARK_NOTE,

@@ -22,6 +22,7 @@
 
 struct budgets;
 struct control;
+struct emergency;
 struct emitter;
 struct fdwatch;
 struct history;
@@ -95,8 +96,9 @@ struct manager {
 	struct scanner *scanner; /* scan.c */
 	struct svc_world *world;
 	struct loop_timer *jobs_timer;
-	LIST_HEAD(, lastword) lastwords; /* lastwords.c */
-	struct loop_timer *hold_timer;   /* NULL: no hold ends by itself yet */
+	LIST_HEAD(, lastword) lastwords;     /* lastwords.c */
+	struct loop_timer *hold_timer;       /* NULL: no hold ends by itself yet */
+	TAILQ_HEAD(, emergency) emergencies; /* that are on, the oldest first */
 	struct jobs *jobs;
 	struct emitter *events;
 	struct metrics *metrics;

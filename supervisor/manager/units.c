@@ -22,6 +22,7 @@
 #include "manager/adopt.h"
 #include "manager/budgets.h"
 #include "manager/drain.h"
+#include "manager/groups.h"
 #include "manager/instances.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
@@ -927,6 +928,11 @@ match_one(struct unit *u, void *arg)
 
 	if (u->conf->load_state == UNIT_NOT_FOUND && !unit_is_running(u))
 		return;
+	if (x->pattern[0] == '@') {
+		if (unit_matches_group(u, x->pattern + 1))
+			strv_add(x->names, u->name);
+		return;
+	}
 	if (fnmatch(x->pattern, u->name, 0) == 0 ||
 	    fnmatch(x->pattern, u->conf->stem, 0) == 0)
 		strv_add(x->names, u->name);
@@ -938,7 +944,7 @@ units_match(struct manager *m, const char *pattern, struct strv *names)
 	struct matching x = { .pattern = pattern, .names = names };
 	struct unit *u;
 
-	if (strpbrk(pattern, "*?[") != NULL) {
+	if (strpbrk(pattern, "*?[") != NULL || pattern[0] == '@') {
 		units_foreach(m, match_one, &x);
 		return 0;
 	}

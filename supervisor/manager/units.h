@@ -54,6 +54,7 @@ enum wish_flag {
 	WISH_FLAG_MASKED,   /* mask: cannot be started at all */
 	WISH_FLAG_HELD,     /* hold: may run on, is not started or restarted */
 	WISH_FLAG_FROZEN,   /* freeze: stands still, and is not started */
+	WISH_FLAG_HALTED,   /* an emergency stop ended it: its end starts it again */
 	WISH_FLAG_DRAINING, /* drain: is about to come to its end, and to be stopped */
 	WISH_FLAG_AWAITED,  /* something wanted it started while it was held */
 	WISH_NFLAGS,
@@ -166,7 +167,8 @@ void units_foreach(struct manager *m, unit_fn *fn, void *arg);
 /* The same, quicker, for a fn that neither adds units nor forgets any. */
 void units_look(struct manager *m, unit_fn *fn, void *arg);
 size_t units_count(struct manager *m);
-/* All units that match a glob (or the one of that name), sorted; appended.  -1 when a
+/* All units that match a glob, or are of a group ("@NAME", groups.h), or the one of that
+ * name, sorted; appended.  -1 when a
  * plain name is not valid. */
 int units_match(struct manager *m, const char *pattern, struct strv *names);
 /* Known names near to a mistyped one, best first, at most max; appended. */

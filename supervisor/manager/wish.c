@@ -12,6 +12,7 @@
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "manager/budgets.h"
+#include "manager/emergency.h"
 #include "manager/hold.h"
 #include "manager/instances.h"
 #include "manager/manager.h"
@@ -42,6 +43,8 @@ static const struct {
 	{ "released", "hold", -1, WISH_FLAG_HELD, false },
 	{ "frozen", "thaw", -1, WISH_FLAG_FROZEN, true },
 	{ "thawed", "freeze", -1, WISH_FLAG_FROZEN, false },
+	{ "halted", "start", -1, WISH_FLAG_HALTED, true },
+	{ "not-halted", "stop", -1, WISH_FLAG_HALTED, false },
 	{ "draining", "start", -1, WISH_FLAG_DRAINING, true },
 	{ "not-draining", "drain", -1, WISH_FLAG_DRAINING, false },
 	{ "awaited", "stop", -1, WISH_FLAG_AWAITED, true },
@@ -227,6 +230,7 @@ wish_restore(struct manager *m, const char *line, size_t len)
 	struct wish_who who = { 0 };
 	uint64_t until_us;
 	struct unit *u;
+	bool fleet;
 
 	strlcpy(who.name, jv_str(jv_get(v, "user"), "?"), sizeof(who.name));
 	strlcpy(who.command, jv_str(jv_get(v, "command"), "?"), sizeof(who.command));
@@ -236,7 +240,8 @@ wish_restore(struct manager *m, const char *line, size_t len)
 		who.wall_us = 1; /* somebody, some time */
 	if (clock_parse(jv_str(jv_get(v, "until"), ""), &until_us) == -1)
 		until_us = 0;
-	for (int i = 0; i < NWORDS; i++) {
+	fleet = emergency_restore(m, what, name, v, &who);
+	for (int i = 0; i < NWORDS && !fleet; i++) {
 		if (strcmp(words[i].what, what) != 0)
 			continue;
 		u = unit_get(m, name);

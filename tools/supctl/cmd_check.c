@@ -42,6 +42,14 @@ judge(struct ctl *ctl, const struct jv *status)
 		put_safe_mode(ctl, jv_str(jv_get(status, "safe_mode_until"), NULL));
 		return CTL_FAILED;
 	}
+	/* No failure: whoever restarts what is unhealthy would end what was to stand
+	 * still. */
+	for (i = 0; i < jv_count(jv_get(status, "emergencies")); i++)
+		ctl_warn(ctl, "an emergency stop of %s is on; %s ends it",
+		    jv_str(jv_get(jv_at(jv_get(status, "emergencies"), i), "group"),
+			"all units"),
+		    jv_str(jv_get(jv_at(jv_get(status, "emergencies"), i), "undo"),
+			"supctl resume"));
 	if (n > 0)
 		return CTL_FAILED;
 	ctl_say(ctl, "%lld units, none failed",

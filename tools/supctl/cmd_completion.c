@@ -107,6 +107,10 @@ put_bash(struct ctl *ctl)
 		    c->alias == NULL ? "" : "|", c->alias == NULL ? "" : c->alias,
 		    words_of(c));
 		put_opts(ctl, c->opts);
+		if (c->groups) {
+			ctl_printf(ctl, " ");
+			put_opts(ctl, ctl_group_opts);
+		}
 		ctl_printf(ctl, "' ;;\n");
 	}
 	ctl_printf(ctl, "\tesac\n");
@@ -213,6 +217,8 @@ put_zsh(struct ctl *ctl)
 		    c->alias == NULL ? "" : "|", c->alias == NULL ? "" : c->alias,
 		    words_of(c));
 		zsh_opts(ctl, c->opts);
+		if (c->groups)
+			zsh_opts(ctl, ctl_group_opts);
 		ctl_printf(ctl, ") ;;\n");
 	}
 	ctl_printf(ctl, "\tesac\n");

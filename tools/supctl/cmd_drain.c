@@ -239,6 +239,7 @@ const struct command cmd_drain = {
 	.summary =
 	    "Tell sessions to come to an end, give them time for it, then stop them",
 	.words = WORDS_UNITS,
+	.groups = true,
 	.min = 1,
 	.max = SIZE_MAX,
 	.opts = opts,

@@ -45,10 +45,12 @@ ctl_help(struct ctl *ctl, const struct command *cmd)
 	    cmd->summary == NULL ? "See supctl help" : cmd->summary);
 	if (cmd->alias != NULL)
 		ctl_printf(ctl, "Also: supctl %s\n", cmd->alias);
-	if (cmd->opts != NULL) {
+	if (cmd->opts != NULL || cmd->groups)
 		ctl_printf(ctl, "\n");
+	if (cmd->opts != NULL)
 		put_opts(ctl, cmd->opts, NULL);
-	}
+	if (cmd->groups)
+		put_opts(ctl, ctl_group_opts, NULL);
 	ctl_printf(ctl, "\nWith every command:\n");
 	put_opts(ctl, ctl_common_opts, cmd->opts);
 	ctl_printf(ctl, "\nMore: man supctl\n");

@@ -55,6 +55,7 @@ const struct command cmd_kill = {
 	.words_usage = "UNIT...",
 	.summary = "Send a signal to the processes of units",
 	.words = WORDS_UNITS,
+	.groups = true,
 	.min = 1,
 	.max = SIZE_MAX,
 	.opts = opts,

@@ -7,6 +7,7 @@
 #include "brief.h"
 #include "commands.h"
 #include "ctl.h"
+#include "notice.h"
 #include "offline.h"
 
 #include "lib/json.h"
@@ -22,6 +23,7 @@ static const struct opt opts[] = {
 static void
 show(struct ctl *ctl, struct reply *r, struct briefs *list)
 {
+	notice_emergencies(ctl, r->params);
 	briefs_take(list, r->root, jv_get(r->params, "units"));
 	memset(r, 0, sizeof(*r));
 	if (ctl->json)
@@ -97,6 +99,7 @@ const struct command cmd_list = {
 	.words_usage = "[PATTERN...]",
 	.summary = "List units with their state, problems first",
 	.words = WORDS_UNITS,
+	.groups = true,
 	.max = SIZE_MAX,
 	.opts = opts,
 	.run = run_list,

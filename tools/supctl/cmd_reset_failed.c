@@ -13,6 +13,7 @@ const struct command cmd_reset_failed = {
 	.words_usage = "[UNIT...]",
 	.summary = "Forget failures, restart counters and start limits",
 	.words = WORDS_UNITS,
+	.groups = true,
 	.max = SIZE_MAX,
 	.run = run_reset_failed,
 };

@@ -11,6 +11,7 @@
 #include "budget.h"
 #include "commands.h"
 #include "ctl.h"
+#include "notice.h"
 #include "offline.h"
 #include "tail.h"
 
@@ -576,7 +577,8 @@ status_of_units(struct ctl *ctl, int argc, char **argv, size_t lines)
 		code = ctl_error_reply(ctl, &r);
 	} else {
 		code = show_units(ctl, jv_get(r.params, "units"), lines,
-		    argc - optind == 1 && strpbrk(argv[optind], "*?[") == NULL);
+		    argc - optind == 1 && argv[optind][0] != '@' &&
+			strpbrk(argv[optind], "*?[") == NULL);
 	}
 	reply_clear(&r);
 	buf_free(&params);
@@ -670,6 +672,7 @@ put_overview(struct ctl *ctl, const struct jv *s)
 	int64_t dropped = jv_i64(jv_get(s, "events_dropped"), 0);
 	int64_t jobs = jv_i64(jv_get(s, "jobs"), 0);
 
+	notice_emergencies(ctl, s);
 	ctl_style(ctl, good ? STYLE_GREEN : STYLE_YELLOW,
 	    ctl_state_dot(ctl, good ? "active" : "activating"));
 	ctl_printf(ctl, " supd ");
@@ -759,6 +762,7 @@ const struct command cmd_status = {
 	.words_usage = "[UNIT...]",
 	.summary = "Show how units are and why, or how the whole instance is",
 	.words = WORDS_UNITS,
+	.groups = true,
 	.max = SIZE_MAX,
 	.opts = opts,
 	.run = run_status,

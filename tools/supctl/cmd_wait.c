@@ -52,6 +52,7 @@ const struct command cmd_wait = {
 	.words_usage = "UNIT...",
 	.summary = "Wait until units have settled, or are in a state",
 	.words = WORDS_UNITS,
+	.groups = true,
 	.min = 1,
 	.max = SIZE_MAX,
 	.opts = opts,

@@ -18,6 +18,7 @@ enum {
 	OPTS_MAX = 48,
 	OPT_RAW = OPT_TIMEOUT + 1,
 	OPT_COLOUR,
+	OPT_GROUP,
 };
 
 const struct opt ctl_common_opts[] = {
@@ -30,6 +31,11 @@ const struct opt ctl_common_opts[] = {
 	{ "raw", OPT_RAW, NULL, "do not escape control characters (not on a terminal)" },
 	{ "colour", OPT_COLOUR, "WHEN", "always, never or auto" },
 	{ "help", 'h', NULL, "explain the command" },
+	{ NULL, 0, NULL, NULL },
+};
+
+const struct opt ctl_group_opts[] = {
+	{ "group", OPT_GROUP, "NAME", "the units of a StatusGroup=, as the word @NAME" },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -49,6 +55,7 @@ ctl_clear(struct ctl *ctl)
 	if (ctl->have_instance)
 		instance_clear(&ctl->in);
 	buf_free(&ctl->out);
+	strv_free(&ctl->groups);
 }
 
 void
@@ -124,9 +131,21 @@ common_opt(struct ctl *ctl, int id)
 			return -1;
 		}
 		return 0;
+	case OPT_GROUP:
+		strv_addf(&ctl->groups, "@%s", optarg);
+		return 0;
 	default:
 		return 1;
 	}
+}
+
+/* As if they had been typed: the options that named them stand before the first word, and
+ * are read. */
+static void
+put_groups(struct ctl *ctl, char **argv)
+{
+	for (size_t i = 0; i < ctl->groups.n; i++)
+		argv[--optind] = ctl->groups.v[i];
 }
 
 int
@@ -141,6 +160,8 @@ ctl_getopt(struct ctl *ctl, int argc, char **argv)
 	buf_adds(&shorts, ctl->cmd->words == WORDS_PROGRAM ? "+:" : ":");
 	add_opts(longs, &n, &shorts, ctl->cmd->opts);
 	add_opts(longs, &n, &shorts, ctl_common_opts);
+	if (ctl->cmd->groups)
+		add_opts(longs, &n, &shorts, ctl_group_opts);
 	for (;;) {
 		id = getopt_long(argc, argv, buf_str(&shorts), longs, NULL);
 		if (id == -1)
@@ -171,8 +192,10 @@ ctl_getopt(struct ctl *ctl, int argc, char **argv)
 			break;
 	}
 	buf_free(&shorts);
-	if (id == -1)
+	if (id == -1) {
+		put_groups(ctl, argv);
 		ctl_terminal(ctl);
+	}
 	return id;
 }
 

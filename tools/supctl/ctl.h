@@ -17,6 +17,7 @@
 #include "columns.h"
 
 #include "lib/buf.h"
+#include "lib/strv.h"
 #include "unit/instance.h"
 
 struct jv;
@@ -66,6 +67,7 @@ struct command {
 	const char *words_usage;
 	const char *summary; /* one line, no full stop */
 	enum ctl_words words;
+	bool groups;            /* its units may be a group: --group, @NAME */
 	size_t min, max;        /* of words; max SIZE_MAX: any */
 	const struct opt *opts; /* ends with a NULL name; NULL: none of its own */
 	int (*run)(struct ctl *ctl, int argc, char **argv);
@@ -81,6 +83,8 @@ struct ctl {
 	uint64_t timeout_us;  /* --timeout, 0: not given */
 	uint64_t question_us; /* how long a question waits without it, 0: as usual */
 	bool lsb; /* the exit status is an answer: what is not known is CTL_UNKNOWN */
+
+	struct strv groups; /* --group, as words: "@NAME" */
 
 	bool out_tty, err_tty;
 	bool utf8;    /* the terminal shows more than ASCII */
@@ -100,6 +104,8 @@ const struct command *ctl_command_find(const char *name);
 /* The nearest name, NULL when none is near. */
 const char *ctl_command_nearest(const char *name);
 extern const struct opt ctl_common_opts[];
+/* Of commands with groups. */
+extern const struct opt ctl_group_opts[];
 
 void ctl_init(struct ctl *ctl);
 void ctl_clear(struct ctl *ctl);

@@ -17,6 +17,7 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/control/mask.h"
+#include "manager/emergency.h"
 #include "manager/job/job.h"
 #include "manager/reach.h"
 #include "manager/record/event.h"
@@ -123,6 +124,7 @@ write_manager(struct manager *m, struct jw *w)
 	jw_kv_u64(w, "events_seq", emitter_seq(m->events));
 	jw_kv_u64(w, "events_dropped", emitter_dropped(m->events));
 	reach_write(m->reach, w);
+	emergency_render(m, w);
 	jw_kv_str(w, "run", m->run_path);
 	jw_kv_strf(w, "journal", "%s/journal", m->root_path);
 	strv_free(&n.failed);

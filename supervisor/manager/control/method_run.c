@@ -18,6 +18,7 @@
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/emergency.h"
 #include "manager/job/job.h"
 #include "manager/link.h"
 #include "manager/record/event.h"
@@ -551,6 +552,11 @@ method_job_run(struct call *call, void *arg)
 	if (c->m->phase == MANAGER_STOPPING) {
 		call_fail(call, "io.supd.Manager.ShuttingDown", "start supd again",
 		    "supd is stopping: nothing is started");
+		return;
+	}
+	if (emergency_why_all(c->m) != NULL) {
+		call_fail(call, "io.supd.Manager.Halted", "supctl resume",
+		    "nothing is started: all is %s", emergency_why_all(c->m));
 		return;
 	}
 	layout_name(log_name, sizeof(log_name),

@@ -380,9 +380,14 @@ refusal(enum job_type type, const struct unit *u)
 		return xasprintf(
 		    "%s is stopped only with others (RefuseManualStop=)", u->name);
 	/* A try-restart of what is down does nothing, held or not. */
-	if (held && (starts || !hold_keeps_down(u)))
-		return xasprintf("%s is %s; `supctl %s %s' lets it start", u->name,
-		    hold_why(u), hold_undo(u), u->name);
+	if (held && (starts || !hold_keeps_down(u))) {
+		char *undo = hold_undo(u);
+		char *text =
+		    xasprintf("%s is %s; `%s' lets it go on", u->name, hold_why(u), undo);
+
+		free(undo);
+		return text;
+	}
 	return starts ? unit_refusal(u) : NULL;
 }
 

@@ -15,6 +15,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/emergency.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
@@ -75,6 +76,9 @@ is_state_name(const char *name)
 	for (int st = 0; st < SVC_NSTATES; st++)
 		if (strcmp(svc_state_name((enum svc_state)st), name) == 0)
 			return true;
+	/* Those that render_sub has beside them. */
+	if (strcmp(name, "held") == 0 || strcmp(name, "frozen") == 0)
+		return true;
 	for (int l = 0; l < UNIT_NLOAD_STATES; l++)
 		if (strcmp(unit_load_state_name((enum unit_load_state)l), name) == 0)
 			return true;
@@ -144,6 +148,27 @@ list_add(struct unit *u, void *arg)
 	list_begin(l);
 }
 
+/* With what must be seen beside them. */
+static void
+list_end(struct control *c, struct list *l)
+{
+	struct buf text = { 0 };
+
+	buf_adds(&l->text, "]");
+	if (!TAILQ_EMPTY(&c->m->emergencies)) {
+		jw_obj(l->w);
+		emergency_render(c->m, l->w);
+		jw_end(l->w);
+		jw_take(l->w, &text);
+		/* Its member, without the brace before it and behind. */
+		buf_adds(&l->text, ",");
+		buf_append(&l->text, buf_str(&text) + 1, text.len - 1);
+	} else {
+		buf_adds(&l->text, "}");
+	}
+	buf_free(&text);
+}
+
 /* Units that have a file and were not looked at yet. */
 static void
 load_all(struct manager *m)
@@ -210,7 +235,7 @@ method_unit_list(struct call *call, void *arg)
 		list_patterns(c, &l, jv_get(p, "patterns"));
 	else
 		units_look(c->m, list_add, &l);
-	buf_adds(&l.text, "]}");
+	list_end(c, &l);
 	if (!l.gone)
 		call_text_end(call, &l.text, false);
 	buf_free(&l.text);

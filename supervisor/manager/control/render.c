@@ -21,7 +21,9 @@
 #include "manager/budgets.h"
 #include "manager/control/control_int.h"
 #include "manager/drain.h"
+#include "manager/emergency.h"
 #include "manager/freeze.h"
+#include "manager/groups.h"
 #include "manager/hold.h"
 #include "manager/instances.h"
 #include "manager/job/job.h"
@@ -258,6 +260,8 @@ write_head(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "load_state", unit_load_state_name(u->conf->load_state));
 	jw_kv_str(w, "state", render_active(u));
 	jw_kv_str(w, "substate", render_sub(u));
+	if (unit_group(u) != NULL)
+		jw_kv_str(w, "group", unit_group(u));
 }
 
 /* An errno: its lines are not written; 0: they are. */
@@ -417,6 +421,19 @@ write_wish(struct jw *w, const struct unit *u)
 		{ WISH_FLAG_DISABLED, "enable" },
 	};
 
+	if (emergency_why(u) != NULL) {
+		const struct wish_who *who = emergency_who(u);
+
+		jw_kv_obj(w, "wish");
+		jw_kv_str(w, "what", "emergency-stop");
+		jw_kv_strf(w, "who", "%s (%s)", who->name, who->command);
+		render_time(w, "since", who->wall_us);
+		jw_kv_str(w, "undo", emergency_undo(u));
+		jw_kv_str(w, "reason", emergency_why(u));
+		jw_kv_null(w, "until");
+		jw_end(w);
+		return;
+	}
 	if (u->wish == WISH_STOPPED && hold_why(u) == NULL) {
 		write_one_wish(w, u, wish_name(u->wish), "start", &u->wish_who, NULL);
 		return;
@@ -688,6 +705,7 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	budget_render_status(u, w);
 	drain_render(u, w);
 	freeze_render(u, w);
+	jw_kv_str(w, "group", unit_group(u));
 	write_processes(w, u);
 	write_ends(c, w, u);
 	write_job(c, w, u);

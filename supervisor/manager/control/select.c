@@ -51,7 +51,7 @@ control_origin(const struct call *call, char *dst, size_t size)
 static bool
 is_glob(const char *name)
 {
-	return strpbrk(name, "*?[") != NULL;
+	return strpbrk(name, "*?[") != NULL || name[0] == '@';
 }
 
 static void
@@ -221,8 +221,10 @@ add_glob(struct control *c, struct call *call, const char *pattern, unsigned fla
 		jw_kv_arr(call_begin(call), "nearest");
 		jw_end(call_begin(call));
 		call_fail(call, "io.supd.Unit.NoSuchUnit",
-		    "supctl list shows the names there are", "no unit matches %s",
-		    pattern);
+		    "supctl list shows the names there are",
+		    pattern[0] == '@' ? "no unit is of the group %s (StatusGroup=)"
+				      : "no unit matches %s",
+		    pattern[0] == '@' ? pattern + 1 : pattern);
 		rc = -1;
 	}
 	scan = names.n >= SCAN_FROM && !c->m->safe_mode;
