@@ -132,6 +132,7 @@ static void
 ops_stop(void *arg, struct job_unit *ju, bool restart, bool force, const char *origin)
 {
 	struct unit *u = unit_of(arg, ju);
+	const struct job *j = job_unit_job(ju);
 
 	if (u == NULL || u->svc == NULL) {
 		jobs_unit_done(ju, JOB_STOP, JOB_DONE, NULL);
@@ -140,7 +141,10 @@ ops_stop(void *arg, struct job_unit *ju, bool restart, bool force, const char *o
 	if (force)
 		svc_force_down(u->svc, origin);
 	else
-		svc_want_down(u->svc, restart ? SVC_DOWN_RESTART : SVC_DOWN_STOP, origin);
+		svc_want_down(u->svc,
+		    (restart ? SVC_DOWN_RESTART : 0U) |
+			(j != NULL && job_is_automatic(j) ? SVC_DOWN_AUTOMATIC : 0U),
+		    origin);
 	if (!force)
 		end_on_stop_begun(u);
 }

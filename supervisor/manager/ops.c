@@ -608,6 +608,12 @@ ops_held(void *arg)
 	return true;
 }
 
+static bool
+ops_is_idle(void *arg)
+{
+	return session_state(arg) == SESSION_IDLE;
+}
+
 static void
 ops_done(void *arg, enum svc_done what, enum svc_done_result r, const char *why)
 {
@@ -671,6 +677,7 @@ const struct svc_ops svc_ops_real = {
 	.guess_main = ops_guess_main,
 	.survivors = ops_survivors,
 	.judge = ops_judge,
+	.is_idle = ops_is_idle,
 	.held = ops_held,
 	.cleanup = ops_cleanup,
 	.emit = ops_emit,

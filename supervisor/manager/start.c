@@ -24,7 +24,10 @@ static void
 request(struct unit *u, enum job_type type, const char *origin)
 {
 	struct job_request r = {
-		.type = type, .mode = JOB_BREAK_CYCLES | JOB_AUTOMATIC, .origin = origin
+		.type = type,
+		.mode = JOB_BREAK_CYCLES |
+			(type == JOB_STOP ? 0U : (unsigned)JOB_AUTOMATIC),
+		.origin = origin,
 	};
 	struct buf why = { 0 };
 

@@ -389,6 +389,8 @@ struct service_conf {
 	uint32_t restart_steps;
 	uint64_t restart_max_us;    /* UNIT_INFINITY: RestartSec= for ever */
 	uint64_t restart_jitter_us; /* up to so much is added to each delay */
+	uint64_t resume_grace_us;   /* an end sooner than that is a failure to resume */
+	uint32_t resume_tries;      /* so many in a row, then EXEC_START */
 	uint64_t restart_reset_us;  /* after so long up, the delays begin anew; INFINITY:
 				       never */
 	uint64_t start_limit_retry_us; /* INFINITY: give up at the limit; else try again

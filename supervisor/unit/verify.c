@@ -78,6 +78,11 @@ verify_commands(const struct unit_conf *conf, struct diags *d)
 		diag_add(d, DIAG_ERROR, place(conf), s->exec[EXEC_RESUME].v[1].line, 0,
 		    "an empty ResumeExec= above it takes the first back",
 		    "a service has one ResumeExec=");
+	if (s->exec[EXEC_RESUME].n > 0 &&
+	    (s->type == SERVICE_ONESHOT || s->type == SERVICE_FORKING))
+		diag_add(d, DIAG_WARNING, place(conf), s->exec[EXEC_RESUME].v[0].line, 0,
+		    "it is always started by ExecStart=",
+		    "ResumeExec= has no effect with this Type=");
 	if (start->n > 1 && s->type != SERVICE_ONESHOT)
 		diag_add(d, DIAG_ERROR, place(conf), start->v[1].line, 0,
 		    "an empty ExecStart= above it takes the first back; or Type=oneshot",

@@ -75,6 +75,7 @@ struct world {
 	uint64_t now_us;
 	bool held;                      /* a restart that is due waits */
 	struct svc_judgement judgement; /* of each end */
+	bool idle; /* it has nothing to do */
 	struct unit_paths *paths;
 	struct unit_conf *conf;
 	struct service *s;
@@ -772,6 +773,12 @@ op_judge(void *arg, const struct msg_exit *x, struct svc_judgement *out)
 }
 
 static bool
+op_is_idle(void *arg)
+{
+	return ((struct world *)arg)->idle;
+}
+
+static bool
 op_held(void *arg)
 {
 	const struct world *w = arg;
@@ -802,6 +809,7 @@ static const struct svc_ops w_ops = {
 	.guess_main = op_guess_main,
 	.survivors = op_survivors,
 	.judge = op_judge,
+	.is_idle = op_is_idle,
 	.held = op_held,
 	.cleanup = op_cleanup,
 	.emit = op_emit,

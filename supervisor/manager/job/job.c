@@ -389,6 +389,12 @@ job_type(const struct job *j)
 }
 
 bool
+job_is_automatic(const struct job *j)
+{
+	return (j->mode & JOB_AUTOMATIC) != 0;
+}
+
+bool
 job_is_running(const struct job *j)
 {
 	return j->state == JOB_RUNNING;

@@ -194,6 +194,8 @@ uint32_t job_id(const struct job *j);
 struct job_unit *job_of(const struct job *j);
 enum job_type job_type(const struct job *j);
 bool job_is_running(const struct job *j);
+/* JOB_AUTOMATIC: no person asked for it by name. */
+bool job_is_automatic(const struct job *j);
 const char *job_origin(const struct job *j);
 uint64_t job_since_us(const struct job *j); /* monotonic, queued */
 uint64_t job_since_wall_us(const struct job *j);

@@ -60,6 +60,8 @@ enum {
 	SVC_WHY_MAX = 240,
 	SVC_STATUS_MAX = 256,
 	SVC_WHO_MAX = 64,
+	SVC_ID_MAX = 33, /* an invocation in hex */
+	SVC_SESSION_ID_MAX = 129,
 	SVC_MEMORY_JSON_MAX = 3000,
 };
 
@@ -109,6 +111,14 @@ struct svc_memory {
 	uint32_t cmd_index;
 	struct svc_exit main_exit; /* of the newest main process */
 	struct svc_exit control_exit;
+
+	/* ResumeExec=. */
+	bool interrupted; /* its work was cut: by this run when it ended, or runs still */
+	bool resumes;     /* this run was begun by ResumeExec= */
+	bool idle;        /* it did nothing when the stop that goes on began */
+	uint32_t resume_fails; /* runs begun by it that were cut again at once, in a row */
+	char *previous;        /* the invocation before this one, in hex, or empty */
+	char *session_id;      /* as the program calls its work, or empty */
 
 	/* Restarts and the start limit. */
 	uint32_t restarts; /* automatic ones since a person started it */

@@ -199,6 +199,18 @@ parse_usage(const char *v, size_t n, enum budget_counted what, struct svc_usage 
 	return true;
 }
 
+static bool
+is_word(const char *v, size_t n)
+{
+	static const char *const fine = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					"0123456789-_.:/@+=";
+
+	for (size_t i = 0; i < n; i++)
+		if (v[i] == '\0' || strchr(fine, v[i]) == NULL)
+			return false;
+	return n > 0 && n < SVC_SESSION_ID_MAX && v[0] != '-';
+}
+
 static void
 parse_field(
     const char *key, size_t klen, const char *v, size_t n, struct notify_fields *f)
@@ -224,6 +236,14 @@ parse_field(
 	} else if (KEY("STATUS")) {
 		f->has_status = true;
 		take_text(f->status, sizeof(f->status), v, n);
+	} else if (KEY("X_SESSION_ID")) {
+		/* It becomes a word of an environment and of a command line. */
+		if (is_word(v, n)) {
+			f->has_session_id = true;
+			take_text(f->session_id, sizeof(f->session_id), v, n);
+		} else {
+			f->bad++;
+		}
 	} else if (KEY("ERRNO")) {
 		if (parse_u64(v, n, &u) && u <= 4095) {
 			f->has_errno = true;
@@ -579,6 +599,8 @@ apply(struct service *s, const struct notify_fields *f, const struct svc_notify 
 		change_main(s, nt, f->mainpid);
 	if (f->has_access)
 		m->access = (uint32_t)f->access + 1;
+	if (f->has_session_id && strcmp(f->session_id, m->session_id) != 0)
+		svc_memory_text(&m->session_id, SVC_SESSION_ID_MAX, f->session_id);
 	if (f->has_status && strcmp(f->status, m->status) != 0) {
 		svc_memory_text(&m->status, SVC_STATUS_MAX, f->status);
 		svc_note(s, &(struct svc_note){ .what = SVC_EMIT_NOTIFY }, m->status);

@@ -45,7 +45,7 @@ struct notify_fields {
 	bool watchdog, watchdog_trigger;
 	bool fdstore, fdstore_remove, barrier, restart_reset;
 	bool fdpoll; /* false: FDPOLL=0 */
-	bool has_status, has_errno, has_mainpid, has_watchdog_us, has_extend, has_access;
+	bool has_session_id, has_status, has_errno, has_mainpid, has_watchdog_us, has_extend, has_access;
 	bool has_fdname;
 	bool has_monotonic;
 	struct svc_usage usage;
@@ -53,6 +53,7 @@ struct notify_fields {
 	char fdname[256];
 	int32_t err;
 	int32_t mainpid;
+	char session_id[SVC_SESSION_ID_MAX];
 	uint64_t watchdog_us;
 	uint64_t extend_us;
 	uint64_t monotonic_us;

@@ -231,7 +231,7 @@ svc_want_up(struct service *s, const struct svc_start *start)
 }
 
 void
-svc_want_down(struct service *s, enum svc_down how, const char *who)
+svc_want_down(struct service *s, unsigned how, const char *who)
 {
 	s->down = how;
 	set_who(s, who);
@@ -242,7 +242,7 @@ svc_want_down(struct service *s, enum svc_down how, const char *who)
 void
 svc_force_down(struct service *s, const char *who)
 {
-	s->down = SVC_DOWN_STOP;
+	s->down = SVC_DOWN_AUTOMATIC;
 	set_who(s, who);
 	s->open[SVC_DONE_STOP] = true;
 	svc_raise(s, SVC_EV_FORCE_DOWN);

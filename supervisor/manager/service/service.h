@@ -227,6 +227,8 @@ struct svc_ops {
 	 * is zeroed. */
 	void (*judge)(void *arg, const struct msg_exit *x, struct svc_judgement *out);
 
+	/* It has nothing to do now: what ends it cuts nothing short. */
+	bool (*is_idle)(void *arg);
 	/* A restart that is due has to wait for svc_on_released. */
 	bool (*held)(void *arg);
 
@@ -254,9 +256,11 @@ struct svc_start {
 	const char *log_name;
 };
 
+/* Bits. */
 enum svc_down {
-	SVC_DOWN_STOP,
-	SVC_DOWN_RESTART, /* RestartKillSignal=; kept descriptors stay; comes up again */
+	SVC_DOWN_STOP = 0,
+	SVC_DOWN_RESTART = 1 << 0, /* RestartKillSignal=; kept descriptors stay; comes up again */
+	SVC_DOWN_AUTOMATIC = 1 << 1, /* no person meant this unit: what it did is cut short */
 };
 
 enum {
@@ -307,8 +311,8 @@ const struct unit_conf *svc_conf(const struct service *s);
 /* In states where it runs already: done OK.  While it stops: it is an error (the job
  * layer waits for the end first): done FAILED. */
 void svc_want_up(struct service *s, const struct svc_start *start);
-void svc_want_down(struct service *s, enum svc_down how, const char *who);
-/* KILL now, whatever it does; no ExecStop=. */
+void svc_want_down(struct service *s, unsigned how, const char *who);
+/* (By no person.)  KILL now, whatever it does; no ExecStop=. */
 void svc_force_down(struct service *s, const char *who);
 void svc_want_reload(struct service *s, const char *who);
 /* NULL, or why it cannot be reloaded (static text). */

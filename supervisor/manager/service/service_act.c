@@ -101,7 +101,8 @@ svc_waits_for_empty(const struct service *s)
 static const struct exec_cmd *
 command_of(const struct service *s, bool is_main)
 {
-	enum service_exec kind = is_main ? EXEC_START : (enum service_exec)s->m.cmd;
+	enum service_exec kind =
+	    is_main ? svc_main_list(s) : (enum service_exec)s->m.cmd;
 	uint32_t i = is_main ? s->m.main_index : s->m.cmd_index;
 	const struct exec_list *l;
 
@@ -279,7 +280,9 @@ svc_spawn_main(struct service *s, unsigned index)
 	m->main_ticks = 0;
 	m->main_started_wall_us = clock_wall_us();
 	memset(&m->main_exit, 0, sizeof(m->main_exit));
-	deed_spawn(s, PROC_MAIN, m->main_seq, EXEC_START, command_of(s, true));
+	/* From here on it may be cut. */
+	m->interrupted = true;
+	deed_spawn(s, PROC_MAIN, m->main_seq, svc_main_list(s), command_of(s, true));
 }
 
 void
@@ -304,7 +307,8 @@ svc_respawn(struct service *s, enum proc_kind kind)
 	bool is_main = kind == PROC_MAIN;
 
 	deed_spawn(s, kind, is_main ? s->m.main_seq : s->m.control_seq,
-	    is_main ? EXEC_START : (enum service_exec)s->m.cmd, command_of(s, is_main));
+	    is_main ? svc_main_list(s) : (enum service_exec)s->m.cmd,
+	    command_of(s, is_main));
 }
 
 void

@@ -55,7 +55,8 @@ is_private(const char *name, size_t n)
 {
 	static const char *const names[] = { "NOTIFY_SOCKET", "INVOCATION_ID",
 		"WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS",
-		"LISTEN_FDNAMES", "SUPD_ROOT", "SUPD_UNIT", "SUPD_TABLE_FD", "MAINPID",
+		"LISTEN_FDNAMES", "SUPD_ROOT", "SUPD_UNIT", "SUPD_PREVIOUS_INVOCATION",
+		"SUPD_SESSION_ID", "SUPD_TABLE_FD", "MAINPID",
 		"SYSTEMD_EXEC_PID", "JOURNAL_STREAM", "MANAGERPID",
 		"CREDENTIALS_DIRECTORY" };
 
@@ -195,6 +196,10 @@ put_base(struct svc_world *w, const struct unit_conf *conf, const struct service
 		if (c->fd_store_max > 0)
 			put_f(env, "FDSTORE=%" PRIu32, c->fd_store_max);
 	}
+	if (sp->kind == PROC_MAIN && svc_memory(s)->previous[0] != '\0')
+		put(env, "SUPD_PREVIOUS_INVOCATION", svc_memory(s)->previous);
+	if (sp->exec == EXEC_RESUME && svc_memory(s)->session_id[0] != '\0')
+		put(env, "SUPD_SESSION_ID", svc_memory(s)->session_id);
 	if (sp->kind == PROC_MAIN && c->watchdog_us > 0 &&
 	    c->watchdog_us != UNIT_INFINITY)
 		put_f(env, "WATCHDOG_USEC=%" PRIu64, c->watchdog_us);

@@ -155,7 +155,7 @@ struct service {
 	/* Only between events of one manager's life: requests that wait for an answer. */
 	bool open[3];           /* by enum svc_done */
 	struct svc_start start; /* of the request that is being handled; strings owned */
-	enum svc_down down;
+	unsigned down; /* enum svc_down */
 
 	bool busy;           /* in svc_dispatch */
 	bool empty;          /* init said so, and nothing was spawned since */
@@ -313,6 +313,18 @@ void svc_begin_start(struct service *s, bool automatic);
 void svc_check_ready(struct service *s);
 /* What is up goes on being so: after the start, and after a reload. */
 void svc_enter_running(struct service *s);
+
+/* ---- service_resume.c -------------------------------------------------------- */
+/* A start begins: by ResumeExec=, or anew. */
+void svc_resume_decide(struct service *s);
+/* A stop that was asked for begins. */
+void svc_resume_on_stop(struct service *s);
+/* The same of what is down: a person who stops it wants it anew. */
+void svc_resume_give_up(struct service *s);
+/* The run is over: was its work cut short? */
+void svc_resume_on_end(struct service *s);
+/* The list that main is of. */
+enum service_exec svc_main_list(const struct service *s);
 
 /* ---- service_freeze.c -------------------------------------------------------- */
 /* It goes on, if it is frozen: its end begins. */

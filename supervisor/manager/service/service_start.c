@@ -81,9 +81,13 @@ static void
 enter_start(struct service *s)
 {
 	const struct service_conf *c = svc_sc(s);
+	const struct svc_memory *m = &s->m;
 
 	svc_set_state(s, SVC_START);
-	svc_set_why(s, "starting");
+	if (m->resumes)
+		svc_set_why(s, "starting by ResumeExec=: the run before was interrupted");
+	else
+		svc_set_why(s, "starting");
 	switch (c->type) {
 	case SERVICE_FORKING:
 		svc_spawn_control(s, EXEC_START, 0);
@@ -268,6 +272,7 @@ svc_begin_start(struct service *s, bool automatic)
 	s->empty = s->watching = s->watch_stale = s->stop_signalled = false;
 	svc_probes_reset(s);
 
+	svc_resume_decide(s);
 	arc4random_buf(m->invocation, sizeof(m->invocation));
 	m->order = now_ms > m->order ? now_ms : m->order + 1;
 	snprintf(ref, sizeof(ref), "%" PRIu64, m->order);
@@ -705,7 +710,8 @@ svc_enter_running(struct service *s)
 			svc_set_why(s, "reloads itself");
 		} else {
 			svc_set_state(s, SVC_RUNNING);
-			svc_set_why(s, "running%s%s",
+			svc_set_why(s, "running%s%s%s",
+			    m->resumes ? " by ResumeExec=" : "",
 			    m->who[0] != '\0' ? ", started by " : "", m->who);
 		}
 		svc_health_begin(s);

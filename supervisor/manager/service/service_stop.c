@@ -20,9 +20,10 @@ note_stop_wanted(struct service *s)
 	struct svc_memory *m = &s->m;
 
 	svc_thaw(s);
+	svc_resume_on_stop(s);
 	m->forbid_restart = true;
 	m->restart_deferred = false;
-	m->then_start = s->down == SVC_DOWN_RESTART;
+	m->then_start = (s->down & SVC_DOWN_RESTART) != 0;
 	svc_done(s, SVC_DONE_START, SVC_DONE_CANCELED, "a stop was asked for");
 	if (m->result == SVC_RESULT_SUCCESS)
 		svc_set_why(s, "%s%s%s", m->then_start ? "restarting" : "stopping",
@@ -85,9 +86,10 @@ act_already_down(struct service *s)
 {
 	struct svc_memory *m = &s->m;
 
+	svc_resume_give_up(s);
 	m->forbid_restart = true;
 	m->restart_deferred = false;
-	m->then_start = s->down == SVC_DOWN_RESTART;
+	m->then_start = (s->down & SVC_DOWN_RESTART) != 0;
 	if (m->slot == SLOT_NONE) {
 		svc_done(s, SVC_DONE_STOP, SVC_DONE_OK, "it does not run");
 		return;
@@ -104,8 +106,9 @@ act_cancel_restart(struct service *s)
 {
 	struct svc_memory *m = &s->m;
 
+	svc_resume_give_up(s);
 	m->forbid_restart = true;
-	m->then_start = s->down == SVC_DOWN_RESTART;
+	m->then_start = (s->down & SVC_DOWN_RESTART) != 0;
 	svc_timer(s, SVC_TIMER_PHASE, UINT64_MAX);
 	svc_set_state(s, SVC_DEAD);
 	svc_set_why(s, "stopped while it waited for a restart%s%s",
@@ -596,6 +599,7 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 	    m->result != SVC_RESULT_SUCCESS && m->result != SVC_RESULT_EXEC_CONDITION;
 	restart = allow_restart && svc_shall_restart(s, &reason);
 	m->ended_wall_us = clock_wall_us();
+	svc_resume_on_end(s);
 	m->active_us = 0;
 	m->ready = m->reloading = m->stopping = m->stop_after = false;
 
