@@ -11,6 +11,7 @@
 #include "manager/freeze.h"
 #include "manager/hold.h"
 #include "manager/instances.h"
+#include "manager/jitter.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
@@ -66,6 +67,14 @@ ops_is_held(void *arg, struct job_unit *ju)
 	/* A start is due: it is made up for when the unit is released. */
 	unit_set_awaited(u, true);
 	return true;
+}
+
+static bool
+ops_is_delayed(void *arg, struct job_unit *ju)
+{
+	const struct unit *u = unit_of(arg, ju);
+
+	return u != NULL && jitter_waits(u);
 }
 
 static bool
@@ -265,6 +274,7 @@ static const struct job_ops real = {
 	.startable = ops_startable,
 	.is_stopped_by_person = ops_is_stopped_by_person,
 	.is_held = ops_is_held,
+	.is_delayed = ops_is_delayed,
 	.is_frozen = ops_is_frozen,
 	.state = ops_state,
 	.reloadable = ops_reloadable,

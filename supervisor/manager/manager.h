@@ -97,6 +97,7 @@ struct manager {
 	struct svc_world *world;
 	struct loop_timer *jobs_timer;
 	LIST_HEAD(, lastword) lastwords;     /* lastwords.c */
+	struct loop_timer *jitter_timer;     /* NULL: no start was spread yet */
 	struct loop_timer *hold_timer;       /* NULL: no hold ends by itself yet */
 	TAILQ_HEAD(, emergency) emergencies; /* that are on, the oldest first */
 	struct jobs *jobs;

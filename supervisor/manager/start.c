@@ -8,6 +8,7 @@
 #include "lib/strv.h"
 #include "manager/end.h"
 #include "manager/instances.h"
+#include "manager/jitter.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
@@ -25,8 +26,8 @@ request(struct unit *u, enum job_type type, const char *origin)
 {
 	struct job_request r = {
 		.type = type,
-		.mode = JOB_BREAK_CYCLES |
-			(type == JOB_STOP ? 0U : (unsigned)JOB_AUTOMATIC),
+		.mode =
+		    JOB_BREAK_CYCLES | (type == JOB_STOP ? 0U : (unsigned)JOB_AUTOMATIC),
 		.origin = origin,
 	};
 	struct buf why = { 0 };
@@ -39,10 +40,11 @@ request(struct unit *u, enum job_type type, const char *origin)
 	buf_free(&why);
 }
 
+/* jitter: it is one of all that start with the instance. */
 static void
-start_one(struct unit *u, void *arg)
+start_if_wanted(struct unit *u, bool jitter)
 {
-	struct manager *m = arg;
+	struct manager *m = u->manager;
 	const struct svc_memory *mem;
 	const char *why;
 
@@ -74,7 +76,16 @@ start_one(struct unit *u, void *arg)
 	if (unit_started_here(m, mem) &&
 	    !(u->wish == WISH_STARTED && u->wish_who.wall_us > mem->started_wall_us))
 		return;
+	if (jitter)
+		jitter_begin(u);
 	request(u, JOB_START, why);
+}
+
+static void
+start_one(struct unit *u, void *arg)
+{
+	(void)arg;
+	start_if_wanted(u, true);
 }
 
 void
@@ -83,7 +94,7 @@ start_unit(struct unit *u)
 	if (member_is_due(u))
 		request(u, JOB_START, member_source(u));
 	else
-		start_one(u, u->manager);
+		start_if_wanted(u, false);
 }
 
 static void

@@ -92,8 +92,7 @@ tell_exec(struct unit *u, const struct svc_note *note, const struct svc_memory *
 {
 	struct manager *m = u->manager;
 	const struct exec_list *lists = svc_conf(u->svc)->service->exec;
-	const struct exec_list *start =
-	    &lists[mem->resumes ? EXEC_RESUME : EXEC_START];
+	const struct exec_list *start = &lists[mem->resumes ? EXEC_RESUME : EXEC_START];
 	uint64_t now_us = clock_wall_us();
 
 	event_begin(m->events, EVENT_EXEC, u->name, mem->invocation);

@@ -104,6 +104,7 @@ struct unit {
 	struct unit_budget *budget; /* NULL: it has none, or nobody asked (budgets.c) */
 	struct drain *drain;        /* NULL: it is not being drained (drain.c) */
 	bool released;              /* what waited for that is still to be started */
+	uint64_t start_at_us; /* its start with the instance waits; 0: no (jitter.h) */
 	/* control's cached JSON, full and short, freed by units with free() */
 	void *rendered[2];
 	uint32_t rendered_len[2];

@@ -389,6 +389,7 @@ struct service_conf {
 	uint32_t restart_steps;
 	uint64_t restart_max_us;    /* UNIT_INFINITY: RestartSec= for ever */
 	uint64_t restart_jitter_us; /* up to so much is added to each delay */
+	uint64_t start_jitter_us;   /* after a boot; INFINITY: as supd.conf says */
 	uint64_t resume_grace_us;   /* an end sooner than that is a failure to resume */
 	uint32_t resume_tries;      /* so many in a row, then EXEC_START */
 	uint64_t restart_reset_us;  /* after so long up, the delays begin anew; INFINITY:
@@ -829,6 +830,7 @@ struct supd_conf {
 	uint64_t role_restart_max_us;
 	uint32_t safe_mode_after;    /* quick deaths of the manager */
 	uint64_t request_max_age_us; /* INFINITY: none is too old */
+	uint64_t boot_jitter_us;     /* start_jitter_us of sessions */
 	uint64_t safe_mode_us;       /* INFINITY: it does not end by itself */
 
 	/* logs */

@@ -203,6 +203,7 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 	int64_t restarts = jv_i64(jv_get(u, "restarts"), 0);
 	bool unfit = !ended && is_unfit(u);
 	bool held = !ended && (strcmp(field(u, "substate"), "held") == 0 ||
+				  strcmp(field(u, "substate"), "queued") == 0 ||
 				  strcmp(field(u, "substate"), "frozen") == 0);
 	bool ill = !ended && jv_bool(jv_get(u, "log_problem"), false);
 	enum style style = unfit || held || ill ? STYLE_YELLOW : ctl_state_style(state);

@@ -17,6 +17,7 @@
 #include "manager/drain.h"
 #include "manager/freeze.h"
 #include "manager/hold.h"
+#include "manager/jitter.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
@@ -338,6 +339,7 @@ take_along(void *arg, struct job_unit *ju)
 	map_set(&t->seen, u->name, u);
 	t->v = xreallocarray(t->v, t->n + 1, sizeof(struct unit *));
 	t->v[t->n++] = u;
+	jitter_skip(u);
 	if (u->wish == WISH_STOPPED)
 		t->seq = unit_set_wish(u, WISH_NONE, t->who);
 }
@@ -401,6 +403,8 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 	uint64_t seq;
 
 	control_who(r->call, &who);
+	if (r->type == JOB_START || r->type == JOB_RESTART || r->type == JOB_STOP)
+		jitter_skip(u);
 	/* What somebody starts is not to come to its end. */
 	if (r->type == JOB_START || r->type == JOB_RESTART)
 		it->wish_seq = drain_cancel(u, &who);

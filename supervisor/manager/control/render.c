@@ -26,6 +26,7 @@
 #include "manager/groups.h"
 #include "manager/hold.h"
 #include "manager/instances.h"
+#include "manager/jitter.h"
 #include "manager/job/job.h"
 #include "manager/record/history.h"
 #include "manager/requests.h"
@@ -69,6 +70,8 @@ render_sub(const struct unit *u)
 		return "held";
 	if (freeze_is_on(u))
 		return "frozen";
+	if (jitter_waits(u) && !unit_is_running(u))
+		return "queued";
 	if (u->svc != NULL)
 		return svc_state_name(svc_state(u->svc));
 	return u->conf->builtin ? "active" : "dead";
@@ -81,8 +84,9 @@ render_result(const struct unit *u)
 	    u->svc == NULL ? SVC_RESULT_SUCCESS : svc_memory(u->svc)->result);
 }
 
-const char *
-render_why(const struct unit *u)
+/* But for the time that its start waits. */
+static const char *
+why_of(const struct unit *u)
 {
 	bool at_rest = u->svc == NULL || svc_state(u->svc) == SVC_DEAD;
 
@@ -105,6 +109,16 @@ render_why(const struct unit *u)
 				return u->diags.v[i].text;
 		return "its unit file is refused";
 	}
+}
+
+const char *
+render_why(const struct unit *u)
+{
+	static char text[128];
+
+	if (jitter_waits(u) && !unit_is_running(u))
+		return jitter_why(u, true, text, sizeof(text));
+	return why_of(u);
 }
 
 const char *
@@ -330,7 +344,12 @@ brief_why(const struct unit *u)
 		    strerror(log_error(u)));
 		return text;
 	}
-	return hold_keeps_down(u) || freeze_is_on(u) ? hold_why(u) : render_why(u);
+	if (hold_keeps_down(u) || freeze_is_on(u))
+		return hold_why(u);
+	/* It is kept for a while: no time from now on. */
+	if (jitter_waits(u) && !unit_is_running(u))
+		return jitter_why(u, false, text, sizeof(text));
+	return why_of(u);
 }
 
 void

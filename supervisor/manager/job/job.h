@@ -103,6 +103,9 @@ struct job_ops {
 	/* A start of it waits until jobs_unit_changed; what only wants it does not. NULL:
 	 * nothing is ever held. */
 	bool (*is_held)(void *arg, struct job_unit *ju);
+	/* A start of it waits until jobs_unit_changed, and so does whatever comes after
+	 * it. NULL: nothing is ever delayed. */
+	bool (*is_delayed)(void *arg, struct job_unit *ju);
 	/* It stands still: a restart of it waits until jobs_unit_changed, before its
 	 * stop. NULL: nothing is ever frozen. */
 	bool (*is_frozen)(void *arg, struct job_unit *ju);

@@ -300,8 +300,8 @@ jobs_shutdown(struct jobs *js, uint64_t deadline_us, bool order, const char *ori
 {
 	struct job_request r = { .type = JOB_STOP,
 		.origin = origin,
-		.mode = JOB_NO_DEPS | JOB_AUTOMATIC |
-			(order ? 0U : (unsigned)JOB_FORCE) };
+		.mode =
+		    JOB_NO_DEPS | JOB_AUTOMATIC | (order ? 0U : (unsigned)JOB_FORCE) };
 	struct plan p = { 0 };
 	struct buf why = { 0 };
 	size_t it = 0;

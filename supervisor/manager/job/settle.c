@@ -146,6 +146,9 @@ run(struct job *j)
 	if (start && st != JOB_UNIT_UP && js->ops->is_held != NULL &&
 	    js->ops->is_held(js->arg, u))
 		return;
+	if (start && st != JOB_UNIT_UP && js->ops->is_delayed != NULL &&
+	    js->ops->is_delayed(js->arg, u))
+		return;
 	if (!start && j->type != JOB_STOP && js->ops->is_frozen != NULL &&
 	    js->ops->is_frozen(js->arg, u))
 		return;

@@ -141,6 +141,16 @@ settle_wishes(struct store *st)
 	strv_free(&keys);
 }
 
+void
+store_take_started(struct store *st, const struct jv *v)
+{
+	bool ours = strcmp(jv_str(jv_get(v, "boot_id"), "?"), st->boot_id) == 0;
+
+	/* The managers after the first are of the same supd. */
+	if (jv_i64(jv_get(v, "generation"), 0) == 0)
+		st->first_of_boot = ours && st->past_boot_known && !st->past_same_boot;
+}
+
 bool
 store_is_request(enum event_id id)
 {
@@ -205,6 +215,7 @@ apply_event(
 	metrics_count_past(emitter_metrics(st->ev), def->id, v);
 	history_event(st->history, v);
 	if (def->id == EVENT_SUPD_STARTED) {
+		store_take_started(st, v);
 		st->past_same_boot =
 		    strcmp(jv_str(jv_get(v, "boot_id"), "?"), st->boot_id) == 0;
 		st->past_boot_known = true;
@@ -379,6 +390,8 @@ store_read_snapshot(
 	st->report.snapshot_seq = st->read_seq;
 	st->past_same_boot = strcmp(jv_str(jv_get(v, "boot_id"), "?"), st->boot_id) == 0;
 	st->past_boot_known = true;
+	st->first_of_boot =
+	    st->past_same_boot && jv_bool(jv_get(v, "first_of_boot"), false);
 	units = jv_get(v, "units");
 	for (size_t i = 0; i < jv_count(units); i++)
 		if (jv_type(jv_at(units, i)) == JV_OBJECT)

@@ -75,6 +75,12 @@ store_boot_is_unknown(const struct store *st, const char *unit)
 	return m != NULL && !m->boot_known;
 }
 
+bool
+store_is_first_of_boot(const struct store *st)
+{
+	return st->first_of_boot;
+}
+
 void
 store_each_memory(const struct store *st, store_unit_fn *fn, void *arg)
 {
@@ -170,6 +176,7 @@ store_write_snapshot(struct store *st, struct buf *out)
 	jw_kv_u64(w, "seq", emitter_seq(st->ev));
 	jw_kv_str(w, "ts", clock_format_utc(ts, sizeof(ts), clock_wall_us()));
 	jw_kv_str(w, "boot_id", st->boot_id);
+	jw_kv_bool(w, "first_of_boot", st->first_of_boot);
 	jw_kv_obj(w, "units");
 	st->ops.collect(st->ops.arg, w);
 	jw_end(w);
@@ -250,6 +257,8 @@ on_event(void *arg, const struct event_view *v)
 	} else if (v->id == EVENT_SUPD_STOPPING || v->id == EVENT_SUPD_STARTED) {
 		jv = store_parse_line(v->line, v->len);
 		store_take_ending(st, v->id, jv, v->line, v->len);
+		if (v->id == EVENT_SUPD_STARTED)
+			store_take_started(st, jv);
 		jv_free(jv);
 	}
 	if (st->enabled && v->id != EVENT_SNAPSHOT_FAILED &&

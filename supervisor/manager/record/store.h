@@ -89,6 +89,9 @@ struct jv *store_memory(const struct store *st, const char *unit, bool *same_boo
 /* same_boot is false only because nothing that is left says of which boot it is: the
  * journal was deleted, and there is no snapshot. */
 bool store_boot_is_unknown(const struct store *st, const char *unit);
+/* supd was started for the first time since the machine was, and it ran before that; once
+ * EVENT_SUPD_STARTED of this manager was told. */
+bool store_is_first_of_boot(const struct store *st);
 /* The name of each unit that has a memory. */
 typedef void store_unit_fn(void *arg, const char *unit);
 void store_each_memory(const struct store *st, store_unit_fn *fn, void *arg);

@@ -16,6 +16,8 @@
 
 enum { BOOT_ID_MAX = 40 };
 
+struct jv;
+
 struct memory {
 	uint64_t seq;
 	bool same_boot;
@@ -40,6 +42,7 @@ struct store {
 	struct map requests;  /* unit to struct wish: the newest event about one */
 	char *ending;         /* the event that began the end of the instance, or NULL */
 	bool past_same_boot;  /* the events being read are of this boot */
+	bool first_of_boot;   /* the newest supd is the first of its boot, not of all */
 	bool past_boot_known; /* something has said of which they are */
 	bool restoring;
 	uint64_t read_seq; /* the newest event read; older ones are known */
@@ -70,6 +73,8 @@ void store_settle_wish(struct store *st, const char *unit);
 /* An event that says something of a request. */
 bool store_is_request(enum event_id id);
 /* The newest event about a request of the unit. */
+/* An event supd-started, before what it says of the boot counts. */
+void store_take_started(struct store *st, const struct jv *v);
 void store_take_request(
     struct store *st, const char *unit, uint64_t seq, const char *line, size_t len);
 /* An end of the instance that was begun goes on until another supd is there: v is the

@@ -116,9 +116,10 @@ struct svc_memory {
 	bool interrupted; /* its work was cut: by this run when it ended, or runs still */
 	bool resumes;     /* this run was begun by ResumeExec= */
 	bool idle;        /* it did nothing when the stop that goes on began */
-	uint32_t resume_fails; /* runs begun by it that were cut again at once, in a row */
-	char *previous;        /* the invocation before this one, in hex, or empty */
-	char *session_id;      /* as the program calls its work, or empty */
+	uint32_t
+	    resume_fails; /* runs begun by it that were cut again at once, in a row */
+	char *previous;   /* the invocation before this one, in hex, or empty */
+	char *session_id; /* as the program calls its work, or empty */
 
 	/* Restarts and the start limit. */
 	uint32_t restarts; /* automatic ones since a person started it */

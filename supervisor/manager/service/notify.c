@@ -202,8 +202,9 @@ parse_usage(const char *v, size_t n, enum budget_counted what, struct svc_usage 
 static bool
 is_word(const char *v, size_t n)
 {
-	static const char *const fine = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-					"0123456789-_.:/@+=";
+	static const char *const fine =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	    "0123456789-_.:/@+=";
 
 	for (size_t i = 0; i < n; i++)
 		if (v[i] == '\0' || strchr(fine, v[i]) == NULL)

@@ -45,7 +45,8 @@ struct notify_fields {
 	bool watchdog, watchdog_trigger;
 	bool fdstore, fdstore_remove, barrier, restart_reset;
 	bool fdpoll; /* false: FDPOLL=0 */
-	bool has_session_id, has_status, has_errno, has_mainpid, has_watchdog_us, has_extend, has_access;
+	bool has_session_id, has_status, has_errno, has_mainpid, has_watchdog_us,
+	    has_extend, has_access;
 	bool has_fdname;
 	bool has_monotonic;
 	struct svc_usage usage;

@@ -259,8 +259,10 @@ struct svc_start {
 /* Bits. */
 enum svc_down {
 	SVC_DOWN_STOP = 0,
-	SVC_DOWN_RESTART = 1 << 0, /* RestartKillSignal=; kept descriptors stay; comes up again */
-	SVC_DOWN_AUTOMATIC = 1 << 1, /* no person meant this unit: what it did is cut short */
+	SVC_DOWN_RESTART =
+	    1 << 0, /* RestartKillSignal=; kept descriptors stay; comes up again */
+	SVC_DOWN_AUTOMATIC =
+	    1 << 1, /* no person meant this unit: what it did is cut short */
 };
 
 enum {

@@ -101,8 +101,7 @@ svc_waits_for_empty(const struct service *s)
 static const struct exec_cmd *
 command_of(const struct service *s, bool is_main)
 {
-	enum service_exec kind =
-	    is_main ? svc_main_list(s) : (enum service_exec)s->m.cmd;
+	enum service_exec kind = is_main ? svc_main_list(s) : (enum service_exec)s->m.cmd;
 	uint32_t i = is_main ? s->m.main_index : s->m.cmd_index;
 	const struct exec_list *l;
 

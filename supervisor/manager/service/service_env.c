@@ -56,9 +56,8 @@ is_private(const char *name, size_t n)
 	static const char *const names[] = { "NOTIFY_SOCKET", "INVOCATION_ID",
 		"WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS",
 		"LISTEN_FDNAMES", "SUPD_ROOT", "SUPD_UNIT", "SUPD_PREVIOUS_INVOCATION",
-		"SUPD_SESSION_ID", "SUPD_TABLE_FD", "MAINPID",
-		"SYSTEMD_EXEC_PID", "JOURNAL_STREAM", "MANAGERPID",
-		"CREDENTIALS_DIRECTORY" };
+		"SUPD_SESSION_ID", "SUPD_TABLE_FD", "MAINPID", "SYSTEMD_EXEC_PID",
+		"JOURNAL_STREAM", "MANAGERPID", "CREDENTIALS_DIRECTORY" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strlen(names[i]) == n && memcmp(names[i], name, n) == 0)

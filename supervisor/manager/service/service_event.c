@@ -50,9 +50,8 @@ svc_on_started(struct service *s, const struct msg_started *st)
 			m->main_ticks = st->start_ticks;
 			m->main_started_wall_us = clock_wall_us();
 			if (svc_sc(s)->exec[svc_main_list(s)].n > m->main_index)
-				note.cmd = &svc_sc(s)
-						->exec[svc_main_list(s)]
-						.v[m->main_index];
+				note.cmd =
+				    &svc_sc(s)->exec[svc_main_list(s)].v[m->main_index];
 			svc_note(s, &note, NULL);
 			/* Type=simple waits for no more than this, if for anything. */
 			if (m->state == SVC_START)

@@ -155,7 +155,7 @@ struct service {
 	/* Only between events of one manager's life: requests that wait for an answer. */
 	bool open[3];           /* by enum svc_done */
 	struct svc_start start; /* of the request that is being handled; strings owned */
-	unsigned down; /* enum svc_down */
+	unsigned down;          /* enum svc_down */
 
 	bool busy;           /* in svc_dispatch */
 	bool empty;          /* init said so, and nothing was spawned since */

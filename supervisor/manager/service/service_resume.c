@@ -2,9 +2,9 @@
  * service_resume: whether a run goes on with what the one before it had begun
  * (ResumeExec=), or begins anew (ExecStart=).
  *
- * A run is taken for interrupted from its main process on until its end says otherwise, so
- * that a reboot and the death of all of supd need nobody to notice them.  Its end says so
- * when it ended well by itself, when a person stopped or restarted it, and when it had
+ * A run is taken for interrupted from its main process on until its end says otherwise,
+ * so that a reboot and the death of all of supd need nobody to notice them.  Its end says
+ * so when it ended well by itself, when a person stopped or restarted it, and when it had
  * nothing to do while supd stopped it for another reason.
  */
 #include <inttypes.h>
@@ -40,8 +40,7 @@ svc_resume_decide(struct service *s)
 	hex_encode(hex, m->invocation, sizeof(m->invocation));
 	svc_memory_text(&m->previous, SVC_ID_MAX, ever ? hex : NULL);
 	m->idle = false;
-	m->resumes =
-	    can_resume(c) && m->interrupted && m->resume_fails < c->resume_tries;
+	m->resumes = can_resume(c) && m->interrupted && m->resume_fails < c->resume_tries;
 	if (m->resumes)
 		return;
 	/* What it would go on with is given up. */
