@@ -288,7 +288,8 @@ end_one(struct unit *u, struct deed *d)
 		.origin = origin };
 	struct buf why = { 0 };
 
-	if (!u->flag[WISH_FLAG_HALTED])
+	/* What `supctl run' started has told whoever did that it was ended. */
+	if (!u->flag[WISH_FLAG_HALTED] && !u->transient)
 		d->n->seq = unit_set_terms(u, WISH_FLAG_HALTED, e->reason, 0, &e->who);
 	snprintf(origin, sizeof(origin), "emergency stop of %s (%s)", e->who.name,
 	    e->who.command);

@@ -34,6 +34,13 @@ unit_group(const struct unit *u)
 }
 
 bool
+unit_is_summarised(const struct unit *u)
+{
+	return unit_group(u) != NULL && u->conf->service != NULL &&
+	       u->conf->service->status_summary;
+}
+
+bool
 unit_is_of_group(const struct unit *u, const char *group)
 {
 	const char *file = of_conf(u->conf), *run = of_run(u);

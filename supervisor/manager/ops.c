@@ -378,23 +378,22 @@ ops_proc_set(
 }
 
 static void
-ops_signal(void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scope,
+send_signal(struct unit *u, uint32_t slot, enum proc_kind kind, enum signal_scope scope,
     int signo, uint32_t step)
 {
-	struct unit *u = arg;
 	struct manager *m = u->manager;
 
 	if (scope == SIGNAL_SLOT_WAKE && !adopt_slot_is_contained(m, slot)) {
 		/* Those beside its procs are met by scans of ours, one a signal. */
-		ops_signal(arg, slot, kind, SIGNAL_SLOT, signo, step);
-		ops_signal(arg, slot, kind, SIGNAL_SLOT, SIGCONT, 0);
+		send_signal(u, slot, kind, SIGNAL_SLOT, signo, step);
+		send_signal(u, slot, kind, SIGNAL_SLOT, SIGCONT, 0);
 		return;
 	}
 	if (scope == SIGNAL_SLOT_FREEZE || scope == SIGNAL_SLOT_THAW) {
 		if (adopt_slot_is_contained(m, slot))
 			link_signal(m->link, slot, kind, scope, 0, 0);
 		else
-			ops_signal(arg, slot, kind, SIGNAL_SLOT,
+			send_signal(u, slot, kind, SIGNAL_SLOT,
 			    scope == SIGNAL_SLOT_FREEZE ? SIGSTOP : SIGCONT, 0);
 		return;
 	}
@@ -406,6 +405,24 @@ ops_signal(void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scop
 		scope =
 		    SIGNAL_SLOT_PROCS; /* the rest of their groups is met by the scan */
 	link_signal(m->link, slot, kind, scope, signo, step);
+}
+
+/* Who and why, in the journal before the deed. */
+static void
+ops_signal(void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scope,
+    int signo, uint32_t step)
+{
+	bool one = scope == SIGNAL_PROC || scope == SIGNAL_PROC_GROUP;
+
+	/* (Probes are ended all the time; CONT ends nothing.) */
+	if (scope != SIGNAL_SLOT_FREEZE && scope != SIGNAL_SLOT_THAW &&
+	    signo != SIGCONT && (!one || kind == PROC_MAIN || kind == PROC_CONTROL))
+		tell_signal(arg,
+		    !one                ? "all"
+		    : kind == PROC_MAIN ? "main"
+					: "control",
+		    signo);
+	send_signal(arg, slot, kind, scope, signo, step);
 }
 
 static void

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+struct jw;
 struct manager;
 struct msg_match;
 struct msg_stream_state;
@@ -18,6 +19,14 @@ struct unit;
 void tell_note(
     struct unit *u, const struct svc_note *note, const struct svc_memory *carried);
 void tell_adopted(struct manager *m, struct unit *u);
+/* Before a signal goes to processes of a unit: by whom and why, in the journal and for
+ * status.  main: to that kind of process alone; else to all of the unit. */
+void tell_signal(struct unit *u, const char *scope, int signo);
+/* The next one is of this person, who gave this reason (static text); NULL: no more. */
+void tell_signal_by(struct unit *u, const char *who, const char *why);
+/* The member "last_signal" of a status; null: none since this manager began. */
+void tell_render_signal(const struct unit *u, struct jw *w);
+void tell_forget_signal(struct unit *u);
 void tell_stored(struct unit *u, const char *fdname);
 void tell_match(struct unit *u, const struct msg_match *x, const char *text);
 void tell_stream(struct manager *m, const char *unit, const uint8_t *invocation,

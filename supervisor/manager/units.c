@@ -34,6 +34,7 @@
 #include "manager/requests.h"
 #include "manager/service/service.h"
 #include "manager/sessions.h"
+#include "manager/tell.h"
 #include "unit/conf.h"
 #include "unit/load.h"
 #include "unit/name.h"
@@ -329,6 +330,7 @@ unit_free(struct unit *u)
 
 	requests_forget(u);
 	drain_forget(u);
+	tell_forget_signal(u);
 	instances_forget(u);
 	member_forget(u);
 	job_unit_set_deps(u->job_unit, NULL);

@@ -31,6 +31,7 @@ struct unit_budget;
 struct unit_conf;
 struct unit_ops;
 struct unit_request;
+struct unit_signal;
 
 /* What a person asked for last: survives crash, re-exec, upgrade and reboot. */
 enum wish {
@@ -104,6 +105,7 @@ struct unit {
 	struct unit_budget *budget; /* NULL: it has none, or nobody asked (budgets.c) */
 	struct drain *drain;        /* NULL: it is not being drained (drain.c) */
 	bool released;              /* what waited for that is still to be started */
+	struct unit_signal *signal; /* the last that was sent; NULL: none (tell.c) */
 	uint64_t start_at_us; /* its start with the instance waits; 0: no (jitter.h) */
 	/* control's cached JSON, full and short, freed by units with free() */
 	void *rendered[2];

@@ -75,7 +75,7 @@ struct world {
 	uint64_t now_us;
 	bool held;                      /* a restart that is due waits */
 	struct svc_judgement judgement; /* of each end */
-	bool idle; /* it has nothing to do */
+	bool idle;                      /* it has nothing to do */
 	struct unit_paths *paths;
 	struct unit_conf *conf;
 	struct service *s;

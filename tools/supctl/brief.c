@@ -1,6 +1,7 @@
 /* brief: see the header. */
 #include "brief.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -247,11 +248,99 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 		columns_cell(t, STYLE_NONE, what);
 }
 
+/* ---- groups that are counted ---- */
+
+enum {
+	GROUP_FAILED_SHOWN = 3,
+	GROUPS_MAX = 64, /* more are listed as any unit */
+};
+
+struct summary {
+	const char *name;
+	size_t total, done, running, queued, failed;
+};
+
+static size_t *
+count_of(struct summary *g, const struct jv *u)
+{
+	const char *state = field(u, "state"), *sub = field(u, "substate");
+
+	if (strcmp(state, "failed") == 0)
+		return &g->failed;
+	if (strcmp(sub, "held") == 0 || strcmp(sub, "queued") == 0)
+		return &g->queued;
+	return strcmp(state, "inactive") == 0 ? &g->done : &g->running;
+}
+
+/* The group that u is counted in, made when it is the first of it; NULL: in none. */
+static struct summary *
+summary_of(struct summary *groups, size_t *n, const struct jv *u)
+{
+	const char *name = field(u, "group");
+
+	if (!jv_bool(jv_get(u, "summary"), false))
+		return NULL;
+	for (size_t i = 0; i < *n; i++)
+		if (strcmp(groups[i].name, name) == 0)
+			return &groups[i];
+	if (*n == GROUPS_MAX)
+		return NULL;
+	groups[*n] = (struct summary){ .name = name };
+	return &groups[(*n)++];
+}
+
+static void
+put_summaries(struct ctl *ctl, const struct summary *groups, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct summary *g = &groups[i];
+		const struct {
+			size_t n;
+			const char *text;
+			enum style style;
+		} parts[] = { { g->done, "done", STYLE_NONE },
+			{ g->running, "running", STYLE_GREEN },
+			{ g->queued, "queued", STYLE_YELLOW },
+			{ g->failed, "FAILED", STYLE_RED } };
+		const char *gap = " ";
+		char text[48];
+
+		ctl_style(ctl, STYLE_BOLD, g->name);
+		ctl_printf(ctl, " (%zu):", g->total);
+		for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {
+			if (parts[k].n == 0)
+				continue;
+			ctl_printf(ctl, "%s", gap);
+			snprintf(text, sizeof(text), "%zu %s", parts[k].n, parts[k].text);
+			ctl_style(ctl, parts[k].style, text);
+			gap = ", ";
+		}
+		ctl_printf(ctl, "\n");
+	}
+}
+
+/* Counted; true: it is listed as well. */
+static bool
+count(struct summary *groups, size_t *n, const struct jv *u)
+{
+	struct summary *g = summary_of(groups, n, u);
+	size_t *kind;
+
+	if (g == NULL)
+		return true;
+	g->total++;
+	kind = count_of(g, u);
+	(*kind)++;
+	return kind == &g->running ||
+	       (kind == &g->failed && g->failed <= GROUP_FAILED_SHOWN);
+}
+
 void
 briefs_table(struct ctl *ctl, struct briefs *b)
 {
 	struct columns *t = columns_new();
-	size_t i;
+	struct summary groups[GROUPS_MAX];
+	size_t i, n = 0;
 
 	columns_add(t, "", 0);
 	columns_add(t, "UNIT", COL_SHRINK);
@@ -263,11 +352,13 @@ briefs_table(struct ctl *ctl, struct briefs *b)
 	columns_add(t, "WHAT", COL_SHRINK);
 	briefs_sort(b);
 	for (i = 0; i < b->n; i++)
-		add_row(ctl, t, b->units[i],
-		    b->ended != NULL && b->ended(b->arg, b->units[i]));
+		if (!b->summarise || count(groups, &n, b->units[i]))
+			add_row(ctl, t, b->units[i],
+			    b->ended != NULL && b->ended(b->arg, b->units[i]));
 	if (b->n == 0)
 		ctl_say(ctl, "no units");
 	else
 		ctl_columns(ctl, t, !ctl->quiet);
+	put_summaries(ctl, groups, n);
 	columns_free(t);
 }

@@ -22,6 +22,9 @@ struct briefs {
 	/* Whether what the unit says is over; NULL: never. */
 	bool (*ended)(const void *arg, const struct jv *unit);
 	const void *arg;
+	/* Groups with StatusSummary= are counted: of their units those that run are
+	 * listed, and the first that failed. */
+	bool summarise;
 };
 
 /*

@@ -54,6 +54,8 @@ run_list(struct ctl *ctl, int argc, char **argv)
 		else
 			goto out;
 	}
+	/* Who asks for some of them wants these. */
+	list.summarise = optind == argc && states.n == 0 && !all;
 	code = ctl_instance(ctl);
 	if (code != 0)
 		goto out;

@@ -99,6 +99,27 @@ put_state(struct ctl *ctl, const struct jv *u)
 	buf_free(&b);
 }
 
+/* What ended it, or was to. */
+static void
+put_signal(struct ctl *ctl, const struct jv *x)
+{
+	const char *at = text_of(x, "at");
+
+	if (jv_type(x) != JV_OBJECT)
+		return;
+	label(ctl, "Signal");
+	ctl_put(ctl, jv_str(jv_get(x, "signal"), "?"));
+	ctl_printf(ctl, " for ");
+	ctl_put(ctl, jv_str(jv_get(x, "who"), "?"));
+	if (at != NULL) {
+		ctl_printf(ctl, ", ");
+		ago(ctl, ctl_age_us(at));
+	}
+	ctl_printf(ctl, ": ");
+	ctl_put(ctl, jv_str(jv_get(x, "why"), "?"));
+	ctl_printf(ctl, "\n");
+}
+
 static void
 put_files(struct ctl *ctl, const struct jv *u)
 {
@@ -490,6 +511,7 @@ put_unit(struct ctl *ctl, const struct jv *u, size_t lines)
 	put_use(ctl, u);
 	put_restarts(ctl, u);
 	put_exit(ctl, jv_get(u, "main_exit"));
+	put_signal(ctl, jv_get(u, "last_signal"));
 	put_files(ctl, u);
 	put_log(ctl, u, lines);
 }
@@ -726,6 +748,7 @@ status_of_all(struct ctl *ctl)
 
 		jw_kv_bool(w, "short", true);
 		put_overview(ctl, r.params);
+		list.summarise = true;
 		code = briefs_get(ctl, "io.supd.Unit.List", w, &list);
 		if (code == CTL_OK && list.n > 0) {
 			ctl_printf(ctl, "\n");

@@ -21,6 +21,7 @@
 #include "manager/record/history.h"
 #include "manager/service/service.h"
 #include "manager/sessions.h"
+#include "manager/tell.h"
 #include "unit/conf.h"
 #include "unit/load.h"
 #include "unit/name.h"
@@ -496,6 +497,7 @@ method_unit_kill(struct call *call, void *arg)
 	int whom = parse_whom(jv_str(jv_get(p, "whom"), "all"));
 	struct strv signaled = { 0 };
 	struct selection s;
+	char who[160];
 	size_t n;
 
 	if (signo <= 0 || signo > SIGRTMAX) {
@@ -511,10 +513,15 @@ method_unit_kill(struct call *call, void *arg)
 		return;
 	}
 	n = s.n;
-	for (size_t i = 0; i < n; i++)
-		if (s.v[i]->svc != NULL &&
-		    svc_kill(s.v[i]->svc, (enum svc_whom)whom, signo) == 0)
+	control_origin(call, who, sizeof(who));
+	for (size_t i = 0; i < n; i++) {
+		if (s.v[i]->svc == NULL)
+			continue;
+		tell_signal_by(s.v[i], who, "asked for by name");
+		if (svc_kill(s.v[i]->svc, (enum svc_whom)whom, signo) == 0)
 			strv_add(&signaled, s.v[i]->name);
+		tell_signal_by(s.v[i], NULL, NULL);
+	}
 	if (signaled.n == 0) {
 		jw_kv_str(call_begin(call), "unit", n > 0 ? s.v[0]->name : "");
 		call_fail(call, "io.supd.Unit.NotRunning",

@@ -34,6 +34,7 @@
 #include "manager/service/procfs.h"
 #include "manager/service/service.h"
 #include "manager/sessions.h"
+#include "manager/tell.h"
 #include "unit/load.h"
 #include "unit/name.h"
 
@@ -276,6 +277,8 @@ write_head(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "substate", render_sub(u));
 	if (unit_group(u) != NULL)
 		jw_kv_str(w, "group", unit_group(u));
+	if (unit_is_summarised(u))
+		jw_kv_bool(w, "summary", true);
 }
 
 /* An errno: its lines are not written; 0: they are. */
@@ -723,6 +726,7 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	request_render(u, w);
 	budget_render_status(u, w);
 	drain_render(u, w);
+	tell_render_signal(u, w);
 	freeze_render(u, w);
 	jw_kv_str(w, "group", unit_group(u));
 	write_processes(w, u);

@@ -43,8 +43,8 @@ control_origin(const struct call *call, char *dst, size_t size)
 {
 	const struct access_peer *peer = call_peer(call);
 
-	snprintf(dst, size, "uid %s (%s)", peer->user,
-	    peer->command[0] == '\0' ? "?" : peer->command);
+	snprintf(dst, size, "uid %s (%s %d)", peer->user,
+	    peer->command[0] == '\0' ? "?" : peer->command, (int)peer->pid);
 	return dst;
 }
 
