@@ -529,14 +529,22 @@ screen_pen(const struct screen *s)
 	return pen;
 }
 
-void
-screen_cells(const struct screen *s, int row, struct buf *out)
+int
+screen_get_cells(const struct screen *s, int row, VTermScreenCell *cells)
 {
-	VTermScreenCell cells[SCREEN_COLS_MAX];
 	int cols = screen_row_cols(s, row);
 
 	for (int col = 0; col < cols; col++)
 		(void)screen_cell(s, row, col, &cells[col]);
+	return cols;
+}
+
+void
+screen_cells(const struct screen *s, int row, struct buf *out)
+{
+	VTermScreenCell cells[SCREEN_COLS_MAX];
+	int cols = screen_get_cells(s, row, cells);
+
 	screen_put_cells(cells, cols, out);
 }
 

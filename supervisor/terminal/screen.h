@@ -11,10 +11,10 @@
  * once, in order, escape sequences resolved.  One that paints has what it paints folded:
  * a row that is drawn over again and again (a spinner, a progress bar, a prompt that is
  * being typed into) becomes a line when it is left for good: when it scrolls off the top,
- * or when the screen has come to rest (screen_settle) and it stands above the cursor's
- * row and has not been a line before.  Of the alternate screen (editors, pagers) only the
- * last picture counts, when it is left or the program ends.  Rows that one long line was
- * wrapped to are one line again.
+ * or when the screen has come to rest (screen_settle) and it stands above the line that
+ * the cursor is in and has not been a line before.  Of the alternate screen (editors,
+ * pagers) only the last picture counts, when it is left or the program ends.  Rows that
+ * one long line was wrapped to are one line again.
  */
 #ifndef SUPD_TERMINAL_SCREEN_H
 #define SUPD_TERMINAL_SCREEN_H

@@ -158,6 +158,8 @@ struct screen {
 /* ---- screen.c ---- */
 /* The text of columns of cells, UTF-8, blanks at the end left out; appended. */
 void screen_cells(const struct screen *s, int row, struct buf *out);
+/* How many there are; room for SCREEN_COLS_MAX. */
+int screen_get_cells(const struct screen *s, int row, VTermScreenCell *cells);
 void screen_put_cells(const VTermScreenCell *cells, int cols, struct buf *out);
 void screen_set_title(struct screen *s, const char *text, size_t len);
 void screen_put_cell(const VTermScreenCell *cell, struct buf *out);

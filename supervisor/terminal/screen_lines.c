@@ -96,32 +96,49 @@ was_at_rest(struct screen *s, uint64_t hash)
 	return false;
 }
 
+/* Blanks that were written at the end of a row that the next one goes on with. */
+static int
+blanks_at_end(const VTermScreenCell *cells, int cols)
+{
+	int n = 0;
+
+	if (cells[cols - 1].chars[0] != ' ')
+		return 0;
+	while (n < cols &&
+	       (cells[cols - 1 - n].chars[0] == ' ' || cells[cols - 1 - n].chars[0] == 0))
+		n++;
+	return n;
+}
+
 /* A row that is to be a line, unless it is but painted again. */
 static void
-report(struct screen *s, int row, const char *text, size_t len)
+report(struct screen *s, int row, const VTermScreenCell *cells, int cols)
 {
 	struct row *r = &s->row[row];
 	bool goes_on = row + 1 < s->rows && s->row[row + 1].continues;
+	struct buf text = { 0 };
 
-	if (s->paints && !s->line_open &&
-	    (len == 0 || was_at_rest(s, hash_of(text, len)))) {
-		r->reported = true;
-		r->changed = false;
-		return;
-	}
+	screen_put_cells(cells, cols, &text);
+	if (s->line_open && !r->continues)
+		emit(s);
 	r->reported = true;
 	r->changed = false;
-	add_piece(s, text, len, !goes_on);
+	if (!s->paints || s->line_open ||
+	    (text.len > 0 && !was_at_rest(s, hash_of(text.data, text.len)))) {
+		for (int n = goes_on ? blanks_at_end(cells, cols) : 0; n > 0; n--)
+			buf_addc(&text, ' ');
+		add_piece(s, buf_str(&text), text.len, !goes_on);
+	}
+	buf_free(&text);
 }
 
 static void
 report_row(struct screen *s, int row)
 {
-	struct buf text = { 0 };
+	VTermScreenCell cells[SCREEN_COLS_MAX];
+	int cols = screen_get_cells(s, row, cells);
 
-	screen_cells(s, row, &text);
-	report(s, row, buf_str(&text), text.len);
-	buf_free(&text);
+	report(s, row, cells, cols);
 }
 
 /* A row that stays as it was at the last rest accounts for one of its texts. */
@@ -199,7 +216,6 @@ void
 textlines_on_push(struct screen *s, int cols, const VTermScreenCell *cells)
 {
 	int row = s->pushed++;
-	struct buf text = { 0 };
 
 	if (row >= s->rows)
 		return;
@@ -208,9 +224,7 @@ textlines_on_push(struct screen *s, int cols, const VTermScreenCell *cells)
 			account(s, row);
 		return;
 	}
-	screen_put_cells(cells, cols, &text);
-	report(s, row, buf_str(&text), text.len);
-	buf_free(&text);
+	report(s, row, cells, cols);
 }
 
 void
@@ -237,12 +251,20 @@ void
 textlines_rest(struct screen *s)
 {
 	struct buf text = { 0 };
+	int upto = s->cursor.row;
 
 	if (s->alternate)
 		return;
-	report_above(s, s->cursor.row);
-	if (s->line_open)
+	/* A line that the cursor is in is still being written, all of it. */
+	while (upto > 0 && s->row[upto].continues)
+		upto--;
+	report_above(s, upto);
+	if (s->line_open && !s->row[upto].continues)
 		emit(s);
+	/* What is there now will be a line when the cursor has left it. */
+	for (int row = upto; row < s->rows; row++)
+		if (s->row[row].changed)
+			s->row[row].reported = s->row[row].changed = false;
 	s->n_rest = 0;
 	for (int row = 0; row < s->rows; row++) {
 		buf_clear(&text);

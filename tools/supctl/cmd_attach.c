@@ -181,6 +181,14 @@ attached_again(struct attach *a)
 	return true;
 }
 
+/* A size is sent behind what waits; who types more than fits waits, too. */
+static int
+wanted(const struct attach *a)
+{
+	return frames_wants(&a->f) |
+	       (a->stdin_open && frames_has_room(&a->f) ? TTY_STDIN : 0);
+}
+
 static void
 attached(struct attach *a)
 {
@@ -189,10 +197,12 @@ attached(struct attach *a)
 	bool detached = false;
 
 	while (go_on == 1 && !detached) {
-		int what = tty_wait(client_fd(f->ctl->client), a->stdin_open, -1);
+		int what = tty_wait(client_fd(f->ctl->client), wanted(a), -1);
 
 		if ((what & TTY_ENDED) != 0)
 			return;
+		if ((what & TTY_ROOM) != 0)
+			frames_send_pending(f);
 		if ((what & TTY_RESIZED) != 0)
 			send_size(a);
 		if ((what & TTY_STDIN) != 0)
@@ -203,6 +213,7 @@ attached(struct attach *a)
 			go_on = frames_handle(f) ? 1 : 0;
 	}
 	if (detached) {
+		frames_send_last(f);
 		buf_clear(&f->why);
 		buf_adds(&f->why, "detached");
 	}

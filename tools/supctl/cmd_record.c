@@ -142,7 +142,7 @@ record(struct record *r)
 	int go_on = begin(r) && frames_handle(f) ? 1 : 0;
 
 	while (go_on == 1) {
-		int what = tty_wait(client_fd(f->ctl->client), false, -1);
+		int what = tty_wait(client_fd(f->ctl->client), frames_wants(f), -1);
 
 		if ((what & TTY_ENDED) != 0)
 			break;

@@ -18,6 +18,8 @@
 enum {
 	HEAD = 5,
 	FRAME_MAX = 64 * 1024 * 1024,
+	PENDING_MAX = 64 * 1024,
+	LAST_US = 2 * 1000 * 1000, /* how long supd may take what waits at the end */
 	RETRY_MS = 100,
 	BACK_US = 60 * 1000 * 1000, /* how long supd may be away */
 };
@@ -83,6 +85,7 @@ frames_connect(struct frames *f)
 
 	buf_clear(&f->why);
 	buf_clear(&f->in);
+	buf_clear(&f->out);
 	ctl_disconnect(ctl);
 	cr = ctl_try_connect(ctl, &f->why);
 	if (cr == CLIENT_OK)
@@ -130,7 +133,7 @@ frames_connect_again(struct frames *f)
 			f->code = r;
 			return r == 0;
 		}
-		what = tty_wait(-1, f->on_stdin_away != NULL, RETRY_MS);
+		what = tty_wait(-1, f->on_stdin_away != NULL ? TTY_STDIN : 0, RETRY_MS);
 		if ((what & TTY_ENDED) != 0 ||
 		    ((what & TTY_STDIN) != 0 && !f->on_stdin_away(f->arg)))
 			return false;
@@ -141,28 +144,61 @@ frames_connect_again(struct frames *f)
 
 /* ---- frames ---- */
 
+/* (Its end is seen where we read.) */
 void
-frames_send(struct frames *f, enum frame what, const char *p, size_t n)
+frames_send_pending(struct frames *f)
 {
-	struct buf out = { 0 };
 	size_t at = 0;
-	int fd = client_fd(f->ctl->client);
 
-	buf_addc(&out, (char)what);
-	for (int shift = 24; shift >= 0; shift -= 8)
-		buf_addc(&out, (char)(n >> shift));
-	buf_append(&out, p, n);
-	while (at < out.len) {
-		ssize_t r = send(fd, out.data + at, out.len - at, MSG_NOSIGNAL);
+	while (at < f->out.len) {
+		ssize_t r = send(client_fd(f->ctl->client), f->out.data + at,
+		    f->out.len - at, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (r > 0)
 			at += (size_t)r;
-		else if (errno == EAGAIN)
-			(void)tty_wait(-1, false, RETRY_MS);
-		else if (errno != EINTR)
-			break; /* its end is seen where we read */
+		else if (r == 0 || errno != EINTR)
+			break;
 	}
-	buf_free(&out);
+	if (at > 0)
+		buf_consume(&f->out, at);
+}
+
+void
+frames_send(struct frames *f, enum frame what, const char *p, size_t n)
+{
+	buf_addc(&f->out, (char)what);
+	for (int shift = 24; shift >= 0; shift -= 8)
+		buf_addc(&f->out, (char)(n >> shift));
+	buf_append(&f->out, p, n);
+	frames_send_pending(f);
+}
+
+int
+frames_wants(const struct frames *f)
+{
+	return TTY_PEER | (f->out.len > 0 ? TTY_ROOM : 0);
+}
+
+bool
+frames_has_room(const struct frames *f)
+{
+	return f->out.len < PENDING_MAX;
+}
+
+void
+frames_send_last(struct frames *f)
+{
+	uint64_t end = clock_mono_us() + LAST_US;
+
+	while (f->out.len > 0 && clock_mono_us() < end) {
+		int what = tty_wait(client_fd(f->ctl->client), frames_wants(f), RETRY_MS);
+
+		if ((what & TTY_ENDED) != 0)
+			return;
+		if ((what & TTY_PEER) != 0 && frames_read(f) != 1)
+			return;
+		frames_send_pending(f);
+	}
 }
 
 static size_t
@@ -235,5 +271,6 @@ frames_clear(struct frames *f)
 	free(f->held_by);
 	f->held_by = NULL;
 	buf_free(&f->in);
+	buf_free(&f->out);
 	buf_free(&f->why);
 }

@@ -42,7 +42,8 @@ struct frames {
 	struct buf why;      /* why it is over, or why there is no connection */
 	int code;            /* exit status, once there is no connection */
 
-	struct buf in; /* frames that are not whole yet */
+	struct buf in;  /* frames that are not whole yet */
+	struct buf out; /* what supd has not taken yet */
 	enum client_result result;
 };
 
@@ -54,7 +55,14 @@ int frames_failed(struct frames *f);
 /* The connection is gone: tries for a while, until a signal comes (tty.h) or
  * on_stdin_away says so.  False: code. */
 bool frames_connect_again(struct frames *f);
+/* Never waits: what supd does not take now it is given by frames_send_pending, for which
+ * frames_wants tells tty_wait.  Who has more than that to send waits for room. */
 void frames_send(struct frames *f, enum frame what, const char *p, size_t n);
+void frames_send_pending(struct frames *f);
+int frames_wants(const struct frames *f);
+bool frames_has_room(const struct frames *f);
+/* Before the end, for a moment, what waits still: when supd is well it arrives. */
+void frames_send_last(struct frames *f);
 /* Hands on all whole frames that are there.  False: it is over. */
 bool frames_handle(struct frames *f);
 /* Reads, and does that.  1: go on; 0: it is over; -1: the connection is gone. */

@@ -101,18 +101,24 @@ tty_size(uint16_t *rows, uint16_t *cols)
 }
 
 int
-tty_wait(int peer_fd, bool want_stdin, int timeout_ms)
+tty_wait(int peer_fd, int wanted, int timeout_ms)
 {
-	struct pollfd p[2] = { { .fd = peer_fd, .events = POLLIN },
-		{ .fd = want_stdin ? STDIN_FILENO : -1, .events = POLLIN } };
+	short peer = (short)(((wanted & TTY_PEER) != 0 ? POLLIN : 0) |
+			     ((wanted & TTY_ROOM) != 0 ? POLLOUT : 0));
+	struct pollfd p[2] = { { .fd = peer_fd, .events = peer },
+		{ .fd = (wanted & TTY_STDIN) != 0 ? STDIN_FILENO : -1,
+		    .events = POLLIN } };
 	struct timespec limit = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
 	sigset_t none;
 	int what = 0, n;
 
 	sigemptyset(&none);
 	n = ppoll(p, 2, timeout_ms < 0 ? NULL : &limit, &none);
-	if (n > 0 && p[0].revents != 0)
+	/* (Its end is seen where it is read.) */
+	if (n > 0 && (p[0].revents & ~POLLOUT) != 0)
 		what |= TTY_PEER;
+	if (n > 0 && (p[0].revents & POLLOUT) != 0)
+		what |= TTY_ROOM;
 	if (n > 0 && p[1].revents != 0)
 		what |= TTY_STDIN;
 	if (resized)

@@ -19,9 +19,10 @@ bool tty_is_one(void);
 /* Its size; false: unknown. */
 bool tty_size(uint16_t *rows, uint16_t *cols);
 /*
- * Waits for the descriptor or stdin to be readable (a mask of TTY_..), or for a signal.
+ * Waits, at most so many milliseconds (-1: any time), for what is wanted: stdin, the peer
+ * to be readable, or to take more; or for a signal.  What there is, a mask of TTY_...
  */
-enum { TTY_STDIN = 1, TTY_PEER = 2, TTY_RESIZED = 4, TTY_ENDED = 8 };
-int tty_wait(int peer_fd, bool want_stdin, int timeout_ms);
+enum { TTY_STDIN = 1, TTY_PEER = 2, TTY_RESIZED = 4, TTY_ENDED = 8, TTY_ROOM = 16 };
+int tty_wait(int peer_fd, int wanted, int timeout_ms);
 
 #endif
