@@ -125,6 +125,7 @@ static void
 hash(struct screen *s, char what)
 {
 	char seq[3] = { '\033', '#', what };
+	bool twice = screen_row_cols(s, s->cursor.row) < s->cols;
 
 	if (what != '3' && what != '4' && what != '5' && what != '6' && what != '8')
 		return;
@@ -133,7 +134,7 @@ hash(struct screen *s, char what)
 	s->fresh = false;
 	csi_not_full(s);
 	/* Half of it cannot be seen, or could not. */
-	if (what != '8')
+	if (twice || screen_row_cols(s, s->cursor.row) < s->cols)
 		screen_set_width(s, s->cursor.row);
 }
 

@@ -201,6 +201,7 @@ static const struct goes_on {
 	{ "and its charset", "\033(0\033[?1049h\033(B", "\033[?1049lq",
 	    "\xe2\x94\x80\n" },
 	{ "a row of double width", "\033#6", "012345678901", "0123456789\n01\n" },
+	{ "of single width, as it was", "\033[1;15Hx\033#5", "y", "              xy\n" },
 	{ "half a wide one in the last column", "\033[1;19H\xe4\xb8\xad\033[1;19H\033[@",
 	    "x", "                  x\n" },
 	{ "several modes at once", "a\033[?25;1049h\033[H", "b\033[?25;1049lc", "ac\n" },
