@@ -326,11 +326,11 @@ resize_vterm(struct screen *s, int rows, int cols)
 	screen_write_own(s, "\033[0m", 4);
 	/* libvterm tells of both sizes meanwhile. */
 	textlines_set_size(s, rows > s->rows ? rows : s->rows);
-	s->rows = rows;
-	s->cols = cols;
 	s->moving = true;
 	vterm_set_size(s->vt, rows, cols);
 	s->moving = false;
+	s->rows = rows;
+	s->cols = cols;
 	textlines_set_size(s, rows);
 	if (cols > before)
 		csi_reset_tabs(s, before);

@@ -47,12 +47,25 @@ textlines_set_size(struct screen *s, int rows)
 	s->pushed = 0;
 }
 
+/* Where the line begins that the cursor is in: it is still being written, all of it. */
+static int
+open_row(const struct screen *s)
+{
+	int row = s->cursor.row;
+
+	while (row > 0 && s->row[row].continues)
+		row--;
+	return row;
+}
+
 void
 textlines_resized(struct screen *s)
 {
+	int upto = open_row(s);
+
 	/* What stands above the cursor was looked at before. */
 	for (int i = 0; i < s->n_row && !s->alternate; i++) {
-		s->row[i].reported = s->row[i].reported || i < s->cursor.row;
+		s->row[i].reported = s->row[i].reported || i < upto;
 		s->row[i].changed = false;
 	}
 	if (!s->alternate) {
@@ -115,7 +128,7 @@ static void
 report(struct screen *s, int row, const VTermScreenCell *cells, int cols)
 {
 	struct row *r = &s->row[row];
-	bool goes_on = row + 1 < s->rows && s->row[row + 1].continues;
+	bool goes_on = row + 1 < s->n_row && s->row[row + 1].continues;
 	struct buf text = { 0 };
 
 	screen_put_cells(cells, cols, &text);
@@ -176,7 +189,7 @@ textlines_on_damage(struct screen *s, VTermRect rect, bool glyph)
 {
 	if (s->alternate)
 		return;
-	for (int row = rect.start_row; row < rect.end_row && row < s->rows; row++) {
+	for (int row = rect.start_row; row < rect.end_row && row < s->n_row; row++) {
 		struct row *r = &s->row[row];
 
 		r->changed = true;
@@ -199,7 +212,7 @@ textlines_on_move(struct screen *s, VTermRect dest, VTermRect src)
 	if (s->alternate)
 		return;
 	if (!whole || n <= 0 || src.start_row < 0 || dest.start_row < 0 ||
-	    src.end_row > s->rows || dest.end_row > s->rows) {
+	    src.end_row > s->n_row || dest.end_row > s->n_row) {
 		textlines_on_damage(s, dest, false);
 		return;
 	}
@@ -217,7 +230,7 @@ textlines_on_push(struct screen *s, int cols, const VTermScreenCell *cells)
 {
 	int row = s->pushed++;
 
-	if (row >= s->rows)
+	if (row >= s->n_row)
 		return;
 	if (stays(s, row)) {
 		if (s->paints && s->n_rest > 0)
@@ -251,13 +264,10 @@ void
 textlines_rest(struct screen *s)
 {
 	struct buf text = { 0 };
-	int upto = s->cursor.row;
+	int upto = open_row(s);
 
 	if (s->alternate)
 		return;
-	/* A line that the cursor is in is still being written, all of it. */
-	while (upto > 0 && s->row[upto].continues)
-		upto--;
 	report_above(s, upto);
 	if (s->line_open && !s->row[upto].continues)
 		emit(s);

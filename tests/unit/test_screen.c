@@ -224,6 +224,25 @@ test_resize(void **state)
 	feed(s, "\r\033[2A\033[Jhead\r\nbody\r\n> ");
 	screen_settle(s);
 	assert_string_equal(buf_str(&lines), "head|body|");
+	screen_free(s);
+	buf_clear(&lines);
+	/* What leaves at the top of a smaller one takes what is known of it along. */
+	s = new_screen(6, 20, &lines);
+	feed(s, "a\r\nb\r\nc\r\nd\r\n> ");
+	screen_resize(s, 3, 20);
+	feed(s, "x\r\ny\r\n");
+	assert_string_equal(buf_str(&lines), "a|b|c|d|> x|y|");
+	screen_free(s);
+	buf_clear(&lines);
+	s = new_screen(6, 10, &lines);
+	feed(s, "a line that goes over six rows of the screen, nearly all");
+	screen_resize(s, 2, 10);
+	feed(s, ".\r\n");
+	assert_string_equal(buf_str(&lines),
+	    "a line that goes over six rows of the screen, nearly all.|");
+	screen_free(s);
+	buf_clear(&lines);
+	s = new_screen(8, 20, &lines);
 	/* A region of before is none of the new screen. */
 	feed(s, "\033[6;8r");
 	screen_resize(s, 3, 30);
