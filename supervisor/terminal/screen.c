@@ -118,8 +118,8 @@ static const VTermScreenCallbacks callbacks = {
 	.sb_pushline = on_push,
 };
 
-static void
-on_answer(const char *bytes, size_t len, void *arg)
+void
+screen_answer(const char *bytes, size_t len, void *arg)
 {
 	struct screen *s = arg;
 
@@ -253,7 +253,7 @@ screen_new(uint16_t rows, uint16_t cols, const struct screen_ops *ops)
 	if (s->vt == NULL)
 		abort(); /* as xalloc */
 	vterm_set_utf8(s->vt, 1);
-	vterm_output_set_callback(s->vt, on_answer, s);
+	vterm_output_set_callback(s->vt, screen_answer, s);
 	s->state = vterm_obtain_state(s->vt);
 	s->vs = vterm_obtain_screen(s->vt);
 	vterm_screen_set_callbacks(s->vs, &callbacks, s);

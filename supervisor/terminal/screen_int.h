@@ -169,6 +169,8 @@ bool screen_cell(const struct screen *s, int row, int col, VTermScreenCell *cell
 int screen_row_cols(const struct screen *s, int row);
 /* What the next character will be drawn with. */
 VTermScreenCell screen_pen(const struct screen *s);
+/* The terminal answers. */
+void screen_answer(const char *bytes, size_t len, void *screen);
 /* To libvterm: no text; and what the program did not ask for. */
 void screen_write(struct screen *s, const char *bytes, size_t len);
 void screen_write_own(struct screen *s, const char *bytes, size_t len);

@@ -2,6 +2,8 @@
  * screen_scan: takes apart what a program writes, in pieces of any size: text, control
  * characters, sequences, strings.  libvterm gets each whole (see screen_int.h).
  */
+#include <string.h>
+
 #include "terminal/screen_int.h"
 
 enum { ESC = 0x1b, CAN = 0x18, SUB = 0x1a, BEL = 0x07, SO = 0x0e, SI = 0x0f, DEL = 0x7f };
@@ -34,36 +36,40 @@ control(struct screen *s, char c)
 
 /* ---- strings ---- */
 
-/* DCS $ q and what is asked for. */
-static bool
-is_question(const struct buf *b)
+/* DCS $ q: what is set.  libvterm answers to these, and for what it does not know prints
+ * a number as if it were a string. */
+static void
+answer(struct screen *s, const struct buf *question)
 {
-	if (b->len < 3 || b->len > 4 || b->data[0] != '$' || b->data[1] != 'q')
-		return false;
-	for (size_t i = 2; i < b->len; i++)
-		if (b->data[i] < ' ' || b->data[i] > '~')
-			return false;
-	return true;
+	static const char *const known[] = { "$qm", "$qr", "$q q" };
+	static const char unknown[] = "\033P0$r\033\\";
+	struct buf seq = { 0 };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(buf_str(question), known[i]) != 0)
+			continue;
+		buf_addf(&seq, "\033P%s\033\\", known[i]);
+		screen_write(s, seq.data, seq.len);
+		buf_free(&seq);
+		return;
+	}
+	screen_answer(unknown, sizeof(unknown) - 1, s);
 }
 
 /* The whole of a string is there.  libvterm loses one that comes in pieces, keeps any
- * length of it, and acts on control characters in it: it gets those that it answers,
- * whole. */
+ * length of it, and acts on control characters in it: it gets none. */
 static void
 on_string(struct screen *s)
 {
 	struct buf *b = &s->scan.string;
+	const char *p = buf_str(b);
 
-	if (s->scan.kind == 'P' && is_question(b)) {
-		buf_adds(b, "\033\\");
-		screen_write(s, "\033P", 2);
-		screen_write(s, b->data, b->len);
-	} else if (s->scan.kind == ']' && b->len >= 2 &&
-		   (b->data[0] == '0' || b->data[0] == '2') && b->data[1] == ';') {
-		screen_set_title(s, b->data + 2, b->len - 2);
-	} else if (s->scan.kind == '_' && s->loading) {
-		textlines_load(s, buf_str(b), b->len);
-	}
+	if (s->scan.kind == 'P' && strncmp(p, "$q", 2) == 0)
+		answer(s, b);
+	else if (s->scan.kind == ']' && (p[0] == '0' || p[0] == '2') && p[1] == ';')
+		screen_set_title(s, p + 2, b->len - 2);
+	else if (s->scan.kind == '_' && s->loading)
+		textlines_load(s, p, b->len);
 	buf_free(b);
 }
 

@@ -328,6 +328,30 @@ test_mouse(void **state)
 	buf_free(&drawn);
 }
 
+/* What is asked is answered, also what nobody knows. */
+static void
+test_answers(void **state)
+{
+	static const char *const asked[][2] = {
+		{ "\033[2;3H\033[6n", "\033[2;3R" },
+		{ "\033P$qr\033\\", "\033P1$r1;5r\033\\" },
+		{ "\033P$qzz\033\\", "\033P0$r\033\\" },
+		{ "\033P$q\n\033\\", "\033P0$r\033\\" },
+		{ "\033Pq\033\\", "" },
+		{ "\033[?2004h\033[?2004$p", "\033[?2004;1$y" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		struct seen a;
+
+		begin(&a, 5, 20);
+		screen_feed(a.s, asked[i][0], strlen(asked[i][0]));
+		assert_string_equal(buf_str(&a.answers), asked[i][1]);
+		end(&a);
+	}
+}
+
 /* ---- at random ---- */
 
 static const char *const parts[] = { "text", "\r\n", "\n", "\r", "\b", "\t", "\033[A",
@@ -513,6 +537,7 @@ main(void)
 		cmocka_unit_test(test_pens),
 		cmocka_unit_test(test_any_state),
 		cmocka_unit_test(test_mouse),
+		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_walks),
 		cmocka_unit_test(test_widths),

@@ -121,7 +121,6 @@ bool
 frames_connect_again(struct frames *f)
 {
 	uint64_t end = clock_mono_us() + BACK_US;
-
 	int what;
 
 	/* All come back at once, and who typed types on, whoever is the first. */
