@@ -203,6 +203,11 @@ slot_unmake_files(struct table_slot *s, uint32_t slot)
 		slot_path(path, sizeof(path), "n/", slot, "");
 		(void)unlinkat(tab->fd[FD_RUN], path, 0);
 	}
+	/* The terminal removes it when it is done, but may have died before that. */
+	if (s->terminal != 0) {
+		slot_path(path, sizeof(path), "term/", slot, "");
+		(void)unlinkat(tab->fd[FD_RUN], path, 0);
+	}
 	/* Also one that was made and not yet noted when init died. */
 	if (s->want_cgroup && tab->fd[FD_CGROUP] != -1) {
 		close_fd(&s->fd_cgroup);
