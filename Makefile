@@ -50,7 +50,7 @@ endif
 SUPCTL_LAYERS := $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/% $(O)/supervisor/unit/% \
 	$(O)/supervisor/journal/% $(O)/supervisor/proto/table.o,$(OBJ)))
 
-.PHONY: all run demo check chaos unit e2e sim fuzz cov bench fmt lint man install uninstall static clean \
+.PHONY: all run demo check check-agents chaos unit e2e sim fuzz cov bench fmt lint man install uninstall static clean \
 	tests-build fuzz-build deps-build deps-check tomorrow
 ifeq ($(VARIANT),release)
 all: build/supd build/supctl build/extract build/agent
@@ -175,6 +175,11 @@ static: deps-build
 # either finds becomes a test of its own.
 chaos: tests-build
 	SUPD_BUILD=$(CURDIR)/$(O) tests/chaos/run
+
+# The real agent programs, installed by npm into build/agents, against their profiles; no
+# part of `make check'.  AGENTS='claude codex' for some of them.
+check-agents: all
+	SUPD_BUILD=$(CURDIR)/$(O) tests/agents/run $(AGENTS)
 
 fmt:
 	clang-format -i $(shell bash -c '. tests/checks/files.sh && project_files "*.c" "*.h"')

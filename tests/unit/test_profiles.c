@@ -268,18 +268,58 @@ PROFILE(claude)
 PROFILE(codex)
 PROFILE(gemini)
 PROFILE(aider)
+PROFILE(qwen)
+PROFILE(opencode)
+PROFILE(copilot)
+PROFILE(crush)
 PROFILE(shell)
 PROFILE(repl)
+
+static const char *const checked[] = { "demo", "claude", "codex", "gemini", "aider",
+	"qwen", "opencode", "copilot", "crush", "shell", "repl" };
+
+static void
+every_profile_has_its_test(void **state)
+{
+	char *folder = source_path("units/profiles");
+	DIR *dir = opendir(folder);
+	struct dirent *de;
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(dir);
+	while ((de = readdir(dir)) != NULL) {
+		size_t i = 0, len = strcspn(de->d_name, ".");
+
+		if (len == 0)
+			continue;
+		n++;
+		while (i < sizeof(checked) / sizeof(checked[0]) &&
+		       (strlen(checked[i]) != len ||
+			   strncmp(checked[i], de->d_name, len) != 0))
+			i++;
+		if (i == sizeof(checked) / sizeof(checked[0]))
+			fail_msg("%s has no test here", de->d_name);
+	}
+	closedir(dir);
+	free(folder);
+	assert_int_equal(n, sizeof(checked) / sizeof(checked[0]));
+}
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_profile_has_its_test),
 		cmocka_unit_test(demo),
 		cmocka_unit_test(claude),
 		cmocka_unit_test(codex),
 		cmocka_unit_test(gemini),
 		cmocka_unit_test(aider),
+		cmocka_unit_test(qwen),
+		cmocka_unit_test(opencode),
+		cmocka_unit_test(copilot),
+		cmocka_unit_test(crush),
 		cmocka_unit_test(shell),
 		cmocka_unit_test(repl),
 	};
