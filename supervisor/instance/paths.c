@@ -71,6 +71,7 @@ paths_units(const char *root, const char *run)
 		unit_paths_add_system(p);
 	else if (is_users(root))
 		unit_paths_add_user(p);
+	unit_paths_add_shipped(p);
 	unit_paths_set_credentials(p, credentials);
 	free(units);
 	free(transient);

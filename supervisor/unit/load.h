@@ -46,6 +46,8 @@ void unit_paths_add(struct unit_paths *, const char *dir, enum unit_path_kind);
 /* Appends the folders of a system instance, or of an ordinary user's one. */
 void unit_paths_add_system(struct unit_paths *);
 void unit_paths_add_user(struct unit_paths *);
+/* Profiles that come with supd, for every instance: beside the binary that runs. */
+void unit_paths_add_shipped(struct unit_paths *);
 size_t unit_paths_count(const struct unit_paths *);
 const char *unit_paths_dir(const struct unit_paths *, size_t i);
 enum unit_path_kind unit_paths_kind(const struct unit_paths *, size_t i);

@@ -8,11 +8,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "unit/pack.h"
 #include "unit/parse.h"
@@ -47,6 +49,7 @@ unit_paths_free(struct unit_paths *paths)
 	for (size_t i = 0; i < paths->n; i++)
 		free(paths->v[i].dir);
 	free(paths->v);
+	strv_free(&paths->shipped);
 	pack_pool_end(paths->pool);
 	specifier_host_clear(&paths->host);
 	free(paths);
@@ -93,6 +96,24 @@ unit_paths_add_user(struct unit_paths *paths)
 	unit_paths_add(paths, "/etc/supd/user", UNIT_PATH_ADMIN);
 	add_below(paths, paths->host.value['D'], "supd/units", UNIT_PATH_VENDOR);
 	unit_paths_add(paths, "/usr/lib/supd/user", UNIT_PATH_VENDOR);
+}
+
+/* BINDIR/../share/supd as `make install' has it, BUILDDIR/../units of a source tree. */
+void
+unit_paths_add_shipped(struct unit_paths *paths)
+{
+	static const char *const below[] = { "share/supd/profiles", "units/profiles" };
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	for (int up = 0; n > 0 && up < 2; up++)
+		while (n > 0 && exe[--n] != '/')
+			;
+	for (size_t i = 0; n > 0 && i < sizeof(below) / sizeof(below[0]); i++)
+		strv_addf(&paths->shipped, "%.*s/%s", (int)n, exe, below[i]);
+	/* Where a binary that lies alone, or no /proc, does not say it. */
+	strv_add_unique(&paths->shipped, "/usr/local/share/supd/profiles");
+	strv_add_unique(&paths->shipped, "/usr/share/supd/profiles");
 }
 
 size_t

@@ -22,6 +22,7 @@ struct path_dir {
 struct unit_paths {
 	struct path_dir *v;
 	size_t n;
+	struct strv shipped; /* folders of profiles, behind those of v */
 	struct specifier_host host;
 	struct unit_parts defaults; /* of the table; scalars only */
 	struct pack_pool *pool;

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/buf.h"
 #include "lib/xalloc.h"
@@ -45,26 +46,54 @@ profile_scan(const char *text, size_t len, const struct specifier *spec, char **
 	lex_clear(&lx);
 }
 
+/* The folders that profiles are in: of the unit folders, then what is shipped.  malloc'd;
+ * NULL for one that is known not to be there. */
+static char *
+folder_at(struct unit_paths *paths, size_t i)
+{
+	if (i >= paths->n)
+		return xstrdup(paths->shipped.v[i - paths->n]);
+	return paths_may_have(paths, i, folder)
+		   ? xasprintf("%s/%s", paths->v[i].dir, folder)
+		   : NULL;
+}
+
+static size_t
+folder_count(const struct unit_paths *paths)
+{
+	return paths->n + paths->shipped.n;
+}
+
+/* What lies beside the binary is taken from who could have put the binary there. */
+static bool
+is_trusted(const struct stat *st)
+{
+	return (st->st_uid == 0 || st->st_uid == geteuid()) &&
+	       (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 bool
 profile_find(struct unit_paths *paths, const char *name, struct unit_source *source)
 {
 	char *first = NULL;
 
 	memset(source, 0, sizeof(*source));
-	for (size_t i = 0; i < paths->n; i++) {
+	for (size_t i = 0; i < folder_count(paths); i++) {
+		char *dir = folder_at(paths, i), *path;
 		struct stat st;
-		char *path;
 
-		if (!paths_may_have(paths, i, folder))
+		if (dir == NULL)
 			continue;
-		path = xasprintf("%s/%s/%s%s", paths->v[i].dir, folder, name, suffix);
-		if (paths_touch(paths, path, true) == 0 && stat(path, &st) == 0) {
+		path = xasprintf("%s/%s%s", dir, name, suffix);
+		free(dir);
+		if (paths_touch(paths, path, true) == 0 && stat(path, &st) == 0 &&
+		    (i < paths->n || is_trusted(&st))) {
 			source_from_stat(source, path, &st);
 			free(path);
 			free(first);
 			return true;
 		}
-		if (first == NULL)
+		if (first == NULL && i < paths->n)
 			first = path;
 		else
 			free(path);
@@ -79,9 +108,11 @@ profile_nearest(struct unit_paths *paths, const char *name)
 	size_t limit = strlen(name) < 4 ? 1 : 2;
 	char *nearest = NULL;
 
-	for (size_t i = 0; i < paths->n; i++) {
-		char *path = xasprintf("%s/%s", paths->v[i].dir, folder);
-		DIR *dir = paths_touch(paths, path, true) == 0 ? opendir(path) : NULL;
+	for (size_t i = 0; i < folder_count(paths); i++) {
+		char *path = folder_at(paths, i);
+		DIR *dir = path != NULL && paths_touch(paths, path, true) == 0
+			       ? opendir(path)
+			       : NULL;
 		struct dirent *de;
 
 		free(path);

@@ -1,7 +1,8 @@
 /*
  * profile: which profile a unit asks for, and where its file is.
  *
- * A profile is the file profiles/NAME.conf of a unit folder, the first that has it.  It
+ * A profile is the file profiles/NAME.conf of a unit folder, the first that has it, else one
+ * of those that come with supd.  It
  * is read before the unit's own files, so what it is called must be known before these
  * are read in earnest.
  */

@@ -99,6 +99,7 @@ verify_file(struct ctl *ctl, const char *path, struct tally *t)
 		    "the name is none of a unit");
 	} else {
 		unit_paths_add(paths, dir == NULL ? dir_copy : dir, UNIT_PATH_FOLDER);
+		unit_paths_add_shipped(paths);
 		unit_conf_free(unit_load(paths, NULL, base, &d));
 	}
 	put_diags(ctl, &d, t);
@@ -121,6 +122,7 @@ instance_paths(struct ctl *ctl)
 		unit_paths_add_system(paths);
 	else if (ctl->in.kind == INSTANCE_USER)
 		unit_paths_add_user(paths);
+	unit_paths_add_shipped(paths);
 	free(units);
 	return paths;
 }
