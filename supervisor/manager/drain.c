@@ -21,6 +21,8 @@
 #include "unit/conf.h"
 #include "unit/load.h"
 
+enum { SETTLE_SEC_MAX = 10 };
+
 /* The slot of the message in the queue of input: a newer one takes its place. */
 static const char input_slot[] = "drain";
 
@@ -103,11 +105,15 @@ set_phase(struct unit *u, enum drain_phase phase)
 
 	d->view.phase = phase;
 	if (phase == DRAIN_WAITING && unit_is_session(u)) {
+		uint64_t settle_us = conf_of(u)->idle_us;
+
 		/* What it was told moves its screen within IdleSec=, or it was idle all
-		 * the while; of one that was told nothing that is known already. */
+		 * the while; of one that was told nothing that is known already.  (Where
+		 * silence is never idle, IdleSec= is infinite.) */
+		if (settle_us > SETTLE_SEC_MAX * USEC_PER_SEC)
+			settle_us = SETTLE_SEC_MAX * USEC_PER_SEC;
 		d->worked = false;
-		d->settle_us =
-		    d->told ? clock_add_us(clock_mono_us(), conf_of(u)->idle_us) : 0;
+		d->settle_us = d->told ? clock_add_us(clock_mono_us(), settle_us) : 0;
 	}
 	tell(u, u->flag_who[WISH_FLAG_DRAINING]);
 }

@@ -1,10 +1,9 @@
 /*
  * profile: which profile a unit asks for, and where its file is.
  *
- * A profile is the file profiles/NAME.conf of a unit folder, the first that has it, else one
- * of those that come with supd.  It
- * is read before the unit's own files, so what it is called must be known before these
- * are read in earnest.
+ * A profile is the file profiles/NAME.conf of a unit folder, the first that has it, else
+ * one of those that come with supd.  It is read before the unit's own files, so what it
+ * is called must be known before these are read in earnest.
  */
 #ifndef SUPD_UNIT_PROFILE_H
 #define SUPD_UNIT_PROFILE_H

@@ -231,7 +231,7 @@ show_environment(struct show *s)
 	struct svc_spawn sp = {
 		.slot = SLOT_NONE, .kind = PROC_MAIN, .exec = EXEC_START
 	};
-	struct strv env = { 0 }, from_files = { 0 };
+	struct strv env = { 0 }, from_files = { 0 }, removed = { 0 };
 	char why[256] = "";
 	struct buf key = { 0 }, value = { 0 };
 
@@ -241,7 +241,7 @@ show_environment(struct show *s)
 	    svc_files_wait(&u->conf->service->context, SHOW_WAIT_MS * USEC_PER_MSEC,
 		&from_files, why, sizeof(why)) == -1 ||
 	    svc_exec_environment(u->manager->world, u->conf, u->svc, &sp, &from_files,
-		&env, why, sizeof(why)) == -1) {
+		&env, &removed, why, sizeof(why)) == -1) {
 		show_one(s, "EnvironmentError", why);
 		strv_free(&from_files);
 		strv_free(&env);
@@ -259,9 +259,18 @@ show_environment(struct show *s)
 		    &value, env.v[i], s->closed || strv_contains(&from_files, env.v[i]));
 		show_one(s, buf_str(&key), buf_str(&value) + (value.len > n ? n + 1 : n));
 	}
+	if (removed.n > 0) {
+		char *names;
+
+		strv_sort(&removed);
+		names = strv_join(&removed, " ");
+		show_one(s, "EnvironmentRemoved", names);
+		free(names);
+	}
 	buf_free(&key);
 	buf_free(&value);
 	strv_free(&from_files);
+	strv_free(&removed);
 	strv_free(&env);
 }
 

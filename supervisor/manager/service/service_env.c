@@ -76,8 +76,32 @@ is_login(const char *name, size_t n)
 	return false;
 }
 
+/* Whether it tells of the session in which supd itself was started. */
+static bool
+is_nested(const char *name, size_t n)
+{
+	static const char *const rows[] = {
+#define NESTED(text) text,
+#include "manager/service/nested.def"
+#undef NESTED
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t len = strlen(rows[i]);
+		bool begins = rows[i][len - 1] == '*';
+
+		len -= begins;
+		if ((begins ? n >= len : n == len) && memcmp(rows[i], name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* removed: for a session; gets the names of what is not for it.  What a file names is
+ * wanted. */
 static void
-pass_environment(struct strv *env, const struct strv *names, bool other_user)
+pass_environment(
+    struct strv *env, const struct strv *names, bool other_user, struct strv *removed)
 {
 	const char *v;
 
@@ -94,7 +118,10 @@ pass_environment(struct strv *env, const struct strv *names, bool other_user)
 			if ((*e)[n] != '=' || is_private(*e, n) ||
 			    (other_user && is_login(*e, n)))
 				continue;
-			strv_env_set(env, *e);
+			if (removed != NULL && is_nested(*e, n))
+				strv_addf(removed, "%.*s", (int)n, *e);
+			else
+				strv_env_set(env, *e);
 		}
 	}
 }
@@ -309,20 +336,18 @@ svc_files_wait(const struct exec_conf *x, uint64_t timeout_us, struct strv *from
 
 /* ---- a terminal of its own ---------------------------------------------------- */
 
-/* What the terminal is; and nothing by which a program finds that it runs inside another
- * session, which is that of who started supd. */
+/* What the terminal is.  Its size is asked of it: variables would not follow it. */
 static void
 put_terminal(struct strv *env)
 {
-	static const char *const nested[] = { "TMUX", "TMUX_PANE", "STY", "WINDOW",
-		"TERM_PROGRAM", "TERM_PROGRAM_VERSION", "SSH_TTY", "COLUMNS", "LINES",
-		"CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT",
-		"CODEX_SANDBOX", "GEMINI_CLI", "OPENCODE" };
-
-	for (size_t i = 0; i < sizeof(nested) / sizeof(nested[0]); i++)
-		env_unset(env, nested[i]);
+	env_unset(env, "COLUMNS");
+	env_unset(env, "LINES");
 	put(env, "TERM", "xterm-256color");
 	put(env, "COLORTERM", "truecolor");
+	/* It shows UTF-8, and many programs only draw it where a locale says so. */
+	if (strv_env_get(env, "LANG") == NULL && strv_env_get(env, "LC_ALL") == NULL &&
+	    strv_env_get(env, "LC_CTYPE") == NULL)
+		put(env, "LANG", "C.UTF-8");
 }
 
 /* ---- all of it --------------------------------------------------------------- */
@@ -330,10 +355,11 @@ put_terminal(struct strv *env)
 int
 svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
     const struct service *s, const struct svc_spawn *sp, const struct strv *from_files,
-    struct strv *env, char *why, size_t size)
+    struct strv *env, struct strv *removed, char *why, size_t size)
 {
 	const struct exec_conf *x = &conf->service->context;
 	const struct svc_user *u = svc_user_find(w, x->user, why, size);
+	struct strv nested = { 0 };
 	char *names;
 
 	if (u == NULL)
@@ -341,8 +367,12 @@ svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
 	for (size_t i = 0; i < w->conf->default_environment.n; i++)
 		strv_env_set(env, w->conf->default_environment.v[i]);
 	put_base(w, conf, s, sp, u, env);
-	pass_environment(env, &w->conf->pass_environment, u->uid != geteuid());
-	pass_environment(env, &x->pass_environment, u->uid != geteuid());
+	pass_environment(env, &w->conf->pass_environment, u->uid != geteuid(),
+	    conf->session != NULL ? &nested : NULL);
+	pass_environment(env, &x->pass_environment, u->uid != geteuid(), NULL);
+	if (removed != NULL)
+		strv_add_all(removed, &nested);
+	strv_clear(&nested);
 	if (unit_conf_terminal(conf) != 0 && (sp == NULL || sp->kind == PROC_MAIN))
 		put_terminal(env);
 	for (size_t i = 0; i < x->environment.n; i++)

@@ -313,7 +313,7 @@ svc_exec_spec(struct svc_world *w, const struct service *s, const struct svc_spa
 		return -1;
 	}
 	spec_buf_init(&b);
-	if (svc_exec_environment(w, conf, s, sp, from_files, &env, why, size) == -1)
+	if (svc_exec_environment(w, conf, s, sp, from_files, &env, NULL, why, size) == -1)
 		goto out;
 	put_command(&b, x, sp->cmd, &env, &unset);
 	tell_unset(s, &unset);

@@ -77,10 +77,11 @@ int svc_files_wait(const struct exec_conf *x, uint64_t timeout_us,
 
 /*
  * The environment alone, for `show --resolved'; s may be NULL (nothing runs).
- * from_files: what svc_files_read gave, NULL if there are no such lines.
+ * from_files: what svc_files_read gave, NULL if there are no such lines.  removed (may be
+ * NULL) gets the names of what a session does not get of supd's own (nested.def).
  */
 int svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
     const struct service *s, const struct svc_spawn *sp, const struct strv *from_files,
-    struct strv *env, char *why, size_t size);
+    struct strv *env, struct strv *removed, char *why, size_t size);
 
 #endif
