@@ -352,22 +352,33 @@ restore(struct session *s, const struct jv *v, struct json_err *err)
 
 /* ---- all that was noted ---- */
 
+/* Of what has no terminal only its rules say something, and its silence. */
+static enum session_state
+known_state(const struct session *s, const struct oracle_view *v)
+{
+	return unit_is_session(s->unit) || v->rule != NULL || v->state == SESSION_STUCK
+		   ? v->state
+		   : SESSION_UNKNOWN;
+}
+
 static void
 take_view(struct session *s)
 {
 	struct emitter *ev = s->unit->manager->events;
+	enum session_state state;
 	struct oracle_view v;
 
 	oracle_view(s->oracle, &v);
-	if (v.state != s->state) {
+	state = known_state(s, &v);
+	if (state != s->state) {
 		event_begin(ev, EVENT_SESSION_STATE, s->unit->name,
 		    svc_memory(s->unit->svc)->invocation);
 		event_str(ev, "from", session_state_name(s->state));
-		event_str(ev, "to", session_state_name(v.state));
+		event_str(ev, "to", session_state_name(state));
 		event_str(ev, "evidence", v.evidence);
 		event_end(ev);
 	}
-	s->state = v.state;
+	s->state = state;
 	if (v.state != SESSION_LIMITED)
 		end_hold(s);
 	unit_render_drop(s->unit);

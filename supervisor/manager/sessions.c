@@ -517,7 +517,7 @@ session_render(const struct unit *u, struct jw *w)
 	uint64_t now = clock_mono_us();
 	struct oracle_view v;
 
-	if (s == NULL)
+	if (s == NULL || (!unit_is_session(u) && s->state == SESSION_UNKNOWN))
 		return;
 	oracle_view(s->oracle, &v);
 	jw_kv_obj(w, "session");

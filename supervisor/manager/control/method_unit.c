@@ -110,8 +110,11 @@ is_listed(const struct list *l, const struct unit *u)
 		     (u->svc != NULL && (svc_has_slot(u->svc) ||
 					    svc_active(u->svc) == SVC_ACTIVE_FAILED));
 
-	/* A template is a file, and nothing that can be up. */
-	if (!l->all && (!there || u->conf->builtin || unit_name_is_template(u->conf->id)))
+	/* A template is a file, and nothing that can be up; one that is refused keeps its
+	 * instances from that. */
+	if (!l->all && (!there || u->conf->builtin ||
+			   (unit_name_is_template(u->conf->id) &&
+			       u->conf->load_state != UNIT_BAD_SETTING)))
 		return false;
 	for (size_t i = 0; i < l->states.n; i++)
 		if (session_is(u, l->states.v[i]))
