@@ -155,6 +155,10 @@ reopen_file(struct logger *lg, struct castlog *c)
 	struct stat st;
 	int dir = -1;
 
+	if (!layout_day_is_valid(k->file_day)) {
+		errno = 0;
+		return -1;
+	}
 	if (c->fd == -1 || now - c->checked_us >= CHECK_US) {
 		dir = sink_day_fd(lg, k->file_day);
 		if (dir == -1)
@@ -408,17 +412,20 @@ static void
 drain(struct logger *lg, struct castlog *c)
 {
 	struct cast_batch b;
+	uint64_t stop;
 	struct ring *r;
 
 	if (!ring_is_there(lg, c))
 		return;
 	r = cast_ring(c->map);
+	/* (Of what comes meanwhile we are told again: others wait for their turn.) */
+	stop = atomic_load(&r->head);
 	for (;;) {
 		if (settle(lg, c) == -1) {
 			cannot_write(lg, c, errno);
 			return;
 		}
-		if (atomic_load(&r->tail) == atomic_load(&r->head))
+		if (atomic_load(&r->tail) >= stop)
 			break;
 		gather(lg, c, &b);
 		if (lg->out.len > 0) {
@@ -568,9 +575,12 @@ cast_alt(const struct logslot *ls)
 uint64_t
 cast_day(const struct logslot *ls)
 {
-	return ls->cast != NULL && ls->cast->map != NULL
-		   ? strtoull(cast_tail(ls->cast->map)->file_day, NULL, 10)
-		   : 0;
+	const char *day;
+
+	if (ls->cast == NULL || ls->cast->map == NULL)
+		return 0;
+	day = cast_tail(ls->cast->map)->file_day;
+	return layout_day_is_valid(day) ? strtoull(day, NULL, 10) : 0;
 }
 
 bool

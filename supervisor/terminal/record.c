@@ -29,8 +29,11 @@ enum {
 	LINE_BYTES = RING_LINE_MAX - 64,
 	TELL_US = 100 * 1000,    /* between what is put and what is told of it */
 	TELL_BYTES = 128 * 1024, /* that wait: told at once */
-	DRAW_ROOM = 64 * 1024,   /* free in the ring, before a screen is drawn into it */
-	CHECK_US = 1000 * 1000,  /* between two looks at the day */
+	/* A screen is drawn when so much of the ring is free; one that is longer is
+	 * cleared instead.  (What stands for an escape character has six bytes.) */
+	DRAW_ROOM = CAST_RING_BYTES / 2,
+	DRAW_MAX = DRAW_ROOM / 4,
+	CHECK_US = 1000 * 1000, /* between two looks at the day */
 	CARRY_MAX = 4,
 };
 
@@ -277,8 +280,7 @@ put_size(struct session *s)
 
 /*
  * The whole screen, as it is with all that was read: in the place of what is missing, and
- * at the beginning of a file.  What does not find room is tried again; a screen that is
- * greater than the ring is cleared instead.
+ * at the beginning of a file.  What does not find room is tried again.
  */
 static void
 draw_whole(struct session *s)
@@ -294,7 +296,7 @@ draw_whole(struct session *s)
 	if (needs_file(s) && !begin_file(s, false))
 		return;
 	screen_draw(session_screen(s), &draw);
-	if (draw.len > r->ring->size / 2) {
+	if (draw.len > DRAW_MAX) {
 		buf_clear(&draw);
 		buf_adds(&draw, clear);
 	}
@@ -371,7 +373,7 @@ record_output(struct session *s, const char *bytes, size_t len)
 	}
 	skip(s, bytes, len);
 	draw_whole(s);
-	if (r->cast->missed || r->cast->beginning != 0)
+	if (!r->cast->full && (r->cast->missed || r->cast->beginning != 0))
 		missed(s, len);
 }
 
