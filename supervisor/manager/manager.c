@@ -200,6 +200,7 @@ on_clock_set(void *arg)
 		return;
 	hold_run(m);
 	budgets_on_clock_set(m);
+	sessions_on_clock_set(m);
 }
 
 static void

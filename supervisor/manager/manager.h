@@ -24,7 +24,9 @@ struct budgets;
 struct control;
 struct emergency;
 struct emitter;
+struct due;
 struct fdwatch;
+struct filewatch;
 struct history;
 struct jobs;
 struct link;
@@ -100,6 +102,8 @@ struct manager {
 	struct loop_timer *jitter_timer;     /* NULL: no start was spread yet */
 	struct loop_timer *hold_timer;       /* NULL: no hold ends by itself yet */
 	TAILQ_HEAD(, emergency) emergencies; /* that are on, the oldest first */
+	struct due *due;                     /* wants.c; NULL: nothing ever was */
+	struct filewatch *filewatch;         /* NULL: nothing is watched yet */
 	struct jobs *jobs;
 	struct emitter *events;
 	struct metrics *metrics;

@@ -37,6 +37,7 @@
 #include "manager/sessions.h"
 #include "manager/tell.h"
 #include "manager/units.h"
+#include "manager/wants.h"
 #include "unit/load.h"
 
 enum {
@@ -451,6 +452,12 @@ on_timer(struct loop_timer *t, void *arg)
 	struct unit_timer *ut = arg;
 
 	(void)t;
+	/* The restart of a session has its place among what else is due. */
+	if (ut->which == SVC_TIMER_PHASE && ut->unit->session != NULL &&
+	    svc_next_restart_us(ut->unit->svc) != 0) {
+		wants(ut->unit, DUE_ENSURE);
+		return;
+	}
 	svc_on_timer(ut->unit->svc, ut->which);
 }
 

@@ -26,6 +26,7 @@
 #include "manager/service/service.h"
 #include "manager/service/service_users.h"
 #include "manager/units.h"
+#include "manager/wants.h"
 #include "unit/conf.h"
 #include "unit/load.h"
 
@@ -193,21 +194,35 @@ take_folder(struct manager *m, DIR *dir, const char *unit)
 	}
 }
 
+/* A unit's own have their place among what else it has to do. */
 static void
-take_units(struct manager *m, DIR *all)
+want_units(struct manager *m, DIR *all)
 {
 	struct dirent *e;
-	DIR *dir;
+	struct unit *u;
 
 	while ((e = readdir(all)) != NULL) {
-		if (e->d_name[0] == '.' || unit_find(m, e->d_name) == NULL)
-			continue;
-		dir = dir_open_at(dirfd(all), e->d_name);
-		if (dir == NULL)
-			continue;
-		take_folder(m, dir, e->d_name);
-		closedir(dir);
+		u = e->d_name[0] == '.' ? NULL : unit_find(m, e->d_name);
+		if (u != NULL)
+			wants(u, DUE_REQUESTS);
 	}
+}
+
+void
+request_files_take_of(struct unit *u)
+{
+	struct manager *m = u->manager;
+	char path[300];
+	DIR *dir;
+
+	if (m->phase != MANAGER_RUNNING || m->safe_mode)
+		return;
+	snprintf(path, sizeof(path), FOLDER "/%s", u->name);
+	dir = dir_open_at(m->run_fd, path);
+	if (dir == NULL)
+		return;
+	take_folder(m, dir, u->name);
+	closedir(dir);
 }
 
 void
@@ -222,7 +237,7 @@ request_files_take(struct manager *m)
 		return;
 	take_folder(m, all, NULL);
 	rewinddir(all);
-	take_units(m, all);
+	want_units(m, all);
 	closedir(all);
 }
 

@@ -17,6 +17,8 @@ struct unit;
 void request_files_prepare(struct unit *u);
 /* Carries out what waits, in no order, some hundreds at once. */
 void request_files_take(struct manager *m);
+/* Those in the folder of one unit, which request_files_take only asks for (wants.h). */
+void request_files_take_of(struct unit *u);
 /* The unit goes, and its folder unless something lies in it. */
 void request_files_forget(const struct unit *u);
 

@@ -29,6 +29,7 @@
 #include "manager/sessions.h"
 #include "manager/sessions_int.h"
 #include "manager/units.h"
+#include "manager/wants.h"
 
 static uint64_t
 mtime_us(const struct stat *st)
@@ -182,7 +183,7 @@ on_due(struct loop_timer *t, void *arg)
 	struct session *s = arg;
 
 	(void)t;
-	heartbeat_tick(s->heartbeat);
+	wants(s->unit, DUE_POKE);
 }
 
 void

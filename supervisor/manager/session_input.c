@@ -31,6 +31,7 @@
 #include "manager/sessions.h"
 #include "manager/sessions_int.h"
 #include "manager/units.h"
+#include "manager/wants.h"
 #include "unit/keys.h"
 
 enum {
@@ -314,7 +315,7 @@ on_due(struct loop_timer *t, void *arg)
 	struct session *s = arg;
 
 	(void)t;
-	input_tick(s->input);
+	wants(s->unit, DUE_PENDING);
 }
 
 /* ---- life ---- */

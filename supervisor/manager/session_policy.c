@@ -33,6 +33,7 @@
 #include "manager/sessions.h"
 #include "manager/sessions_int.h"
 #include "manager/units.h"
+#include "manager/wants.h"
 #include "unit/keys.h"
 #include "unit/load.h"
 
@@ -584,6 +585,7 @@ session_policy_judge(
 	bool holds;
 
 	s->judged = true;
+	(void)session_watch_look(s);
 	verdict_of(s, x, &v);
 	if (v.rule == ORACLE_NO_RULE || v.rule >= rules->n)
 		return;
@@ -630,6 +632,24 @@ on_due(struct loop_timer *t, void *arg)
 	struct session *s = arg;
 
 	(void)t;
+	wants(s->unit, DUE_STALE);
+}
+
+/* What a file says of life is asked before anybody is called dead. */
+void
+session_policy_tick(struct session *s)
+{
+	s->tick_waits = !session_watch_look(s);
+	if (!s->tick_waits)
+		oracle_tick(s->oracle);
+}
+
+void
+session_watch_looked(struct session *s)
+{
+	if (!s->tick_waits || session_watch_wait(s))
+		return;
+	s->tick_waits = false;
 	oracle_tick(s->oracle);
 }
 

@@ -25,6 +25,7 @@
 #include "manager/session/oracle.h"
 #include "manager/sessions_int.h"
 #include "manager/units.h"
+#include "manager/wants.h"
 #include "unit/load.h"
 
 const struct unit_session *
@@ -119,12 +120,14 @@ sessions_forget(struct unit *u)
 		return;
 	session_heartbeat_close(s);
 	session_input_close(s);
+	session_watch_end(s);
 	session_policy_close(s);
 	s->slot = SLOT_NONE;
 	take_early(s);
 	loop_timer_free(s->draft);
 	free(s);
 	u->session = NULL;
+	wants_forget(u);
 }
 
 void
@@ -139,6 +142,8 @@ sessions_on_conf(struct unit *u)
 	input_set_conf(s->input, &c->session);
 	heartbeat_set_conf(s->heartbeat, &c->heartbeat);
 	oracle_reconf(s->oracle, &c->session, &c->rules);
+	if (s->slot != SLOT_NONE)
+		session_watch_begin(s);
 	if (s->term.slot != SLOT_NONE)
 		session_policy_send_rules(s);
 }
@@ -174,6 +179,7 @@ began(struct session *s, const struct svc_memory *mem)
 	if (s->term.slot != s->slot)
 		s->term = (struct msg_term_state){ .slot = SLOT_NONE };
 	oracle_start(s->oracle);
+	session_watch_begin(s);
 	input_started(s->input);
 	if (s->ready)
 		is_ready(s, mem);
@@ -186,6 +192,7 @@ ended(struct session *s, bool comes_back)
 	s->slot = SLOT_NONE;
 	s->term = (struct msg_term_state){ .slot = SLOT_NONE };
 	s->ready = false;
+	session_watch_end(s);
 	loop_timer_stop(s->draft);
 	input_ended(s->input, comes_back);
 	heartbeat_ended(s->heartbeat);
@@ -471,8 +478,46 @@ restore(struct unit *u, void *arg)
 	/* (InitialInput= went with the start, whichever manager was there then.) */
 	s->ready = svc_state_active(mem->state) == SVC_ACTIVE_ACTIVE;
 	oracle_start(s->oracle);
+	session_watch_begin(s);
 	if (s->ready)
 		oracle_ready(s->oracle);
+}
+
+static void
+tick(struct unit *u, void *arg)
+{
+	(void)arg;
+	if (u->session != NULL)
+		wants(u, DUE_STALE);
+}
+
+void
+sessions_on_clock_set(struct manager *m)
+{
+	units_look(m, tick, NULL);
+}
+
+bool
+sessions_do(struct unit *u, enum due_step step)
+{
+	struct session *s = u->session;
+
+	if (s == NULL)
+		return true;
+	switch (step) {
+	case DUE_POKE:
+		heartbeat_tick(s->heartbeat);
+		break;
+	case DUE_PENDING:
+		input_tick(s->input);
+		break;
+	case DUE_STALE:
+		session_policy_tick(s);
+		break;
+	default:
+		return false;
+	}
+	return true;
 }
 
 void

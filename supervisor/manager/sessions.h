@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "manager/session/due.h"
 #include "proto/msg.h"
 #include "unit/conf.h"
 
@@ -55,6 +56,11 @@ void sessions_forget(struct unit *u);
  * not there. */
 void sessions_remove_files(const struct unit *u);
 void sessions_sweep(struct manager *m);
+
+/* The wall clock was set, or the machine woke. */
+void sessions_on_clock_set(struct manager *m);
+/* What is due (wants.h).  false: it failed. */
+bool sessions_do(struct unit *u, enum due_step step);
 
 /* ---- what persons ask ---- */
 

@@ -21,6 +21,7 @@ struct jw;
 struct loop_io;
 struct loop_timer;
 struct oracle;
+struct watched_file;
 struct session_act;
 struct svc_exit;
 struct svc_judgement;
@@ -48,6 +49,10 @@ struct session {
 		char *text;
 	} early[SESSION_EARLY_MAX];
 	size_t n_early;
+
+	struct watched_file *watched; /* session_watch.c; of the invocation that runs */
+	size_t n_watched;
+	bool tick_waits; /* for what they say */
 
 	struct oracle *oracle;
 	struct loop_timer *oracle_timer;
@@ -117,6 +122,19 @@ void session_policy_exit(struct session *s, const struct svc_exit *x);
 void session_policy_released(struct session *s);
 /* Does what was noted; arg is the session (loop_post). */
 void session_policy_settle(void *arg);
+
+/* A threshold or a rule is due. */
+void session_policy_tick(struct session *s);
+
+/* ---- session_watch.c ---- */
+/* An invocation runs: its files are watched, and looked at. */
+void session_watch_begin(struct session *s);
+void session_watch_end(struct session *s);
+/* false: some are being asked for; session_watch_looked follows. */
+bool session_watch_look(struct session *s);
+bool session_watch_wait(const struct session *s);
+/* (Of session_policy.c.) */
+void session_watch_looked(struct session *s);
 
 /* ---- session_heartbeat.c ---- */
 void session_heartbeat_open(struct session *s);

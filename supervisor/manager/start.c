@@ -7,6 +7,7 @@
 #include "lib/map.h"
 #include "lib/strv.h"
 #include "manager/end.h"
+#include "manager/filewatch.h"
 #include "manager/instances.h"
 #include "manager/jitter.h"
 #include "manager/job/job.h"
@@ -140,6 +141,7 @@ start_answered(struct manager *m)
 	else
 		units_on_change(m, NULL);
 	unitwatch_again(m->watch);
+	filewatch_answered(m);
 	instances_look_all(m);
 	if (!m->boot_unanswered || any_unanswered(m))
 		return;

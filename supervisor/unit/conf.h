@@ -495,7 +495,7 @@ struct session_conf {
 	    stale_exempt;    /* states that are never stale: idle, waiting, limited */
 	char *drain_message; /* told before a drain; NULL: nothing */
 	uint64_t drain_window_us; /* what it has to come to its end */
-	char *stale_file;         /* its age counts instead of that of the output; NULL */
+	struct strv stale_files;  /* their age counts instead of that of the output */
 	enum session_record record;
 };
 
@@ -855,6 +855,7 @@ struct supd_conf {
 	uint64_t snapshot_interval_us;
 	uint64_t failure_tail_us;
 	uint64_t unit_watch_delay_us;
+	uint64_t file_watch_delay_us;
 
 	/* control socket */
 	uint32_t control_max_clients;

@@ -50,6 +50,27 @@ set_abs_path(struct parse *p, const struct directive *d, void *field, const char
 	return r;
 }
 
+/* Each line adds one; an empty one begins anew. */
+int
+set_abs_paths(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct strv *list = field;
+	char *path = NULL;
+	int r;
+
+	if (*value == '\0') {
+		strv_free(list);
+		return 0;
+	}
+	if (!parse_has_room(p, NULL, list->n))
+		return -1;
+	r = set_abs_path(p, d, &path, value);
+	if (r == 0 && path != NULL)
+		strv_add(list, path);
+	free(path);
+	return r;
+}
+
 bool
 kinds_is_pointer(const char *text)
 {

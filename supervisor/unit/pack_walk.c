@@ -176,6 +176,7 @@ walk_session_arrays(struct walk *w, void *at)
 	struct rule_list *rules = &s->rules;
 
 	walk_array(w, &h->tiers, h->n_tiers * sizeof(h->tiers[0]));
+	walk_strv_array(w, &s->session.stale_files);
 	walk_strv_array(w, &h->messages);
 	/* As the lists above: the outer array first, but for FREE. */
 	if (w->mode != WALK_FREE)
@@ -288,7 +289,7 @@ walk_session_texts(struct walk *w, void *at)
 	walk_text(w, &c->initial_input);
 	walk_text(w, &c->input_clear);
 	walk_text(w, &c->drain_message);
-	walk_text(w, &c->stale_file);
+	walk_strv_texts(w, &c->stale_files);
 	walk_text(w, &h->activity_file);
 	walk_strv_texts(w, &h->messages);
 	walk_text(w, &h->message_file);

@@ -296,7 +296,7 @@ verify_rule_source(const struct check *c, const struct rule_conf *r)
 		tell(c, DIAG_WARNING, SECTION_RULE, r, "ScreenLines", "use Source=screen",
 		    "ScreenLines= has no effect with Source=%s",
 		    rule_source_name(r->source));
-	if (r->source != RULE_EXIT && !rule_has(r, "Pattern") &&
+	if (r->source != RULE_EXIT && r->source != RULE_FILE && !rule_has(r, "Pattern") &&
 	    !rule_has(r, "ExitStatus") &&
 	    (r->action != RULE_NONE || r->state != SESSION_UNKNOWN))
 		tell(c, DIAG_WARNING, SECTION_RULE, r, key,

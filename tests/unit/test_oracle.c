@@ -700,7 +700,7 @@ test_the_age_of_a_file_instead(void **state)
 {
 	(void)state;
 	stale(5 * M, STALE_POKE, 20 * M, STALE_RESTART);
-	conf.stale_file = table[0].name;
+	strv_add(&conf.stale_files, "/f");
 	up();
 	screen(R_WORKING, "esc", NULL);
 	oracle_output_began(o); /* a spinner moves for ever */
@@ -713,6 +713,7 @@ test_the_age_of_a_file_instead(void **state)
 	assert_evidence("file not changed for 5m00s while working");
 	oracle_stale_file(o, mono);
 	assert_state(SESSION_WORKING);
+	strv_free(&conf.stale_files);
 }
 
 static struct oracle_verdict

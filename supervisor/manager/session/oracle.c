@@ -14,9 +14,6 @@
 #include "lib/xalloc.h"
 #include "manager/session/oracle_int.h"
 
-/* The two clocks are not read in one instant. */
-#define SLEPT_MIN_US USEC_PER_SEC
-
 void
 oracle_sooner(uint64_t *due_us, uint64_t us)
 {
@@ -51,8 +48,8 @@ oracle_clocks(void)
 	};
 }
 
-static uint64_t
-asleep_us(const struct oracle_now *now)
+uint64_t
+oracle_asleep_us(const struct oracle_now *now)
 {
 	uint64_t boot_us = clock_boot_us();
 
@@ -75,7 +72,7 @@ oracle_new(const struct session_conf *conf, const struct rule_list *rules,
 	o->rule = ORACLE_NO_RULE;
 	o->since_us = now.mono_us;
 	o->wall_since_us = now.wall_us;
-	o->asleep_us = asleep_us(&now);
+	o->asleep_us = oracle_asleep_us(&now);
 	return o;
 }
 
@@ -168,7 +165,7 @@ void
 oracle_settle(struct oracle *o)
 {
 	struct oracle_now now = oracle_clocks();
-	uint64_t asleep = asleep_us(&now);
+	uint64_t asleep = oracle_asleep_us(&now);
 	enum session_state state;
 	enum oracle_basis basis, under;
 	size_t rule;
@@ -302,6 +299,14 @@ oracle_file(struct oracle *o, const struct oracle_match *m)
 	struct oracle_now now = oracle_clocks();
 
 	if (m->rule < o->rules->n && o->rules->v[m->rule].source == RULE_FILE) {
+		const struct rule_conf *c = &o->rules->v[m->rule];
+		struct oracle_rule *r = &o->r[m->rule];
+
+		/* One without a pattern is about the change itself. */
+		if (c->pattern == NULL && r->holds && m->text != NULL &&
+		    r->text != NULL && strcmp(r->text, m->text) != 0 &&
+		    c->action != RULE_NONE && !rule_is_of_exit(c))
+			r->owed = true;
 		if (m->text != NULL)
 			rule_match(o, m->rule, m, &now);
 		else

@@ -6,6 +6,9 @@
 
 #include "manager/session/oracle.h"
 
+/* The two clocks are not read in one instant. */
+#define SLEPT_MIN_US USEC_PER_SEC
+
 /* What is known of one rule. */
 struct oracle_rule {
 	bool holds;
@@ -120,5 +123,7 @@ uint64_t stale_base(const struct oracle *o);
 uint64_t oracle_quiet_since(const struct oracle *o);
 void oracle_settle(struct oracle *o);
 struct oracle_now oracle_clocks(void);
+/* How long the machine has slept since its boot. */
+uint64_t oracle_asleep_us(const struct oracle_now *now);
 
 #endif

@@ -70,13 +70,19 @@ void
 oracle_save(const struct oracle *o, struct jw *w)
 {
 	struct oracle_now now = oracle_clocks();
+	uint64_t asleep = oracle_asleep_us(&now);
 
+	/* A sleep that was not seen yet: all that is noted happened before it. */
+	if (asleep > o->asleep_us && asleep - o->asleep_us < now.wall_us)
+		now.wall_us -= asleep - o->asleep_us;
 	jw_kv_str(w, "state", oracle_state_name(o->state));
 	jw_kv_u64(w, "since", o->wall_since_us);
 	/* The wall clock may have been set since then; an age is one by today's. */
 	jw_kv_u64(w, "entered", to_wall(&now, o->since_us));
 	jw_kv_i64(w, "basis", o->basis);
 	save_opt(w, "rule", o->rule != ORACLE_NO_RULE ? o->rules->v[o->rule].name : NULL);
+	/* As far as it was seen: what was slept since then, the next one has to see. */
+	jw_kv_u64(w, "asleep", o->asleep_us);
 	jw_kv_bool(w, "up", o->up);
 	if (o->up) {
 		jw_kv_bool(w, "ready", o->ready);
@@ -241,17 +247,28 @@ read_state(struct oracle *o, const struct jv *v, const struct oracle_now *now,
 int
 oracle_restore(struct oracle *o, const struct jv *v, struct json_err *err)
 {
-	struct oracle_now now = oracle_clocks();
+	struct oracle_now now = oracle_clocks(), then = now;
 	struct oracle *n = oracle_new(o->conf, o->rules, o->ops, o->arg);
+	uint64_t asleep = n->asleep_us, slept;
 	const struct jv *rules = NULL;
 	struct oracle was;
 
-	if (read_state(n, v, &now, err) == -1 || read_ages(n, v, &now, err) == -1 ||
-	    jr_opt_arr(v, "rules", &rules, err) == -1 ||
-	    read_rules(n, rules, &now, err) == -1) {
+	if (jr_opt_u64(v, "asleep", &asleep, err) == -1) {
 		oracle_free(n);
 		return -1;
 	}
+	/* (More than now is of another boot.)  The machine slept after all that is noted:
+	 * for so long nothing has aged. */
+	slept = n->asleep_us > asleep ? n->asleep_us - asleep : 0;
+	then.wall_us -= slept < then.wall_us ? slept : then.wall_us;
+	if (read_state(n, v, &then, err) == -1 || read_ages(n, v, &then, err) == -1 ||
+	    jr_opt_arr(v, "rules", &rules, err) == -1 ||
+	    read_rules(n, rules, &then, err) == -1) {
+		oracle_free(n);
+		return -1;
+	}
+	if (slept > SLEPT_MIN_US)
+		stale_wake(n, &now);
 	n->not_before_us = now.mono_us + ORACLE_RESTORE_US;
 	was = *o;
 	*o = *n;

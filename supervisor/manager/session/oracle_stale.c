@@ -13,7 +13,7 @@ later(uint64_t a_us, uint64_t b_us)
 uint64_t
 stale_silent_since(const struct oracle *o)
 {
-	uint64_t life = o->conf->stale_file != NULL ? o->file_us : o->life_us;
+	uint64_t life = o->conf->stale_files.n > 0 ? o->file_us : o->life_us;
 
 	return later(later(o->start_us, life), o->human_us);
 }
@@ -28,7 +28,7 @@ stale_base(const struct oracle *o)
 static bool
 is_alive(const struct oracle *o, const struct oracle_now *now)
 {
-	if (!o->moving || o->conf->stale_file != NULL)
+	if (!o->moving || o->conf->stale_files.n > 0)
 		return false;
 	return o->began_us >= o->echo_us || now->mono_us >= o->echo_us;
 }
@@ -106,7 +106,7 @@ stale_due(const struct oracle *o, const struct oracle_now *now, uint64_t *due_us
 	if (is_watched(o, now) && next_us(o) != UNIT_INFINITY)
 		oracle_sooner(due_us, next_us(o));
 	/* What moves is an echo until then, and a sign of life afterwards. */
-	if (o->up && o->moving && !o->exempt && o->conf->stale_file == NULL &&
+	if (o->up && o->moving && !o->exempt && o->conf->stale_files.n == 0 &&
 	    !is_alive(o, now))
 		oracle_sooner(due_us, o->echo_us);
 }

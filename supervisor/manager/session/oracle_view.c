@@ -67,7 +67,7 @@ describe(const struct oracle *o, char *dst, size_t size)
 		break;
 	case BASIS_STALE:
 		snprintf(dst, size, "%s for %s while %s",
-		    o->conf->stale_file != NULL ? "file not changed" : "no output",
+		    o->conf->stale_files.n > 0 ? "file not changed" : "no output",
 		    clock_format_duration(t, sizeof(t), now_us - stale_silent_since(o)),
 		    oracle_state_name(o->under));
 		break;
