@@ -43,6 +43,7 @@ struct filewatch {
 	int fd;
 	struct loop_io *io;
 	struct loop_timer *rest;
+	bool told; /* that something cannot be watched */
 	LIST_HEAD(, filewatch_file) files;
 };
 
@@ -74,8 +75,13 @@ add_wd(struct filewatch *w, const char *path, uint32_t mask)
 		return -1;
 	}
 	wd = inotify_add_watch(w->fd, path, mask);
-	if (wd == -1 && errno != ENOENT && errno != ENOTDIR && errno != EACCES)
-		log_warn("%s: changes of it are not seen at once", path);
+	/* Told once: it may come with each change. */
+	if (wd == -1 && !w->told && errno != ENOENT && errno != ENOTDIR &&
+	    errno != EACCES) {
+		w->told = true;
+		log_warn(
+		    "%s: changes of it, and maybe of others, are not seen at once", path);
+	}
 	return wd;
 }
 

@@ -104,7 +104,7 @@ static void
 take_early(struct session *s)
 {
 	for (size_t i = 0; i < s->n_early; i++) {
-		if (s->slot != SLOT_NONE)
+		if (s->slot != SLOT_NONE && s->slot == s->early[i].slot)
 			session_policy_line(s, s->early[i].rule, s->early[i].text);
 		free(s->early[i].text);
 	}
@@ -191,6 +191,7 @@ ended(struct session *s, bool comes_back)
 {
 	s->slot = SLOT_NONE;
 	s->term = (struct msg_term_state){ .slot = SLOT_NONE };
+	take_early(s);
 	s->ready = false;
 	session_watch_end(s);
 	loop_timer_stop(s->draft);
@@ -343,19 +344,26 @@ sessions_on_match(struct manager *m, const struct msg_match *match)
 }
 
 void
-sessions_on_line(struct unit *u, size_t rule, const char *text)
+sessions_on_line(struct unit *u, uint32_t slot, size_t rule, const char *text)
 {
 	struct session *s = session_of(u);
 
 	if (s == NULL)
 		return;
 	if (s->slot != SLOT_NONE) {
-		session_policy_line(s, rule, text);
+		/* (What the one before said is over with it.) */
+		if (s->slot == slot)
+			session_policy_line(s, rule, text);
 		return;
 	}
 	/* The logger was quicker than init: nobody has told yet that it runs. */
-	if (s->n_early == SESSION_EARLY_MAX)
-		return;
+	if (s->n_early == SESSION_EARLY_MAX) {
+		free(s->early[0].text);
+		memmove(&s->early[0], &s->early[1],
+		    (SESSION_EARLY_MAX - 1) * sizeof(s->early[0]));
+		s->n_early--;
+	}
+	s->early[s->n_early].slot = slot;
 	s->early[s->n_early].rule = rule;
 	s->early[s->n_early++].text = xstrdup(text);
 }

@@ -45,6 +45,7 @@ struct session {
 
 	/* Lines that rules match, told before the start was. */
 	struct {
+		uint32_t slot;
 		size_t rule;
 		char *text;
 	} early[SESSION_EARLY_MAX];
