@@ -422,6 +422,13 @@ open_pipe(const struct terminal *t, uint32_t slot, const struct table_slot *ts)
 	return fd;
 }
 
+/* It may be there for the next one. */
+static bool
+is_shortage(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM;
+}
+
 static void
 open_screen(struct session *s)
 {
@@ -471,6 +478,13 @@ session_open(struct terminal *t, uint32_t slot, int master)
 		return;
 	}
 	pipe_w = open_pipe(t, slot, table_slot(t->table, slot));
+	if (pipe_w == -1 && !is_shortage(errno)) {
+		/* It is its user's, who may have closed it to us, or to himself.  No
+		 * other session is to suffer from that. */
+		log_warn("%s: its log pipe, so that its lines are lost",
+		    table_slot(t->table, slot)->unit);
+		pipe_w = open("/dev/null", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	}
 	if (pipe_w == -1 || epoll_ctl(t->pty_fd, EPOLL_CTL_ADD, master, &ev) == -1) {
 		/* The next role tries again; this one would leave a session unread. */
 		fatal("the terminal of slot %u", slot);

@@ -499,6 +499,36 @@ a_viewer_that_goes_is_not_stored(void **state)
 	free(p);
 }
 
+/* Its user has the FIFO, and may do with it what he likes; all others have the role. */
+static void
+a_session_without_its_log_pipe_is_one_all_the_same(void **state)
+{
+	enum { MANY = 200000 };
+	struct rig *r = *state;
+	char path[160], lines[4096], sum[1] = { 0 };
+
+	send_step(r, SLOT, 4, 1, 0, "x", 1);
+	assert_taken(r, 4, 1, TERM_TAKEN_OK, 0);
+	assert_int_equal(read_slave(r, 1, sum), 1);
+	kill_role(r);
+	snprintf(path, sizeof(path), "%s/fifo/%d.out", r->dir, SLOT);
+	assert_int_equal(unlink(path), 0);
+	start(r);
+	memset(lines, '\n', sizeof(lines));
+	for (size_t sent = 0; sent < MANY;) {
+		struct pollfd w = { .fd = r->slave, .events = POLLOUT };
+		ssize_t n = write(r->slave, lines, sizeof(lines));
+
+		if (n > 0)
+			sent += (size_t)n;
+		else
+			assert_int_not_equal(poll(&w, 1, DEADLINE_US / 1000), 0);
+	}
+	send_step(r, SLOT, 5, 1, 0, "hello", 5);
+	assert_taken(r, 5, 1, TERM_TAKEN_OK, 0);
+	assert_int_equal(read_slave(r, 5, sum), 5);
+}
+
 int
 main(void)
 {
@@ -511,6 +541,7 @@ main(void)
 		TEST(a_full_log_does_not_hold_input),
 		TEST(all_that_is_pasted_arrives),
 		TEST(a_viewer_that_goes_is_not_stored),
+		TEST(a_session_without_its_log_pipe_is_one_all_the_same),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
