@@ -990,7 +990,7 @@ test_rule_counts(void **state)
 
 	(void)state;
 	w->judgement = (struct svc_judgement){
-		.verdict = SVC_VERDICT_RESTART, .not_sooner_us = 2 * SEC, .rule = "busy"
+		.verdict = SVC_VERDICT_RESTART, .not_sooner_us = 3 * SEC / 2, .rule = "busy"
 	};
 	w_up(w);
 	w_run(w);
@@ -999,7 +999,7 @@ test_rule_counts(void **state)
 		w_advance(w, 1 * SEC + 1);
 		if (svc_state(w->s) != SVC_FAILED)
 			assert_state(w, SVC_AUTO_RESTART);
-		w_advance(w, 1 * SEC);
+		w_advance(w, SEC / 2);
 		n++;
 	}
 	assert_int_equal(n, 5);
@@ -1029,6 +1029,7 @@ test_rule_ends_restarts(void **state)
 	w_run(w);
 	assert_state(w, SVC_RUNNING);
 	w_down(w);
+	w_run(w);
 	assert_state(w, SVC_DEAD);
 	w_advance(w, 100 * SEC);
 	assert_int_equal(w->spawns[PROC_MAIN], 2);

@@ -178,6 +178,14 @@ signal_(void *arg, uint32_t slot, enum proc_kind kind, enum signal_scope scope, 
 	(void)signo;
 }
 
+static void
+judge(void *arg, const struct msg_exit *x, struct svc_judgement *out)
+{
+	(void)arg;
+	(void)x;
+	*out = (struct svc_judgement){ 0 };
+}
+
 static const struct svc_ops ops = {
 	.slot_fill = slot_fill,
 	.slot_take = slot_take,
@@ -187,6 +195,7 @@ static const struct svc_ops ops = {
 	.signal = signal_,
 	.watch_empty = watch_empty,
 	.exit_ack = exit_ack,
+	.judge = judge,
 	.timer_set = timer_set,
 	.probe_stop = probe_stop,
 	.fd_drop = fd_drop,
