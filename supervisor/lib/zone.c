@@ -297,6 +297,16 @@ zone_local(void)
 	return z != NULL ? z : zone_fixed(0);
 }
 
+const struct zone *
+zone_here(void)
+{
+	static struct zone *here;
+
+	if (here == NULL)
+		here = zone_local();
+	return here;
+}
+
 void
 zone_free(struct zone *z)
 {

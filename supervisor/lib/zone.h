@@ -35,6 +35,8 @@ struct civil {
 struct zone *zone_load(const char *name);
 /* That of the machine, or of TZ where it names one; UTC when neither says more. */
 struct zone *zone_local(void);
+/* The same, read once and kept for the life of the process: not to be freed. */
+const struct zone *zone_here(void);
 /* Always the same distance east of UTC. */
 struct zone *zone_fixed(int32_t offset_s);
 /* The bytes of such a file; NULL with EBADMSG. */

@@ -138,12 +138,8 @@ ops_arm(void *arg, uint64_t mono_us)
 static const struct zone *
 ops_zone(void *arg)
 {
-	static struct zone *local;
-
 	(void)arg;
-	if (local == NULL)
-		local = zone_local();
-	return local;
+	return zone_here();
 }
 
 /* ---- what is done ---- */

@@ -128,23 +128,6 @@ is_judged(const struct service *s)
 	return !s->m.forbid_restart && s->m.state != SVC_FAILED;
 }
 
-/* Of what is up an end that does not count is a success; a start that does not succeed is
- * none, whatever the reason. */
-static bool
-may_excuse(const struct service *s)
-{
-	switch (s->m.state) {
-	case SVC_START_POST:
-	case SVC_RUNNING:
-	case SVC_RELOAD:
-	case SVC_RELOAD_NOTIFY:
-	case SVC_RELOAD_SIGNAL:
-		return true;
-	default:
-		return false;
-	}
-}
-
 void
 svc_judge(struct service *s, struct svc_event_in *in)
 {
@@ -157,7 +140,9 @@ svc_judge(struct service *s, struct svc_event_in *in)
 	m->verdict = j.verdict;
 	m->uncounted = j.uncounted;
 	m->not_sooner_us = j.not_sooner_us;
-	if (j.uncounted && may_excuse(s))
+	/* Of what is up an end that does not count is a success; a start that does not
+	 * succeed is none, whatever the reason. */
+	if (j.uncounted && svc_is_up(s))
 		in->result = SVC_RESULT_SUCCESS;
 	free(s->rule);
 	s->rule = xstrdup_opt(j.rule);

@@ -1,0 +1,16 @@
+/*
+ * units_int: between units.c and units_ended.c.
+ */
+#ifndef SUPD_MANAGER_UNITS_INT_H
+#define SUPD_MANAGER_UNITS_INT_H
+
+#include <stdbool.h>
+
+struct unit;
+
+/* What a person decided holds, but for starts and stops. */
+bool unit_has_flags(const struct unit *u);
+/* Takes it out of all that knows it, and frees it; whether that may be is the caller's. */
+void unit_drop(struct unit *u);
+
+#endif
