@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "journal/watch.h"
+#include "lib/as_user.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
@@ -43,12 +44,18 @@ ops_read(void *arg, const char *path, size_t max, struct buf *out, uint64_t *mti
 {
 	const struct session *s = arg;
 	struct stat st;
+	int r = -1;
 
-	if (!reach_may(s->unit->manager->reach, path, true) || stat(path, &st) == -1 ||
-	    !S_ISREG(st.st_mode))
+	/* What stands in it goes to the program of that user. */
+	if (!reach_may(s->unit->manager->reach, path, true) ||
+	    !as_user_begin(s->uid, s->gid))
 		return -1;
-	*mtime = mtime_us(&st);
-	return file_read_follow_at(AT_FDCWD, path, max, out);
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+		*mtime = mtime_us(&st);
+		r = file_read_follow_at(AT_FDCWD, path, max, out);
+	}
+	as_user_end();
+	return r;
 }
 
 static uint64_t

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "journal/pattern.h"
+#include "lib/as_user.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
@@ -47,8 +48,9 @@ enum {
 
 /* What is asked of a helper, and what it answers, before the text. */
 struct question {
-	bool text;  /* of interest */
-	bool whole; /* only if it is read whole */
+	bool text;        /* of interest */
+	bool whole;       /* only if it is read whole */
+	int32_t uid, gid; /* whose rights count */
 	char path[PATH_MAX];
 };
 struct answer {
@@ -100,6 +102,11 @@ work_look(const void *question, struct buf *out)
 	struct stat st;
 
 	memset(&a, 0, sizeof(a));
+	/* What is found stands in the evidence, which that user may see. */
+	if (!as_user_begin(q->uid, q->gid)) {
+		buf_append(out, &a, sizeof(a));
+		return;
+	}
 	if (stat(q->path, &st) == 0) {
 		a.there = true;
 		a.mtime_wall_us = (uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC +
@@ -110,6 +117,7 @@ work_look(const void *question, struct buf *out)
 		if (q->text && S_ISREG(st.st_mode))
 			read_text(q->path, q->whole, &a, &text);
 	}
+	as_user_end();
 	buf_append(out, &a, sizeof(a));
 	if (text.len > 0)
 		buf_append(out, text.data, text.len);
@@ -290,7 +298,9 @@ static void
 look(struct watched_file *f)
 {
 	struct manager *m = f->s->unit->manager;
-	struct question q = { .text = f->rule != ORACLE_NO_RULE };
+	struct question q = {
+		.text = f->rule != ORACLE_NO_RULE, .uid = f->s->uid, .gid = f->s->gid
+	};
 	struct buf answer = { 0 };
 
 	if (f->helper != NULL) {

@@ -91,6 +91,7 @@ session_of(struct unit *u)
 	s = xcalloc(1, sizeof(*s));
 	s->unit = u;
 	s->slot = s->term.slot = SLOT_NONE;
+	s->uid = s->gid = -1;
 	TAILQ_INIT(&s->waits);
 	s->draft = loop_timer_new(loop, "session-draft", on_draft_time, s);
 	u->session = s;
@@ -152,7 +153,11 @@ sessions_on_conf(struct unit *u)
 static void
 take_slot(struct session *s, uint32_t slot)
 {
+	const struct table_slot *ts = table_slot(s->unit->manager->table, slot);
+
 	s->slot = slot;
+	s->uid = ts->uid;
+	s->gid = ts->gid;
 	if (!s->frozen && link_has_terminal(s->unit->manager->link))
 		input_writer_up(s->input);
 }

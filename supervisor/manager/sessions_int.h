@@ -57,9 +57,10 @@ struct session {
 
 	struct oracle *oracle;
 	struct loop_timer *oracle_timer;
-	bool changed; /* the oracle has another view than was told */
-	bool frozen;  /* it stands still: nothing of what follows is done meanwhile */
-	bool held;    /* a rule holds the unit */
+	bool changed;     /* the oracle has another view than was told */
+	int32_t uid, gid; /* of its newest run; -1: supd's own */
+	bool frozen;      /* it stands still: nothing of what follows is done meanwhile */
+	bool held;        /* a rule holds the unit */
 	bool held_by_limit;             /* so long as it is in that state */
 	bool judged;                    /* the end that is being told of */
 	TAILQ_HEAD(, session_act) acts; /* to be done */
