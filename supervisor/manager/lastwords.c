@@ -23,6 +23,7 @@ struct lastword {
 	struct manager *m;
 	struct msg_exit exit;
 	uint64_t until_us;
+	bool needs_logger;        /* which is not there */
 	struct loop_timer *again; /* NULL: not needed yet */
 };
 
@@ -58,8 +59,21 @@ static void ask_terminal(struct lastword *w);
 static void
 on_again(struct loop_timer *t, void *arg)
 {
+	struct lastword *w = arg;
+
 	(void)t;
-	ask_terminal(arg);
+	if (w->needs_logger)
+		finish(w);
+	else
+		ask_terminal(w);
+}
+
+static void
+again_at(struct lastword *w, uint64_t at_us)
+{
+	if (w->again == NULL)
+		w->again = loop_timer_new(w->m->loop, "last-words", on_again, w);
+	loop_timer_at(w->again, at_us);
 }
 
 static void
@@ -73,9 +87,7 @@ on_terminal(void *arg, int err, const char *text, size_t len)
 		finish(w);
 		return;
 	}
-	if (w->again == NULL)
-		w->again = loop_timer_new(w->m->loop, "last-words", on_again, w);
-	loop_timer_in(w->again, AGAIN_US);
+	again_at(w, clock_add_us(clock_mono_us(), AGAIN_US));
 }
 
 static void
@@ -99,10 +111,30 @@ ask(struct lastword *w, const struct unit *u)
 	uint64_t time = w->m->conf->failure_tail_us;
 
 	w->until_us = clock_add_us(clock_mono_us(), time);
-	if (unit_conf_terminal(svc_conf(u->svc)) != 0)
+	if (unit_conf_terminal(svc_conf(u->svc)) != 0) {
 		ask_terminal(w);
-	else
+	} else if (link_has_logger(w->m->link)) {
 		link_barrier(w->m->link, w->exit.slot, time, on_logger, w);
+	} else {
+		/* A new manager may be told of the end before it has its logger. */
+		w->needs_logger = true;
+		again_at(w, w->until_us);
+	}
+}
+
+void
+lastwords_on_logger(struct manager *m)
+{
+	struct lastword *w;
+
+	LIST_FOREACH (w, &m->lastwords, next) {
+		if (!w->needs_logger)
+			continue;
+		w->needs_logger = false;
+		loop_timer_stop(w->again);
+		link_barrier(
+		    m->link, w->exit.slot, m->conf->failure_tail_us, on_logger, w);
+	}
 }
 
 /* Rules that look at what it said. */

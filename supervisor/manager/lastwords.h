@@ -21,5 +21,7 @@ struct unit;
 bool lastwords_wait(struct unit *u, const struct msg_exit *x);
 /* The start of a manager: what runs is adopted. */
 void lastwords_adopted(struct manager *m);
+/* Another logger is there, and has the patterns. */
+void lastwords_on_logger(struct manager *m);
 
 #endif

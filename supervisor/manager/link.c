@@ -264,15 +264,19 @@ barrier_send(struct link *l, const struct barrier *b)
 static void
 take_logger_fd(struct link *l, int fd)
 {
+	uint64_t last = l->next_id;
 	struct barrier *b;
 
 	logger_lost(l);
 	l->logger.chan =
 	    (struct chan){ .fd = fd, .self = ROLE_MANAGER, .peer = ROLE_LOGGER };
 	l->logger.io = loop_io_new(l->m->loop, "logger", fd, LOOP_READ, on_logger, l);
-	TAILQ_FOREACH (b, &l->barriers, next)
-		(void)barrier_send(l, b);
 	manager_on_logger(l->m);
+	/* Behind the patterns: what waits for the last words of a program is to have what
+	 * they match. */
+	TAILQ_FOREACH (b, &l->barriers, next)
+		if (b->id <= last)
+			(void)barrier_send(l, b);
 }
 
 static int

@@ -415,6 +415,7 @@ manager_on_logger(struct manager *m)
 		status_on_logger(m->status);
 	store_on_logger(m->store);
 	budgets_on_logger(m);
+	lastwords_on_logger(m);
 }
 
 void
