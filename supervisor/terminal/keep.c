@@ -151,6 +151,9 @@ keep_open(int run_fd, uint32_t slot, const uint8_t invocation[16], uint16_t rows
 	}
 	if (*found) {
 		count_uncounted(k);
+		/* A role that was killed while it began one left bytes in the other half:
+		 * behind what is put there next they would be counted. */
+		give_back(k, k->head->which ^ 1);
 		return k;
 	}
 	give_back(k, 0);

@@ -31,6 +31,11 @@
 
 enum {
 	TURN_BYTES = 64 * 1024,
+	TURN_US = 50 * 1000,  /* a turn ends then, too: three bytes may draw all cells */
+	HALF_US = 250 * 1000, /* what feeding a half again may take the next role */
+	PIECE_CELLS =
+	    16 << 20, /* cells of the screen, times bytes that are fed at once */
+	PIECE_MIN = 32,
 	CATCH_UP_TURNS = 16,
 	REST_US = 200 * 1000,        /* without output: the screen has come to rest */
 	SLEEP_US = 20 * 1000 * 1000, /* at rest for so long: it is put away */
@@ -185,6 +190,8 @@ begin_half(struct session *s)
 	record_half(s, keep_head(s->keep)->which ^ 1);
 	r = keep_begin(s->keep, draw.data, draw.len, look.rows, look.cols);
 	buf_free(&draw);
+	if (r == 0)
+		s->fed_us = 0;
 	return r;
 }
 
@@ -218,16 +225,30 @@ room(struct session *s, size_t *n)
 	return unkept;
 }
 
+/* Bytes that are fed at once: the fewer, the more cells each may draw. */
+static size_t
+piece(struct session *s)
+{
+	struct screen_look look;
+	size_t n;
+
+	session_screen_look(s, &look);
+	n = PIECE_CELLS / ((size_t)look.rows * look.cols);
+	return n > PIECE_MIN ? n : PIECE_MIN;
+}
+
 /* Bytes of the program: 1 more may be there, 0 none, -1 the log pipe is full. */
 static int
 take(struct session *s, size_t *left)
 {
-	size_t n;
+	size_t n, max = piece(s);
 	char *p = room(s, &n);
 	ssize_t r;
 
 	if (p == NULL)
 		return -1;
+	if (n > max)
+		n = max;
 	do
 		r = read(s->master, p, n < *left ? n : *left);
 	while (r == -1 && errno == EINTR);
@@ -264,16 +285,21 @@ enum session_turn
 session_turn(struct session *s)
 {
 	size_t left = TURN_BYTES;
+	uint64_t began = clock_mono_us(), us = 0;
 	int r = 1;
 
-	while (left > 0 && (r = take(s, &left)) == 1)
-		;
+	while (left > 0 && us < TURN_US && (r = take(s, &left)) == 1)
+		us = clock_mono_us() - began;
+	s->fed_us += us;
 	if (left < TURN_BYTES)
 		note_output(s);
 	if (!lines_flush(s) || r == -1) {
 		wait_for_pipe(s);
 		return SESSION_FULL;
 	}
+	/* The next role feeds all of it at once. */
+	if (s->keep != NULL && s->skip == 0 && s->fed_us >= HALF_US)
+		(void)begin_half(s);
 	if (r == 1)
 		return SESSION_AGAIN;
 	input_go_on(s);

@@ -48,6 +48,7 @@ struct session {
 	struct loop_timer *rest;
 	uint64_t last_output_us, last_typed_us, looked_us;
 	uint64_t looked_changes; /* of the screen, when the rules were last tried */
+	uint64_t fed_us;         /* what the half of the keep has taken so far */
 	bool moves;
 
 	struct buf in;          /* to the pty */
