@@ -207,6 +207,8 @@ slot_unmake_files(struct table_slot *s, uint32_t slot)
 	if (s->terminal != 0) {
 		slot_path(path, sizeof(path), "term/", slot, "");
 		(void)unlinkat(tab->fd[FD_RUN], path, 0);
+		slot_path(path, sizeof(path), "term/", slot, ".cast");
+		(void)unlinkat(tab->fd[FD_RUN], path, 0);
 	}
 	/* Also one that was made and not yet noted when init died. */
 	if (s->want_cgroup && tab->fd[FD_CGROUP] != -1) {

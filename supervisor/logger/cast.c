@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,7 +69,11 @@ ring_is_there(struct logger *lg, struct castlog *c)
 	fd = open_at(lg->run_fd, path, O_RDWR | O_NONBLOCK, 0);
 	if (fd == -1)
 		return false;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == CAST_FILE_BYTES)
+	/* (The terminal may be making it, or has died of it: without memory for its heads
+	 * a look would be a SIGBUS.) */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == CAST_FILE_BYTES &&
+	    file_allocate(fd, 0, offsetof(struct ring, data)) == 0 &&
+	    file_allocate(fd, CAST_RING_BYTES, CAST_TAIL_BYTES) == 0)
 		c->map = mmap(
 		    NULL, CAST_FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	fd_close(&fd);
@@ -315,7 +320,8 @@ gather(struct logger *lg, const struct castlog *c, struct cast_batch *b)
 		if (!lost)
 			buf_append(&lg->out, rec->text + skip, rec->len - skip);
 	}
-	b->damaged = lg->out.len < BATCH_BYTES && at < head;
+	/* (Also padding without a record behind it: it would never be left.) */
+	b->damaged = lg->out.len < BATCH_BYTES && b->tail < head;
 }
 
 static int
