@@ -178,7 +178,7 @@ is_local(
  * that what a helper removes is never what the next start has made.
  */
 static void
-remove_credentials(struct manager *m, const char *name)
+remove_credentials_folder(struct manager *m, const char *name)
 {
 	const char *base = unit_paths_credentials(m->paths);
 	int dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -198,6 +198,17 @@ remove_credentials(struct manager *m, const char *name)
 		}
 	}
 	fd_close(&dir);
+}
+
+/* Those of a unit, and what a helper that was killed has of them. */
+static void
+remove_credentials(struct manager *m, const char *unit)
+{
+	char *hidden = xasprintf(".%s", unit);
+
+	remove_credentials_folder(m, unit);
+	remove_credentials_folder(m, hidden);
+	free(hidden);
 }
 
 void
@@ -265,6 +276,6 @@ ops_credentials_sweep(struct manager *m)
 			strv_add(&names, de->d_name);
 	closedir(dir);
 	for (size_t i = 0; i < names.n; i++)
-		remove_credentials(m, names.v[i]);
+		remove_credentials_folder(m, names.v[i]);
 	strv_free(&names);
 }

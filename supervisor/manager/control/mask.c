@@ -37,8 +37,10 @@ add_value(struct buf *out, const char *value)
 
 		at = memrchr(host, '@', n);
 		colon = at == NULL ? NULL : memchr(host, ':', (size_t)(at - host));
-		if (colon != NULL) {
-			buf_addf(out, "%.*s***", (int)(colon + 1 - rest), rest);
+		if (at != NULL) {
+			/* (Without a colon it is a name, or a token in its place.) */
+			buf_addf(out, "%.*s***",
+			    (int)((colon != NULL ? colon + 1 : host) - rest), rest);
 			rest = at;
 		} else {
 			buf_addf(out, "%.*s", (int)(host - rest), rest);
