@@ -162,6 +162,22 @@ is_over(const struct table_slot *s)
 	return true;
 }
 
+/* Whose it was, and how much that had written, is there until it is opened again. */
+static void
+end_slot(struct table_slot *s)
+{
+	uint8_t invocation[sizeof(s->invocation)];
+	char unit[sizeof(s->unit)];
+	uint64_t bytes = s->log.bytes;
+
+	memcpy(invocation, s->invocation, sizeof(invocation));
+	memcpy(unit, s->unit, sizeof(unit));
+	clear_slot(s);
+	memcpy(s->invocation, invocation, sizeof(invocation));
+	memcpy(s->unit, unit, sizeof(unit));
+	s->log.bytes = bytes;
+}
+
 void
 slot_end_if_over(uint32_t slot)
 {
@@ -170,7 +186,7 @@ slot_end_if_over(uint32_t slot)
 	if (slot >= table_used(tab) || !is_over(s))
 		return;
 	slot_unmake_files(s, slot);
-	clear_slot(s);
+	end_slot(s);
 	s->owed_done = 1;
 	tell_of(ROLE_MANAGER, slot);
 }

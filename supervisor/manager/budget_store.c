@@ -138,11 +138,12 @@ take_untold(struct unit_budget *ub, const struct jv *v)
 
 /* A unit's memory, from text of anywhere; false: it is none. */
 static bool
-take_text(struct unit_budget *ub, const char *text, size_t len, struct json_err *err)
+take_text(struct unit_budget *ub, const char *text, size_t len, bool noted,
+    struct json_err *err)
 {
 	struct jv *v = jv_parse(text, len, err);
 	const char *boot = jv_str(jv_get(v, "boot"), "");
-	bool same_boot = strcmp(boot, ub->unit->manager->table->boot_id) == 0;
+	bool same_boot = noted && strcmp(boot, ub->unit->manager->table->boot_id) == 0;
 	bool good = v != NULL && budget_restore(ub->account, jv_get(v, "account"),
 				     same_boot, err) == 0;
 
@@ -177,7 +178,7 @@ budget_store_take(struct unit_budget *ub)
 
 	if (row == NULL)
 		return false;
-	good = take_text(ub, row->text, strlen(row->text), &err);
+	good = take_text(ub, row->text, strlen(row->text), row->noted, &err);
 	if (!good) {
 		log_warnx("%s: what it had used: %s", ub->unit->name, err.text);
 		ub->rev = row->rev;
@@ -198,6 +199,7 @@ budget_store_give(struct unit_budget *ub)
 	text_of(ub, &text);
 	row->text = xstrdup(buf_str(&text));
 	row->rev = ub->rev;
+	row->noted = true;
 	buf_free(&text);
 	row_free(map_set(&bs->rows, ub->unit->name, row));
 }
@@ -206,7 +208,7 @@ budget_store_give(struct unit_budget *ub)
 
 /* v is what write_unit wrote, or anything else. */
 static void
-add_row(struct budgets *bs, const char *unit, const struct jv *v)
+add_row(struct budgets *bs, const char *unit, const struct jv *v, bool noted)
 {
 	struct budget_row *have = map_get(&bs->rows, unit), *row;
 	int64_t rev = jv_i64(jv_get(v, "rev"), -1);
@@ -214,15 +216,21 @@ add_row(struct budgets *bs, const char *unit, const struct jv *v)
 	struct buf text = { 0 };
 
 	if (rev < 0 || jv_type(jv_get(v, "account")) != JV_OBJECT ||
-	    !unit_name_is_valid(unit) || bs->rows.n >= ROWS_MAX ||
-	    (have != NULL && have->rev >= (uint64_t)rev))
+	    !unit_name_is_valid(unit) || bs->rows.n >= ROWS_MAX)
 		return;
+	if (have != NULL && have->rev >= (uint64_t)rev) {
+		have->noted = have->noted || (noted && have->rev == (uint64_t)rev);
+		return;
+	}
+	/* What is noted and not in the ledger is still to be written there. */
+	bs->dirty = bs->dirty || noted;
 	w = jw_new(JW_COMPACT);
 	jv_write(v, w);
 	jw_take(w, &text);
 	jw_free(w);
 	row = xcalloc(1, sizeof(*row));
 	row->rev = (uint64_t)rev;
+	row->noted = noted;
 	row->text = xstrdup(buf_str(&text));
 	buf_free(&text);
 	row_free(map_set(&bs->rows, unit, row));
@@ -248,7 +256,7 @@ take_ledger(struct budgets *bs, const struct jv *v)
 	if (jv_type(units) != JV_OBJECT)
 		return "no units in it";
 	for (size_t i = 0; i < jv_count(units); i++)
-		add_row(bs, jv_key_at(units, i), jv_at(units, i));
+		add_row(bs, jv_key_at(units, i), jv_at(units, i), false);
 	return NULL;
 }
 
@@ -308,7 +316,7 @@ read_notes(struct budgets *bs)
 		else
 			snprintf(err.text, sizeof(err.text), "%s", strerror(errno));
 		if (v != NULL)
-			add_row(bs, e->d_name, v);
+			add_row(bs, e->d_name, v, true);
 		else
 			tell_damaged(bs->m, path, err.text, NULL);
 		jv_free(v);
@@ -395,8 +403,10 @@ budgets_write_now(struct manager *m)
 	if (bs == NULL)
 		return;
 	units_look(m, save_changed, NULL);
-	if (bs->newer || !bs->dirty)
-		return; /* what a newer supd left must not be replaced by us */
+	/* What a newer supd left must not be replaced by us; and before all units are
+	 * known no row is one that nobody wants. */
+	if (bs->newer || !bs->dirty || !bs->restored)
+		return;
 	loop_timer_stop(bs->timer);
 	w = jw_new(JW_COMPACT);
 	jw_obj(w);

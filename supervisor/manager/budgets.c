@@ -89,6 +89,7 @@ conf_of(const struct unit *u)
 }
 
 static void on_timer(struct loop_timer *t, void *arg);
+static bool is_held_by_us(const struct unit_budget *ub);
 
 struct unit_budget *
 budget_get(struct unit *u)
@@ -128,6 +129,7 @@ budgets_forget(struct unit *u)
 	if (ub == NULL)
 		return;
 	loop_post_cancel(u->manager->loop, settle, ub);
+	job_forget_waiters(u->manager->jobs, ub);
 	budget_store_give(ub);
 	budget_files_unwatch(ub);
 	forget_patterns(ub);
@@ -152,7 +154,7 @@ budgets_on_conf(struct unit *u)
 			.name = "supd",
 			.command = "[Budget] is gone",
 			.wall_us = clock_wall_us() };
-		bool held = ub->held;
+		bool held = is_held_by_us(ub);
 
 		budgets_forget(u);
 		if (held)
@@ -207,9 +209,10 @@ count_log(struct unit_budget *ub, const uint8_t invocation[16], uint64_t bytes)
 		return;
 	log_counter(name, invocation);
 	/* Nobody has looked since the period ended: what came until now was its. */
-	if (budget_is_over(ub->account))
+	if (budget_is_over(ub->account)) {
+		budget_counter_base(ub->account, name, BUDGET_LOG_BYTES, bytes);
 		budget_counter_rebase(ub->account, name, BUDGET_LOG_BYTES, bytes);
-	else if (bytes > 0)
+	} else if (bytes > 0)
 		budget_counter(ub->account, name, BUDGET_LOG_BYTES, bytes, false, false);
 }
 
@@ -224,11 +227,15 @@ look_at_log(struct unit_budget *ub)
 static void
 arm_log(struct unit_budget *ub)
 {
-	uint64_t left = budget_left(ub->account, BUDGET_LOG_BYTES), at;
+	uint64_t left = budget_left(ub->account, BUDGET_LOG_BYTES), at, counted;
+	char name[LOG_NAME_MAX];
 
 	if (ub->slot == SLOT_NONE)
 		return;
-	at = left == UNIT_INFINITY ? UNIT_INFINITY : clock_add_us(log_bytes(ub), left);
+	/* From what is counted already: what came since then is in left. */
+	log_counter(name, ub->invocation);
+	counted = budget_counter_last(ub->account, name, BUDGET_LOG_BYTES);
+	at = left == UNIT_INFINITY ? UNIT_INFINITY : clock_add_us(counted, left);
 	if (at == ub->alarm || (at == UNIT_INFINITY && ub->alarm == 0))
 		return;
 	ub->alarm =
@@ -262,8 +269,9 @@ budgets_on_slot_done(struct manager *m, uint32_t slot)
 	if (u == NULL || u->budget == NULL)
 		return;
 	log_counter(name, ts->invocation);
+	/* (What a manager finds at its start and does not know of was counted.) */
 	if (!budget_counter_is_known(u->budget->account, name, BUDGET_LOG_BYTES) &&
-	    ts->log.bytes == 0)
+	    (ts->log.bytes == 0 || !m->budgets->restored))
 		return;
 	count_log(u->budget, ts->invocation, ts->log.bytes);
 	budget_counter_forget(u->budget->account, name);
@@ -420,6 +428,18 @@ supd_who(const struct unit_budget *ub, const char *command, struct wish_who *who
 	snprintf(who->command, sizeof(who->command), "%s", command);
 }
 
+/* Whose hold it is says the hold itself: so it is known also when a person has held on
+ * meanwhile, and to the next manager. */
+static bool
+is_held_by_us(const struct unit_budget *ub)
+{
+	const struct unit *u = ub->unit;
+	const struct wish_who *who = u->flag_who[WISH_FLAG_HELD];
+
+	return u->flag[WISH_FLAG_HELD] && who != NULL && who->pid == 0 &&
+	       strcmp(who->name, "budget") == 0;
+}
+
 /* "budget: Cost 12.6 of 12.5, Tokens …" */
 static char *
 reason_text(const struct budget_view *v)
@@ -450,7 +470,7 @@ set_hold(struct unit_budget *ub, const struct budget_view *v)
 
 	/* One of a person stays; one of ours follows the period. */
 	if (u->flag[WISH_FLAG_HELD] &&
-	    (!ub->held || u->terms[WISH_FLAG_HELD].until_wall_us == until))
+	    (!is_held_by_us(ub) || u->terms[WISH_FLAG_HELD].until_wall_us == until))
 		return;
 	reason = reason_text(v);
 	supd_who(ub, "supd", &who);
@@ -464,10 +484,24 @@ end_hold(struct unit_budget *ub)
 {
 	struct wish_who who;
 
-	if (!ub->held || !ub->unit->flag[WISH_FLAG_HELD])
+	if (!is_held_by_us(ub))
 		return;
 	supd_who(ub, "there is some again", &who);
 	(void)hold_release(ub->unit, &who);
+}
+
+/* Somebody's start, or who cancels it, has pushed it out before it began. */
+static void
+on_stop_done(void *arg, uint32_t id, enum job_result r, const char *message)
+{
+	struct unit_budget *ub = arg;
+
+	(void)id;
+	(void)message;
+	if (r != JOB_CANCELED)
+		return;
+	ub->stopping = false;
+	budget_later(ub);
 }
 
 static void
@@ -487,7 +521,7 @@ ask_stop(struct unit_budget *ub, const struct budget_view *v)
 	    origin, sizeof(origin), "budget %s=", budget_kind_name((enum budget_kind)k));
 	ub->stopping = true;
 	ub->dirty = true;
-	if (job_request(u->manager->jobs, u->job_unit, &r, NULL, NULL, &why) == 0)
+	if (job_request(u->manager->jobs, u->job_unit, &r, on_stop_done, ub, &why) == 0)
 		log_warnx("%s: %s: %s", u->name, origin, buf_str(&why));
 	buf_free(&why);
 }
@@ -530,6 +564,12 @@ reconcile(struct unit_budget *ub)
 }
 
 static void
+write_posted(void *arg)
+{
+	budgets_write_now(arg);
+}
+
+static void
 settle(void *arg)
 {
 	struct unit_budget *ub = arg;
@@ -544,9 +584,10 @@ settle(void *arg)
 	unit_render_drop(ub->unit);
 	if (ub->dirty)
 		budget_store_save(ub);
-	/* That is worth more than the time it takes to write it. */
+	/* That is worth more than the time it takes to write it; once for all that come
+	 * to their limits together. */
 	if (up && ub->unit->manager->budgets->restored)
-		budgets_write_now(ub->unit->manager);
+		loop_post(ub->unit->manager->loop, write_posted, ub->unit->manager);
 }
 
 bool
@@ -625,7 +666,7 @@ budgets_reset(struct unit *u, const struct wish_who *who)
 	budget_reset(ub->account);
 	ub->low = ub->up = 0;
 	budget_store_save(ub);
-	if (ub->held && u->flag[WISH_FLAG_HELD])
+	if (is_held_by_us(ub))
 		(void)hold_release(u, who);
 	budgets_write_now(u->manager);
 	budget_later(ub);
@@ -648,11 +689,13 @@ budget_of_unit(struct unit *u, struct budget_view *v)
 
 /* Before anything of it runs. */
 static void
-begins(struct unit_budget *ub, const struct svc_memory *mem)
+begins(struct unit_budget *ub, enum svc_state state, const struct svc_memory *mem)
 {
 	budget_files_base(ub);
-	/* A person who starts what was stopped wants it to go on. */
-	if (ub->conf->on_exceed == BUDGET_STOP && mem->fresh_start && mem->restarts == 0)
+	/* A person who starts what was stopped wants it to go on.  (A restart that waits
+	 * begins here, too, and nobody has counted it yet.) */
+	if (state != SVC_AUTO_RESTART && ub->conf->on_exceed == BUDGET_STOP &&
+	    mem->fresh_start && mem->restarts == 0)
 		extend(ub);
 	ub->stopping = false;
 }
@@ -741,7 +784,7 @@ budgets_on_note(struct unit *u, const struct svc_note *note, const struct svc_me
 	case SVC_EMIT_STATE:
 		if (svc_state_active(note->old) != SVC_ACTIVE_ACTIVATING &&
 		    svc_state_active(note->state) == SVC_ACTIVE_ACTIVATING)
-			begins(ub, mem);
+			begins(ub, note->state, mem);
 		if (note->state == SVC_DEAD || note->state == SVC_FAILED) {
 			ub->stopping = false;
 			budget_files_unwatch(ub);
@@ -778,6 +821,9 @@ budgets_on_restart(struct unit *u)
 
 /* ---- what rules capture ---- */
 
+/* (On a character.) */
+enum { MATCH_CUT_MIN = sizeof(((struct msg_match *)NULL)->text) - 3 };
+
 /* On a screen an older row may be the last again, when it was cleared or has scrolled
  * back: it shows what was counted already. */
 static void
@@ -788,6 +834,9 @@ count_group(struct unit_budget *ub, const struct budget_source *s, bool screen,
 	struct buf name = { 0 };
 	uint64_t n;
 
+	/* A number at the end of a line that was cut may be half of one. */
+	if (at->rm_so != -1 && text[at->rm_eo] == '\0' && at->rm_eo >= MATCH_CUT_MIN)
+		return;
 	budget_counter_name(s, what, &name);
 	if (at->rm_so != -1 &&
 	    usage_parse(what, text + at->rm_so, (size_t)(at->rm_eo - at->rm_so), &n) ==
@@ -870,7 +919,7 @@ restore_one(struct unit *u, void *arg)
 		budget_run_ended(ub->account, clock_mono_us());
 		ub->stopping = false;
 	}
-	ub->held = ub->held && u->flag[WISH_FLAG_HELD];
+	ub->held = is_held_by_us(ub);
 	budget_later(ub);
 }
 
@@ -883,5 +932,7 @@ budgets_restore(struct manager *m)
 		if (table_slot(m->table, i)->state == SLOT_FREE)
 			budgets_on_slot_done(m, i);
 	m->budgets->restored = true;
+	if (m->budgets->dirty && !m->budgets->writing)
+		loop_timer_in(m->budgets->timer, m->conf->snapshot_interval_us);
 	units_look(m, tick_unit, NULL);
 }

@@ -17,6 +17,7 @@ struct loop_timer;
 struct budget_row {
 	char *text; /* JSON */
 	uint64_t rev;
+	bool noted; /* it is in run/, too, which is as old as what runs */
 };
 
 struct budgets {
