@@ -134,6 +134,7 @@ begin_stop(struct unit *u, const char *result)
 {
 	const struct wish_who *who = u->flag_who[WISH_FLAG_DRAINING];
 
+	session_withdraw(u, input_slot, "the drain is over");
 	u->drain->view.result = result;
 	set_phase(u, DRAIN_STOPPING);
 	if (who->pid != 0 && !u->transient)
@@ -212,11 +213,31 @@ extend(struct unit *u, uint64_t by_us)
 	free(kept);
 }
 
+/* Its stop was asked for: is that still so? */
+static void
+go_on_stopping(struct unit *u)
+{
+	const struct job *j = job_unit_job(u->job_unit);
+
+	if (j != NULL && (job_type(j) == JOB_STOP || unit_is_running(u)))
+		return;
+	if (j != NULL && u->wish == WISH_STOPPED) {
+		/* A start that nobody but a program wants came behind it. */
+		stop(u, u->drain->view.result);
+	} else if (j != NULL) {
+		finish(u); /* that start waits for nothing but us */
+	} else if (svc_has_slot(u->svc) && svc_active(u->svc) == SVC_ACTIVE_ACTIVE) {
+		u->drain->view.result = "canceled"; /* its stop was */
+		finish(u);
+	}
+}
+
 static void
 go_on(struct unit *u)
 {
 	struct drain *d = u->drain;
 	uint64_t until_us = d->view.until_wall_us, now_us = clock_wall_us();
+	uint64_t stood_us;
 	const char *result = NULL;
 
 	if (!unit_is_running(u) && job_unit_job(u->job_unit) == NULL) {
@@ -225,8 +246,10 @@ go_on(struct unit *u)
 		finish(u);
 		return;
 	}
-	if (d->view.phase == DRAIN_STOPPING)
+	if (d->view.phase == DRAIN_STOPPING) {
+		go_on_stopping(u);
 		return;
+	}
 	if (has_ended(u)) {
 		stop(u, "ended");
 		return;
@@ -239,9 +262,11 @@ go_on(struct unit *u)
 		return;
 	}
 	if (freeze_is_on(u)) {
-		/* Looked at again when it goes on. */
+		/* Looked at again when it goes on.  It may have stood still before this
+		 * manager. */
+		stood_us = clock_mono_us() - svc_memory(u->svc)->frozen_us;
 		if (d->frozen_us == 0)
-			d->frozen_us = now_us;
+			d->frozen_us = now_us > stood_us ? now_us - stood_us : now_us;
 		loop_timer_stop(d->timer);
 		return;
 	}
@@ -311,8 +336,7 @@ watch(struct unit *u)
 /* False: it cannot be told.  What is not ready yet is told when it is; *sent is false
  * when there is nothing to be told. */
 static bool
-send(struct unit *u, const struct drain_ask *ask, uint64_t until_us, bool *sent,
-    const char **why)
+send(struct unit *u, const struct drain_ask *ask, bool *sent, const char **why)
 {
 	const char *text =
 	    ask->message != NULL ? ask->message : conf_of(u)->drain_message;
@@ -322,7 +346,8 @@ send(struct unit *u, const struct drain_ask *ask, uint64_t until_us, bool *sent,
 		.flags = INPUT_ENTER | INPUT_CONFIRM,
 		.slot = input_slot,
 		.sender = sender,
-		.expire_wall_us = until_us,
+		/* Its window ends it, which stands still with the session. */
+		.expire_wall_us = UNIT_INFINITY,
 	};
 
 	*sent = text != NULL && *text != '\0';
@@ -351,7 +376,7 @@ drain_unit(struct unit *u, const struct drain_ask *ask, const char **why)
 		*why = "it is frozen; thaw it first, or stop it";
 		return 0;
 	}
-	if (told && !send(u, ask, until_us, &sent, why))
+	if (told && !send(u, ask, &sent, why))
 		return 0;
 	seq = unit_set_terms(u, WISH_FLAG_DRAINING, ask->reason, until_us, ask->who);
 	watch(u);

@@ -272,11 +272,46 @@ note_running(struct unit *u, void *arg)
 	if (!covers(d->e, u) || u->svc == NULL)
 		return;
 	d->n->units++;
-	if (svc_has_slot(u->svc) && svc_active(u->svc) != SVC_ACTIVE_DEACTIVATING)
+	if ((svc_has_slot(u->svc) || svc_waits_for_slot(u->svc)) &&
+	    svc_active(u->svc) != SVC_ACTIVE_DEACTIVATING)
 		strv_add(&d->names, u->name);
 }
 
+static void mark_needing(struct unit *u, struct deed *d);
+
 /* Marked before it is ended: whoever resumes knows that it ran. */
+static void
+mark(struct unit *u, struct deed *d)
+{
+	/* What `supctl run' started has told whoever did that it was ended. */
+	if (!u->flag[WISH_FLAG_HALTED] && !u->transient)
+		d->n->seq =
+		    unit_set_terms(u, WISH_FLAG_HALTED, d->e->reason, 0, &d->e->who);
+}
+
+static void
+mark_other(void *arg, struct job_unit *ju)
+{
+	struct unit *u = job_unit_data(ju);
+
+	if (u == NULL || u->svc == NULL || u->flag[WISH_FLAG_HALTED] || u->transient ||
+	    !svc_has_slot(u->svc) || svc_active(u->svc) == SVC_ACTIVE_DEACTIVATING)
+		return;
+	mark(u, arg);
+	mark_needing(u, arg);
+}
+
+/* What is stopped with it, be it of another group. */
+static void
+mark_needing(struct unit *u, struct deed *d)
+{
+	static const enum unit_dep deps[] = { DEP_REQUIRES, DEP_BINDS_TO, DEP_REQUISITE,
+		DEP_PART_OF };
+
+	for (size_t i = 0; i < sizeof(deps) / sizeof(deps[0]); i++)
+		job_unit_each(u->job_unit, deps[i], true, mark_other, d);
+}
+
 static void
 end_one(struct unit *u, struct deed *d)
 {
@@ -288,9 +323,8 @@ end_one(struct unit *u, struct deed *d)
 		.origin = origin };
 	struct buf why = { 0 };
 
-	/* What `supctl run' started has told whoever did that it was ended. */
-	if (!u->flag[WISH_FLAG_HALTED] && !u->transient)
-		d->n->seq = unit_set_terms(u, WISH_FLAG_HALTED, e->reason, 0, &e->who);
+	mark(u, d);
+	mark_needing(u, d);
 	snprintf(origin, sizeof(origin), "emergency stop of %s (%s)", e->who.name,
 	    e->who.command);
 	if (job_request(u->manager->jobs, u->job_unit, &r, NULL, NULL, &why) == 0)
@@ -355,15 +389,27 @@ release_one(struct unit *u, void *arg)
 	bool frozen = freeze_is_on(u);
 
 	unit_render_drop(u);
-	if (!covers(d->e, u) || u->svc == NULL || of_unit(u) != NULL)
+	if (of_unit(u) != NULL)
+		return;
+	/* Whatever became of it since: its file or its group may be another. */
+	if (u->flag[WISH_FLAG_HALTED])
+		strv_add(&d->names, u->name);
+	if (!covers(d->e, u) || u->svc == NULL)
 		return;
 	d->n->units++;
 	freeze_apply(u);
 	d->n->started += frozen && !freeze_is_on(u);
-	if (u->flag[WISH_FLAG_HALTED])
-		strv_add(&d->names, u->name);
-	else
-		hold_on_released(u);
+	hold_on_released(u);
+}
+
+/* Its stop goes on, or is about to begin. */
+static bool
+goes_down(const struct unit *u)
+{
+	const struct job *j = job_unit_job(u->job_unit);
+
+	return svc_active(u->svc) == SVC_ACTIVE_DEACTIVATING ||
+	       (j != NULL && job_type(j) == JOB_STOP);
 }
 
 /* It ran when it was halted. */
@@ -375,8 +421,9 @@ start_again(struct unit *u, const struct wish_who *who, struct deed *d)
 		.type = JOB_START, .mode = JOB_AUTOMATIC, .origin = origin
 	};
 
+	unit_set_awaited(u, false);
 	d->n->seq = unit_set_flag(u, WISH_FLAG_HALTED, false, who);
-	if (u->wish == WISH_STOPPED || unit_is_running(u))
+	if (u->wish == WISH_STOPPED || (unit_is_running(u) && !goes_down(u)))
 		return;
 	snprintf(origin, sizeof(origin), "resume of %s (%s)", who->name, who->command);
 	d->n->started++;
@@ -413,7 +460,8 @@ emergency_resume(struct manager *m, const char *group, const struct wish_who *wh
 static void
 note_halted(struct unit *u, void *arg)
 {
-	if (u->flag[WISH_FLAG_HALTED] && of_unit(u) == NULL)
+	/* (What went down with one of a group waits for the end of that.) */
+	if (u->flag[WISH_FLAG_HALTED] && TAILQ_EMPTY(&u->manager->emergencies))
 		strv_add(arg, u->name);
 }
 

@@ -35,14 +35,21 @@ hold_is_by_flag(enum wish_flag flag)
 }
 
 const char *
-hold_why(const struct unit *u)
+hold_why_beside(const struct unit *u, bool drain)
 {
 	const char *why = emergency_why(u);
 
 	for (int i = 0; i < NHOLDING && why == NULL; i++)
-		if (u->flag[holding[i].flag])
+		if (u->flag[holding[i].flag] &&
+		    !(drain && holding[i].flag == WISH_FLAG_DRAINING))
 			why = u->terms[holding[i].flag].text;
 	return why;
+}
+
+const char *
+hold_why(const struct unit *u)
+{
+	return hold_why_beside(u, false);
 }
 
 char *
@@ -78,6 +85,12 @@ hold_keeps_down(const struct unit *u)
 	}
 }
 
+static void
+run_posted(void *arg)
+{
+	hold_run(arg);
+}
+
 uint64_t
 hold_unit(struct unit *u, const char *reason, uint64_t until_wall_us,
     const struct wish_who *who)
@@ -95,7 +108,8 @@ hold_unit(struct unit *u, const char *reason, uint64_t until_wall_us,
 		event_str(
 		    ev, "until", clock_format_utc(until, sizeof(until), until_wall_us));
 	event_end(ev);
-	hold_run(u->manager);
+	/* Once for all that are held together: it looks at each unit. */
+	loop_post(u->manager->loop, run_posted, u->manager);
 	return seq;
 }
 
@@ -123,7 +137,8 @@ start_what_waited(struct unit *u)
 	if (unit_is_running(u))
 		return;
 	start_unit(u);
-	if (asked && job_unit_job(u->job_unit) == NULL)
+	/* Nobody's word is older than that of who stopped it since. */
+	if (asked && u->wish != WISH_STOPPED && job_unit_job(u->job_unit) == NULL)
 		job_request(m->jobs, u->job_unit, &r, NULL, NULL, NULL);
 }
 

@@ -31,6 +31,8 @@ uint64_t hold_release(struct unit *u, const struct wish_who *who);
 /* NULL, or why no start of it may begin now: "held by root (supctl): REASON".  The text
  * is the unit's, until its next decision. */
 const char *hold_why(const struct unit *u);
+/* The same; drain: if it were not being drained. */
+const char *hold_why_beside(const struct unit *u, bool drain);
 /* What undoes that, "supctl release a.service" (malloc'd); NULL: nothing is to be. */
 char *hold_undo(const struct unit *u);
 /* A flag that keeps what it is set for from being started. */

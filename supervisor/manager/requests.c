@@ -177,6 +177,10 @@ refusal(const struct unit *u, enum request_action action)
 		    request_action_name(u->request->action));
 	if (u->svc == NULL || !unit_is_running(u))
 		return xasprintf("%s does not run", u->name);
+	/* It would come up again behind the stop that goes on. */
+	if (action != REQUEST_SHUTDOWN && u->wish == WISH_STOPPED &&
+	    svc_active(u->svc) == SVC_ACTIVE_DEACTIVATING)
+		return xasprintf("%s is being stopped by %s", u->name, u->wish_who.name);
 	if (action != REQUEST_SHUTDOWN)
 		return unit_refusal(u);
 	if (u->conf->rules->refuse_manual_stop)

@@ -69,6 +69,9 @@ method_unit_drain(struct call *call, void *arg)
 	}
 	ask.window_us = (uint64_t)window_ms * USEC_PER_MSEC;
 	control_who(call, &who);
+	/* A person of another pid namespace is one all the same. */
+	if (who.pid == 0)
+		who.pid = -1;
 	wished_run(arg, call, SELECT_LOADED, drain_one, &ask, write_begun);
 }
 

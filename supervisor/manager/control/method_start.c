@@ -15,6 +15,7 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/drain.h"
+#include "manager/emergency.h"
 #include "manager/freeze.h"
 #include "manager/hold.h"
 #include "manager/jitter.h"
@@ -366,9 +367,12 @@ static char *
 refusal(enum job_type type, const struct unit *u)
 {
 	/* What runs is not kept from running by a hold; to be frozen is another thing. */
+	/* A drain is called off by these. */
+	bool calls_off = drain_is_on(u) && (type == JOB_START || type == JOB_RESTART);
+	const char *why = hold_why_beside(u, calls_off);
 	bool held =
-	    hold_why(u) != NULL && type != JOB_STOP &&
-	    (freeze_is_on(u) ||
+	    why != NULL && type != JOB_STOP &&
+	    (freeze_is_on(u) || emergency_why(u) != NULL ||
 		(type != JOB_RELOAD &&
 		    (type != JOB_START || !unit_is_running(u) || hold_keeps_down(u))));
 	bool starts =
@@ -385,7 +389,7 @@ refusal(enum job_type type, const struct unit *u)
 	if (held && (starts || !hold_keeps_down(u))) {
 		char *undo = hold_undo(u);
 		char *text =
-		    xasprintf("%s is %s; `%s' lets it go on", u->name, hold_why(u), undo);
+		    xasprintf("%s is %s; `%s' lets it go on", u->name, why, undo);
 
 		free(undo);
 		return text;
@@ -403,19 +407,24 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 	uint64_t seq;
 
 	control_who(r->call, &who);
-	if (r->type == JOB_START || r->type == JOB_RESTART || r->type == JOB_STOP)
+	/* It has no say in what a person ends. */
+	if (call_is_self(r->call) && r->type == JOB_RESTART &&
+	    (drain_is_on(u) || u->wish == WISH_STOPPED))
+		it->message = xasprintf("%s is being stopped by a person", u->name);
+	else
+		it->message = refusal(r->type, u);
+	if (it->message != NULL) {
+		item_is_done(it);
+		it->result = JOB_INVALID;
+		return;
+	}
+	if (r->type != JOB_TRY_RESTART && r->type != JOB_RELOAD)
 		jitter_skip(u);
 	/* What somebody starts is not to come to its end. */
 	if (r->type == JOB_START || r->type == JOB_RESTART)
 		it->wish_seq = drain_cancel(u, &who);
 	if (r->type == JOB_STOP)
 		it->wish_seq = freeze_forget(u, &who);
-	it->message = refusal(r->type, u);
-	if (it->message != NULL) {
-		item_is_done(it);
-		it->result = JOB_INVALID;
-		return;
-	}
 	if (r->type == JOB_START || r->type == JOB_RESTART ||
 	    r->type == JOB_RELOAD_OR_RESTART) {
 		seq = forget_stops_of_needs(u, &who);

@@ -86,7 +86,9 @@ merge_one(struct job_unit *u, enum job_type type, const struct job_request *r,
 		if (j->type != JOB_STOP)
 			/* A reload means that it runs, a restart that it will. */
 			return join(j, r, anchor);
-		if (!runs) {
+		/* What may not start now is stopped all the same, and waits then. */
+		if (!runs &&
+		    (js->ops->is_held == NULL || !js->ops->is_held(js->arg, u))) {
 			cancel(j);
 			return install(u, type, r, anchor, no_order);
 		}

@@ -57,7 +57,8 @@ svc_set_frozen(struct service *s, bool on)
 
 	if (s->restoring || on == svc_is_frozen(s))
 		return;
-	if (on && (m->slot == SLOT_NONE ||
+	/* What waits for a slot stands still in it from the beginning. */
+	if (on && ((m->slot == SLOT_NONE && !svc_waits_for_slot(s)) ||
 		      (svc_state_active(m->state) != SVC_ACTIVE_ACTIVE &&
 			  svc_state_active(m->state) != SVC_ACTIVE_ACTIVATING &&
 			  svc_state_active(m->state) != SVC_ACTIVE_RELOADING)))

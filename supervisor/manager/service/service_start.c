@@ -301,8 +301,10 @@ svc_begin_in_slot(struct service *s)
 	if (!svc_waits_for_slot(s))
 		return;
 	svc_open_slot(s);
-	if (s->m.slot != SLOT_NONE)
-		enter_condition(s, 0);
+	if (s->m.slot == SLOT_NONE)
+		return;
+	svc_resume_freeze(s, false);
+	enter_condition(s, 0);
 }
 
 void
