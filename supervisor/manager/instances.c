@@ -25,6 +25,19 @@ static void start_some(void *arg);
 
 /* ---- members ---- */
 
+/* What runs already, and goes on, is what the source asks for: its end is its own. */
+static void
+note_ref(struct member *mb)
+{
+	const struct unit *u = mb->unit;
+
+	mb->ref[0] = '\0';
+	if (u->svc != NULL &&
+	    (!unit_is_running(u) || svc_active(u->svc) == SVC_ACTIVE_DEACTIVATING ||
+		job_unit_job(u->job_unit) != NULL))
+		strlcpy(mb->ref, svc_memory(u->svc)->ref, sizeof(mb->ref));
+}
+
 struct member *
 member_new(struct instances *s, const char *name)
 {
@@ -38,8 +51,7 @@ member_new(struct instances *s, const char *name)
 	mb->of = s;
 	mb->name = xstrdup(name);
 	mb->unit = u;
-	if (u->svc != NULL)
-		strlcpy(mb->ref, svc_memory(u->svc)->ref, sizeof(mb->ref));
+	note_ref(mb);
 	u->member = mb;
 	TAILQ_INSERT_TAIL(&s->members, mb, next);
 	map_set(&s->by_name, mb->name, mb);
@@ -110,7 +122,8 @@ on_started(void *arg, uint32_t id, enum job_result result, const char *message)
 	(void)id;
 	(void)result; /* the unit says it */
 	(void)message;
-	if (--s->starting == 0 && s->waiting)
+	--s->starting;
+	if (s->waiting)
 		loop_post(s->m->loop, start_some, s);
 }
 
@@ -136,8 +149,7 @@ start_some(void *arg)
 	struct manager *m = s->m;
 	struct member *mb;
 
-	if (m->phase != MANAGER_RUNNING || m->safe_mode || m->shutdown != NULL ||
-	    s->starting > 0)
+	if (m->phase != MANAGER_RUNNING || m->safe_mode || m->shutdown != NULL)
 		return;
 	s->waiting = false;
 	TAILQ_FOREACH (mb, &s->members, next) {
@@ -193,6 +205,17 @@ forget_wish(struct unit *u)
 
 	if (u->wish != WISH_NONE)
 		(void)unit_set_wish(u, WISH_NONE, &who);
+	/* Nor with the end of an emergency stop or of a hold. */
+	unit_set_awaited(u, false);
+	if (u->flag[WISH_FLAG_HALTED])
+		(void)unit_set_flag(u, WISH_FLAG_HALTED, false, &who);
+}
+
+/* By a person: that is his to call off. */
+static bool
+is_drained_by_person(const struct unit *u)
+{
+	return drain_is_on(u) && u->flag_who[WISH_FLAG_DRAINING]->pid != 0;
 }
 
 static void
@@ -202,6 +225,8 @@ drain_member(struct member *mb, const char *reason)
 	struct drain_ask ask = { .reason = reason, .who = &who };
 	const char *why = "";
 
+	if (is_drained_by_person(mb->unit))
+		return;
 	/* Frozen by a person, for example: with the next look it is asked again. */
 	if (drain_unit(mb->unit, &ask, &why) == 0)
 		manager_say(mb->of->m, MARK_FAIL, "%s cannot be drained, and goes on: %s",
@@ -218,7 +243,11 @@ end_member(struct member *mb)
 		.type = JOB_STOP, .mode = JOB_AUTOMATIC, .origin = origin
 	};
 
-	if (mb->of->conf.on_remove == INSTANCES_DRAIN)
+	/* Somebody drains it: it comes to its end as he has asked for, and stays there.
+	 */
+	if (is_drained_by_person(mb->unit))
+		;
+	else if (mb->of->conf.on_remove == INSTANCES_DRAIN)
 		drain_member(mb, origin);
 	else
 		job_request(mb->of->m->jobs, mb->unit->job_unit, &r, NULL, NULL, NULL);
@@ -330,12 +359,11 @@ add_members(struct instances *s, struct instance_set *set)
 			/* Back before it was down: it goes on, or is started again. */
 			struct wish_who who = nobody(s->m, "named again");
 
-			(void)drain_cancel(mb->unit, &who);
+			if (!is_drained_by_person(mb->unit))
+				(void)drain_cancel(mb->unit, &who);
 			mb->gone = false;
 			s->n_named++;
-			strlcpy(mb->ref,
-			    mb->unit->svc == NULL ? "" : svc_memory(mb->unit->svc)->ref,
-			    sizeof(mb->ref));
+			note_ref(mb);
 			unit_render_drop(mb->unit);
 			tell_added(mb);
 			added++;

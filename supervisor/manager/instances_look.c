@@ -19,6 +19,7 @@ struct reading {
 	struct instances *s;
 	struct instance_set *set;
 	char *problem;
+	size_t n_files; /* that the glob matches */
 };
 
 /* The first one is told: the others may follow from it. */
@@ -56,6 +57,7 @@ on_file(void *arg, const char *path, const char *captured)
 	struct reading *r = arg;
 
 	(void)path;
+	r->n_files++;
 	/* Without a wildcard there is no name: it is refused when the file is read. */
 	if (captured == NULL ||
 	    instance_set_add(r->set, r->s->unit->name, captured, strlen(captured)) == 0)
@@ -67,11 +69,11 @@ on_file(void *arg, const char *path, const char *captured)
 
 /* An empty folder where a share was mounted is no reason to end what ran on it. */
 static bool
-is_unmounted(const struct instances *s, const struct instance_set *set)
+is_unmounted(const struct instances *s, size_t n)
 {
 	dev_t device = pathlook_device(s->look);
 
-	return set->units.n == 0 && s->n_named > 0 && s->device != 0 && device != 0 &&
+	return n == 0 && s->n_named > 0 && s->device != 0 && device != 0 &&
 	       device != s->device;
 }
 
@@ -88,10 +90,11 @@ instances_read(struct instances *s, struct instance_set *set, char **problem)
 			note_problem(&r, why);
 	}
 	if (s->conf.glob != NULL) {
+		r.n_files = 0;
 		why = pathlook_walk(s->look, s->conf.glob, true, on_file, &r);
 		if (why != NULL)
 			note_problem(&r, why);
-		if (r.problem == NULL && is_unmounted(s, set))
+		if (r.problem == NULL && is_unmounted(s, r.n_files))
 			note_problem(
 			    &r, xasprintf("%s: nothing is there, on another file system "
 					  "than before; is it not mounted?",

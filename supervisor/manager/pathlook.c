@@ -253,7 +253,10 @@ read_names(struct pathlook *l, const char *dir, const char *captured, struct str
 		l->device = st.st_dev;
 	while ((errno = 0, e = readdir(d)) != NULL && names->n <= VISITS_MAX)
 		strv_add(names, e->d_name);
-	if (errno != 0)
+	/* Not all of it is no list of what is gone. */
+	if (e != NULL)
+		stop_at(l, dir, "more names than can be looked at");
+	else if (errno != 0)
 		stop_at(l, dir, strerror(errno));
 	closedir(d);
 	strv_sort(names);
@@ -265,6 +268,7 @@ walk_wild(struct pathlook *l, const char *at, const char *name, const char *rest
     const char *captured)
 {
 	const char *dir = *at == '\0' ? "/" : at;
+	unsigned links = l->links; /* of this way; each of those below has its own */
 	struct strv names = { 0 };
 
 	if (!may_touch(l, dir, true))
@@ -279,6 +283,7 @@ walk_wild(struct pathlook *l, const char *at, const char *name, const char *rest
 			all = captured == NULL ? xstrdup(got)
 					       : xasprintf("%s/%s", captured, got);
 			path = xasprintf("%s/%s", at, names.v[i]);
+			l->links = links;
 			if (rest[strspn(rest, "/")] == '\0')
 				walk(l, path, "", all);
 			else if (may_touch(l, path, true))
