@@ -14,6 +14,7 @@
 
 #include "journal/lines.h"
 #include "journal/pattern.h"
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/log.h"
@@ -48,6 +49,7 @@ struct match {
 	bool found;       /* some rule has something to report */
 	uint64_t second_us, spent_us;
 	uint64_t skipped; /* lines not looked at */
+	struct buf list;  /* as it came */
 };
 
 void
@@ -60,6 +62,7 @@ match_free(struct logslot *ls)
 	for (size_t i = 0; i < m->n; i++)
 		regfree(&m->rules[i].re);
 	free(m->rules);
+	buf_free(&m->list);
 	free(m);
 	ls->match = NULL;
 }
@@ -225,6 +228,30 @@ match_early(struct logger *lg, struct logslot *ls)
 	}
 	lines_free(f);
 	line_parser_clear(&parser);
+	/* Counted as when they came: the file may be of the last day only. */
+	for (size_t i = 0; i < ls->match->n && seq < ls->ts->log.lines; i++)
+		if (ls->match->rules[i].seq != 0)
+			ls->match->rules[i].seq += ls->ts->log.lines - seq;
+}
+
+/* Another manager asks for the same: the one before may have died with the answer unread.
+ * By the number of the line it knows what it has heard. */
+static void
+tell_again(struct logger *lg, struct logslot *ls)
+{
+	struct match *m = ls->match;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct rule *r = &m->rules[i];
+
+		if (r->seq == 0 || r->found != 0)
+			continue;
+		r->found = 1;
+		if (!m->found) {
+			m->found = true;
+			channel_match_found(lg, ls);
+		}
+	}
 }
 
 void
@@ -236,8 +263,6 @@ match_set(struct logger *lg, struct logslot *ls, int fd)
 	size_t at = 0;
 	int r = -1;
 
-	match_free(ls);
-	ls->match = xcalloc(1, sizeof(*ls->match));
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 &&
 	    st.st_size <= PATTERN_BYTES_MAX) {
 		size_t size = (size_t)st.st_size;
@@ -246,13 +271,22 @@ match_set(struct logger *lg, struct logslot *ls, int fd)
 		if (got >= 0)
 			buf_grew(&data, (size_t)got);
 		r = 0;
+	}
+	if (r == 0 && ls->match != NULL && ls->match->list.len == data.len &&
+	    memcmp(buf_str(&ls->match->list), buf_str(&data), data.len) == 0) {
+		tell_again(lg, ls);
+		buf_free(&data);
+		return;
+	}
+	match_free(ls);
+	ls->match = xcalloc(1, sizeof(*ls->match));
+	if (r == 0)
 		while (
 		    data.len > 0 && (r = pattern_next(data.data, data.len, &at, &p)) == 1)
 			add_rule(ls->match, ls, &p);
-	}
 	if (r == -1)
 		log_warnx("%s: a list of patterns cannot be read", ls->ts->unit);
-	buf_free(&data);
+	ls->match->list = data;
 	if (ls->match->n == 0)
 		match_free(ls);
 	else

@@ -675,7 +675,7 @@ adopt_on_match(struct manager *m, const struct msg_match *x)
 	text[n] = '\0';
 	tell_match(u, x, text);
 	if (x->rule >= SESSIONS_RULE_AT) {
-		sessions_on_line(u, x->slot, x->rule - SESSIONS_RULE_AT, text);
+		sessions_on_line(u, x->slot, x->rule - SESSIONS_RULE_AT, x->seq, text);
 		return;
 	}
 	svc_on_match(u->svc, x->slot, x->rule, text);

@@ -13,6 +13,7 @@
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
+#include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -328,9 +329,19 @@ do_act(struct session *s, const struct session_act *a)
 static void
 save(struct session *s)
 {
+	const struct rule_list *rules = &session_conf(s)->rules;
 	struct jw *w = jw_new(JW_COMPACT);
+	char invocation[HEX_ID_SIZE];
 
+	hex_encode(invocation, svc_memory(s->unit->svc)->invocation,
+	    sizeof(svc_memory(s->unit->svc)->invocation));
 	jw_obj(w);
+	jw_kv_str(w, "invocation", invocation);
+	jw_kv_obj(w, "lines");
+	for (size_t i = 0; i < rules->n && i < SESSION_RULES_MAX; i++)
+		if (s->line_seq[i] != 0)
+			jw_kv_u64(w, rules->v[i].name, s->line_seq[i]);
+	jw_end(w);
 	jw_kv_bool(w, "held_by_limit", s->held_by_limit);
 	jw_kv_obj(w, "oracle");
 	oracle_save(s->oracle, w);
@@ -342,9 +353,24 @@ save(struct session *s)
 static int
 restore(struct session *s, const struct jv *v, struct json_err *err)
 {
+	const struct rule_list *rules = &session_conf(s)->rules;
+	const struct jv *oracle = jv_get(v, "oracle"), *lines = jv_get(v, "lines");
+	char invocation[HEX_ID_SIZE];
+
 	s->held = is_held_by_rule(s->unit);
 	s->held_by_limit = s->held && jv_bool(jv_get(v, "held_by_limit"), false);
-	return oracle_restore(s->oracle, jv_get(v, "oracle"), err);
+	if (oracle_restore(s->oracle, oracle, err) == -1)
+		return -1;
+	hex_encode(invocation, svc_memory(s->unit->svc)->invocation,
+	    sizeof(svc_memory(s->unit->svc)->invocation));
+	s->resumed = strcmp(jv_str(jv_get(v, "invocation"), ""), invocation) == 0 &&
+		     jv_bool(jv_get(oracle, "up"), false);
+	for (size_t i = 0; s->resumed && i < rules->n && i < SESSION_RULES_MAX; i++) {
+		int64_t seq = jv_i64(jv_get(lines, rules->v[i].name), 0);
+
+		s->line_seq[i] = seq > 0 ? (uint64_t)seq : 0;
+	}
+	return 0;
 }
 
 /* ---- all that was noted ---- */
@@ -464,7 +490,7 @@ session_policy_screen(struct session *s)
 }
 
 void
-session_policy_line(struct session *s, size_t rule, const char *text)
+session_policy_line(struct session *s, size_t rule, uint64_t seq, const char *text)
 {
 	const struct rule_list *rules = rules_of(s);
 	struct buf until = { 0 };
@@ -472,10 +498,19 @@ session_policy_line(struct session *s, size_t rule, const char *text)
 
 	if (rule >= rules->n)
 		return;
+	/* Told again: by a new logger, or to a new manager. */
+	if (rule < SESSION_RULES_MAX) {
+		if (seq <= s->line_seq[rule])
+			return;
+		s->line_seq[rule] = seq;
+	}
 	budgets_on_text(s->unit, rule, text);
 	m.until = expand_until(&rules->v[rule], text, &until);
 	oracle_line(s->oracle, &m, 1);
 	buf_free(&until);
+	/* For the next manager. */
+	s->changed = true;
+	later(s);
 }
 
 /* The rules for the screen, to the terminal. */

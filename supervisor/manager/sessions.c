@@ -77,7 +77,8 @@ on_draft_time(struct loop_timer *t, void *arg)
 static bool
 says_something(const struct unit_session *c)
 {
-	return c != NULL && (c->session.terminal || c->rules.n > 0);
+	return c != NULL &&
+	       (c->session.terminal || c->rules.n > 0 || c->session.stale_files.n > 0);
 }
 
 static struct session *
@@ -106,7 +107,8 @@ take_early(struct session *s)
 {
 	for (size_t i = 0; i < s->n_early; i++) {
 		if (s->slot != SLOT_NONE && s->slot == s->early[i].slot)
-			session_policy_line(s, s->early[i].rule, s->early[i].text);
+			session_policy_line(
+			    s, s->early[i].rule, s->early[i].seq, s->early[i].text);
 		free(s->early[i].text);
 	}
 	s->n_early = 0;
@@ -183,6 +185,8 @@ began(struct session *s, const struct svc_memory *mem)
 	s->ready = svc_state_active(mem->state) == SVC_ACTIVE_ACTIVE;
 	if (s->term.slot != s->slot)
 		s->term = (struct msg_term_state){ .slot = SLOT_NONE };
+	memset(s->line_seq, 0, sizeof(s->line_seq));
+	s->resumed = false;
 	oracle_start(s->oracle);
 	session_watch_begin(s);
 	input_started(s->input);
@@ -349,7 +353,8 @@ sessions_on_match(struct manager *m, const struct msg_match *match)
 }
 
 void
-sessions_on_line(struct unit *u, uint32_t slot, size_t rule, const char *text)
+sessions_on_line(
+    struct unit *u, uint32_t slot, size_t rule, uint64_t seq, const char *text)
 {
 	struct session *s = session_of(u);
 
@@ -358,7 +363,7 @@ sessions_on_line(struct unit *u, uint32_t slot, size_t rule, const char *text)
 	if (s->slot != SLOT_NONE) {
 		/* (What the one before said is over with it.) */
 		if (s->slot == slot)
-			session_policy_line(s, rule, text);
+			session_policy_line(s, rule, seq, text);
 		return;
 	}
 	/* The logger was quicker than init: nobody has told yet that it runs. */
@@ -370,6 +375,7 @@ sessions_on_line(struct unit *u, uint32_t slot, size_t rule, const char *text)
 	}
 	s->early[s->n_early].slot = slot;
 	s->early[s->n_early].rule = rule;
+	s->early[s->n_early].seq = seq;
 	s->early[s->n_early++].text = xstrdup(text);
 }
 
@@ -490,10 +496,17 @@ restore(struct unit *u, void *arg)
 	input_started(s->input);
 	/* (InitialInput= went with the start, whichever manager was there then.) */
 	s->ready = svc_state_active(mem->state) == SVC_ACTIVE_ACTIVE;
-	oracle_start(s->oracle);
+	if (!s->resumed)
+		oracle_start(s->oracle);
+	/* The others do not know yet what the oracle remembers. */
+	s->changed = true;
+	loop_post(s->unit->manager->loop, session_policy_settle, s);
 	session_watch_begin(s);
 	if (s->ready)
 		oracle_ready(s->oracle);
+	else
+		oracle_tick(s->oracle);
+	take_early(s);
 }
 
 static void

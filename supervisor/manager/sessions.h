@@ -34,7 +34,8 @@ void sessions_on_match(struct manager *m, const struct msg_match *match);
 /* The number of a [Rule] among a slot's patterns, counted from the first. */
 enum { SESSIONS_RULE_AT = 1024 };
 /* A rule on stdout or stderr matches a line, as the logger says. */
-void sessions_on_line(struct unit *u, uint32_t slot, size_t rule, const char *text);
+void sessions_on_line(
+    struct unit *u, uint32_t slot, size_t rule, uint64_t seq, const char *text);
 /* What the logger says of the recording of an invocation of u. */
 void sessions_on_cast(
     struct unit *u, const uint8_t invocation[16], const struct msg_stream_state *st);

@@ -47,6 +47,7 @@ struct session {
 	struct {
 		uint32_t slot;
 		size_t rule;
+		uint64_t seq;
 		char *text;
 	} early[SESSION_EARLY_MAX];
 	size_t n_early;
@@ -61,9 +62,11 @@ struct session {
 	int32_t uid, gid; /* of its newest run; -1: supd's own */
 	bool frozen;      /* it stands still: nothing of what follows is done meanwhile */
 	bool held;        /* a rule holds the unit */
-	bool held_by_limit;             /* so long as it is in that state */
-	bool judged;                    /* the end that is being told of */
-	TAILQ_HEAD(, session_act) acts; /* to be done */
+	bool held_by_limit; /* so long as it is in that state */
+	bool judged;        /* the end that is being told of */
+	bool resumed;       /* what is remembered is of the invocation that runs */
+	uint64_t line_seq[SESSION_RULES_MAX]; /* of the line that each rule found last */
+	TAILQ_HEAD(, session_act) acts;       /* to be done */
 	size_t n_acts;
 	char *screen_text[SESSION_RULES_MAX]; /* what each rule has found */
 
@@ -114,7 +117,7 @@ void session_policy_close(struct session *s);
 void session_policy_match(struct session *s, const struct msg_match *x);
 void session_policy_screen(struct session *s);
 /* A rule on stdout or stderr matches a line. */
-void session_policy_line(struct session *s, size_t rule, const char *text);
+void session_policy_line(struct session *s, size_t rule, uint64_t seq, const char *text);
 void session_policy_send_rules(struct session *s);
 /* svc_ops.judge; and the end itself, judged or not. */
 void session_policy_judge(

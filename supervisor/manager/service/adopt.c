@@ -363,9 +363,10 @@ resume_state(struct service *s, uint32_t done)
 		return;
 	}
 
-	/* The logger may be new as well, or will be: only a manager can tell it. */
+	/* The logger may be new as well, or will be: only a manager can tell it.  And
+	 * what it has found may lie unread in the channel of the manager that died. */
 	if (m->state == SVC_CONDITION || m->state == SVC_START_PRE ||
-	    m->state == SVC_START)
+	    m->state == SVC_START || svc_is_up(s))
 		svc_deed_patterns(s);
 
 	if (svc_is_up(s)) {

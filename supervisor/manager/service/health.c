@@ -171,12 +171,12 @@ plan_ready(struct service *s)
 
 /* Lines of the log are looked at: for readiness, or by a rule. */
 static bool
-wants_lines(const struct unit_conf *conf)
+wants_lines(const struct unit_conf *conf, bool is_ready)
 {
 	const struct probe_list *l = &conf->service->ready;
 	const struct unit_session *u = conf->session;
 
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; !is_ready && i < l->n; i++)
 		if (l->v[i].kind == PROBE_PATTERN)
 			return true;
 	for (size_t i = 0; u != NULL && i < u->rules.n; i++)
@@ -190,7 +190,7 @@ svc_deed_patterns(struct service *s)
 {
 	struct deed *d;
 
-	if (!wants_lines(s->conf))
+	if (!wants_lines(s->conf, svc_is_up(s)))
 		return;
 	d = svc_deed(s, DEED_PATTERNS);
 	d->u.patterns.slot = s->m.slot;
