@@ -2,8 +2,8 @@
  * as_user: files are looked up with the rights of another user for a moment, so that a
  * link in a folder of his leads to nothing that he may not read himself.
  *
- * Only for supd as root; any other uses the only rights that it has.  The groups of supd's
- * own process stay (none, usually), those of SupplementaryGroups= are not taken.
+ * Only for supd as root; any other uses the only rights that it has.  The groups of
+ * supd's own process stay (none, usually), those of SupplementaryGroups= are not taken.
  */
 #ifndef SUPD_LIB_AS_USER_H
 #define SUPD_LIB_AS_USER_H

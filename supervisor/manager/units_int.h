@@ -10,7 +10,8 @@ struct unit;
 
 /* What a person decided holds, but for starts and stops. */
 bool unit_has_flags(const struct unit *u);
-/* Takes it out of all that knows it, and frees it; whether that may be is the caller's. */
+/* Takes it out of all that knows it, and frees it; whether that may be is the caller's.
+ */
 void unit_drop(struct unit *u);
 
 #endif

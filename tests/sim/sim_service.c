@@ -989,9 +989,9 @@ test_rule_counts(void **state)
 	int n = 0;
 
 	(void)state;
-	w->judgement = (struct svc_judgement){
-		.verdict = SVC_VERDICT_RESTART, .not_sooner_us = 3 * SEC / 2, .rule = "busy"
-	};
+	w->judgement = (struct svc_judgement){ .verdict = SVC_VERDICT_RESTART,
+		.not_sooner_us = 3 * SEC / 2,
+		.rule = "busy" };
 	w_up(w);
 	w_run(w);
 	while (svc_state(w->s) == SVC_RUNNING && n < 50) {
