@@ -457,7 +457,7 @@ reason_text(const struct budget_view *v)
 		    budget_format(
 			most, sizeof(most), (enum budget_kind)k, v->use[k].allowed));
 	}
-	return xstrdup(buf_str(&b));
+	return buf_take(&b);
 }
 
 static void
