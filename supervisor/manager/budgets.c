@@ -564,12 +564,6 @@ reconcile(struct unit_budget *ub)
 }
 
 static void
-write_posted(void *arg)
-{
-	budgets_write_now(arg);
-}
-
-static void
 settle(void *arg)
 {
 	struct unit_budget *ub = arg;
@@ -584,10 +578,9 @@ settle(void *arg)
 	unit_render_drop(ub->unit);
 	if (ub->dirty)
 		budget_store_save(ub);
-	/* That is worth more than the time it takes to write it; once for all that come
-	 * to their limits together. */
+	/* That is worth more than the time it takes to write it. */
 	if (up && ub->unit->manager->budgets->restored)
-		loop_post(ub->unit->manager->loop, write_posted, ub->unit->manager);
+		budgets_write_now(ub->unit->manager);
 }
 
 bool
