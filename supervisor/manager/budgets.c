@@ -15,11 +15,9 @@
 #include "manager/budgets_int.h"
 #include "manager/hold.h"
 #include "manager/job/job.h"
-#include "manager/link.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
-#include "manager/session/usage.h"
 #include "manager/units.h"
 #include "unit/load.h"
 
@@ -111,16 +109,6 @@ budget_get(struct unit *u)
 	return ub;
 }
 
-static void
-forget_patterns(struct unit_budget *ub)
-{
-	for (size_t i = 0; i < BUDGET_SOURCES_MAX; i++) {
-		if (ub->pattern[i].compiled)
-			regfree(&ub->pattern[i].re);
-		ub->pattern[i] = (struct budget_pattern){ 0 };
-	}
-}
-
 void
 budgets_forget(struct unit *u)
 {
@@ -132,7 +120,7 @@ budgets_forget(struct unit *u)
 	job_forget_waiters(u->manager->jobs, ub);
 	budget_store_give(ub);
 	budget_files_unwatch(ub);
-	forget_patterns(ub);
+	budget_text_forget(ub);
 	loop_timer_free(ub->timer);
 	budget_free(ub->account);
 	free(ub->source_error);
@@ -161,122 +149,13 @@ budgets_on_conf(struct unit *u)
 			(void)hold_release(u, &who);
 		return;
 	}
-	forget_patterns(ub);
+	budget_text_forget(ub);
 	budget_files_unwatch(ub);
 	ub->conf = c;
 	budget_set_conf(ub->account, c);
 	if (ub->slot != SLOT_NONE)
 		budget_files_watch(ub);
 	budget_later(ub);
-}
-
-/* ---- the log ---- */
-
-/* Longer than any text of an invocation. */
-enum { LOG_NAME_MAX = HEX_ID_SIZE + 8 };
-
-static const char *
-log_counter(char name[LOG_NAME_MAX], const uint8_t invocation[16])
-{
-	char hex[HEX_ID_SIZE];
-
-	hex_encode(hex, invocation, 16);
-	snprintf(name, LOG_NAME_MAX, "log:%s", hex);
-	return name;
-}
-
-/* The bytes that this invocation has written; 0: the slot is not its any more. */
-static uint64_t
-log_bytes(const struct unit_budget *ub)
-{
-	struct manager *m = ub->unit->manager;
-	const struct table_slot *ts;
-
-	if (ub->slot >= table_used(m->table))
-		return 0;
-	ts = table_slot(m->table, ub->slot);
-	return memcmp(ts->invocation, ub->invocation, sizeof(ub->invocation)) == 0
-		   ? ts->log.bytes
-		   : 0;
-}
-
-static void
-count_log(struct unit_budget *ub, const uint8_t invocation[16], uint64_t bytes)
-{
-	char name[LOG_NAME_MAX];
-
-	if (ub->conf->limit[BUDGET_LOG_BYTES] == UNIT_INFINITY)
-		return;
-	log_counter(name, invocation);
-	/* Nobody has looked since the period ended: what came until now was its. */
-	if (budget_is_over(ub->account)) {
-		budget_counter_base(ub->account, name, BUDGET_LOG_BYTES, bytes);
-		budget_counter_rebase(ub->account, name, BUDGET_LOG_BYTES, bytes);
-	} else if (bytes > 0)
-		budget_counter(ub->account, name, BUDGET_LOG_BYTES, bytes, false, false);
-}
-
-static void
-look_at_log(struct unit_budget *ub)
-{
-	if (ub->slot != SLOT_NONE)
-		count_log(ub, ub->invocation, log_bytes(ub));
-}
-
-/* The logger says when there is something to tell, so that nobody has to ask. */
-static void
-arm_log(struct unit_budget *ub)
-{
-	uint64_t left = budget_left(ub->account, BUDGET_LOG_BYTES), at, counted;
-	char name[LOG_NAME_MAX];
-
-	if (ub->slot == SLOT_NONE)
-		return;
-	/* From what is counted already: what came since then is in left. */
-	log_counter(name, ub->invocation);
-	counted = budget_counter_last(ub->account, name, BUDGET_LOG_BYTES);
-	at = left == UNIT_INFINITY ? UNIT_INFINITY : clock_add_us(counted, left);
-	if (at == ub->alarm || (at == UNIT_INFINITY && ub->alarm == 0))
-		return;
-	ub->alarm =
-	    link_log_alarm(ub->unit->manager->link, ub->slot, ub->invocation, at) == 0
-		? at
-		: 0;
-}
-
-void
-budgets_on_log(struct unit *u)
-{
-	if (u == NULL || u->budget == NULL)
-		return;
-	u->budget->alarm = 0;
-	look_at_log(u->budget);
-	budget_later(u->budget);
-}
-
-void
-budgets_on_slot_done(struct manager *m, uint32_t slot)
-{
-	const struct table_slot *ts;
-	char name[LOG_NAME_MAX];
-	struct unit *u;
-
-	if (slot >= table_used(m->table))
-		return;
-	ts = table_slot(m->table, slot);
-	u = memchr(ts->unit, '\0', sizeof(ts->unit)) != NULL ? unit_find(m, ts->unit)
-							     : NULL;
-	if (u == NULL || u->budget == NULL)
-		return;
-	log_counter(name, ts->invocation);
-	/* (What a manager finds at its start and does not know of was counted.) */
-	if (!budget_counter_is_known(u->budget->account, name, BUDGET_LOG_BYTES) &&
-	    (ts->log.bytes == 0 || !m->budgets->restored))
-		return;
-	count_log(u->budget, ts->invocation, ts->log.bytes);
-	budget_counter_forget(u->budget->account, name);
-	if (u->budget->slot == slot)
-		u->budget->slot = SLOT_NONE;
 }
 
 /* ---- time ---- */
@@ -301,7 +180,7 @@ arm_timer(struct unit_budget *ub)
 static void
 tick(struct unit_budget *ub)
 {
-	look_at_log(ub);
+	budget_log_look(ub);
 	budget_tick(ub->account);
 	budget_later(ub);
 }
@@ -334,7 +213,7 @@ alarm_again(struct unit *u, void *arg)
 	if (u->budget == NULL)
 		return;
 	u->budget->alarm = 0;
-	look_at_log(u->budget);
+	budget_log_look(u->budget);
 	budget_later(u->budget);
 }
 
@@ -573,7 +452,7 @@ settle(void *arg)
 		return;
 	tell_crossed(ub);
 	reconcile(ub);
-	arm_log(ub);
+	budget_log_arm(ub);
 	arm_timer(ub);
 	unit_render_drop(ub->unit);
 	if (ub->dirty)
@@ -598,7 +477,7 @@ extend(struct unit_budget *ub)
 	struct emitter *ev = ub->unit->manager->events;
 	struct budget_view before, after;
 
-	look_at_log(ub);
+	budget_log_look(ub);
 	budget_tick(ub->account);
 	budget_view(ub->account, &before);
 	if (!budget_release(ub->account))
@@ -640,7 +519,7 @@ budgets_reset(struct unit *u, const struct wish_who *who)
 
 	if (ub == NULL)
 		return false;
-	look_at_log(ub);
+	budget_log_look(ub);
 	budget_view(ub->account, &v);
 	for (int k = 0; k < BUDGET_NKINDS; k++)
 		if (v.use[k].limit != UNIT_INFINITY)
@@ -673,7 +552,7 @@ budget_of_unit(struct unit *u, struct budget_view *v)
 
 	if (ub == NULL)
 		return false;
-	look_at_log(ub);
+	budget_log_look(ub);
 	budget_view(ub->account, v);
 	return true;
 }
@@ -732,7 +611,7 @@ ended(struct unit_budget *ub, uint64_t wall_us)
 	uint64_t now = clock_wall_us(), mono = clock_mono_us();
 	uint64_t ago = wall_us != 0 && wall_us < now ? now - wall_us : 0;
 
-	look_at_log(ub);
+	budget_log_look(ub);
 	budget_run_ended(ub->account, ago < mono ? mono - ago : 0);
 	budget_files_read(ub);
 	budget_later(ub);
@@ -810,74 +689,6 @@ budgets_on_restart(struct unit *u)
 
 	if (ub != NULL)
 		budget_add(ub->account, BUDGET_RESTARTS, 1);
-}
-
-/* ---- what rules capture ---- */
-
-/* (On a character.) */
-enum { MATCH_CUT_MIN = sizeof(((struct msg_match *)NULL)->text) - 3 };
-
-/* On a screen an older row may be the last again, when it was cleared or has scrolled
- * back: it shows what was counted already. */
-static void
-count_group(struct unit_budget *ub, const struct budget_source *s, bool screen,
-    enum budget_counted what, const char *text, const regmatch_t *at)
-{
-	enum budget_kind kind = budget_kind_of(what);
-	struct buf name = { 0 };
-	uint64_t n;
-
-	/* A number at the end of a line that was cut may be half of one. */
-	if (at->rm_so != -1 && text[at->rm_eo] == '\0' && at->rm_eo >= MATCH_CUT_MIN)
-		return;
-	budget_counter_name(s, what, &name);
-	if (at->rm_so != -1 &&
-	    usage_parse(what, text + at->rm_so, (size_t)(at->rm_eo - at->rm_so), &n) ==
-		0 &&
-	    (!screen || n > budget_counter_last(ub->account, buf_str(&name), kind)))
-		budget_counter(ub->account, buf_str(&name), kind, n, true, false);
-	buf_free(&name);
-}
-
-static void
-count_text(struct unit_budget *ub, size_t i, const struct rule_conf *r, const char *text)
-{
-	const struct budget_source *s = &ub->conf->sources[i];
-	struct budget_pattern *p = &ub->pattern[i];
-	regmatch_t at[10];
-	bool named = s->capture[0] != 0 || s->capture[1] != 0;
-	bool screen = r->source == RULE_SCREEN;
-
-	if (!p->compiled && !p->bad) {
-		p->compiled = regcomp(&p->re, r->pattern, REG_EXTENDED) == 0;
-		p->bad = !p->compiled;
-	}
-	if (p->bad || regexec(&p->re, text, 10, at, 0) != 0)
-		return;
-	for (int what = 0; named && what < BUDGET_NCOUNTED; what++)
-		if (s->capture[what] != 0)
-			count_group(ub, s, screen, (enum budget_counted)what, text,
-			    &at[s->capture[what]]);
-	if (!named)
-		count_group(ub, s, screen,
-		    ub->conf->limit[BUDGET_TOKENS] != UNIT_INFINITY
-			? BUDGET_COUNTED_TOKENS
-			: BUDGET_COUNTED_COST,
-		    text, &at[1]);
-}
-
-void
-budgets_on_text(struct unit *u, size_t rule, const char *text)
-{
-	const struct rule_list *rules = &svc_conf(u->svc)->session->rules;
-	struct unit_budget *ub = budget_get(u);
-
-	if (ub == NULL || rule >= rules->n || rules->v[rule].pattern == NULL)
-		return;
-	for (size_t i = 0; i < ub->conf->n_sources; i++)
-		if (ub->conf->sources[i].kind == BUDGET_FROM_RULE &&
-		    strcmp(ub->conf->sources[i].arg, rules->v[rule].name) == 0)
-			count_text(ub, i, &rules->v[rule], text);
 }
 
 /* ---- a new manager ---- */

@@ -90,6 +90,16 @@ void budget_store_save(struct unit_budget *ub);
 /* The unit is forgotten: its memory stays as a row. */
 void budget_store_give(struct unit_budget *ub);
 
+/* ---- budget_log.c ---- */
+/* Counts what the invocation that runs has written until now. */
+void budget_log_look(struct unit_budget *ub);
+/* Asks the logger to tell when what is left is used up. */
+void budget_log_arm(struct unit_budget *ub);
+
+/* ---- budget_text.c ---- */
+/* The compiled patterns: it is forgotten, or its rules are others now. */
+void budget_text_forget(struct unit_budget *ub);
+
 /* ---- budget_files.c ---- */
 struct budget_files *budget_files_new(struct manager *m);
 /* A run is about to begin: what the files show now was before. */
