@@ -478,6 +478,7 @@ static void
 restore(struct unit *u, void *arg)
 {
 	const struct svc_memory *mem;
+	char invocation[HEX_ID_SIZE];
 	struct session *s;
 
 	(void)arg;
@@ -502,10 +503,13 @@ restore(struct unit *u, void *arg)
 	s->changed = true;
 	loop_post(s->unit->manager->loop, session_policy_settle, s);
 	session_watch_begin(s);
-	if (s->ready)
+	if (s->ready) {
+		hex_encode(invocation, mem->invocation, sizeof(mem->invocation));
 		oracle_ready(s->oracle);
-	else
+		heartbeat_ready(s->heartbeat, invocation);
+	} else {
 		oracle_tick(s->oracle);
+	}
 	take_early(s);
 }
 

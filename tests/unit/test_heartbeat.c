@@ -386,6 +386,11 @@ another(void **st)
 		/* The first one is not lost, nor is there one more. */
 		{ FIXED, "waiting ready1 m5 snapshot ready1 idle m1", "5" },
 		{ FIXED, "idle ready1 m5 snapshot idle ready2 m5", "0 5" },
+		/* What it knows of activity, too: the tiers do not begin anew. */
+		{ OWN_TIERS, "idle ready1 m110 replay idle ready1 m60",
+		    "0 5 15 45 105 165" },
+		{ OWN_TIERS, "idle ready1 m110 active m6 replay idle ready1 m10",
+		    "0 5 15 45 105 115 125" },
 	};
 
 	(void)st;

@@ -159,12 +159,26 @@ shorten(struct heartbeat *h)
 	rearm(h);
 }
 
+/* So that a new manager knows it: the tiers do not begin anew because supd does. */
+static void
+remember_active(struct heartbeat *h)
+{
+	uint64_t wall = clock_wall_us(), known = h->m.active_wall_us;
+
+	if (h->conf->n_tiers == 0 || (wall >= known && wall - known < USEC_PER_SEC))
+		return;
+	h->m.active_wall_us = wall;
+	h->ops.record(h->ops.arg);
+}
+
 void
 heartbeat_active(struct heartbeat *h)
 {
 	h->active_us = clock_mono_us();
-	if (h->conf->activity_file == NULL)
-		shorten(h);
+	if (h->conf->activity_file != NULL)
+		return;
+	remember_active(h);
+	shorten(h);
 }
 
 void
@@ -199,6 +213,16 @@ go_on(struct heartbeat *h)
 	rearm(h);
 }
 
+static void
+idle_goes_on(struct heartbeat *h)
+{
+	uint64_t mono = clock_mono_us(), wall = clock_wall_us();
+	uint64_t then = h->m.active_wall_us;
+
+	if (then != 0 && wall > then)
+		h->active_us = wall - then < mono ? mono - (wall - then) : 0;
+}
+
 void
 heartbeat_ready(struct heartbeat *h, const char *invocation)
 {
@@ -207,10 +231,13 @@ heartbeat_ready(struct heartbeat *h, const char *invocation)
 	free(h->invocation);
 	h->invocation = xstrdup(invocation);
 	h->active_us = clock_mono_us();
-	if (had_first(h))
+	if (had_first(h)) {
+		idle_goes_on(h);
 		go_on(h);
-	else
+	} else {
+		h->m.active_wall_us = clock_wall_us(); /* recorded with the first */
 		begin_interval(h, clock_mono_us());
+	}
 }
 
 void
@@ -394,6 +421,7 @@ heartbeat_write(const struct heartbeat *h, struct jw *w)
 	if (h->m.last != UINT32_MAX)
 		jw_kv_u64(w, "last", h->m.last);
 	jw_kv_u64(w, "seen_wall_us", h->m.seen_wall_us);
+	jw_kv_u64(w, "active_wall_us", h->m.active_wall_us);
 	jw_kv_str(w, "invocation", h->m.invocation);
 }
 
@@ -409,6 +437,7 @@ heartbeat_restore(struct heartbeat *h, const struct jv *obj, struct json_err *er
 	    jr_opt_u64(obj, "skipped", &m.skipped, err) == -1 ||
 	    jr_opt_u64(obj, "last", &last, err) == -1 ||
 	    jr_opt_u64(obj, "seen_wall_us", &m.seen_wall_us, err) == -1 ||
+	    jr_opt_u64(obj, "active_wall_us", &m.active_wall_us, err) == -1 ||
 	    jr_opt_str(obj, "invocation", &invocation, err) == -1)
 		return -1;
 	m.last = last < UINT32_MAX ? (uint32_t)last : UINT32_MAX;

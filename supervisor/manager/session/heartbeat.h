@@ -61,7 +61,9 @@ struct heartbeat_memory {
 	uint64_t skipped;      /* times that nothing was new */
 	uint32_t last;         /* which message it was; UINT32_MAX: none */
 	uint64_t seen_wall_us; /* OnlyIfNew=: the latest change then */
-	char *invocation;      /* that had its first one; NULL: none */
+	/* heartbeat_active, where idle tiers go by it; to a second */
+	uint64_t active_wall_us;
+	char *invocation; /* that had its first one; NULL: none */
 };
 
 /* conf is not copied: see heartbeat_set_conf. */
@@ -70,7 +72,8 @@ struct heartbeat *heartbeat_new(
 void heartbeat_free(struct heartbeat *h);
 void heartbeat_set_conf(struct heartbeat *h, const struct heartbeat_conf *conf);
 
-/* An invocation is ready; one that had its first heartbeat already goes on. */
+/* An invocation is ready, also to a new manager; one that had its first heartbeat
+ * already goes on. */
 void heartbeat_ready(struct heartbeat *h, const char *invocation);
 void heartbeat_ended(struct heartbeat *h);
 void heartbeat_state(struct heartbeat *h, enum session_state state);
