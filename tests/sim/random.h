@@ -4,6 +4,7 @@
 #ifndef SUPD_TESTS_SIM_RANDOM_H
 #define SUPD_TESTS_SIM_RANDOM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Set it to the seed of a walk. */
@@ -23,6 +24,12 @@ static unsigned
 below(unsigned n)
 {
 	return (unsigned)(rnd() % n);
+}
+
+static inline bool
+one_in(unsigned n)
+{
+	return below(n) == 0;
 }
 
 #endif

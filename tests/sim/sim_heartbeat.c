@@ -10,12 +10,7 @@
  * for), nothing armed where nothing can come of it; and one comes when it may.
  */
 #include "random.h"
-#include "shrink.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "walks.h"
 
 #include "lib/buf.h"
 #include "lib/clock.h"
@@ -25,11 +20,7 @@
 
 #define MINUTE USEC_PER_MINUTE
 
-enum { DEFAULT_WALKS = 20000, STEPS = 80, BATCH = 1000 };
-
-static uint64_t base_seed;
-static unsigned walks = DEFAULT_WALKS;
-static bool tell; /* each step */
+enum { DEFAULT_WALKS = 20000, STEPS = 80 };
 
 struct desk {
 	struct heartbeat *h;
@@ -46,12 +37,6 @@ struct desk {
 	unsigned sent, sent_invocation;
 	uint64_t sent_wall_us, sent_newest_us;
 };
-
-#define TELL(...)                                   \
-	do {                                        \
-		if (tell)                           \
-			print_message(__VA_ARGS__); \
-	} while (0)
 
 static uint64_t
 desk_clock(enum clock_kind kind, void *arg)
@@ -316,14 +301,14 @@ settle(struct desk *d)
 }
 
 static bool
-try_walk(const uint32_t *steps, size_t n, void *arg)
+walk(uint64_t seed, const uint32_t *steps, size_t n)
 {
 	static struct idle_tier tiers[] = { { 0, 5 * MINUTE },
 		{ 5 * MINUTE, 10 * MINUTE }, { 45 * MINUTE, 60 * MINUTE } };
 	static char file[] = "/activity", glob[] = "/new/*";
 	struct desk d = { .mono_us = MINUTE, .wall_us = 1000 * USEC_PER_DAY };
 
-	rng = *(const uint64_t *)arg;
+	rng = seed;
 	d.conf.when =
 	    SESSION_STATE_BIT(SESSION_IDLE) | SESSION_STATE_BIT(SESSION_WORKING);
 	d.conf.interval_us = 5 * MINUTE;
@@ -337,7 +322,7 @@ try_walk(const uint32_t *steps, size_t n, void *arg)
 	clock_set_source(desk_clock, &d);
 	begin(&d);
 	for (size_t i = 0; i < n; i++) {
-		rng = *(const uint64_t *)arg + (steps[i] + 1) * UINT64_C(0x100000001b3);
+		rng = seed + (steps[i] + 1) * UINT64_C(0x100000001b3);
 		move(&d);
 	}
 	settle(&d);
@@ -347,59 +332,11 @@ try_walk(const uint32_t *steps, size_t n, void *arg)
 	return true;
 }
 
-struct batch {
-	uint32_t all[STEPS];
-	uint64_t seed;
-	unsigned n;
-};
-
-static bool
-try_batch(const uint32_t *steps, size_t n, void *arg)
-{
-	struct batch *b = arg;
-
-	(void)steps;
-	(void)n;
-	for (unsigned i = 0; i < b->n; i++) {
-		uint64_t seed = b->seed + i;
-
-		if (!try_walk(b->all, STEPS, &seed))
-			return false;
-	}
-	return true;
-}
-
-static void
-find_and_shrink(struct batch *b)
-{
-	size_t n = STEPS;
-
-	for (b->n = 1; !shrink_goes_wrong(try_batch, NULL, 0, b, true); b->seed++)
-		;
-	n = shrink(try_walk, b->all, STEPS, &b->seed);
-	tell = true;
-	(void)shrink_goes_wrong(try_walk, b->all, n, &b->seed, false);
-	tell = false;
-	fail_msg("a walk fails: seed %llu, %zu of its %d steps, shown above",
-	    (unsigned long long)b->seed, n, STEPS);
-}
-
 static void
 random_walks(void **st)
 {
-	struct batch b;
-
 	(void)st;
-	print_message("%u walks of %d steps from seed %llu\n", walks, STEPS,
-	    (unsigned long long)base_seed);
-	for (uint32_t i = 0; i < STEPS; i++)
-		b.all[i] = i;
-	for (unsigned at = 0; at < walks; at += b.n) {
-		b.seed = base_seed + at;
-		b.n = walks - at < BATCH ? walks - at : BATCH;
-		if (shrink_goes_wrong(try_batch, NULL, 0, &b, true))
-			find_and_shrink(&b);
-	}
+	walks_run(walk, STEPS);
 }
 
 int
@@ -407,9 +344,6 @@ main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = { cmocka_unit_test(random_walks) };
 
-	base_seed =
-	    argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)getpid() * 1000003U + 17;
-	if (argc > 2)
-		walks = (unsigned)strtoul(argv[2], NULL, 0);
+	walks_args(argc, argv, DEFAULT_WALKS);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,17 +7,9 @@
  * What must hold, whatever happens: intent before deed; no text twice; every entry that
  * was accepted has one result, and the result is true; nothing is begun where it must
  * not be, no clear key over a draft; their order; and in the end nothing is left.
- *
- * The seed of a walk that fails is in its message, below the fewest of its steps that
- * still fail; give it back, with 1, to see it again.
  */
 #include "random.h"
-#include "shrink.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "walks.h"
 
 #include "lib/buf.h"
 #include "lib/clock.h"
@@ -25,17 +17,7 @@
 #include "lib/strv.h"
 #include "manager/session/input.h"
 
-enum { DEFAULT_WALKS = 20000, STEPS = 80, BATCH = 1000, IDS = 1024 };
-
-static uint64_t base_seed;
-static unsigned walks = DEFAULT_WALKS;
-static bool tell; /* each step */
-
-static bool
-one_in(unsigned n)
-{
-	return below(n) == 0;
-}
+enum { DEFAULT_WALKS = 20000, STEPS = 80, IDS = 1024 };
 
 /* What is true of an entry, whatever the queue thinks. */
 struct fact {
@@ -93,12 +75,6 @@ desk_clock(enum clock_kind kind, void *arg)
 
 	return kind == CLOCK_KIND_WALL ? d->wall_us : d->mono_us;
 }
-
-#define TELL(...)                                   \
-	do {                                        \
-		if (tell)                           \
-			print_message(__VA_ARGS__); \
-	} while (0)
 
 /* A deed of the manager: false when it is dead, or dies before it. */
 static bool
@@ -661,7 +637,7 @@ judge(const struct desk *d)
 }
 
 static bool
-try_walk(const uint32_t *steps, size_t n, void *arg)
+walk(uint64_t seed, const uint32_t *steps, size_t n)
 {
 	struct desk *d = calloc(1, sizeof(*d));
 	char begin[] = "Begin.", clear[] = "C-u";
@@ -683,10 +659,10 @@ try_walk(const uint32_t *steps, size_t n, void *arg)
 	desk_queue(d);
 	d->up = true;
 	input_writer_up(d->q);
-	rng = *(const uint64_t *)arg;
+	rng = seed;
 	session_turns(d);
 	for (size_t i = 0; i < n; i++) {
-		rng = *(const uint64_t *)arg + steps[i] * UINT64_C(0x100000001b3);
+		rng = seed + steps[i] * UINT64_C(0x100000001b3);
 		move(d);
 	}
 	settle(d);
@@ -699,59 +675,11 @@ try_walk(const uint32_t *steps, size_t n, void *arg)
 	return true;
 }
 
-struct batch {
-	uint32_t all[STEPS];
-	uint64_t seed;
-	unsigned n;
-};
-
-static bool
-try_batch(const uint32_t *steps, size_t n, void *arg)
-{
-	struct batch *b = arg;
-
-	(void)steps;
-	(void)n;
-	for (unsigned i = 0; i < b->n; i++) {
-		uint64_t seed = b->seed + i;
-
-		if (!try_walk(b->all, STEPS, &seed))
-			return false;
-	}
-	return true;
-}
-
-static void
-find_and_shrink(struct batch *b)
-{
-	size_t n = STEPS;
-
-	for (b->n = 1; !shrink_goes_wrong(try_batch, NULL, 0, b, true); b->seed++)
-		;
-	n = shrink(try_walk, b->all, STEPS, &b->seed);
-	tell = true;
-	(void)shrink_goes_wrong(try_walk, b->all, n, &b->seed, false);
-	tell = false;
-	fail_msg("a walk fails: seed %llu, %zu of its %d steps, shown above",
-	    (unsigned long long)b->seed, n, STEPS);
-}
-
 static void
 random_walks(void **st)
 {
-	struct batch b;
-
 	(void)st;
-	print_message("%u walks of %d steps from seed %llu\n", walks, STEPS,
-	    (unsigned long long)base_seed);
-	for (uint32_t i = 0; i < STEPS; i++)
-		b.all[i] = i;
-	for (unsigned at = 0; at < walks; at += b.n) {
-		b.seed = base_seed + at;
-		b.n = walks - at < BATCH ? walks - at : BATCH;
-		if (shrink_goes_wrong(try_batch, NULL, 0, &b, true))
-			find_and_shrink(&b);
-	}
+	walks_run(walk, STEPS);
 }
 
 int
@@ -759,9 +687,6 @@ main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = { cmocka_unit_test(random_walks) };
 
-	base_seed =
-	    argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)getpid() * 1000003U + 17;
-	if (argc > 2)
-		walks = (unsigned)strtoul(argv[2], NULL, 0);
+	walks_args(argc, argv, DEFAULT_WALKS);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@
 #include "lib/xalloc.h"
 #include "manager/job/job.h"
 #include "random.h"
+#include "walks.h"
 
 #define SEC USEC_PER_SEC
 
@@ -63,9 +64,6 @@ struct net {
 	bool check_order;
 	uint64_t seed;
 };
-
-static uint64_t base_seed;
-static unsigned graphs = DEFAULT_GRAPHS;
 
 static uint64_t
 now(enum clock_kind kind, void *arg)
@@ -928,9 +926,8 @@ static void
 test_random_graphs(void **state)
 {
 	(void)state;
-	print_message(
-	    "%u graphs from seed %llu\n", graphs, (unsigned long long)base_seed);
-	for (unsigned i = 0; i < graphs; i++)
+	print_message("%u graphs from seed %llu\n", walks, (unsigned long long)base_seed);
+	for (unsigned i = 0; i < walks; i++)
 		random_graph(base_seed + i);
 }
 
@@ -955,9 +952,6 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_random_graphs),
 	};
 
-	base_seed =
-	    argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)getpid() * 1000003U + 17;
-	if (argc > 2)
-		graphs = (unsigned)strtoul(argv[2], NULL, 0);
+	walks_args(argc, argv, DEFAULT_GRAPHS);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

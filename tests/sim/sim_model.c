@@ -9,12 +9,10 @@
  * A row of steps on which they differ is made as short as it can be and shown.
  */
 #include "random.h"
-#include "shrink.h"
+#include "walks.h"
 #include "world.h"
 
-enum { DEFAULT_WALKS = 20000, STEPS = 60, BATCH = 1000, STOP_SEC = 5, START_SEC = 7 };
-
-static bool tell;
+enum { DEFAULT_WALKS = 20000, STEPS = 60, STOP_SEC = 5, START_SEC = 7 };
 
 /* ---- the model ----------------------------------------------------------------------
  */
@@ -244,8 +242,7 @@ make(struct both *b)
 		buf_adds(&t, "SuccessExitStatus=42\nRestartPreventExitStatus=7\n"
 			     "RestartForceExitStatus=8\n");
 	buf_adds(&t, "ExecStart=/bin/main\n");
-	if (tell)
-		print_message("%s", buf_str(&t));
+	TELL("%s", buf_str(&t));
 	b->w = w_new(buf_str(&t));
 	b->w->quiet = true;
 	b->w->auto_exit_control = false;
@@ -285,12 +282,10 @@ agree(const struct both *b)
 
 	if (is == m->is && (r == m->result) && b->w->spawns[PROC_MAIN] == m->mains)
 		return true;
-	if (tell)
-		print_message("they differ: supd: %s, %s, %u started; the model: %s, %s, "
-			      "%u started\n%s\n",
-		    is_names[is], svc_result_name(r), b->w->spawns[PROC_MAIN],
-		    is_names[m->is], svc_result_name(m->result), m->mains,
-		    svc_why(b->w->s));
+	TELL("they differ: supd: %s, %s, %u started; the model: %s, %s, "
+	     "%u started\n%s\n",
+	    is_names[is], svc_result_name(r), b->w->spawns[PROC_MAIN], is_names[m->is],
+	    svc_result_name(m->result), m->mains, svc_why(b->w->s));
 	return false;
 }
 
@@ -408,6 +403,9 @@ step(struct both *b)
 	}
 }
 
+/* ---- walks --------------------------------------------------------------------------
+ */
+
 static bool
 walk(uint64_t seed, const uint32_t *steps, size_t n)
 {
@@ -429,61 +427,11 @@ walk(uint64_t seed, const uint32_t *steps, size_t n)
 	return good;
 }
 
-/* ---- walks --------------------------------------------------------------------------
- */
-
-struct batch {
-	uint64_t seed;
-	unsigned n;
-	uint32_t all[STEPS];
-};
-
-static bool
-try_batch(const uint32_t *steps, size_t n, void *arg)
-{
-	const struct batch *b = arg;
-
-	(void)steps;
-	(void)n;
-	for (unsigned i = 0; i < b->n; i++)
-		if (!walk(b->seed + i, b->all, STEPS))
-			return false;
-	return true;
-}
-
-static bool
-try_walk(const uint32_t *steps, size_t n, void *arg)
-{
-	return walk(((const struct batch *)arg)->seed, steps, n);
-}
-
-static uint64_t base_seed;
-static unsigned walks = DEFAULT_WALKS;
-
 static void
 test_agrees_with_the_model(void **state)
 {
-	struct batch b;
-	size_t n;
-
 	(void)state;
-	print_message("%u walks of %d steps from seed %llu\n", walks, STEPS,
-	    (unsigned long long)base_seed);
-	for (uint32_t i = 0; i < STEPS; i++)
-		b.all[i] = i;
-	for (unsigned at = 0; at < walks; at += BATCH) {
-		b.seed = base_seed + at;
-		b.n = walks - at < BATCH ? walks - at : BATCH;
-		if (!shrink_goes_wrong(try_batch, NULL, 0, &b, true))
-			continue;
-		for (b.n = 1; !shrink_goes_wrong(try_batch, NULL, 0, &b, true); b.seed++)
-			;
-		n = shrink(try_walk, b.all, STEPS, &b);
-		tell = true;
-		(void)shrink_goes_wrong(try_walk, b.all, n, &b, false);
-		fail_msg("they differ: seed %llu, %zu of %d steps, shown above",
-		    (unsigned long long)b.seed, n, STEPS);
-	}
+	walks_run(walk, STEPS);
 }
 
 /* What is not needed goes, what is needed stays. */
@@ -522,9 +470,6 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_agrees_with_the_model),
 	};
 
-	base_seed =
-	    argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)getpid() * 1000003U + 17;
-	if (argc > 2)
-		walks = (unsigned)strtoul(argv[2], NULL, 0);
+	walks_args(argc, argv, DEFAULT_WALKS);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,27 +2,12 @@
  * One service under random events, and the death of its manager at any of them.
  *
  *	sim_walk [SEED [WALKS]]
- *
- * The seed of a walk that fails is in its message, below the fewest of its steps that
- * still fail; give it back, with 1, to see it again.
  */
 #include "random.h"
-#include "shrink.h"
+#include "walks.h"
 #include "world.h"
 
-#include <unistd.h>
-
-enum { DEFAULT_WALKS = 10000, STEPS = 60, BATCH = 1000 };
-
-static uint64_t base_seed;
-static unsigned walks = DEFAULT_WALKS;
-static bool tell; /* each step */
-
-static bool
-one_in(unsigned n)
-{
-	return below(n) == 0;
-}
+enum { DEFAULT_WALKS = 10000, STEPS = 60 };
 
 /* ---- a script, cut off after every deed -------------------------------------- */
 
@@ -276,9 +261,8 @@ random_step(struct world *w)
 	unsigned what = below(21);
 	int t;
 
-	if (tell)
-		print_message("%s: %s\n", svc_state_name(svc_state(w->s)),
-		    names[what] != NULL ? names[what] : "a message of init");
+	TELL("%s: %s\n", svc_state_name(svc_state(w->s)),
+	    names[what] != NULL ? names[what] : "a message of init");
 	switch (what) {
 	case 0:
 	case 1:
@@ -436,7 +420,7 @@ end_of_walk(struct world *w)
 }
 
 /* Each step takes its random numbers from its own number, not from those before it. */
-static void
+static bool
 walk(uint64_t seed, const uint32_t *steps, size_t n)
 {
 	struct buf text = { 0 };
@@ -444,8 +428,7 @@ walk(uint64_t seed, const uint32_t *steps, size_t n)
 
 	rng = seed;
 	random_conf(&text);
-	if (tell)
-		print_message("%s", buf_str(&text));
+	TELL("%s", buf_str(&text));
 	w = w_new(buf_str(&text));
 	w->quiet = true;
 	w->seed = seed;
@@ -460,65 +443,14 @@ walk(uint64_t seed, const uint32_t *steps, size_t n)
 	end_of_walk(w);
 	w_free(w);
 	buf_free(&text);
-}
-
-static bool
-try_walk(const uint32_t *steps, size_t n, void *arg)
-{
-	walk(*(const uint64_t *)arg, steps, n);
-	return true;
-}
-
-/* Walks of so many seeds from the first on, each whole: the steps are not looked at. */
-struct batch {
-	uint64_t seed;
-	unsigned n;
-	uint32_t all[STEPS];
-};
-
-static bool
-try_batch(const uint32_t *steps, size_t n, void *arg)
-{
-	struct batch *b = arg;
-
-	(void)steps;
-	(void)n;
-	for (unsigned i = 0; i < b->n; i++)
-		walk(b->seed + i, b->all, STEPS);
 	return svc_bugs() == 0;
-}
-
-static void
-find_and_shrink(struct batch *b)
-{
-	size_t n = STEPS;
-
-	for (b->n = 1; !shrink_goes_wrong(try_batch, NULL, 0, b, true); b->seed++)
-		;
-	n = shrink(try_walk, b->all, STEPS, &b->seed);
-	tell = true;
-	(void)shrink_goes_wrong(try_walk, b->all, n, &b->seed, false);
-	tell = false;
-	fail_msg("a walk fails: seed %llu, %zu of its %d steps, shown above",
-	    (unsigned long long)b->seed, n, STEPS);
 }
 
 static void
 test_random_walks(void **state)
 {
-	struct batch b;
-
 	(void)state;
-	print_message("%u walks of %d steps from seed %llu\n", walks, STEPS,
-	    (unsigned long long)base_seed);
-	for (uint32_t i = 0; i < STEPS; i++)
-		b.all[i] = i;
-	for (unsigned at = 0; at < walks; at += b.n) {
-		b.seed = base_seed + at;
-		b.n = walks - at < BATCH ? walks - at : BATCH;
-		if (shrink_goes_wrong(try_batch, NULL, 0, &b, true))
-			find_and_shrink(&b);
-	}
+	walks_run(walk, STEPS);
 	assert_int_equal(svc_bugs(), 0);
 }
 
@@ -674,9 +606,6 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_spoiled_memory),
 	};
 
-	base_seed =
-	    argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)getpid() * 1000003U + 17;
-	if (argc > 2)
-		walks = (unsigned)strtoul(argv[2], NULL, 0);
+	walks_args(argc, argv, DEFAULT_WALKS);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
