@@ -69,7 +69,7 @@ budget_render(struct unit *u, struct jw *w)
 	put_time(w, "begin", v.begin_us);
 	put_time(w, "end", v.end_us);
 	jw_kv_str(w, "on_exceed", budget_action_name(ub->conf->on_exceed));
-	jw_kv_bool(w, "held", ub->held && u->flag[WISH_FLAG_HELD]);
+	jw_kv_bool(w, "held", budget_holds(u));
 	jw_kv_arr(w, "limits");
 	for (int k = 0; k < BUDGET_NKINDS; k++)
 		if (v.use[k].limit != UNIT_INFINITY)

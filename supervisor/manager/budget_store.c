@@ -58,7 +58,6 @@ write_unit(const struct unit_budget *ub, struct jw *w)
 {
 	jw_kv_u64(w, "rev", ub->rev);
 	jw_kv_str(w, "boot", ub->unit->manager->table->boot_id);
-	jw_kv_bool(w, "held", ub->held);
 	if (ub->low != 0 || ub->up != 0) {
 		jw_kv_u64(w, "low", ub->low);
 		jw_kv_u64(w, "up", ub->up);
@@ -149,7 +148,6 @@ take_text(struct unit_budget *ub, const char *text, size_t len, bool noted,
 
 	if (good) {
 		ub->rev = (uint64_t)jv_i64(jv_get(v, "rev"), 0);
-		ub->held = jv_bool(jv_get(v, "held"), false);
 		take_untold(ub, v);
 	}
 	jv_free(v);

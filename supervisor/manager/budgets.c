@@ -23,14 +23,6 @@
 
 /* ---- what the account says ---- */
 
-static void settle(void *arg);
-
-void
-budget_later(struct unit_budget *ub)
-{
-	loop_post(ub->unit->manager->loop, settle, ub);
-}
-
 static void
 ops_crossed(void *arg, enum budget_kind kind, bool up)
 {
@@ -87,7 +79,6 @@ conf_of(const struct unit *u)
 }
 
 static void on_timer(struct loop_timer *t, void *arg);
-static bool is_held_by_us(const struct unit_budget *ub);
 
 struct unit_budget *
 budget_get(struct unit *u)
@@ -116,7 +107,7 @@ budgets_forget(struct unit *u)
 
 	if (ub == NULL)
 		return;
-	loop_post_cancel(u->manager->loop, settle, ub);
+	budget_not_due(ub);
 	job_forget_waiters(u->manager->jobs, ub);
 	budget_store_give(ub);
 	budget_files_unwatch(ub);
@@ -142,7 +133,7 @@ budgets_on_conf(struct unit *u)
 			.name = "supd",
 			.command = "[Budget] is gone",
 			.wall_us = clock_wall_us() };
-		bool held = is_held_by_us(ub);
+		bool held = budget_holds(u);
 
 		budgets_forget(u);
 		if (held)
@@ -160,8 +151,8 @@ budgets_on_conf(struct unit *u)
 
 /* ---- time ---- */
 
-static void
-arm_timer(struct unit_budget *ub)
+void
+budget_arm(struct unit_budget *ub)
 {
 	uint64_t due = ub->run_due_us, now = clock_wall_us();
 	uint64_t end = budget_end_us(ub->account);
@@ -228,335 +219,6 @@ budgets_on_logger(struct manager *m)
 	units_look(m, alarm_again, NULL);
 }
 
-/* ---- what is told ---- */
-
-static void
-put_use(struct unit_budget *ub, const struct budget_view *v, enum budget_kind k)
-{
-	struct emitter *ev = ub->unit->manager->events;
-	char text[CLOCK_TEXT_MAX];
-
-	event_str(ev, "limit", budget_kind_name(k));
-	event_str(ev, "used", budget_format(text, sizeof(text), k, v->use[k].used));
-	event_str(ev, "allowed", budget_format(text, sizeof(text), k, v->use[k].allowed));
-}
-
-static void
-put_until(struct unit_budget *ub, const struct budget_view *v)
-{
-	char text[CLOCK_TEXT_MAX];
-
-	if (v->end_us != UNIT_INFINITY && v->end_us != 0)
-		event_str(ub->unit->manager->events, "until",
-		    clock_format_utc(text, sizeof(text), v->end_us));
-}
-
-static void
-tell(struct unit_budget *ub, const struct budget_view *v, enum budget_kind k, bool up)
-{
-	struct unit *u = ub->unit;
-	struct emitter *ev = u->manager->events;
-	char used[CLOCK_TEXT_MAX], most[CLOCK_TEXT_MAX];
-
-	event_begin(ev, up ? EVENT_BUDGET_EXCEEDED : EVENT_BUDGET_WARNING, u->name,
-	    svc_memory(u->svc)->invocation);
-	put_use(ub, v, k);
-	if (up)
-		event_str(ev, "action", budget_action_name(ub->conf->on_exceed));
-	put_until(ub, v);
-	event_end(ev);
-	manager_say(u->manager, up ? MARK_FAIL : MARK_NOTE, "%s: %s %s of %s %s",
-	    u->conf->stem, budget_kind_name(k),
-	    budget_format(used, sizeof(used), k, v->use[k].used),
-	    budget_format(most, sizeof(most), k, v->use[k].allowed),
-	    up ? "are used up" : "are used");
-}
-
-static void
-tell_crossed(struct unit_budget *ub)
-{
-	uint32_t low = ub->low, up = ub->up;
-	struct budget_view v;
-
-	if (low == 0 && up == 0)
-		return;
-	/* The number that the first of them gets is noted before: who comes after us sees
-	 * which of them were told. */
-	ub->telling = emitter_seq(ub->unit->manager->events) + 1;
-	budget_store_save(ub);
-	budget_view(ub->account, &v);
-	for (int k = 0; k < BUDGET_NKINDS; k++) {
-		if ((up >> k & 1) != 0)
-			tell(ub, &v, (enum budget_kind)k, true);
-		else if ((low >> k & 1) != 0)
-			tell(ub, &v, (enum budget_kind)k, false);
-	}
-	ub->low = ub->up = 0;
-	ub->telling = 0;
-	ub->dirty = true;
-}
-
-/* ---- what is done ---- */
-
-static void
-supd_who(const struct unit_budget *ub, const char *command, struct wish_who *who)
-{
-	*who = (struct wish_who){ .uid = ub->unit->manager->owner,
-		.wall_us = clock_wall_us(),
-		.name = "budget" };
-	snprintf(who->command, sizeof(who->command), "%s", command);
-}
-
-/* Whose hold it is says the hold itself: so it is known also when a person has held on
- * meanwhile, and to the next manager. */
-static bool
-is_held_by_us(const struct unit_budget *ub)
-{
-	const struct unit *u = ub->unit;
-	const struct wish_who *who = u->flag_who[WISH_FLAG_HELD];
-
-	return u->flag[WISH_FLAG_HELD] && who != NULL && who->pid == 0 &&
-	       strcmp(who->name, "budget") == 0;
-}
-
-/* "budget: Cost 12.6 of 12.5, Tokens …" */
-static char *
-reason_text(const struct budget_view *v)
-{
-	char used[CLOCK_TEXT_MAX], most[CLOCK_TEXT_MAX];
-	struct buf b = { 0 };
-
-	for (int k = 0; k < BUDGET_NKINDS; k++) {
-		if (!v->use[k].up)
-			continue;
-		buf_addf(&b, "%s%s %s of %s", b.len == 0 ? "budget: " : ", ",
-		    budget_kind_name((enum budget_kind)k),
-		    budget_format(
-			used, sizeof(used), (enum budget_kind)k, v->use[k].used),
-		    budget_format(
-			most, sizeof(most), (enum budget_kind)k, v->use[k].allowed));
-	}
-	return buf_take(&b);
-}
-
-static void
-set_hold(struct unit_budget *ub, const struct budget_view *v)
-{
-	struct unit *u = ub->unit;
-	uint64_t until = v->end_us == UNIT_INFINITY ? 0 : v->end_us;
-	struct wish_who who;
-	char *reason;
-
-	/* One of a person stays; one of ours follows the period. */
-	if (u->flag[WISH_FLAG_HELD] &&
-	    (!is_held_by_us(ub) || u->terms[WISH_FLAG_HELD].until_wall_us == until))
-		return;
-	reason = reason_text(v);
-	supd_who(ub, "supd", &who);
-	ub->held = true;
-	(void)hold_unit(u, reason, until, &who);
-	free(reason);
-}
-
-static void
-end_hold(struct unit_budget *ub)
-{
-	struct wish_who who;
-
-	if (!is_held_by_us(ub))
-		return;
-	supd_who(ub, "there is some again", &who);
-	(void)hold_release(ub->unit, &who);
-}
-
-/* Somebody's start, or who cancels it, has pushed it out before it began. */
-static void
-on_stop_done(void *arg, uint32_t id, enum job_result r, const char *message)
-{
-	struct unit_budget *ub = arg;
-
-	(void)id;
-	(void)message;
-	if (r != JOB_CANCELED)
-		return;
-	ub->stopping = false;
-	budget_later(ub);
-}
-
-static void
-ask_stop(struct unit_budget *ub, const struct budget_view *v)
-{
-	struct unit *u = ub->unit;
-	struct buf why = { 0 };
-	char origin[SVC_WHO_MAX];
-	struct job_request r = {
-		.type = JOB_STOP, .mode = JOB_AUTOMATIC, .origin = origin
-	};
-	int k = 0;
-
-	while (k < BUDGET_NKINDS - 1 && !v->use[k].up)
-		k++;
-	snprintf(
-	    origin, sizeof(origin), "budget %s=", budget_kind_name((enum budget_kind)k));
-	ub->stopping = true;
-	ub->dirty = true;
-	if (job_request(u->manager->jobs, u->job_unit, &r, on_stop_done, ub, &why) == 0)
-		log_warnx("%s: %s: %s", u->name, origin, buf_str(&why));
-	buf_free(&why);
-}
-
-/* A restart that waits needs no stop to go on waiting. */
-static bool
-must_stop(const struct unit_budget *ub)
-{
-	const struct unit *u = ub->unit;
-
-	if (ub->stopping || !unit_is_running(u) ||
-	    svc_active(u->svc) == SVC_ACTIVE_DEACTIVATING)
-		return false;
-	return ub->conf->on_exceed == BUDGET_STOP ||
-	       (svc_state(u->svc) != SVC_AUTO_RESTART &&
-		   svc_state(u->svc) != SVC_LIMIT_WAIT);
-}
-
-/* What is so follows from what is used, whoever began it. */
-static void
-reconcile(struct unit_budget *ub)
-{
-	struct budget_view v;
-
-	if (!ub->unit->manager->budgets->restored)
-		return;
-	budget_view(ub->account, &v);
-	if (!v.up || ub->conf->on_exceed != BUDGET_HOLD)
-		end_hold(ub);
-	if (!v.up || ub->conf->on_exceed == BUDGET_NOTIFY)
-		return;
-	if (ub->conf->on_exceed == BUDGET_HOLD)
-		set_hold(ub, &v);
-	if (!must_stop(ub))
-		return;
-	/* What ran is to run again. */
-	if (ub->conf->on_exceed == BUDGET_HOLD)
-		unit_set_awaited(ub->unit, true);
-	ask_stop(ub, &v);
-}
-
-static void
-settle(void *arg)
-{
-	struct unit_budget *ub = arg;
-	bool up = ub->up != 0;
-
-	if (ub->unit->svc == NULL)
-		return;
-	tell_crossed(ub);
-	reconcile(ub);
-	budget_log_arm(ub);
-	arm_timer(ub);
-	unit_render_drop(ub->unit);
-	if (ub->dirty)
-		budget_store_save(ub);
-	/* That is worth more than the time it takes to write it. */
-	if (up && ub->unit->manager->budgets->restored)
-		budgets_write_now(ub->unit->manager);
-}
-
-bool
-budgets_keep_down(const struct unit *u)
-{
-	const struct unit_budget *ub = u->budget;
-
-	return ub != NULL && ub->up != 0 && ub->conf->on_exceed != BUDGET_NOTIFY;
-}
-
-/* As much again, from now on. */
-static void
-extend(struct unit_budget *ub)
-{
-	struct emitter *ev = ub->unit->manager->events;
-	struct budget_view before, after;
-
-	budget_log_look(ub);
-	budget_tick(ub->account);
-	budget_view(ub->account, &before);
-	if (!budget_release(ub->account))
-		return;
-	ub->up = 0;
-	budget_view(ub->account, &after);
-	for (int k = 0; k < BUDGET_NKINDS; k++) {
-		if (!before.use[k].up)
-			continue;
-		event_begin(ev, EVENT_BUDGET_EXTENDED, ub->unit->name, NULL);
-		put_use(ub, &after, (enum budget_kind)k);
-		put_until(ub, &after);
-		event_end(ev);
-	}
-}
-
-void
-budgets_on_released(struct unit *u, const struct wish_who *who)
-{
-	struct unit_budget *ub = u->budget;
-
-	if (ub == NULL || !u->manager->budgets->restored)
-		return;
-	if (ub->conf->on_exceed == BUDGET_HOLD && who->pid != 0)
-		extend(ub);
-	ub->held = false;
-	budget_store_save(ub);
-	budget_later(ub);
-}
-
-bool
-budgets_reset(struct unit *u, const struct wish_who *who)
-{
-	struct unit_budget *ub = budget_get(u);
-	struct emitter *ev = u->manager->events;
-	struct budget_view v;
-	struct buf used = { 0 };
-	char text[CLOCK_TEXT_MAX];
-
-	if (ub == NULL)
-		return false;
-	budget_log_look(ub);
-	budget_view(ub->account, &v);
-	for (int k = 0; k < BUDGET_NKINDS; k++)
-		if (v.use[k].limit != UNIT_INFINITY)
-			buf_addf(&used, "%s%s %s", used.len == 0 ? "" : ", ",
-			    budget_kind_name((enum budget_kind)k),
-			    budget_format(
-				text, sizeof(text), (enum budget_kind)k, v.use[k].used));
-	event_begin(ev, EVENT_BUDGET_RESET, u->name, NULL);
-	event_strf(ev, "who", "%s (%s)", who->name, who->command);
-	event_str(ev, "user", who->name);
-	event_int(ev, "uid", (int64_t)who->uid);
-	event_int(ev, "by_pid", who->pid);
-	event_str(ev, "used", buf_str(&used));
-	event_end(ev);
-	buf_free(&used);
-	budget_reset(ub->account);
-	ub->low = ub->up = 0;
-	budget_store_save(ub);
-	if (is_held_by_us(ub))
-		(void)hold_release(u, who);
-	budgets_write_now(u->manager);
-	budget_later(ub);
-	return true;
-}
-
-bool
-budget_of_unit(struct unit *u, struct budget_view *v)
-{
-	struct unit_budget *ub = budget_get(u);
-
-	if (ub == NULL)
-		return false;
-	budget_log_look(ub);
-	budget_view(ub->account, v);
-	return true;
-}
-
 /* ---- what happens to the service ---- */
 
 /* Before anything of it runs. */
@@ -568,7 +230,7 @@ begins(struct unit_budget *ub, enum svc_state state, const struct svc_memory *me
 	 * begins here, too, and nobody has counted it yet.) */
 	if (state != SVC_AUTO_RESTART && ub->conf->on_exceed == BUDGET_STOP &&
 	    mem->fresh_start && mem->restarts == 0)
-		extend(ub);
+		budget_extend(ub);
 	ub->stopping = false;
 }
 
@@ -699,6 +361,7 @@ budgets_new(struct manager *m)
 	struct budgets *bs = xcalloc(1, sizeof(*bs));
 
 	bs->m = m;
+	TAILQ_INIT(&bs->due);
 	bs->files = budget_files_new(m);
 	budget_store_open(bs);
 	return bs;
@@ -723,7 +386,6 @@ restore_one(struct unit *u, void *arg)
 		budget_run_ended(ub->account, clock_mono_us());
 		ub->stopping = false;
 	}
-	ub->held = is_held_by_us(ub);
 	budget_later(ub);
 }
 

@@ -2,6 +2,8 @@
 #ifndef SUPD_MANAGER_BUDGETS_INT_H
 #define SUPD_MANAGER_BUDGETS_INT_H
 
+#include <sys/queue.h>
+
 #include <regex.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +27,9 @@ struct budgets {
 	struct map rows; /* by unit */
 	struct budget_files *files;
 	bool restored; /* deeds may be done */
+	/* That have something to settle, the oldest first, and since which round. */
+	TAILQ_HEAD(, unit_budget) due;
+	uint64_t round;
 
 	/* state/budgets.json */
 	struct loop_timer *timer;
@@ -47,11 +52,12 @@ struct unit_budget {
 	struct loop_timer *timer;
 	uint64_t run_due_us; /* of budget_ops.arm */
 	uint32_t low, up;    /* crossed, and not told yet; by kind */
-
-	uint64_t telling; /* the number of the first event about them; 0: none yet */
+	uint64_t telling;    /* the number of the first event about them; 0: none yet */
+	bool is_due;
+	uint64_t due_round;
+	TAILQ_ENTRY(unit_budget) due;
 
 	bool dirty;    /* save it */
-	bool held;     /* the hold is ours */
 	bool stopping; /* a stop is asked for */
 	uint64_t rev;
 	int save_err;
@@ -78,8 +84,19 @@ budget_kind_of(enum budget_counted what)
 /* ---- budgets.c ---- */
 /* Of a unit that has a budget, made when it has to be; NULL: it has none. */
 struct unit_budget *budget_get(struct unit *u);
-/* Does what has to be done, soon. */
+/* Its timer, for what is due next. */
+void budget_arm(struct unit_budget *ub);
+
+/* ---- budget_deeds.c ---- */
+/* Tells and does what has to be, soon. */
 void budget_later(struct unit_budget *ub);
+/* It is forgotten. */
+void budget_not_due(struct unit_budget *ub);
+/* The hold of this unit is its budget's.  The hold itself says so: it is known also when
+ * a person has held on meanwhile, and to the next manager. */
+bool budget_holds(const struct unit *u);
+/* As much again, from now on. */
+void budget_extend(struct unit_budget *ub);
 
 /* ---- budget_store.c ---- */
 void budget_store_open(struct budgets *bs);
