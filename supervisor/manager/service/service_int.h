@@ -3,9 +3,10 @@
  * it.
  *
  * service.c owns the queue, service_table.c the table, service_event.c what becomes an
- * event, service_commit.c the commit and svc_set_state; service_start.c, service_reload.c
- * and service_stop.c the actions, and service_act.c what they share; restart.c, health.c,
- * notify.c and adopt.c a part of the decisions each.
+ * event, service_commit.c the commit and svc_set_state; service_start.c,
+ * service_forking.c, service_run.c, service_reload.c and service_stop.c the actions, and
+ * service_act.c what they share; restart.c, health.c, service_notify.c and adopt.c a part
+ * of the decisions each.
  */
 #ifndef SUPD_MANAGER_SERVICE_SERVICE_INT_H
 #define SUPD_MANAGER_SERVICE_SERVICE_INT_H
@@ -264,7 +265,7 @@ void svc_commit(struct service *s);
 /* Of a service that ends: frees what was decided and not done. */
 void svc_undone_clear(struct service *s);
 
-/* ---- the actions: service_start.c, service_reload.c, service_stop.c ----------- */
+/* ---- the actions, each in the file of its part of a life -------------------- */
 svc_action svc_ignore;
 #define SVC_ACTION(name) svc_action act_##name;
 #include "manager/service/service.def"
@@ -311,6 +312,15 @@ void svc_begin_in_slot(struct service *s);
 void svc_begin_start(struct service *s, bool automatic);
 /* In start: go on when everything that start waits for is there. */
 void svc_check_ready(struct service *s);
+
+/* ---- service_forking.c ------------------------------------------------------- */
+/* Reads PIDFile=: 1 main is known, 0 it is not there yet, -1 it will never be, with the
+ * reason in why. */
+int svc_pidfile_load(struct service *s, char *why, size_t size);
+/* In start, its timer: the file is looked for again, and the start goes on or fails. */
+void svc_pidfile_poll(struct service *s);
+
+/* ---- service_run.c ----------------------------------------------------------- */
 /* What is up goes on being so: after the start, and after a reload. */
 void svc_enter_running(struct service *s);
 
@@ -379,7 +389,7 @@ void svc_on_aux_exit(struct service *s, enum probe_use use, const struct msg_exi
 bool svc_foreign_exit(struct service *s, const struct msg_exit *x);
 bool svc_foreign_empty(struct service *s, uint32_t slot);
 
-/* ---- notify.c ---------------------------------------------------------------- */
+/* ---- service_notify.c -------------------------------------------------------- */
 void svc_watchdog_arm(struct service *s);
 uint64_t svc_watchdog_period_us(const struct service *s);
 

@@ -1,23 +1,15 @@
 /*
- * service_start: from the request to the running service, and its life until the end
- * begins: the actions of the states that come up, and of running.
+ * service_start: from the request to the running service: the actions of the states that
+ * come up.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/xalloc.h"
 #include "manager/service/service_int.h"
-#include "proto/spec.h"
-
-enum {
-	PIDFILE_POLL_MS = 50,
-};
-
-/* ---- start ------------------------------------------------------------------- */
 
 static void
 enter_start_post(struct service *s, unsigned index)
@@ -432,132 +424,6 @@ act_pre_exit(struct service *s)
 	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 }
 
-/* The pid file: 1 main is known, 0 not there yet, -1 it will never be. */
-static int
-load_pidfile(struct service *s, char *why, size_t size)
-{
-	const struct service_conf *c = svc_sc(s);
-	bool trusted = false;
-	uint64_t ticks = 0;
-	int32_t pid = 0;
-
-	switch (s->ops->pidfile_read(s->arg, c->pid_file, &pid, &trusted, why, size)) {
-	case SVC_PIDFILE_OK:
-		break;
-	case SVC_PIDFILE_MISSING:
-		return 0;
-	case SVC_PIDFILE_BAD:
-		svc_note_refused(
-		    s, REFUSED_PIDFILE_READ, "PIDFile=%s: %s", c->pid_file, why);
-		return -1;
-	}
-	switch (s->ops->pid_check(s->arg, s->m.slot, pid, &ticks)) {
-	case SVC_PID_OURS:
-		break;
-	case SVC_PID_FOREIGN:
-		if (trusted)
-			break;
-		snprintf(why, size,
-		    "process %" PRId32
-		    " is not of this unit; only a file of root may name it",
-		    pid);
-		svc_note_refused(s, REFUSED_PIDFILE, "PIDFile=%s: %s", c->pid_file, why);
-		return -1;
-	case SVC_PID_TAKEN:
-		snprintf(why, size, "process %" PRId32 " is of another unit", pid);
-		svc_note_refused(s, REFUSED_PIDFILE, "PIDFile=%s: %s", c->pid_file, why);
-		return -1;
-	case SVC_PID_SUPD:
-		snprintf(why, size, "process %" PRId32 " is supd or init", pid);
-		svc_note_refused(s, REFUSED_PIDFILE, "PIDFile=%s: %s", c->pid_file, why);
-		return -1;
-	case SVC_PID_GONE:
-		/* Perhaps a stale file that is about to be replaced. */
-		return 0;
-	}
-	if (pid == s->m.control_pid)
-		return 0;
-	svc_take_main(s, pid, ticks, "PIDFile=");
-	return 1;
-}
-
-static void
-forked_ready(struct service *s)
-{
-	s->m.ready = true;
-	svc_timer(s, SVC_TIMER_READY, UINT64_MAX);
-	svc_ready_begin(s);
-	svc_check_ready(s);
-}
-
-/* The starter of Type=forking is done. */
-void
-act_forked(struct service *s)
-{
-	const struct service_conf *c = svc_sc(s);
-	char text[SVC_WHY_MAX];
-	uint64_t ticks = 0;
-	int32_t pid;
-
-	if (c->type != SERVICE_FORKING) {
-		svc_bug(s, "a control process in start");
-		return;
-	}
-	if (s->in->result != SVC_RESULT_SUCCESS) {
-		svc_exit_line(s, &s->in->exit, "ExecStart=", text, sizeof(text));
-		svc_fail(s, s->in->result, "%s", text);
-		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
-		return;
-	}
-	if (c->pid_file != NULL) {
-		switch (load_pidfile(s, text, sizeof(text))) {
-		case 1:
-			break;
-		case 0:
-			if (c->exec[EXEC_START_POST].n > 0)
-				break; /* that may write it */
-			svc_set_why(s, "waiting for PIDFile=%s", c->pid_file);
-			svc_timer(s, SVC_TIMER_READY,
-			    clock_add_us(
-				clock_mono_us(), PIDFILE_POLL_MS * USEC_PER_MSEC));
-			svc_deed_watch_empty(s);
-			return;
-		default:
-			svc_fail(
-			    s, SVC_RESULT_PROTOCOL, "PIDFile=%s: %s", c->pid_file, text);
-			svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
-			return;
-		}
-	} else if (c->guess_main_pid) {
-		pid = s->ops->guess_main(s->arg, s->m.slot);
-		if (pid > 0 &&
-		    s->ops->pid_check(s->arg, s->m.slot, pid, &ticks) == SVC_PID_OURS)
-			svc_take_main(s, pid, ticks, "guess");
-	}
-	forked_ready(s);
-}
-
-static void
-poll_pidfile(struct service *s)
-{
-	char text[SVC_WHY_MAX];
-
-	switch (load_pidfile(s, text, sizeof(text))) {
-	case 1:
-		forked_ready(s);
-		break;
-	case 0:
-		svc_timer(s, SVC_TIMER_READY,
-		    clock_add_us(clock_mono_us(), PIDFILE_POLL_MS * USEC_PER_MSEC));
-		break;
-	default:
-		svc_fail(
-		    s, SVC_RESULT_PROTOCOL, "PIDFile=%s: %s", svc_sc(s)->pid_file, text);
-		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
-		break;
-	}
-}
-
 void
 svc_on_ready_timer(struct service *s)
 {
@@ -565,7 +431,7 @@ svc_on_ready_timer(struct service *s)
 
 	if (s->m.state == SVC_START && c->type == SERVICE_FORKING && !s->m.ready) {
 		if (!s->m.control_running && c->pid_file != NULL)
-			poll_pidfile(s);
+			svc_pidfile_poll(s);
 		return;
 	}
 	svc_ready_try(s);
@@ -625,111 +491,6 @@ act_main_exit_start(struct service *s)
 	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 }
 
-/* ---- running ----------------------------------------------------------------- */
-
-/* With what the start was complete. */
-static void
-note_ready(struct service *s, const struct svc_note *note)
-{
-	const struct service_conf *c = svc_sc(s);
-	bool said = svc_is_notify(c) || c->notify_fd >= 0;
-	struct buf b = { 0 };
-
-	if (said)
-		buf_adds(&b, "the service said so");
-	svc_ready_evidence(s, &b);
-	if (b.len == 0)
-		buf_adds(&b, "it was started");
-	svc_note(s, note, buf_str(&b));
-	buf_free(&b);
-}
-
-static void
-became_active(struct service *s)
-{
-	struct svc_memory *m = &s->m;
-	const struct service_conf *c = svc_sc(s);
-	struct svc_note note = { .what = SVC_EMIT_READY };
-	uint64_t max;
-
-	if (m->active_us != 0)
-		return;
-	m->active_us = clock_mono_us();
-	m->active_wall_us = clock_wall_us();
-	if (m->active_wall_us > m->started_wall_us)
-		note.duration_us = m->active_wall_us - m->started_wall_us;
-	note_ready(s, &note);
-	if (c->runtime_max_us != UNIT_INFINITY) {
-		max = clock_add_us(m->active_us, c->runtime_max_us);
-		if (c->runtime_randomized_extra_us > 0 &&
-		    c->runtime_randomized_extra_us != UNIT_INFINITY)
-			max = clock_add_us(
-			    max, (uint64_t)((double)c->runtime_randomized_extra_us *
-					    (arc4random() / 4294967296.0)));
-		m->runtime_us = max;
-		svc_timer(s, SVC_TIMER_RUNTIME, max);
-	}
-}
-
-/* Nobody knows which process is the main one, or it does not matter: the last to end
- * ends it. */
-static bool
-main_is_unknown(const struct service *s)
-{
-	if (s->m.main_running || s->empty)
-		return false;
-	return (svc_sc(s)->type == SERVICE_FORKING && s->m.main_exit.how == 0) ||
-	       svc_sc(s)->exit_type == SERVICE_EXIT_CGROUP;
-}
-
-void
-svc_enter_running(struct service *s)
-{
-	struct svc_memory *m = &s->m;
-	char text[SVC_WHY_MAX];
-	const struct service_conf *c = svc_sc(s);
-	bool unknown;
-
-	svc_timer(s, SVC_TIMER_PHASE, UINT64_MAX);
-	if (m->result != SVC_RESULT_SUCCESS) {
-		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
-		return;
-	}
-	if (c->type == SERVICE_FORKING && c->pid_file != NULL && !m->main_running &&
-	    m->main_exit.how == 0)
-		load_pidfile(s, text, sizeof(text));
-	unknown = main_is_unknown(s);
-	if (m->main_running || unknown) {
-		became_active(s);
-		if (unknown)
-			svc_deed_watch_empty(s);
-		if (m->stopping) {
-			svc_set_state(s, SVC_RUNNING);
-			svc_raise(s, SVC_EV_STOPPING);
-		} else if (m->reloading) {
-			svc_set_state(s, SVC_RELOAD_NOTIFY);
-			svc_phase_timer(s, c->timeout_start_us);
-			svc_set_why(s, "reloads itself");
-		} else {
-			svc_set_state(s, SVC_RUNNING);
-			svc_set_why(s, "running%s%s%s",
-			    m->resumes ? " by ResumeExec=" : "",
-			    m->who[0] != '\0' ? ", started by " : "", m->who);
-		}
-		svc_health_begin(s);
-		svc_done(s, SVC_DONE_START, SVC_DONE_OK, "started");
-	} else if (c->remain_after_exit) {
-		became_active(s);
-		svc_set_state(s, SVC_EXITED);
-		svc_set_why(s, "done, and stays active (RemainAfterExit=)");
-		svc_done(s, SVC_DONE_START, SVC_DONE_OK, "done");
-	} else {
-		/* The start is complete when the commands after it are: see the end. */
-		became_active(s);
-		svc_enter_stop(s);
-	}
-}
-
 void
 act_post_exit(struct service *s)
 {
@@ -742,112 +503,4 @@ act_post_exit(struct service *s)
 		return;
 	}
 	enter_start_post(s, s->m.cmd_index + 1);
-}
-
-/* Main ended while a control process runs: that one ends first. */
-void
-act_main_exit_wait(struct service *s)
-{
-	if (s->m.control_running)
-		return;
-	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, s->m.why);
-	if (s->m.result != SVC_RESULT_SUCCESS)
-		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
-	else
-		svc_enter_stop(s);
-}
-
-void
-act_main_exit_running(struct service *s)
-{
-	const struct service_conf *c = svc_sc(s);
-	char text[SVC_WHY_MAX];
-
-	/* A forking service may go on as another process that its pid file names. */
-	if (c->type == SERVICE_FORKING && c->pid_file != NULL &&
-	    s->in->exit.how != EXIT_NOT_STARTED &&
-	    load_pidfile(s, text, sizeof(text)) == 1) {
-		s->m.result = SVC_RESULT_SUCCESS;
-		svc_set_why(s, "running, with a new main process");
-		return;
-	}
-	/* With ExitType=cgroup a failure counts, too, but not before the others have
-	 * ended.
-	 */
-	if ((s->m.result == SVC_RESULT_SUCCESS || c->exit_type == SERVICE_EXIT_CGROUP) &&
-	    main_is_unknown(s)) {
-		svc_set_why(s, "running, its main process ended (ExitType=cgroup)");
-		svc_deed_watch_empty(s);
-		return;
-	}
-	if (s->m.result == SVC_RESULT_SUCCESS && c->remain_after_exit) {
-		svc_health_end(s);
-		svc_timer(s, SVC_TIMER_WATCHDOG, UINT64_MAX);
-		svc_set_state(s, SVC_EXITED);
-		svc_set_why(s, "done, and stays active (RemainAfterExit=)");
-		return;
-	}
-	if (s->m.result != SVC_RESULT_SUCCESS)
-		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
-	else
-		svc_enter_stop(s);
-}
-
-void
-act_empty_running(struct service *s)
-{
-	char text[SVC_WHY_MAX];
-
-	if (s->m.main_running)
-		return;
-	if (s->m.result == SVC_RESULT_SUCCESS)
-		svc_set_why(s, "all processes ended");
-	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, s->m.why);
-	if (s->m.result != SVC_RESULT_SUCCESS) {
-		svc_set_why(s, "main process %s",
-		    svc_exit_text(&s->m.main_exit, text, sizeof(text)));
-		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
-		return;
-	}
-	if (svc_sc(s)->remain_after_exit) {
-		svc_health_end(s);
-		svc_set_state(s, SVC_EXITED);
-		return;
-	}
-	svc_enter_stop(s);
-}
-
-void
-act_runtime_max(struct service *s)
-{
-	char dur[CLOCK_TEXT_MAX];
-
-	svc_fail(s, SVC_RESULT_TIMEOUT, "ran longer than RuntimeMaxSec=%s",
-	    clock_format_duration(dur, sizeof(dur), svc_sc(s)->runtime_max_us));
-	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, s->m.why);
-	if (s->m.control_running) {
-		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
-		return;
-	}
-	svc_enter_stop(s);
-}
-
-void
-act_watchdog(struct service *s)
-{
-	char dur[CLOCK_TEXT_MAX];
-
-	svc_done(s, SVC_DONE_RELOAD, SVC_DONE_FAILED, "the watchdog was lost");
-	if (s->in->from_health) {
-		svc_fail(s, SVC_RESULT_WATCHDOG, "unhealthy: %s",
-		    s->probes != NULL ? s->probes->text : "?");
-		svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
-		return;
-	}
-	if (s->in->triggered)
-		svc_fail(s, SVC_RESULT_WATCHDOG, "it said WATCHDOG=trigger");
-	else
-		svc_fail(s, SVC_RESULT_WATCHDOG, "no WATCHDOG=1 within %s",
-		    clock_format_duration(dur, sizeof(dur), svc_watchdog_period_us(s)));
-	svc_enter_signal(s, SVC_STOP_WATCHDOG, SVC_RESULT_SUCCESS);
 }
