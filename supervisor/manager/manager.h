@@ -90,11 +90,11 @@ struct manager {
 	bool memory_unanswered; /* and what is remembered of them waits */
 	struct unit_paths *paths;
 	struct map units;      /* name or alias -> struct unit */
-	struct unit **by_name; /* each once, sorted; NULL: to be made (units.c) */
+	struct unit **by_name; /* each once, sorted; NULL: to be made (units_all.c) */
 	size_t n_by_name;
 	struct strv rested;      /* see unit_ended; oldest first */
 	struct strv forgotten;   /* see unit_forget_later */
-	struct slots *slots;     /* adopt.c */
+	struct slots *slots;     /* adopt_slot.c */
 	struct scanner *scanner; /* scan.c */
 	struct svc_world *world;
 	struct loop_timer *jobs_timer;

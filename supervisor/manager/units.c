@@ -1,16 +1,10 @@
 #include "manager/units.h"
 
-#include <sys/stat.h>
-
-#include <assert.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
-#include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/map.h"
 #include "lib/strv.h"
@@ -18,7 +12,6 @@
 #include "manager/adopt.h"
 #include "manager/budgets.h"
 #include "manager/drain.h"
-#include "manager/groups.h"
 #include "manager/instances.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
@@ -35,23 +28,6 @@
 #include "unit/conf.h"
 #include "unit/load.h"
 #include "unit/name.h"
-#include "unit/table.h"
-
-enum {
-	NEAR_MAX_DISTANCE = 3,
-};
-
-/* ---- one unit -----------------------------------------------------------------------
- */
-
-/* The set of units changes. */
-static void
-forget_order(struct manager *m)
-{
-	free(m->by_name);
-	m->by_name = NULL;
-	m->n_by_name = 0;
-}
 
 static void
 add_name(struct unit *u, const char *name)
@@ -68,7 +44,7 @@ add_name(struct unit *u, const char *name)
 static void
 register_names(struct unit *u)
 {
-	forget_order(u->manager);
+	units_forget_order(u->manager);
 	add_name(u, u->name);
 	for (size_t i = 0; i < u->conf->aliases.n; i++)
 		add_name(u, u->conf->aliases.v[i]);
@@ -79,7 +55,7 @@ unregister_names(struct unit *u)
 {
 	struct strv names = { 0 };
 
-	forget_order(u->manager);
+	units_forget_order(u->manager);
 	map_keys(&u->manager->units, &names);
 	for (size_t i = 0; i < names.n; i++) {
 		if (map_get(&u->manager->units, names.v[i]) != u)
@@ -529,259 +505,6 @@ unit_render_drop(struct unit *u)
 	}
 }
 
-/* ---- all units ----------------------------------------------------------------------
- */
-
-void
-units_foreach(struct manager *m, unit_fn *fn, void *arg)
-{
-	struct strv names = { 0 };
-
-	map_keys(&m->units, &names);
-	for (size_t i = 0; i < names.n; i++) {
-		struct unit *u = map_get(&m->units, names.v[i]);
-
-		if (u != NULL && strcmp(u->name, names.v[i]) == 0)
-			fn(u, arg);
-	}
-	strv_free(&names);
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	const struct unit *x = *(struct unit *const *)a, *y = *(struct unit *const *)b;
-
-	return strcmp(x->name, y->name);
-}
-
-static void
-make_order(struct manager *m)
-{
-	const char *name;
-	size_t it = 0;
-	void *u;
-
-	m->by_name = xreallocarray(NULL, m->units.n + 1, sizeof(struct unit *));
-	m->n_by_name = 0;
-	while (map_next(&m->units, &it, &name, &u)) {
-		if (strcmp(((struct unit *)u)->name, name) == 0)
-			m->by_name[m->n_by_name++] = u;
-	}
-	qsort(m->by_name, m->n_by_name, sizeof(struct unit *), compare_names);
-}
-
-void
-units_look(struct manager *m, unit_fn *fn, void *arg)
-{
-	struct unit **v;
-
-	if (m->by_name == NULL)
-		make_order(m);
-	v = m->by_name;
-	for (size_t i = 0; i < m->n_by_name; i++) {
-		fn(v[i], arg);
-		assert(m->by_name == v);
-	}
-}
-
-static void
-count_one(struct unit *u, void *arg)
-{
-	size_t *n = arg;
-
-	if (!unit_name_is_template(u->name) &&
-	    (u->conf->load_state != UNIT_NOT_FOUND || unit_is_running(u)))
-		(*n)++;
-}
-
-size_t
-units_count(struct manager *m)
-{
-	size_t n = 0;
-
-	units_foreach(m, count_one, &n);
-	return n;
-}
-
-static void
-refresh_one(struct unit *u, void *arg)
-{
-	(void)arg;
-	(void)unit_refresh(u);
-	(void)unit_forget(u);
-}
-
-/* A template is a unit only where it says itself which instances there are. */
-static void
-look_at_template(struct manager *m, const char *name)
-{
-	struct unit_conf *conf;
-	struct diags d;
-
-	if (unit_find(m, name) != NULL)
-		return;
-	diags_init(&d);
-	conf = unit_load(m->paths, m->conf, name, &d);
-	if (unit_conf_has_instances(conf))
-		(void)unit_get(m, name);
-	unit_conf_free(conf);
-	diags_clear(&d);
-}
-
-size_t
-units_load_all(struct manager *m)
-{
-	struct strv names = { 0 };
-
-	unit_paths_scan(m->paths);
-	unit_list_dir(m->paths, &names);
-	for (size_t i = 0; i < names.n; i++) {
-		if (unit_name_type(names.v[i]) != UNIT_SERVICE)
-			continue;
-		if (unit_name_is_template(names.v[i]))
-			look_at_template(m, names.v[i]);
-		else
-			(void)unit_get(m, names.v[i]);
-	}
-	units_foreach(m, refresh_one, NULL);
-	unit_paths_forget(m->paths);
-	strv_free(&names);
-	return units_count(m);
-}
-
-static void
-tell_changed(struct unit *u, const char *what)
-{
-	struct emitter *ev = u->manager->events;
-
-	event_begin(ev, EVENT_UNIT_CHANGED, u->name, NULL);
-	event_str(ev, "path", u->conf->fragment);
-	event_str(ev, "what", what);
-	event_end(ev);
-}
-
-static void
-change_one(struct unit *u, void *arg)
-{
-	enum unit_load_state before = u->conf->load_state;
-
-	(void)arg;
-	if (!unit_refresh(u))
-		return;
-	if (u->conf->load_state == UNIT_NOT_FOUND)
-		tell_changed(u, "gone");
-	else
-		tell_changed(u, before == UNIT_NOT_FOUND ? "new" : "changed");
-	(void)unit_forget(u);
-}
-
-void
-units_on_change(struct manager *m, const char *name)
-{
-	struct unit *u;
-
-	if (name == NULL || unit_name_is_template(name)) {
-		units_foreach(m, change_one, NULL);
-		if (name == NULL)
-			units_load_all(m);
-		else
-			look_at_template(m, name);
-		return;
-	}
-	u = unit_find(m, name);
-	if (u != NULL) {
-		change_one(u, NULL);
-		return;
-	}
-	u = unit_get(m, name);
-	if (u == NULL)
-		return;
-	if (u->conf->load_state == UNIT_NOT_FOUND)
-		(void)unit_forget(u);
-	else
-		tell_changed(u, "new");
-}
-
-struct matching {
-	const char *pattern;
-	struct strv *names;
-};
-
-static void
-match_one(struct unit *u, void *arg)
-{
-	struct matching *x = arg;
-
-	if (u->conf->load_state == UNIT_NOT_FOUND && !unit_is_running(u))
-		return;
-	if (x->pattern[0] == '@') {
-		if (unit_matches_group(u, x->pattern + 1))
-			strv_add(x->names, u->name);
-		return;
-	}
-	if (fnmatch(x->pattern, u->name, 0) == 0 ||
-	    fnmatch(x->pattern, u->conf->stem, 0) == 0)
-		strv_add(x->names, u->name);
-}
-
-int
-units_match(struct manager *m, const char *pattern, struct strv *names)
-{
-	struct matching x = { .pattern = pattern, .names = names };
-	struct unit *u;
-
-	if (strpbrk(pattern, "*?[") != NULL || pattern[0] == '@') {
-		units_foreach(m, match_one, &x);
-		return 0;
-	}
-	u = unit_get(m, pattern);
-	if (u == NULL)
-		return -1;
-	strv_add(names, u->name);
-	return 0;
-}
-
-struct nearest {
-	char *stem;
-	size_t limit;
-	struct strv found[NEAR_MAX_DISTANCE + 1];
-};
-
-static void
-near_one(struct unit *u, void *arg)
-{
-	struct nearest *x = arg;
-	size_t d;
-
-	if (u->conf->load_state == UNIT_NOT_FOUND && !unit_is_running(u))
-		return;
-	d = edit_distance(x->stem, u->conf->stem, x->limit);
-	if (d > x->limit && strstr(u->conf->stem, x->stem) != NULL)
-		d = x->limit;
-	if (d <= x->limit)
-		strv_add(&x->found[d], u->name);
-}
-
-void
-units_nearest(struct manager *m, const char *name, size_t max, struct strv *names)
-{
-	char *full = unit_name_add_suffix(name);
-	struct nearest x = { .stem =
-				 full == NULL ? xstrdup(name) : unit_name_stem(full) };
-	size_t len = strlen(x.stem);
-
-	x.limit = len < 3 ? 1 : len < 6 ? 2 : NEAR_MAX_DISTANCE;
-	units_foreach(m, near_one, &x);
-	for (size_t d = 0; d <= NEAR_MAX_DISTANCE; d++) {
-		for (size_t i = 0; i < x.found[d].n && names->n < max; i++)
-			(void)strv_add_unique(names, x.found[d].v[i]);
-		strv_free(&x.found[d]);
-	}
-	free(x.stem);
-	free(full);
-}
-
 void
 units_free(struct manager *m)
 {
@@ -797,6 +520,6 @@ units_free(struct manager *m)
 		unit_free(u);
 	}
 	strv_free(&names);
-	forget_order(m);
+	units_forget_order(m);
 	map_clear(&m->units, NULL);
 }
