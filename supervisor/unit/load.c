@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/buf.h"
 #include "lib/xalloc.h"
@@ -20,6 +19,7 @@
 #include "unit/parse.h"
 #include "unit/paths.h"
 #include "unit/profile.h"
+#include "unit/resolve.h"
 #include "unit/verify.h"
 #include "unit/verify_session.h"
 
@@ -430,7 +430,7 @@ unit_load(struct unit_paths *paths, const struct supd_conf *sc, const char *name
 	if (!unit_name_is_valid(name))
 		return load_bad_name(paths, sc, name, d);
 	paths->unanswered = false;
-	paths_resolve(paths, name, NULL, &r, d);
+	resolve_unit(paths, name, NULL, &r, d);
 	load_begin(&l, paths, sc, r.id, d);
 	load_resolved(&l, &r);
 	if (paths->unanswered)
@@ -514,7 +514,7 @@ unit_conf_changed(struct unit_paths *paths, const struct unit_conf *conf)
 	if (!unit_name_is_valid(conf->id))
 		return false;
 	paths->unanswered = false;
-	paths_resolve(paths, conf->id, &conf->aliases, &r, NULL);
+	resolve_unit(paths, conf->id, &conf->aliases, &r, NULL);
 	changed = r.n_sources != n || strcmp(r.id, conf->id) != 0;
 	for (size_t i = 0; !changed && i < r.n_sources; i++)
 		changed = !source_equal(&r.sources[i], &conf->sources[i]);

@@ -1,11 +1,13 @@
 /*
- * paths: the search path, and which files on it make up a unit.
+ * paths: the search path, and what is on it by name.  Whatever may hang is touched only
+ * when the guard lets it.
  */
 #ifndef SUPD_UNIT_PATHS_H
 #define SUPD_UNIT_PATHS_H
 
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -42,42 +44,17 @@ struct path_entry {
 
 enum {
 	PATHS_MAX = 64,
-	PATHS_LINKS_MAX = 16, /* aliases of aliases */
 	PATHS_ALIASES_MAX = 1024,
 };
 
-/* The files of one unit, nothing of them read. */
-struct resolved {
-	char *id;
-	struct strv aliases;
-	enum unit_load_state state; /* LOADED: there is something to read */
-	bool builtin;
-	struct unit_source
-	    *sources; /* the fragment, drop-ins in order, folders of links */
-	size_t n_sources;
-	char *fragment;       /* NULL if there is none */
-	struct strv drop_ins; /* paths, in the order in which they apply */
-	struct strv wants;    /* folders NAME.wants */
-	struct strv requires;
-	struct strv upholds;
-};
-
-/*
- * NAME is valid.  KNOWN (may be NULL): aliases from an earlier load, for when there is no
- * scan that would tell them.  Tells D about links that cannot be followed.
- */
-void paths_resolve(struct unit_paths *, const char *name, const struct strv *known,
-    struct resolved *, struct diags *d);
-void resolved_clear(struct resolved *);
-
 /* Before a path is touched.  -1 with ETIMEDOUT: the guard forbids it. */
 int paths_touch(struct unit_paths *, const char *path, bool follow);
+/* stat, lstat and opendir, with errno ETIMEDOUT where the guard forbids it. */
+int paths_stat(struct unit_paths *, const char *path, struct stat *);
+int paths_lstat(struct unit_paths *, const char *path, struct stat *);
+DIR *paths_opendir(struct unit_paths *, const char *path);
 
 /* False if a scan says that folder i has no entry of that name. */
 bool paths_may_have(const struct unit_paths *, size_t i, const char *name);
-
-void source_from_stat(struct unit_source *, const char *path, const struct stat *);
-bool source_equal(const struct unit_source *, const struct unit_source *);
-void sources_free(struct unit_source *, size_t n);
 
 #endif

@@ -13,6 +13,7 @@
 #include "unit/kinds.h"
 #include "unit/lex.h"
 #include "unit/paths.h"
+#include "unit/resolve.h"
 
 static const char folder[] = "profiles";
 static const char suffix[] = ".conf";
