@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "journal/layout.h"
 #include "lib/map.h"
 #include "manager/control/control.h"
 #include "manager/control/varlink.h"
@@ -110,7 +111,7 @@ void control_wait_end(struct control *c, struct wait *w);
 /* Look at all waits soon, with nothing of a unit or job on the stack. */
 void control_check_later(struct control *c);
 
-/* ---- rendering (render.c) ---- */
+/* ---- rendering (render.c, render_status.c) ---- */
 
 /* The cached JSON of the light form, or of that with what a table shows.  w is what it
  * is made with when it has to be, empty before and after. */
@@ -127,6 +128,12 @@ const char *render_sub(const struct unit *u);
 const char *render_result(const struct unit *u);
 const char *render_enabled(const struct unit *u);
 const char *render_why(const struct unit *u);
+/* Members of both forms: its process, invocation, log, restarts and since when. */
+void render_run(const struct unit *u, struct jw *w);
+/* An errno: its lines are not written; 0: they are. */
+int render_log_error(const struct unit *u);
+/* By what name it logs. */
+void render_log_name(const struct unit *u, char dst[LAYOUT_NAME_MAX + 1]);
 /* Writes key and a time, null for 0. */
 void render_time(struct jw *w, const char *key, uint64_t wall_us);
 /* Path of the log of the newest invocation, malloc'd; NULL: it never ran. */
