@@ -63,7 +63,7 @@ struct unit_ops {
 	TAILQ_HEAD(, unit_probe) probes;
 	TAILQ_HEAD(, unit_spawn) spawns; /* in the order in which they are wanted */
 	struct unit_removal *removal;    /* NULL: none; spawns wait for it */
-	struct slot_wait *slot_wait;     /* adopt.c; NULL: it waits for no slot */
+	struct slot_wait *slot_wait;     /* adopt_slot.c; NULL: it waits for no slot */
 	uint32_t empty_slot;     /* whose end is to be watched after them, or SLOT_NONE */
 	struct scan_watch *scan; /* NULL: nothing is watched */
 	uint32_t pattern_slot;   /* whose patterns the logger has, SLOT_NONE: none */
