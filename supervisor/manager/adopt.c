@@ -1,12 +1,12 @@
+/*
+ * adopt: what init and the logger say of slots, and to whom it is said (see adopt.h).
+ */
 #include "manager/adopt.h"
-
-#include <sys/queue.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,14 +15,13 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
-#include "lib/xalloc.h"
+#include "manager/adopt_int.h"
 #include "manager/budgets.h"
 #include "manager/fdwatch.h"
 #include "manager/lastwords.h"
 #include "manager/link.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
-#include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/scan.h"
 #include "manager/service/memory.h"
@@ -36,258 +35,6 @@ enum {
 	NOTIFY_TURN = 64, /* datagrams of one service before others have their turn */
 	READY_CLOSED_MS = 300,
 };
-
-struct slot {
-	struct manager *m;
-	struct unit *unit; /* NULL: free, or being closed */
-	struct loop_io *notify_io;
-	int notify_fd;
-	struct loop_io *ready_io; /* NotifyFD=, until it has spoken */
-	struct loop_timer *ready_timer;
-	int ready_fd;
-	int cgroup_fd;
-	uint32_t number;
-	bool used;     /* from slot_take until SLOT_DONE */
-	bool closing;  /* the logger takes what is left in its pipes */
-	bool answered; /* init has spoken of it */
-	bool has_cgroup;
-	/* Whose it was, from its close until SLOT_DONE: the logger's last words of it
-	 * come when init has forgotten it.  NULL else. */
-	char *closed_unit, *closed_ref;
-	uint8_t closed_invocation[16];
-};
-
-/* A unit that is to start as soon as a slot is free. */
-struct slot_wait {
-	TAILQ_ENTRY(slot_wait) next;
-	struct unit *unit;
-};
-
-struct slots {
-	TAILQ_HEAD(slot_wait_list, slot_wait) waits; /* who came first is first */
-	size_t closing;
-	struct slot **v; /* made on first use; there are many numbers and few services */
-	uint32_t n;
-	uint32_t lowest; /* none below is free */
-	size_t used;
-	struct notify_packet packet;
-};
-
-/* ---- slots --------------------------------------------------------------------------
- */
-
-static struct slot *
-slot_of(struct manager *m, uint32_t number)
-{
-	struct slots *ss = m->slots;
-	struct slot *s;
-
-	if (ss == NULL) {
-		ss = m->slots = xcalloc(1, sizeof(*ss));
-		ss->n = m->nslots;
-		TAILQ_INIT(&ss->waits);
-		ss->v = xcalloc(ss->n, sizeof(ss->v[0]));
-	}
-	if (number >= ss->n)
-		return NULL;
-	if (ss->v[number] != NULL)
-		return ss->v[number];
-	s = xcalloc(1, sizeof(*s));
-	s->m = m;
-	s->number = number;
-	s->notify_fd = s->ready_fd = s->cgroup_fd = -1;
-	ss->v[number] = s;
-	return s;
-}
-
-static void
-ready_end(struct slot *s)
-{
-	if (s->ready_io != NULL)
-		loop_io_free(s->ready_io);
-	s->ready_io = NULL;
-	if (s->ready_timer != NULL)
-		loop_timer_free(s->ready_timer);
-	s->ready_timer = NULL;
-	fd_close(&s->ready_fd);
-}
-
-static void
-slot_clear(struct slot *s)
-{
-	ready_end(s);
-	if (s->notify_io != NULL)
-		loop_io_free(s->notify_io);
-	s->notify_io = NULL;
-	fd_close(&s->notify_fd);
-	fd_close(&s->cgroup_fd);
-	s->answered = s->has_cgroup = false;
-	s->unit = NULL;
-}
-
-static void
-slot_use(struct slot *s, struct unit *u)
-{
-	if (!s->used)
-		s->m->slots->used++;
-	s->used = true;
-	s->unit = u;
-}
-
-static void
-slot_release(struct slot *s)
-{
-	struct slots *ss = s->m->slots;
-
-	slot_clear(s);
-	free(s->closed_unit);
-	free(s->closed_ref);
-	s->closed_unit = s->closed_ref = NULL;
-	if (s->closing)
-		ss->closing--;
-	s->closing = false;
-	if (!s->used)
-		return;
-	s->used = false;
-	ss->used--;
-	if (s->number < ss->lowest)
-		ss->lowest = s->number;
-}
-
-static void
-slot_closes(struct slot *s)
-{
-	if (!s->closing)
-		s->m->slots->closing++;
-	s->closing = true;
-}
-
-void
-adopt_wait_end(struct unit *u)
-{
-	struct slot_wait *w = u->ops == NULL ? NULL : u->ops->slot_wait;
-
-	if (w == NULL)
-		return;
-	TAILQ_REMOVE(&u->manager->slots->waits, w, next);
-	free(w);
-	u->ops->slot_wait = NULL;
-}
-
-bool
-adopt_wait_slot(struct manager *m, struct unit *u)
-{
-	struct slots *ss = m->slots;
-	struct slot_wait *w, *tmp;
-	size_t n = 0;
-
-	adopt_wait_end(u);
-	if (ss == NULL)
-		return false;
-	/* Who was stopped meanwhile, or came to the end of its time, does not wait. */
-	TAILQ_FOREACH_SAFE (w, &ss->waits, next, tmp) {
-		if (svc_waits_for_slot(w->unit->svc))
-			n++;
-		else
-			adopt_wait_end(w->unit);
-	}
-	if (n >= ss->closing)
-		return false;
-	w = xcalloc(1, sizeof(*w));
-	w->unit = u;
-	unit_ops(u)->slot_wait = w;
-	TAILQ_INSERT_TAIL(&ss->waits, w, next);
-	return true;
-}
-
-/* After the release of a slot; with none left that is being closed all others hear of it,
- * too, and that there is none for them. */
-static void
-tell_waiting(struct manager *m)
-{
-	struct slots *ss = m->slots;
-	struct slot_wait *w;
-
-	while ((w = TAILQ_FIRST(&ss->waits)) != NULL &&
-	       (ss->used < ss->n || ss->closing == 0)) {
-		struct unit *u = w->unit;
-
-		adopt_wait_end(u);
-		svc_on_slot_free(u->svc);
-	}
-}
-
-uint32_t
-adopt_take_slot(struct manager *m, struct unit *u)
-{
-	/* The lowest free one: what was used once is in memory already. */
-	for (uint32_t i = m->slots == NULL ? 0 : m->slots->lowest; i < m->nslots; i++) {
-		struct slot *s = slot_of(m, i);
-
-		if (s->used || (i < table_used(m->table) &&
-				   table_slot(m->table, i)->state != SLOT_FREE))
-			continue;
-		slot_use(s, u);
-		m->slots->lowest = i + 1;
-		return i;
-	}
-	return SLOT_NONE;
-}
-
-void
-adopt_close_slot(struct manager *m, uint32_t slot)
-{
-	struct slot *s = slot_of(m, slot);
-
-	if (s == NULL)
-		return;
-	slot_clear(s);
-	slot_closes(s);
-	if (s->closed_unit == NULL && slot < table_used(m->table)) {
-		const struct table_slot *t = table_slot(m->table, slot);
-
-		s->closed_unit = xstrndup(t->unit, strnlen(t->unit, sizeof(t->unit)));
-		s->closed_ref =
-		    xstrndup(t->conf.ref, strnlen(t->conf.ref, sizeof(t->conf.ref)));
-		memcpy(s->closed_invocation, t->invocation, sizeof(t->invocation));
-	}
-	link_slot_close(m->link, slot);
-}
-
-struct unit *
-adopt_slot_unit(struct manager *m, uint32_t slot)
-{
-	struct slot *s = slot_of(m, slot);
-
-	return s == NULL ? NULL : s->unit;
-}
-
-int
-adopt_slot_cgroup(struct manager *m, uint32_t slot)
-{
-	struct slot *s = slot_of(m, slot);
-
-	return s == NULL ? -1 : s->cgroup_fd;
-}
-
-bool
-adopt_slot_is_contained(struct manager *m, uint32_t slot)
-{
-	struct slot *s = slot_of(m, slot);
-
-	if (s == NULL || !s->answered)
-		return m->cgroup_fd != -1;
-	return s->has_cgroup;
-}
-
-size_t
-adopt_slots_used(const struct manager *m)
-{
-	return m->slots == NULL ? 0 : m->slots->used;
-}
-
-/* ---- what init says -----------------------------------------------------------------
- */
 
 /* A unit that was running when this manager came: its memory first, then what is. */
 static void
@@ -374,7 +121,7 @@ adopt_on_slot(struct manager *m, const struct msg_slot *msg)
 		svc_on_slot(s->unit->svc, msg);
 	if (msg->err != 0) {
 		slot_release(s);
-		tell_waiting(m);
+		slot_tell_waiting(m);
 	}
 }
 
@@ -505,7 +252,7 @@ on_ready_closed(struct loop_timer *t, void *arg)
 	struct unit *u = s->unit;
 
 	(void)t;
-	ready_end(s);
+	slot_ready_end(s);
 	if (u != NULL && u->svc != NULL)
 		svc_on_ready_closed(u->svc, s->number);
 }
@@ -526,7 +273,7 @@ on_ready(struct loop_io *io, int events, void *arg)
 	loop_io_free(s->ready_io);
 	s->ready_io = NULL;
 	if (r == 1) {
-		ready_end(s);
+		slot_ready_end(s);
 		if (s->unit != NULL && s->unit->svc != NULL)
 			svc_on_ready_line(s->unit->svc, s->number);
 		return;
@@ -542,7 +289,7 @@ ready_watch(struct slot *s)
 {
 	char path[32];
 
-	ready_end(s);
+	slot_ready_end(s);
 	snprintf(path, sizeof(path), "fifo/%" PRIu32 ".rdy", s->number);
 	s->ready_fd =
 	    openat(s->m->run_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
@@ -613,7 +360,7 @@ adopt_on_slot_done(struct manager *m, uint32_t slot)
 		return;
 	budgets_on_slot_done(m, slot);
 	slot_release(s);
-	tell_waiting(m);
+	slot_tell_waiting(m);
 }
 
 /* Whether its lines are written is part of its state; the logger says it anew to each
