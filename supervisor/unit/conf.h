@@ -631,7 +631,10 @@ enum budget_source_kind {
 	BUDGET_FROM_RULE,   /* rule:NAME#1,2: what it captured first and second */
 };
 
-enum { BUDGET_SOURCES_MAX = 8 };
+enum {
+	BUDGET_SOURCES_MAX = 8,
+	BUDGET_NAME_MAX = 600, /* bytes of "file:PATH#POINTER", by which it is kept */
+};
 
 struct budget_source {
 	enum budget_source_kind kind;

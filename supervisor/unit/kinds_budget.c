@@ -131,6 +131,9 @@ set_budget_period(
 	}
 	if (span_parse(value, 1000000, &us) == -1 || us == 0)
 		return kinds_refuse(p, d, NULL, value);
+	/* What no clock will show is for ever. */
+	if (us > INT64_MAX)
+		us = UNIT_INFINITY;
 	*period = (struct budget_period){ .calendar = BUDGET_SPAN, .us = us };
 	return 0;
 }
@@ -161,6 +164,14 @@ source_clear(struct budget_source *s)
 		free(s->pointer[i]);
 }
 
+/* What is counted is kept by this name. */
+static bool
+name_fits(const char *path, const char *pointer)
+{
+	return pointer == NULL ||
+	       strlen("file:#") + strlen(path) + strlen(pointer) <= BUDGET_NAME_MAX;
+}
+
 /* PATH#/tokens,/cost: either may be left out. */
 static int
 read_file(struct parse *p, const struct directive *d, const char *whole, char *text,
@@ -178,6 +189,12 @@ read_file(struct parse *p, const struct directive *d, const char *whole, char *t
 	if (!kinds_is_pointer(tokens) || (cost != NULL && !kinds_is_pointer(cost)) ||
 	    (*tokens == '\0' && (cost == NULL || *cost == '\0')))
 		return kinds_refuse(p, d, NULL, whole);
+	if (!name_fits(text, tokens) || !name_fits(text, cost)) {
+		parse_error(p, NULL, "use a shorter path",
+		    "the file and a pointer of %s= are longer than %d bytes together",
+		    d->key, BUDGET_NAME_MAX);
+		return -1;
+	}
 	s->kind = BUDGET_FROM_FILE;
 	s->arg = xstrdup(text);
 	if (*tokens != '\0')

@@ -643,6 +643,22 @@ a_period_that_ended_meanwhile_is_over(void **state)
 	assert_int_equal(used(BUDGET_TOKENS), 0);
 }
 
+/* JSON has no such number: one would cost all of the ledger. */
+static void
+a_period_of_ages_can_be_remembered(void **state)
+{
+	struct budget_view v;
+
+	(void)state;
+	conf.period = (struct budget_period){ .us = BUDGET_COUNT_MAX - 1 };
+	budget_add(b, BUDGET_TOKENS, 10);
+	reborn(true);
+	budget_add(b, BUDGET_TOKENS, 10);
+	budget_view(b, &v);
+	assert_int_equal(v.use[BUDGET_TOKENS].used, 20);
+	assert_true(v.end_us == UNIT_INFINITY);
+}
+
 static void
 damaged_memory_changes_nothing(void **state)
 {
@@ -715,6 +731,7 @@ main(void)
 		T(all_of_it_comes_back),
 		T(another_boot_keeps_what_was_counted),
 		T(a_period_that_ended_meanwhile_is_over),
+		T(a_period_of_ages_can_be_remembered),
 		T(damaged_memory_changes_nothing),
 		T(numbers_are_written_as_people_read_them),
 	};

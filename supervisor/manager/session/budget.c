@@ -6,7 +6,6 @@
 
 #include "lib/clock.h"
 #include "lib/decimal.h"
-#include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "manager/session/budget_int.h"
 #include "manager/session/period.h"
@@ -246,22 +245,13 @@ budget_add(struct budget *b, enum budget_kind kind, uint64_t n)
 
 /* ---- counters ---- */
 
-static size_t
-name_len(const char *name)
-{
-	return utf8_head(name, strlen(name), BUDGET_NAME_MAX);
-}
-
 static struct budget_counter *
 counter_find(const struct budget *b, const char *name, enum budget_kind kind)
 {
-	size_t n = name_len(name);
-
 	for (size_t i = 0; i < b->n_counters; i++) {
 		struct budget_counter *c = &b->counters[i];
 
-		if (c->kind == kind && strncmp(c->name, name, n) == 0 &&
-		    c->name[n] == '\0')
+		if (c->kind == kind && strcmp(c->name, name) == 0)
 			return c;
 	}
 	return NULL;
@@ -289,8 +279,7 @@ counter_new(struct budget *b, const char *name, enum budget_kind kind)
 	b->counters =
 	    xreallocarray(b->counters, b->n_counters + 1, sizeof(b->counters[0]));
 	c = &b->counters[b->n_counters++];
-	*c = (struct budget_counter){ .name = xstrndup(name, name_len(name)),
-		.kind = kind };
+	*c = (struct budget_counter){ .name = xstrdup(name), .kind = kind };
 	return c;
 }
 
@@ -361,12 +350,8 @@ budget_counter_last(const struct budget *b, const char *name, enum budget_kind k
 void
 budget_counter_forget(struct budget *b, const char *name)
 {
-	size_t n = name_len(name);
-
 	for (size_t i = b->n_counters; i-- > 0;) {
-		const char *have = b->counters[i].name;
-
-		if (strncmp(have, name, n) != 0 || have[n] != '\0')
+		if (strcmp(b->counters[i].name, name) != 0)
 			continue;
 		counter_drop(b, i);
 		b->ops->changed(b->arg);

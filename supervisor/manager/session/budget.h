@@ -38,8 +38,9 @@ struct zone;
 #define BUDGET_COUNT_MAX ((uint64_t)INT64_MAX)
 
 enum {
-	BUDGET_COUNTERS_MAX = 64, /* names; the one that was used last goes first */
-	BUDGET_NAME_MAX = 600,    /* bytes of a name that are kept; longer ones are cut */
+	/* Names; beyond, the one that was not used for the longest time goes.  One of
+	 * more than BUDGET_NAME_MAX bytes is not remembered. */
+	BUDGET_COUNTERS_MAX = 64,
 };
 
 struct budget_ops {

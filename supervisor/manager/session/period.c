@@ -69,6 +69,9 @@ period_of(const struct budget_period *period, const struct zone *zone, uint64_t 
 	if (period->calendar == BUDGET_SPAN) {
 		*begin_us = wall_us;
 		*end_us = clock_add_us(wall_us, period->us);
+		/* (What is remembered goes so far.) */
+		if (*end_us > INT64_MAX)
+			*end_us = UNIT_INFINITY;
 		return;
 	}
 	if (period->calendar == BUDGET_HOUR) {
