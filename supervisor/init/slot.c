@@ -320,10 +320,20 @@ slot_signal_all(uint32_t slot, int signo, enum signal_scope scope)
 static void
 slot_freeze(uint32_t slot, bool on)
 {
-	const struct table_slot *s = table_slot(tab, slot);
+	struct table_slot *s = table_slot(tab, slot);
+	bool done = s->has_cgroup && cgroup_freeze(s->fd_cgroup, on);
 
-	if (!s->has_cgroup || !cgroup_freeze(s->fd_cgroup, on))
+	if (s->has_cgroup && !done)
+		init_complain(on ? "frozen by signals, not by its cgroup"
+				 : "cannot thaw the cgroup of",
+		    s->unit, errno);
+	if (on && !done)
+		s->stopped = 1;
+	/* It may have been stopped by signals while its cgroup could not be opened. */
+	if (on ? !done : !done || s->stopped)
 		slot_signal_all(slot, on ? SIGSTOP : SIGCONT, SIGNAL_SLOT);
+	if (!on && done)
+		s->stopped = 0;
 }
 
 void

@@ -136,6 +136,7 @@ struct table_slot {
 	int32_t open_err;    /* SLOT_OPEN failed with this errno, told by SLOT */
 	int32_t uid, gid;
 	int32_t fd_out, fd_err, fd_notify, fd_cgroup, fd_events;
+	uint32_t stopped; /* frozen by STOP, the cgroup could not: thawed by CONT, too */
 	uint64_t fifo_dev, fifo_ino[2];
 	uint64_t opened_wall_us;
 	uint8_t invocation[16];

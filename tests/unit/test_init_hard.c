@@ -459,6 +459,66 @@ test_signal_reaches_each_of_many(void **state)
 	rmdir(path);
 }
 
+static void
+want_stopped(const struct rig *g, uint32_t slot, bool stopped)
+{
+	uint64_t until = now_ms() + DEADLINE_MS;
+	char state = '-', path[64], text[512], *end;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat",
+	    (int)table_slot(g->table, slot)->proc[PROC_MAIN].pid);
+	while ((state == 'T') != stopped || state == '-') {
+		FILE *f = fopen(path, "r");
+
+		assert_true(now_ms() < until);
+		assert_non_null(f);
+		if (fgets(text, sizeof(text), f) != NULL &&
+		    (end = strrchr(text, ')')) != NULL)
+			state = end[2];
+		fclose(f);
+		poll(NULL, 0, 1);
+	}
+}
+
+/* A freeze for which there was no descriptor is one by signals, and so is its thaw. */
+static void
+test_freeze_without_room_is_thawed(void **state)
+{
+	struct rlimit few, was;
+	char path[512], sub[600];
+	struct rig g;
+	struct msg m;
+	int fd = open_test_cgroup(path, sizeof(path));
+
+	(void)state;
+	if (fd == -1) {
+		print_message("# SKIP no cgroup version 2 folder can be made here\n");
+		skip();
+	}
+	rig_prepare(&g);
+	g.table->fd[FD_CGROUP] = fd;
+	rig_exec(&g);
+	want_fds_closed(&g, MSG_REPLAY_END);
+	slot_open(&g, 0, false, true);
+	spawn_sh(&g, 0, PROC_MAIN, "echo up; exec sleep 1000");
+	want_line(&g, 0, 0, "up\n");
+	assert_int_equal(prlimit(g.init, RLIMIT_NOFILE, NULL, &was), 0);
+	few = (struct rlimit){ room_for(g.init, 0), was.rlim_max };
+	assert_int_equal(prlimit(g.init, RLIMIT_NOFILE, &few, NULL), 0);
+	send_signal(&g, 0, SIGNAL_SLOT_FREEZE, 0);
+	want_stopped(&g, 0, true);
+	assert_int_equal(prlimit(g.init, RLIMIT_NOFILE, &was, NULL), 0);
+	send_signal(&g, 0, SIGNAL_SLOT_THAW, 0);
+	want_stopped(&g, 0, false);
+	send_slot(&g, MSG_WATCH_EMPTY, 0);
+	send_signal(&g, 0, SIGNAL_SLOT, SIGTERM);
+	want(&g, MSG_EMPTY, &m);
+	rig_stop(&g);
+	snprintf(sub, sizeof(sub), "%s/unit0.service.0", path);
+	rmdir(sub);
+	rmdir(path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -473,6 +533,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_crash_without_room_is_waited_out),
 		cmocka_unit_test(test_slot_that_cannot_be_is_answered),
 		cmocka_unit_test(test_signal_reaches_each_of_many),
+		cmocka_unit_test(test_freeze_without_room_is_thawed),
 	};
 	int rc;
 
