@@ -123,9 +123,11 @@ start_what_waited(struct unit *u)
 		.type = JOB_START, .mode = JOB_AUTOMATIC, .origin = "release"
 	};
 
-	/* (Then it is looked at again: hold_run.) */
-	if (m->phase != MANAGER_RUNNING || m->safe_mode)
+	/* Then hold_run looks at it again. */
+	if (m->phase != MANAGER_RUNNING || m->safe_mode) {
+		u->released = true;
 		return;
+	}
 	unit_set_awaited(u, false);
 	if (job_unit_job(u->job_unit) != NULL) {
 		jobs_unit_changed(u->job_unit);
@@ -208,8 +210,8 @@ look(struct unit *u, void *arg)
 
 	uint64_t until_us = u->terms[WISH_FLAG_HELD].until_wall_us;
 
-	/* A manager died between the release and the start. */
-	if (u->flag[WISH_FLAG_AWAITED] && hold_why(u) == NULL)
+	/* A manager died between the release and the start, or it was in safe mode. */
+	if ((u->flag[WISH_FLAG_AWAITED] || u->released) && hold_why(u) == NULL)
 		hold_on_released(u);
 	if (!u->flag[WISH_FLAG_HELD] || until_us == 0)
 		return;
