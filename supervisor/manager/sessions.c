@@ -151,6 +151,26 @@ sessions_on_conf(struct unit *u)
 		session_policy_send_rules(s);
 }
 
+/* Until the terminal has told, what was known last holds. */
+static void
+lose_sight(struct session *s)
+{
+	const struct manager *m = s->unit->manager;
+
+	s->term = (struct msg_term_state){ .slot = SLOT_NONE };
+	s->known = false;
+	oracle_blind(s->oracle,
+	    s->slot != SLOT_NONE && table_slot(m->table, s->slot)->terminal != 0);
+}
+
+/* Nothing is typed before it is known what that meets. */
+static void
+writer_may_be_up(struct session *s)
+{
+	if (!s->frozen && s->known && link_has_terminal(s->unit->manager->link))
+		input_writer_up(s->input);
+}
+
 /* It has a slot: what was being written when a manager died can be asked after. */
 static void
 take_slot(struct session *s, uint32_t slot)
@@ -160,8 +180,7 @@ take_slot(struct session *s, uint32_t slot)
 	s->slot = slot;
 	s->uid = ts->uid;
 	s->gid = ts->gid;
-	if (!s->frozen && link_has_terminal(s->unit->manager->link))
-		input_writer_up(s->input);
+	writer_may_be_up(s);
 }
 
 static void
@@ -183,11 +202,15 @@ began(struct session *s, const struct svc_memory *mem)
 	take_slot(s, mem->slot);
 	/* (Of a simple service this is so before its process is heard of.) */
 	s->ready = svc_state_active(mem->state) == SVC_ACTIVE_ACTIVE;
-	if (s->term.slot != s->slot)
+	if (s->term.slot != s->slot) {
 		s->term = (struct msg_term_state){ .slot = SLOT_NONE };
+		s->known = false;
+	}
 	memset(s->line_seq, 0, sizeof(s->line_seq));
 	s->resumed = false;
 	oracle_start(s->oracle);
+	if (!link_has_terminal(s->unit->manager->link))
+		lose_sight(s);
 	session_watch_begin(s);
 	input_started(s->input);
 	if (s->ready)
@@ -199,7 +222,7 @@ static void
 ended(struct session *s, bool comes_back)
 {
 	s->slot = SLOT_NONE;
-	s->term = (struct msg_term_state){ .slot = SLOT_NONE };
+	lose_sight(s);
 	take_early(s);
 	s->ready = false;
 	session_watch_end(s);
@@ -220,8 +243,8 @@ set_frozen(struct session *s, bool on)
 	session_heartbeat_pause(s);
 	if (on)
 		input_writer_down(s->input);
-	else if (link_has_terminal(s->unit->manager->link))
-		input_writer_up(s->input);
+	else
+		writer_may_be_up(s);
 	if (!on)
 		loop_post(s->unit->manager->loop, session_policy_settle, s);
 }
@@ -296,18 +319,26 @@ session_of_slot(struct manager *m, uint32_t slot)
 	return s != NULL && s->slot == slot ? s : NULL;
 }
 
-/* What changed since the last report. */
+/* What changed since the last report.  All of the first one is told as one: what the
+ * session does follows from the whole of it. */
 static void
 tell_oracle(struct session *s, const struct msg_term_state *old)
 {
-	bool moved = old->slot != SLOT_NONE && (old->flags & TERM_MOVES) != 0;
+	bool moved = s->known && (old->flags & TERM_MOVES) != 0;
 	bool moves = (s->term.flags & TERM_MOVES) != 0;
 
 	if (moves && !moved)
 		oracle_output_began(s->oracle);
-	else if (!moves && (moved || s->term.last_output_us != old->last_output_us))
+	else if (!moves &&
+		 (moved || !s->known || s->term.last_output_us != old->last_output_us))
 		oracle_output_ended(s->oracle, s->term.last_output_us);
 	session_policy_screen(s);
+	if (s->known)
+		return;
+	s->known = true;
+	oracle_blind(s->oracle, false);
+	session_policy_settle(s);
+	writer_may_be_up(s);
 }
 
 void
@@ -325,7 +356,8 @@ sessions_on_state(struct manager *m, const struct msg_term_state *st)
 	input_modes(
 	    s->input, (st->flags & TERM_PASTE) != 0, (st->flags & TERM_PASSWORD) != 0);
 	look_for_draft(s);
-	tell_oracle(s, &old);
+	if ((st->flags & TERM_RULED) != 0)
+		tell_oracle(s, &old);
 	session_input_look(s);
 	unit_render_drop(s->unit);
 }
@@ -348,7 +380,8 @@ sessions_on_match(struct manager *m, const struct msg_match *match)
 		return;
 	session_policy_match(s, match);
 	/* Usually the state follows that names it; not when that was known already. */
-	if (match->rule < SESSION_RULES_MAX && (s->term.rules >> match->rule & 1) != 0)
+	if (s->known && match->rule < SESSION_RULES_MAX &&
+	    (s->term.rules >> match->rule & 1) != 0)
 		session_policy_screen(s);
 }
 
@@ -431,26 +464,19 @@ session_cast(const struct unit *u, char day[PROTO_DAY_MAX], unsigned *alt, int *
 }
 
 static void
-tell_up(struct unit *u, void *arg)
-{
-	(void)arg;
-	if (u->session != NULL && !u->session->frozen)
-		input_writer_up(u->session->input);
-}
-
-static void
 tell_down(struct unit *u, void *arg)
 {
 	(void)arg;
-	if (u->session != NULL)
-		input_writer_down(u->session->input);
+	if (u->session == NULL)
+		return;
+	lose_sight(u->session);
+	input_writer_down(u->session->input);
 }
 
 void
 sessions_on_terminal(struct manager *m)
 {
 	m->role[ROLE_TERMINAL].pid = m->table->role[ROLE_TERMINAL].pid;
-	units_look(m, tell_up, NULL);
 }
 
 void
@@ -499,6 +525,8 @@ restore(struct unit *u, void *arg)
 	s->ready = svc_state_active(mem->state) == SVC_ACTIVE_ACTIVE;
 	if (!s->resumed)
 		oracle_start(s->oracle);
+	if (!s->known)
+		lose_sight(s);
 	/* The others do not know yet what the oracle remembers. */
 	s->changed = true;
 	loop_post(s->unit->manager->loop, session_policy_settle, s);

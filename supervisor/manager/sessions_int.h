@@ -39,9 +39,10 @@ struct session {
 	struct unit *unit;
 	uint32_t slot;              /* of the invocation that runs; SLOT_NONE */
 	struct msg_term_state term; /* slot SLOT_NONE: nothing was heard yet */
-	enum session_state state;   /* as it was told to all */
-	bool ready;                 /* the start is complete */
-	struct loop_timer *draft;   /* nobody types any more then */
+	bool known; /* it is told how it is by a terminal that has its rules */
+	enum session_state state; /* as it was told to all */
+	bool ready;               /* the start is complete */
+	struct loop_timer *draft; /* nobody types any more then */
 
 	/* Lines that rules match, told before the start was. */
 	struct {

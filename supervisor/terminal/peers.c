@@ -215,10 +215,14 @@ take_manager(struct terminal *t, struct msg *m)
 	m->fds[0] = -1;
 	t->manager_io =
 	    loop_io_new(t->loop, "manager", t->manager.fd, LOOP_READ, on_manager, t);
-	/* It knows nothing yet. */
-	for (uint32_t i = 0; i < table_used(t->table); i++)
-		if (t->sessions[i] != NULL)
-			peers_report(t->sessions[i]);
+	/* It knows nothing yet, and by which numbers it knows the rules is its own. */
+	for (uint32_t i = 0; i < table_used(t->table); i++) {
+		if (t->sessions[i] == NULL)
+			continue;
+		t->sessions[i]->ruled = false;
+		session_report(t->sessions[i]);
+		peers_report(t->sessions[i]);
+	}
 }
 
 /* ---- from init ---- */

@@ -22,6 +22,7 @@
 enum {
 	BYTES_MAX = 4 * 1024 * 1024,
 	BUDGET_US = 20 * 1000, /* of one look; what is not tried keeps its answer */
+	FIRST_US = 500 * 1000, /* of the first one, before which there is none */
 };
 
 struct rule {
@@ -33,6 +34,7 @@ struct rule {
 
 struct rules {
 	size_t n, next; /* next: where a look that ran out of time goes on */
+	bool tried;
 	uint64_t held;
 	struct rule v[RULES_MAX];
 };
@@ -78,11 +80,13 @@ rules_set(struct session *s, const struct msg *m)
 
 	rules_free(s->rules);
 	s->rules = NULL;
+	s->ruled = true;
 	if (size > 0 && size <= BYTES_MAX && fstat(m->fds[0], &st) == 0 &&
 	    (uint64_t)st.st_size >= size)
 		p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, m->fds[0], 0);
 	if (p == MAP_FAILED) {
 		log_warnx("%s: its rules cannot be read", s->ts->unit);
+		session_look(s);
 		return;
 	}
 	list = jv_parse(p, size, NULL);
@@ -178,10 +182,12 @@ rules_look(struct session *s)
 {
 	static struct rows rows; /* (its buffer is kept: one look at a time) */
 	struct rules *r = s->rules;
-	uint64_t until = clock_mono_us() + BUDGET_US;
+	uint64_t until = clock_mono_us();
 
 	if (r == NULL || r->n == 0)
 		return 0;
+	until += r->tried ? BUDGET_US : FIRST_US;
+	r->tried = true;
 	buf_clear(&rows.text);
 	read_rows(s, &rows);
 	for (size_t i = 0; i < r->n; i++) {

@@ -70,11 +70,12 @@ fill_state(struct session *s, struct msg_term_state *st)
 	session_screen_look(s, &look);
 	*st = (struct msg_term_state){
 		.slot = s->slot,
-		.flags = (s->moves ? TERM_MOVES : 0U) |
+		.flags = (s->moves && !s->as_before ? TERM_MOVES : 0U) |
 			 (session_hides_input(s) ? TERM_PASSWORD : 0U) |
 			 (look.bracketed_paste ? TERM_PASTE : 0U) |
 			 (look.alternate ? TERM_ALTERNATE : 0U) |
-			 (s->writer != NULL ? TERM_WRITER : 0U),
+			 (s->writer != NULL ? TERM_WRITER : 0U) |
+			 (s->ruled ? TERM_RULED : 0U),
 		.rules = s->held,
 		.last_output_us = s->last_output_us,
 		.last_typed_us = s->last_typed_us,
@@ -130,7 +131,7 @@ on_rest(struct loop_timer *timer, void *arg)
 		fall_asleep(s);
 		return;
 	}
-	s->moves = false;
+	s->moves = s->as_before = false;
 	screen_settle(s->screen);
 	record_rest(s);
 	loop_timer_in(timer, SLEEP_US);
@@ -170,9 +171,10 @@ note_output(struct session *s)
 	s->last_output_us = clock_mono_us();
 	if (s->keep != NULL)
 		keep_head(s->keep)->last_output_us = s->last_output_us;
-	if (s->moves)
+	if (s->moves && !s->as_before)
 		return;
 	s->moves = true;
+	s->as_before = false;
 	loop_timer_in(s->rest, REST_US);
 	session_report(s);
 }
@@ -480,7 +482,8 @@ open_screen(struct session *s)
 	}
 	s->screen = screen_new(rows, cols, &ops);
 	s->screen_ops = ops;
-	if (s->keep != NULL && found)
+	s->as_before = s->keep != NULL && found;
+	if (s->as_before)
 		come_back(s);
 	else if (s->keep != NULL)
 		(void)begin_half(s);

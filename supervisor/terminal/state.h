@@ -50,6 +50,7 @@ struct session {
 	uint64_t looked_changes; /* of the screen, when the rules were last tried */
 	uint64_t fed_us;         /* what the half of the keep has taken so far */
 	bool moves;
+	bool as_before; /* opened again, and nothing came since: it does not move */
 
 	struct buf in;          /* to the pty */
 	size_t in_at;           /* written so far */
@@ -57,6 +58,7 @@ struct session {
 	struct keep_input step; /* the newest one */
 
 	struct rules *rules;   /* NULL: none */
+	bool ruled;            /* they are of the manager that is there now */
 	uint64_t held;         /* which of them hold */
 	struct record *record; /* NULL: not recorded */
 	uint32_t report_flags; /* as last told */

@@ -171,7 +171,7 @@ oracle_settle(struct oracle *o)
 	size_t rule;
 
 	assert(!o->settling);
-	if (o->paused_us != 0)
+	if (o->paused_us != 0 || o->blind)
 		return;
 	o->settling = true;
 	if (asleep > o->asleep_us + SLEPT_MIN_US)
@@ -201,7 +201,7 @@ oracle_start(struct oracle *o)
 	struct oracle_now now = oracle_clocks();
 
 	o->up = true;
-	o->ready = o->moving = false;
+	o->ready = o->moving = o->blind = false;
 	o->start_us = o->ready_us = o->output_us = o->life_us = now.mono_us;
 	o->file_us = now.mono_us;
 	o->began_us = o->human_us = o->echo_us = 0;
@@ -412,6 +412,13 @@ oracle_pause(struct oracle *o, bool on)
 	if (o->ready_us != 0)
 		o->ready_us = clock_add_us(o->ready_us, by_us);
 	stale_wake(o, &now);
+	oracle_settle(o);
+}
+
+void
+oracle_blind(struct oracle *o, bool on)
+{
+	o->blind = on;
 	oracle_settle(o);
 }
 

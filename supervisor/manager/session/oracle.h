@@ -125,6 +125,9 @@ void oracle_release(struct oracle *o);
 /* It stands still and can show nothing: nothing counts until it goes on, and then from
  * anew. */
 void oracle_pause(struct oracle *o, bool on);
+/* Nobody sees what it shows: its state stays as it is, whatever else is told, until
+ * somebody does.  Not over oracle_start. */
+void oracle_blind(struct oracle *o, bool on);
 /* Something is due, a clock was set, or the machine woke. */
 void oracle_tick(struct oracle *o);
 

@@ -69,6 +69,7 @@ struct oracle {
 	uint64_t since_us, wall_since_us;
 	uint64_t armed_us;
 	uint64_t paused_us; /* it stands still since then; 0: it does not */
+	bool blind;         /* what it shows is not known */
 	bool settling;
 };
 

@@ -54,7 +54,9 @@ describe(const struct oracle *o, char *dst, size_t size)
 		    clock_format_duration(t, sizeof(t), now_us - o->start_us));
 		break;
 	case BASIS_OUTPUT:
-		if (o->moving)
+		if (o->blind)
+			snprintf(dst, size, "output, when it was seen last");
+		else if (o->moving)
 			snprintf(dst, size, "output moves");
 		else
 			snprintf(dst, size, "output %s ago",
