@@ -46,7 +46,7 @@ put_screen(struct jw *w, struct session *s, bool ansi)
 	jw_end(w);
 	if (ansi) {
 		buf_clear(&text);
-		screen_draw(session_screen(s), &text);
+		screen_coloured(session_screen(s), &text);
 		jw_kv_strn(w, "ansi", text.data, text.len);
 	}
 	buf_free(&text);

@@ -72,6 +72,8 @@ void screen_look(const struct screen *, struct screen_look *);
 void screen_row(const struct screen *, uint16_t row, struct buf *out);
 /* All rows, each ended by a newline, blank ones at the end left out (appended). */
 void screen_text(const struct screen *, struct buf *out);
+/* The same with colours and the like: sequences of SGR, and no others. */
+void screen_coloured(const struct screen *, struct buf *out);
 /*
  * Bytes that draw it (appended): given to a terminal of this size in any state they
  * leave it looking and behaving like this one: cells, colours, cursor and the one that is

@@ -1,9 +1,12 @@
 /*
- * screen_draw: bytes that draw a screen on any terminal of its size.
+ * screen_draw: bytes that draw a screen on any terminal of its size; and its rows as text
+ * with colours.
  */
 #include <string.h>
 
 #include "terminal/screen_int.h"
+
+enum { ZERO_WIDTH_JOINER = 0x200d };
 
 static void
 put_colour(struct buf *out, const VTermColor *c, bool background)
@@ -205,13 +208,30 @@ is_surely_wide(uint32_t c)
 	return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0xac00 && c <= 0xd7a3);
 }
 
+/* What is written next is joined to what stands before col. */
+static bool
+is_joined(const struct row_draw *d, int col)
+{
+	VTermScreenCell cell;
+	uint32_t last = 0;
+
+	do
+		col--;
+	while (col >= 0 && screen_cell(d->s, d->row, col, &cell) && is_half(&cell));
+	for (int i = 0; col >= 0 && i < VTERM_MAX_CHARS_PER_CELL && cell.chars[i] != 0;
+	     i++)
+		last = cell.chars[i];
+	return last == ZERO_WIDTH_JOINER;
+}
+
 static int
 put_character(struct row_draw *d, int col, const VTermScreenCell *cell)
 {
 	int width = is_wide(cell) ? 2 : 1;
 
-	/* Others draw it wider or less wide. */
-	if (width == 2 && !is_surely_wide(cell->chars[0]))
+	/* Others draw it wider or less wide.  (Where it is a part of the picture before
+	 * it, a blank would be that part.) */
+	if (width == 2 && !is_surely_wide(cell->chars[0]) && !is_joined(d, col))
 		put_wide_blank(d, col);
 	go_to(d, col);
 	use_pen(d, cell);
@@ -266,6 +286,60 @@ put_row(const struct screen *s, int row, struct buf *out)
 		col = put_cell(&d, col);
 	if (d.have_pen)
 		buf_adds(out, "\033[0m");
+}
+
+/* ---- rows as text ---- */
+
+static bool
+is_blank(const VTermScreenCell *cell)
+{
+	return cell->chars[0] == 0 || cell->chars[0] == ' ' || is_half(cell);
+}
+
+static void
+put_coloured(const struct screen *s, int row, struct buf *out)
+{
+	VTermScreenCell cell, pen = { 0 };
+	int cols = screen_row_cols(s, row);
+	bool have_pen = false;
+
+	while (cols > 0 && screen_cell(s, row, cols - 1, &cell) && is_blank(&cell) &&
+	       is_plain(&cell))
+		cols--;
+	for (int col = 0; col < cols && screen_cell(s, row, col, &cell); col++) {
+		bool wide = is_wide(&cell);
+
+		if (have_pen ? !same_pen(&pen, &cell) : !is_plain(&cell)) {
+			draw_pen(&cell, false, out);
+			have_pen = !is_plain(&cell);
+			pen = cell;
+		}
+		/* Half a wide character is none. */
+		if (cell.chars[0] == 0 || is_half(&cell) || (wide && cell.width == 1)) {
+			buf_addc(out, ' ');
+			continue;
+		}
+		screen_put_cell(&cell, out);
+		col += wide ? 1 : 0;
+	}
+	if (have_pen)
+		buf_adds(out, "\033[0m");
+}
+
+void
+screen_coloured(const struct screen *s, struct buf *out)
+{
+	size_t end = out->len;
+
+	for (int row = 0; row < s->rows; row++) {
+		size_t at = out->len;
+
+		put_coloured(s, row, out);
+		buf_addc(out, '\n');
+		if (out->len > at + 1)
+			end = out->len;
+	}
+	buf_truncate(out, end);
 }
 
 /* ---- the rest ---- */

@@ -47,6 +47,7 @@ show(const struct screen *s, bool saved, struct buf *out)
 		screen_rest(s, out);
 	}
 	screen_text(s, out);
+	screen_coloured(s, out);
 	buf_addf(out, "%u %u %d %d %d %s", look.cursor_row, look.cursor_col,
 	    look.cursor_visible, look.alternate, look.bracketed_paste, look.title);
 }

@@ -307,6 +307,57 @@ test_any_state(void **state)
 	buf_free(&drawn);
 }
 
+/* Printed on a terminal that is somebody's: it has colours, and stays as it was. */
+static void
+test_coloured(void **state)
+{
+	static const char *const shown[][2] = {
+		{ "a\r\n\r\n b  \r\n\r\n", "a\n\n b\n" },
+		{ "\033[31mred\033[0m x\033[1m y",
+		    "\033[0;31mred\033[0m x\033[0;1m y\033[0m\n" },
+		{ "\033[7m bar  \033[0m", "\033[0;7m bar  \033[0m\n" },
+		{ "\033[44m\033[K", "\033[0;44m          \033[0m\n" },
+		{ "\xe6\x97\xa5\xe6\x9c\xac e\xcc\x81",
+		    "\xe6\x97\xa5\xe6\x9c\xac e\xcc\x81\n" },
+		{ "\033[?1049h\033[?1000;1006;2004h\033[?25l\033=\033]2;t\033\\x",
+		    "x\n" },
+		{ "\xe6\x97\xa5\033[1;2Hx", " x\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		struct buf text = { 0 };
+		struct seen a;
+
+		begin(&a, 5, 10);
+		screen_feed(a.s, shown[i][0], strlen(shown[i][0]));
+		screen_coloured(a.s, &text);
+		assert_string_equal(buf_str(&text), shown[i][1]);
+		end(&a);
+		buf_free(&text);
+	}
+}
+
+/* Of what is joined to a picture nothing else is drawn in between. */
+static void
+test_joined(void **state)
+{
+	const char bytes[] = "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb";
+	struct buf drawn = { 0 }, written = { 0 };
+	struct seen a, b;
+
+	(void)state;
+	begin(&a, 5, 20);
+	screen_feed(a.s, bytes, sizeof(bytes) - 1);
+	screen_draw(a.s, &drawn);
+	assert_null(strstr(buf_str(&drawn), "\033[1;3H\xe3\x80\x80"));
+	draw(&a, &b);
+	same("joined", &written, &a, &b, false);
+	end(&a);
+	end(&b);
+	buf_free(&drawn);
+}
+
 /* Of the mouse, the last that was asked for is meant. */
 static void
 test_mouse(void **state)
@@ -536,6 +587,8 @@ main(void)
 		cmocka_unit_test(test_goes_on),
 		cmocka_unit_test(test_pens),
 		cmocka_unit_test(test_any_state),
+		cmocka_unit_test(test_coloured),
+		cmocka_unit_test(test_joined),
 		cmocka_unit_test(test_mouse),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_pieces),

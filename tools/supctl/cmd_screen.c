@@ -11,7 +11,7 @@
 enum { OPT_ANSI = OPT_LONG };
 
 static const struct opt opts[] = {
-	{ "ansi", OPT_ANSI, NULL, "with colours, as a terminal draws it" },
+	{ "ansi", OPT_ANSI, NULL, "with colours" },
 	{ NULL, 0, NULL, NULL },
 };
 

@@ -89,6 +89,10 @@ struct unit *select_named(
 void selection_clear(struct selection *s);
 /* Answers that u is masked, with what to do: its wish undone, or its file removed. */
 void select_fail_masked(struct call *call, const struct unit *u);
+/* Answers that u has no terminal now: its file is refused, names none, or it does not
+ * run.
+ */
+void select_fail_no_terminal(struct call *call, const struct unit *u);
 /* A name that is no unit, and of which nothing is known, is not kept. */
 void select_forget(struct control *c, struct unit *u);
 void control_who(const struct call *call, struct wish_who *who);

@@ -96,9 +96,7 @@ session_unit(struct control *c, struct call *call)
 
 	if (u == NULL || unit_is_session(u))
 		return u;
-	jw_kv_str(call_begin(call), "unit", u->name);
-	call_fail(call, "io.supd.Session.NoTerminal",
-	    "give it one with Terminal=yes in [Session]", "%s has no terminal", u->name);
+	select_fail_no_terminal(call, u);
 	return NULL;
 }
 

@@ -43,14 +43,7 @@ session_slot(struct control *c, struct call *call)
 		fail_terminal(call, ENOTCONN);
 		return SLOT_NONE;
 	}
-	jw_kv_str(call_begin(call), "unit", u->name);
-	if (has)
-		call_fail(call, "io.supd.Session.NoTerminal", "start it first",
-		    "%s does not run", u->name);
-	else
-		call_fail(call, "io.supd.Session.NoTerminal",
-		    "give it one with Terminal=yes in [Session]", "%s has no terminal",
-		    u->name);
+	select_fail_no_terminal(call, u);
 	return SLOT_NONE;
 }
 

@@ -12,6 +12,7 @@
 #include "manager/control/control_int.h"
 #include "manager/record/history.h"
 #include "manager/service/service.h"
+#include "manager/sessions.h"
 #include "unit/load.h"
 #include "unit/name.h"
 
@@ -116,6 +117,34 @@ select_fail_masked(struct call *call, const struct unit *u)
 	free(next);
 }
 
+static bool
+is_bad(const struct unit *u)
+{
+	return u->conf->load_state == UNIT_BAD_SETTING ||
+	       u->conf->load_state == UNIT_LOAD_ERROR;
+}
+
+void
+select_fail_no_terminal(struct call *call, const struct unit *u)
+{
+	char *next;
+
+	if (is_bad(u)) {
+		fail_bad_unit(call, u);
+		return;
+	}
+	jw_kv_str(call_begin(call), "unit", u->name);
+	if (!unit_is_session(u)) {
+		call_fail(call, "io.supd.Session.NoTerminal",
+		    "give it one with Terminal=yes in [Session]", "%s has no terminal",
+		    u->name);
+		return;
+	}
+	next = xasprintf("supctl start %s", u->name);
+	call_fail(call, "io.supd.Session.NoTerminal", next, "%s does not run", u->name);
+	free(next);
+}
+
 /* 0, or -1 when the call was answered: u was named and is not fit. */
 static int
 check_named(struct control *c, struct call *call, const struct unit *u, unsigned flags)
@@ -139,8 +168,7 @@ check_named(struct control *c, struct call *call, const struct unit *u, unsigned
 		select_fail_masked(call, u);
 		return -1;
 	}
-	if (u->conf->load_state == UNIT_BAD_SETTING ||
-	    u->conf->load_state == UNIT_LOAD_ERROR) {
+	if (is_bad(u)) {
 		fail_bad_unit(call, u);
 		return -1;
 	}
