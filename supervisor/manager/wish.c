@@ -194,7 +194,7 @@ unit_set_terms(struct unit *u, enum wish_flag flag, const char *reason,
 		if (words[i].wish != -1 || words[i].flag != (int)flag || !words[i].on)
 			continue;
 		apply(u, i, who);
-		set_terms(u, flag, reason, until_wall_us);
+		set_terms(u, (int)flag, reason, until_wall_us);
 		seq = tell(u, i, who);
 	}
 	return seq;

@@ -162,7 +162,7 @@ lines_recover(struct session *s)
 		    keep_partial(half) +
 			(left < h->batch.n ? h->batch.n - (uint32_t)left : 0));
 		__atomic_store_n(&h->batch.phase, LINES_RETURNING, __ATOMIC_SEQ_CST);
-		/* FALLTHROUGH */
+		__attribute__((fallthrough));
 	case LINES_RETURNING:
 		half->done = h->batch.after;
 		break;

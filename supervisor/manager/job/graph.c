@@ -175,7 +175,7 @@ job_unit_set_deps(struct job_unit *ju, const struct unit_conf *conf)
 	for (uint32_t i = 0; i < ju->deps.n; i++)
 		edges_del(&ju->deps.v[i].to->inverse, ju->deps.v[i].kind, ju);
 	ju->deps.n = 0;
-	for (int k = 0; conf != NULL && k < DEP_NKINDS; k++) {
+	for (enum unit_dep k = 0; conf != NULL && k < DEP_NKINDS; k++) {
 		for (size_t i = 0; i < conf->rules->deps[k].n; i++) {
 			struct job_unit *o = jobs_unit(ju->js, conf->rules->deps[k].v[i]);
 
