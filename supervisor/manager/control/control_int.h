@@ -96,6 +96,9 @@ void select_fail_no_terminal(struct call *call, const struct unit *u);
 /* A name that is no unit, and of which nothing is known, is not kept. */
 void select_forget(struct control *c, struct unit *u);
 void control_who(const struct call *call, struct wish_who *who);
+/* What the start by a person means for later, for the unit and for what it needs, unless
+ * it is refused.  The seq of the newest wish, 0: none. */
+uint64_t control_wish_start(struct unit *u, const struct wish_who *who);
 /* "uid root (supctl)" into dst, which is returned. */
 const char *control_origin(const struct call *call, char *dst, size_t size);
 

@@ -8,12 +8,14 @@
 
 #include "lib/json.h"
 #include "lib/loop.h"
+#include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/instances.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"
 #include "unit/conf.h"
+#include "unit/load.h"
 #include "unit/name.h"
 
 /* The reply, as soon as the wishes are on the disk, or late. */
@@ -59,6 +61,23 @@ asks_for_itself(const struct unit *u)
 }
 
 static void
+write_load_state(struct jw *w, struct manager *m, const struct unit *u, const char *name)
+{
+	enum unit_load_state state = u == NULL ? UNIT_NOT_FOUND : u->conf->load_state;
+	struct strv near = { 0 };
+
+	jw_kv_str(w, "load_state", unit_load_state_name(state));
+	if (state == UNIT_NOT_FOUND && (u == NULL || !u->conf->builtin)) {
+		units_nearest(m, name, NEAREST_MAX, &near);
+		(void)strv_remove(&near, name);
+		jw_kv_strv(w, "nearest", &near);
+		strv_free(&near);
+	} else {
+		jw_kv_null(w, "nearest");
+	}
+}
+
+static void
 reply(struct enablement *e)
 {
 	struct call *call = e->call;
@@ -73,6 +92,7 @@ reply(struct enablement *e)
 		jw_kv_str(w, "unit", e->v[i].unit);
 		jw_kv_str(w, "enabled", u == NULL ? "not-found" : render_enabled(u));
 		jw_kv_bool(w, "install", u != NULL && asks_for_itself(u));
+		write_load_state(w, e->c->m, u, e->v[i].unit);
 		jw_kv_bool(w, "changed", e->v[i].changed);
 		jw_kv_bool(w, "durable", durable);
 		jw_end(w);
@@ -132,6 +152,21 @@ set_flag(struct unit *u, enum verb verb, const struct wish_who *who)
 	default:
 		return 0;
 	}
+}
+
+/* What was wanted before is over with this, for the next start of the instance, too: a
+ * start by hand with disable, a stop with enable --now.  The seq of the wish, 0: none. */
+static uint64_t
+set_wish(struct unit *u, enum verb verb, bool now, const struct wish_who *who)
+{
+	if (unit_name_is_template(u->name))
+		return 0;
+	if (verb == VERB_ENABLE && now)
+		return control_wish_start(u, who);
+	if ((verb == VERB_DISABLE || (verb == VERB_MASK && now)) &&
+	    u->wish == WISH_STARTED)
+		return unit_set_wish(u, WISH_NONE, who);
+	return 0;
 }
 
 struct now {
@@ -200,12 +235,13 @@ run(struct control *c, struct call *call, enum verb verb)
 	e->v = xcalloc(s.n + 1, sizeof(*e->v));
 	e->n = s.n;
 	for (i = 0; i < s.n; i++) {
+		uint64_t wish = set_wish(s.v[i], verb, now, &who);
 		uint64_t seq = set_flag(s.v[i], verb, &who);
 
 		e->v[i].unit = xstrdup(s.v[i]->name);
 		e->v[i].changed = seq != 0;
-		if (seq > e->seq)
-			e->seq = seq;
+		if (seq > e->seq || wish > e->seq)
+			e->seq = seq > wish ? seq : wish;
 		render_forget(s.v[i]);
 	}
 	for (i = 0; now && i < e->n; i++) {

@@ -76,7 +76,7 @@ on_gone(struct call *call, void *arg)
 /* ---- the reply ---- */
 
 static void
-write_next(struct jw *w, const struct item *it)
+write_next(struct jw *w, const struct item *it, const struct unit *u)
 {
 	switch (it->result) {
 	case JOB_FAILED:
@@ -86,6 +86,14 @@ write_next(struct jw *w, const struct item *it)
 		break;
 	case JOB_DEPENDENCY:
 		jw_kv_strf(w, "next", "supctl tree %s", it->unit);
+		break;
+	case JOB_INVALID:
+		if (it->r->type == JOB_RELOAD && u != NULL && unit_is_running(u))
+			jw_kv_strf(w, "next",
+			    "supctl reload-or-restart %s restarts what cannot reload",
+			    it->unit);
+		else
+			jw_kv_null(w, "next");
 		break;
 	default:
 		jw_kv_null(w, "next");
@@ -112,7 +120,7 @@ write_item(struct jw *w, const struct item *it)
 	jw_kv_str(w, "state", u == NULL ? "inactive" : render_active(u));
 	jw_kv_str(w, "substate", u == NULL ? "dead" : render_sub(u));
 	jw_kv_str(w, "message", bad ? message : NULL);
-	write_next(w, it);
+	write_next(w, it, u);
 	jw_kv_str(w, "stderr_tail",
 	    it->result == JOB_FAILED && tail != NULL && *tail != '\0' ? tail : NULL);
 	jw_kv_str(w, "log", log);
@@ -395,6 +403,20 @@ refusal(enum job_type type, const struct unit *u)
 		return text;
 	}
 	return starts ? unit_refusal(u) : NULL;
+}
+
+uint64_t
+control_wish_start(struct unit *u, const struct wish_who *who)
+{
+	char *no = refusal(JOB_START, u);
+
+	if (no != NULL || u->transient) {
+		free(no);
+		return 0;
+	}
+	jitter_skip(u);
+	forget_stops_of_needs(u, who);
+	return unit_set_wish(u, WISH_STARTED, who);
 }
 
 static void
