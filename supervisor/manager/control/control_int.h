@@ -141,6 +141,9 @@ void render_run(const struct unit *u, struct jw *w);
 int render_log_error(const struct unit *u);
 /* By what name it logs. */
 void render_log_name(const struct unit *u, char dst[LAYOUT_NAME_MAX + 1]);
+/* When it came into its state, wall clock, 0: never; a reload is no new life of what is
+ * active.  mem may be NULL. */
+uint64_t render_since_us(const struct svc_memory *mem);
 /* Writes key and a time, null for 0. */
 void render_time(struct jw *w, const char *key, uint64_t wall_us);
 /* Path of the log of the newest invocation, malloc'd; NULL: it never ran. */

@@ -69,6 +69,21 @@ render_result(const struct unit *u)
 	    u->svc == NULL ? SVC_RESULT_SUCCESS : svc_memory(u->svc)->result);
 }
 
+uint64_t
+render_since_us(const struct svc_memory *mem)
+{
+	if (mem == NULL)
+		return 0;
+	switch (svc_state_active(mem->state)) {
+	case SVC_ACTIVE_ACTIVE:
+	case SVC_ACTIVE_RELOADING:
+		return mem->active_wall_us != 0 ? mem->active_wall_us
+						: mem->changed_wall_us;
+	default:
+		return mem->changed_wall_us;
+	}
+}
+
 /* But for the time that its start waits. */
 static const char *
 why_of(const struct unit *u)
@@ -225,7 +240,7 @@ render_run(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "log", log);
 	free(log);
 	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
-	render_time(w, "since", mem == NULL ? 0 : mem->changed_wall_us);
+	render_time(w, "since", render_since_us(mem));
 }
 
 void
@@ -317,7 +332,7 @@ write_short(const struct unit *u, struct jw *w)
 	if (mem != NULL && mem->main_pid > 0)
 		jw_kv_i64(w, "pid", mem->main_pid);
 	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
-	render_time(w, "since", mem == NULL ? 0 : mem->changed_wall_us);
+	render_time(w, "since", render_since_us(mem));
 	if (render_log_error(u) != 0)
 		jw_kv_bool(w, "log_problem", true);
 	if (render_log_error(u) != 0 || freeze_is_on(u) ||

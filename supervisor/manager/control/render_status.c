@@ -363,7 +363,7 @@ void
 render_status(struct control *c, struct unit *u, struct jw *w)
 {
 	const struct svc_memory *mem = u->svc == NULL ? NULL : svc_memory(u->svc);
-	uint64_t now_us = clock_wall_us();
+	uint64_t now_us = clock_wall_us(), since_us = render_since_us(mem);
 	char name[LAYOUT_NAME_MAX + 1], link[LAYOUT_PATH_MAX];
 
 	jw_obj(w);
@@ -380,8 +380,8 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	render_log_name(u, name);
 	jw_kv_strf(w, "log_link", "%s/%s", u->manager->root_path,
 	    layout_link_path(link, sizeof(link), name));
-	if (mem != NULL && mem->changed_wall_us != 0 && now_us > mem->changed_wall_us)
-		jw_kv_u64(w, "age_ms", (now_us - mem->changed_wall_us) / USEC_PER_MSEC);
+	if (since_us != 0 && now_us > since_us)
+		jw_kv_u64(w, "age_ms", (now_us - since_us) / USEC_PER_MSEC);
 	else
 		jw_kv_null(w, "age_ms");
 	render_time(w, "started", mem == NULL ? 0 : mem->started_wall_us);

@@ -64,6 +64,7 @@ svc_free(struct service *s)
 	for (size_t i = 0; i < s->nstored; i++)
 		free(s->stored_names[i]);
 	start_clear(&s->start);
+	free(s->reload_who);
 	free(s->queue);
 	free(s->probes);
 	free(s->stored_ids);
@@ -251,7 +252,9 @@ svc_force_down(struct service *s, const char *who)
 void
 svc_want_reload(struct service *s, const char *who)
 {
-	set_who(s, who);
+	/* Who started it is still to be told afterwards. */
+	free(s->reload_who);
+	s->reload_who = xstrdup_opt(who);
 	s->open[SVC_DONE_RELOAD] = true;
 	svc_raise(s, SVC_EV_WANT_RELOAD);
 }

@@ -156,7 +156,8 @@ struct service {
 	/* Only between events of one manager's life: requests that wait for an answer. */
 	bool open[3];           /* by enum svc_done */
 	struct svc_start start; /* of the request that is being handled; strings owned */
-	unsigned down;          /* enum svc_down */
+	char *reload_who; /* of the last reload that was asked for; owned, or NULL */
+	unsigned down;    /* enum svc_down */
 
 	bool busy;           /* in svc_dispatch */
 	bool empty;          /* init said so, and nothing was spawned since */

@@ -29,8 +29,8 @@ act_reload(struct service *s)
 		svc_deed_step(s, PROC_MAIN, SIGNAL_PROC, c->reload_signal, ++s->m.steps);
 	}
 	svc_set_state(s, c->exec[EXEC_RELOAD].n > 0 ? SVC_RELOAD : SVC_RELOAD_SIGNAL);
-	svc_set_why(
-	    s, "reloading%s%s", s->m.who[0] != '\0' ? ", asked by " : "", s->m.who);
+	svc_set_why(s, "reloading%s%s", s->reload_who == NULL ? "" : ", asked by ",
+	    s->reload_who == NULL ? "" : s->reload_who);
 	svc_phase_timer(s, c->timeout_start_us);
 	if (c->exec[EXEC_RELOAD].n > 0)
 		svc_spawn_control(s, EXEC_RELOAD, 0);
