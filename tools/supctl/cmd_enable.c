@@ -3,12 +3,14 @@
  * These are wishes that supd keeps; no file is changed.
  */
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
 #include "ctl.h"
 
 #include "lib/json.h"
+#include "lib/xalloc.h"
 
 enum { OPT_NOW = OPT_LONG };
 
@@ -40,6 +42,38 @@ method_of(const char *verb)
 	return NULL;
 }
 
+/* It was done as it was asked for, and may still not be what is wanted. */
+static void
+tell_doubts(struct ctl *ctl, const struct jv *u, const char *unit, const char *enabled)
+{
+	const struct jv *near = jv_get(u, "nearest");
+	char *hint;
+
+	if (ctl->cmd == &cmd_enable && strcmp(enabled, "masked") == 0) {
+		ctl_warn(
+		    ctl, "%s is masked: nothing starts it until it is unmasked", unit);
+	} else if (ctl->cmd == &cmd_enable && strcmp(enabled, "bad") == 0) {
+		ctl_warn(
+		    ctl, "the file of %s is refused: it is not started as it is", unit);
+		hint = xasprintf("supctl verify %s", unit);
+		ctl_note(ctl, "  next: ", hint);
+		free(hint);
+	} else if (ctl->cmd == &cmd_enable && !jv_bool(jv_get(u, "install"), true)) {
+		ctl_warn(ctl,
+		    "%s has no [Install] section, so that its file does not ask for it; "
+		    "supd starts it with the instance because you do",
+		    unit);
+	} else if (ctl->cmd == &cmd_mask &&
+		   strcmp(jv_str(jv_get(u, "load_state"), ""), "not-found") == 0) {
+		ctl_warn(ctl, "there is no unit %s; it is masked all the same", unit);
+		if (jv_count(near) > 0) {
+			hint = xasprintf("did you mean %s?", jv_str(jv_at(near, 0), ""));
+			ctl_note(ctl, "  next: ", hint);
+			free(hint);
+		}
+	}
+}
+
 static void
 tell(struct ctl *ctl, const struct jv *u)
 {
@@ -50,12 +84,8 @@ tell(struct ctl *ctl, const struct jv *u)
 		ctl_say(ctl, "%s is %s now", unit, enabled);
 	else
 		ctl_say(ctl, "%s was %s already", unit, enabled);
-	if (ctl->cmd == &cmd_enable && !ctl->quiet && !ctl->json &&
-	    !jv_bool(jv_get(u, "install"), true))
-		ctl_warn(ctl,
-		    "%s has no [Install] section, so that its file does not ask for it; "
-		    "supd starts it with the instance because you do",
-		    unit);
+	if (!ctl->quiet && !ctl->json)
+		tell_doubts(ctl, u, unit, enabled);
 	if (!jv_bool(jv_get(u, "durable"), true))
 		ctl_warn(ctl,
 		    "%s: the disk did not take this wish in time; it holds while supd "

@@ -9,8 +9,18 @@
 #include "lib/json.h"
 #include "unit/explain.h"
 
+static void
+put_json(struct jw *w, const char *word, const char *text)
+{
+	jw_obj(w);
+	jw_kv_str(w, "directive", word);
+	jw_kv_str(w, "text", text);
+	jw_end(w);
+}
+
+/* array: that of --json; NULL: none, of one directive there is one object. */
 static int
-explain(struct ctl *ctl, const char *word, bool first)
+explain(struct ctl *ctl, const char *word, bool first, struct jw *array)
 {
 	char *text = unit_explain(word);
 	const char *near;
@@ -24,12 +34,11 @@ explain(struct ctl *ctl, const char *word, bool first)
 		return ctl_fail(ctl, CTL_FAILED, "no-directive", NULL,
 		    "there is no directive %s; did you mean %s?", word, near);
 	}
-	if (ctl->json) {
+	if (array != NULL) {
+		put_json(array, word, text);
+	} else if (ctl->json) {
 		w = ctl_json_new(ctl);
-		jw_obj(w);
-		jw_kv_str(w, "directive", word);
-		jw_kv_str(w, "text", text);
-		jw_end(w);
+		put_json(w, word, text);
 		ctl_json_take(ctl, w);
 	} else {
 		ctl_printf(ctl, "%s%s", first ? "" : "\n", text);
@@ -43,19 +52,36 @@ explain(struct ctl *ctl, const char *word, bool first)
 static int
 run_explain(struct ctl *ctl, int argc, char **argv)
 {
-	const char *name;
+	struct jw *array = NULL;
+	char *name;
 	int code = ctl_no_opts(ctl, argc, argv);
 	int i, r;
 	size_t k;
 
 	if (code != 0)
 		return code;
-	for (k = 0; optind == argc && (name = unit_explain_name(k)) != NULL; k++)
-		ctl_printf(ctl, "%s\n", name);
+	if (ctl->json && argc - optind != 1) {
+		array = ctl_json_new(ctl);
+		jw_arr(array);
+	}
+	for (k = 0; optind == argc && (name = unit_explain_name(k)) != NULL; k++) {
+		if (array != NULL)
+			jw_str(array, name);
+		else
+			ctl_printf(ctl, "%s\n", name);
+		free(name);
+	}
 	for (i = optind; i < argc; i++) {
-		r = explain(ctl, argv[i], i == optind);
+		r = explain(ctl, argv[i], i == optind, array);
 		if (r != CTL_OK)
 			code = r;
+	}
+	if (array != NULL) {
+		jw_end(array);
+		if (code == CTL_OK)
+			ctl_json_take(ctl, array);
+		else
+			jw_free(array);
 	}
 	return code;
 }

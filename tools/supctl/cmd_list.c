@@ -79,7 +79,7 @@ run_list(struct ctl *ctl, int argc, char **argv)
 	res = ctl_call_quietly(ctl, "io.supd.Unit.List", buf_str(&params), false,
 	    ctl_deadline(ctl, false), &r, &why);
 	if (offline_helps(res))
-		code = offline_list(ctl, res, argc - optind, argv + optind);
+		code = offline_list(ctl, res, argc - optind, argv + optind, &states);
 	else if (res != CLIENT_OK)
 		code = ctl_client_failed(ctl, res, buf_str(&why));
 	else if (r.error != NULL)

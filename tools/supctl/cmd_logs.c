@@ -9,6 +9,7 @@
 #include <fnmatch.h>
 #include <getopt.h>
 #include <poll.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,6 +64,23 @@ parse_time(struct ctl *ctl, const char *what, const char *text, uint64_t *us)
 	return -1;
 }
 
+/* A wrong one is a wrong command line, not a failure of the journal. */
+static int
+check_regex(struct ctl *ctl, const char *text)
+{
+	char why[128];
+	regex_t re;
+	int e = regcomp(&re, text, REG_EXTENDED | REG_NOSUB);
+
+	if (e == 0) {
+		regfree(&re);
+		return 0;
+	}
+	regerror(e, &re, why, sizeof(why));
+	ctl_usage(ctl, "--grep: \"%s\" is no regular expression: %s", text, why);
+	return -1;
+}
+
 static int
 parse_opt(struct ctl *ctl, int id, struct reader_query *q)
 {
@@ -80,7 +98,7 @@ parse_opt(struct ctl *ctl, int id, struct reader_query *q)
 		return 0;
 	case 'g':
 		q->grep = optarg;
-		return 0;
+		return check_regex(ctl, optarg);
 	case 'i':
 		q->grep_icase = true;
 		return 0;
@@ -292,18 +310,51 @@ nearest_log(int root, const char *name)
 	return best;
 }
 
-static int
-no_log(struct ctl *ctl, int root, const struct strv *names)
+/* Whether it has any log at all; a glob may have. */
+static bool
+has_log(int root, const char *name)
 {
-	char *near = nearest_log(root, names->v[0]);
+	char path[LAYOUT_PATH_MAX];
+
+	return strpbrk(name, "*?[") != NULL ||
+	       reader_newest_path(root, name, path, sizeof(path));
+}
+
+static int
+no_log(struct ctl *ctl, int root, const char *name)
+{
+	char *near = nearest_log(root, name);
 	char *next = near == NULL ? xstrdup("supctl list --all shows the units")
 				  : xasprintf("did you mean %s?", near);
-	int code = ctl_fail(ctl, CTL_NO_UNIT, "no-log", next, "there is no log of %s%s",
-	    names->v[0], names->n > 1 ? " or the others" : "");
+	int code =
+	    ctl_fail(ctl, CTL_NO_UNIT, "no-log", next, "there is no log of %s", name);
 
 	free(near);
 	free(next);
 	return code;
+}
+
+/* Those that have none at all are named, beside others that have; else --ref and --day
+ * left nothing. */
+static int
+tell_missing(struct ctl *ctl, int root, const struct reader_query *q,
+    const struct strv *names, bool found)
+{
+	int code = CTL_OK;
+
+	for (size_t i = 0; i < names->n; i++)
+		if (!has_log(root, names->v[i]))
+			code = no_log(ctl, root, names->v[i]);
+	if (found || code != CTL_OK)
+		return code;
+	if (q->ref == NULL && q->day == NULL)
+		return no_log(ctl, root, names->v[0]);
+	return ctl_fail(ctl, CTL_NO_UNIT, "no-log",
+	    "supctl history lists the invocations of a unit",
+	    "there is no log of %s%s%s%s%s%s", names->v[0],
+	    names->n > 1 ? " or the others" : "", q->ref == NULL ? "" : " with the ref ",
+	    q->ref == NULL ? "" : q->ref, q->day == NULL ? "" : " of the day ",
+	    q->day == NULL ? "" : q->day);
 }
 
 static int
@@ -332,8 +383,8 @@ show(struct ctl *ctl, struct reader_query *q, struct strv *names, char **words)
 			ctl_warn(ctl, "there is no log of %s%s yet; waiting for it",
 			    names->v[0], names->n > 1 ? " or the others" : "");
 		code = follow(ctl, r);
-	} else if (names->n > 0 && !reader_found_any(r)) {
-		code = no_log(ctl, root, names);
+	} else if (names->n > 0) {
+		code = tell_missing(ctl, root, q, names, reader_found_any(r));
 	}
 	reader_free(r);
 	fd_close(&root);

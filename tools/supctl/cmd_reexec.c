@@ -39,7 +39,9 @@ wait_for_next(struct ctl *ctl)
 			break;
 		poll(NULL, 0, 20);
 	}
-	if (res == CLIENT_OK)
+	if (res == CLIENT_OK && ctl->json)
+		ctl_json(ctl, r.params);
+	else if (res == CLIENT_OK)
 		ctl_say(
 		    ctl, "supd %s carries on", jv_str(jv_get(r.params, "version"), "?"));
 	else

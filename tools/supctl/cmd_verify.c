@@ -2,6 +2,7 @@
  */
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "unit/diag.h"
 #include "unit/load.h"
 #include "unit/name.h"
+#include "unit/table.h"
 
 enum { OPT_STRICT = OPT_LONG };
 
@@ -29,6 +31,7 @@ static const struct opt opts[] = {
 struct tally {
 	struct jw *json;
 	size_t errors, warnings, files;
+	size_t missing; /* names of nothing; no error of a file */
 };
 
 static void
@@ -127,13 +130,39 @@ instance_paths(struct ctl *ctl)
 	return paths;
 }
 
+/* Names that are mistyped are near to those that lie there. */
+static void
+note_missing(struct unit_paths *paths, const char *name, struct diags *d)
+{
+	enum { NEAR = 3 };
+	struct strv all = { 0 };
+	const char *near = NULL;
+	char *hint = NULL;
+	size_t best = NEAR + 1, dist;
+
+	unit_list_dir(paths, &all);
+	for (size_t i = 0; i < all.n; i++) {
+		dist = edit_distance(name, all.v[i], NEAR);
+		if (dist < best) {
+			best = dist;
+			near = all.v[i];
+		}
+	}
+	if (near != NULL)
+		hint = xasprintf("did you mean %s?", near);
+	diag_add(d, DIAG_ERROR, name, 0, 0, hint, "there is no file of this unit");
+	free(hint);
+	strv_free(&all);
+}
+
 static int
 verify_names(struct ctl *ctl, const struct strv *names, struct tally *t)
 {
 	struct unit_paths *paths;
 	struct supd_conf *sc;
 	struct strv all = { 0 };
-	struct diags d;
+	struct diags d, gone;
+	struct tally missing = { .json = t->json };
 	char *conf;
 	size_t i;
 	int code = ctl_instance(ctl);
@@ -143,22 +172,43 @@ verify_names(struct ctl *ctl, const struct strv *names, struct tally *t)
 	paths = instance_paths(ctl);
 	conf = ctl_path(ctl, "supd.conf");
 	diags_init(&d);
+	diags_init(&gone);
 	sc = supd_conf_load(conf, &d);
 	if (names->n == 0) {
 		unit_list_dir(paths, &all);
 		names = &all;
 	}
 	for (i = 0; i < names->n; i++) {
-		unit_conf_free(unit_load(paths, sc, names->v[i], &d));
+		struct unit_conf *uc = unit_load(paths, sc, names->v[i], &d);
+
+		if (uc->load_state == UNIT_NOT_FOUND)
+			note_missing(paths, names->v[i], &gone);
+		unit_conf_free(uc);
 		t->files++;
 	}
 	put_diags(ctl, &d, t);
+	put_diags(ctl, &gone, &missing);
+	t->missing += missing.errors;
+	diags_clear(&gone);
 	diags_clear(&d);
 	supd_conf_free(sc);
 	unit_paths_free(paths);
 	strv_free(&all);
 	free(conf);
 	return 0;
+}
+
+/* As an error among the others, so that --json stays one array. */
+static void
+put_bad_word(struct ctl *ctl, const char *word, const char *text, const char *hint,
+    struct tally *t)
+{
+	struct diags d;
+
+	diags_init(&d);
+	diag_add(&d, DIAG_ERROR, word, 0, 0, hint, "%s", text);
+	put_diags(ctl, &d, t);
+	diags_clear(&d);
 }
 
 static int
@@ -173,16 +223,16 @@ verify_words(struct ctl *ctl, int argc, char **argv, struct tally *t)
 	for (i = optind; i < argc; i++) {
 		if (strchr(argv[i], '/') != NULL || stat(argv[i], &st) == 0) {
 			if (access(argv[i], R_OK) == -1)
-				code = ctl_fail(ctl, CTL_FAILED, "no-file", NULL,
-				    "%s cannot be read", argv[i]);
+				put_bad_word(ctl, argv[i], strerror(errno), NULL, t);
 			else
 				verify_file(ctl, argv[i], t);
 			continue;
 		}
 		name = unit_name_add_suffix(argv[i]);
 		if (name == NULL)
-			code = ctl_fail(ctl, CTL_FAILED, "bad-name", NULL,
-			    "%s is neither a file nor the name of a unit", argv[i]);
+			put_bad_word(ctl, argv[i],
+			    "is neither a file nor the name of a unit",
+			    "a unit is called NAME.service", t);
 		else
 			strv_take(&names, name);
 	}
@@ -218,6 +268,8 @@ run_verify(struct ctl *ctl, int argc, char **argv)
 	}
 	if (t.errors > 0 || (strict && t.warnings > 0))
 		code = CTL_FAILED;
+	else if (t.missing > 0)
+		code = CTL_NO_UNIT;
 	if (code == CTL_OK)
 		ctl_say(ctl, "%zu files, no errors, %zu warnings", t.files, t.warnings);
 	return code;

@@ -22,6 +22,7 @@
 #include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/json.h"
+#include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "unit/name.h"
 
@@ -83,18 +84,43 @@ full_name(const char *word)
 }
 
 static bool
-matches(const char *unit, int n, char **patterns)
+matches(const struct jv *u, int n, char **patterns)
 {
+	const char *unit = jv_str(jv_get(u, "unit"), "");
+	const char *group = jv_str(jv_get(u, "group"), NULL);
 	char *name;
 	bool hit = n == 0;
 	int i;
 
 	for (i = 0; i < n && !hit; i++) {
+		if (patterns[i][0] == '@') {
+			hit = group != NULL && fnmatch(patterns[i] + 1, group, 0) == 0;
+			continue;
+		}
 		name = full_name(patterns[i]);
 		hit = fnmatch(patterns[i], unit, 0) == 0 || strcmp(name, unit) == 0;
 		free(name);
 	}
 	return hit;
+}
+
+/* As list --state means it: its state, its substate, or what its session did. */
+static bool
+is_in_state(const struct jv *u, const struct strv *states)
+{
+	const char *is[] = {
+		jv_str(jv_get(u, "state"), ""),
+		jv_str(jv_get(u, "substate"), ""),
+		jv_str(jv_get(jv_get(u, "session"), "state"), ""),
+	};
+
+	if (states->n == 0)
+		return true;
+	for (size_t i = 0; i < states->n; i++)
+		for (size_t k = 0; k < sizeof(is) / sizeof(is[0]); k++)
+			if (strcmp(states->v[i], is[k]) == 0)
+				return true;
+	return false;
 }
 
 static void
@@ -294,7 +320,8 @@ offline_overview(struct ctl *ctl, enum client_result why_not)
 }
 
 int
-offline_list(struct ctl *ctl, enum client_result why_not, int n, char **patterns)
+offline_list(struct ctl *ctl, enum client_result why_not, int n, char **patterns,
+    const struct strv *states)
 {
 	struct remains r;
 	struct briefs list = { .ended = has_ended, .arg = &r };
@@ -304,7 +331,8 @@ offline_list(struct ctl *ctl, enum client_result why_not, int n, char **patterns
 	remains_read(ctl, why_not, &r);
 	briefs_take(&list, NULL, jv_get(r.status, "units"));
 	for (i = 0; i < list.n; i++)
-		if (matches(jv_str(jv_get(list.units[i], "unit"), ""), n, patterns))
+		if (matches(list.units[i], n, patterns) &&
+		    is_in_state(list.units[i], states))
 			list.units[kept++] = list.units[i];
 	list.n = kept;
 	if (ctl->json) {
@@ -395,7 +423,7 @@ offline_status(
 		hit = false;
 		for (k = 0; k < jv_count(units); k++) {
 			u = jv_at(units, k);
-			if (!matches(jv_str(jv_get(u, "unit"), ""), 1, &names[i]))
+			if (!matches(u, 1, &names[i]))
 				continue;
 			put_unit(ctl, &r, jv_str(jv_get(u, "unit"), ""), u, lines);
 			hit = true;

@@ -12,6 +12,7 @@
 
 #include "client.h"
 #include "lib/clock.h"
+#include "lib/strv.h"
 
 struct ctl;
 
@@ -30,6 +31,8 @@ bool offline_helps(enum client_result r);
 int offline_status(
     struct ctl *ctl, enum client_result r, int n, char **names, size_t lines);
 int offline_overview(struct ctl *ctl, enum client_result r);
-int offline_list(struct ctl *ctl, enum client_result r, int n, char **patterns);
+/* states: those of list --state; none: all. */
+int offline_list(struct ctl *ctl, enum client_result r, int n, char **patterns,
+    const struct strv *states);
 
 #endif

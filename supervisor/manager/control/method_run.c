@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -622,13 +623,16 @@ method_job_cancel(struct call *call, void *arg)
 	const struct jv *p = call_params(call);
 	int64_t id = jv_i64(jv_get(p, "id"), 0);
 	struct job *j = NULL;
+	char what[UNIT_NAME_MAX + 32];
 
+	snprintf(what, sizeof(what), "there is no job %" PRId64, id);
 	if (jv_type(jv_get(p, "unit")) == JV_STRING) {
 		struct unit *u = select_unit(c, call, "unit", SELECT_LOADED);
 		struct job_unit *ju;
 
 		if (u == NULL)
 			return;
+		snprintf(what, sizeof(what), "%s has no job", u->name);
 		ju = jobs_unit_find(c->m->jobs, u->name);
 		j = ju == NULL ? NULL : job_unit_job(ju);
 	} else if (id > 0 && id <= UINT32_MAX) {
@@ -637,7 +641,7 @@ method_job_cancel(struct call *call, void *arg)
 	if (j == NULL) {
 		jw_kv_i64(call_begin(call), "id", id);
 		call_fail(call, "io.supd.Job.NoSuchJob",
-		    "supctl jobs shows what there is", "there is no such job");
+		    "supctl jobs shows what there is", "%s", what);
 		return;
 	}
 	id = job_id(j);

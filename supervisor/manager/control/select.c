@@ -151,8 +151,9 @@ check_named(struct control *c, struct call *call, const struct unit *u, unsigned
 {
 	bool runs = u->svc != NULL && svc_has_slot(u->svc);
 
+	/* What somebody masked is known by that, and is to be found to be unmasked. */
 	if (u->conf->load_state == UNIT_NOT_FOUND && !u->conf->builtin &&
-	    ((flags & SELECT_START) != 0 || !runs) &&
+	    !u->flag[WISH_FLAG_MASKED] && ((flags & SELECT_START) != 0 || !runs) &&
 	    (flags & (SELECT_START | SELECT_LOADED)) != 0) {
 		fail_not_found(c, call, u->name);
 		return -1;
