@@ -9,6 +9,7 @@
 #include "lib/hex.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "lib/zone.h"
 #include "manager/adopt.h"
@@ -119,6 +120,40 @@ budgets_forget(struct unit *u)
 	u->budget = NULL;
 }
 
+/* Of what cannot be read now nobody knows whether it has a budget. */
+static bool
+is_hold_stale(const struct unit *u)
+{
+	return budget_holds(u) && u->conf->load_state == UNIT_LOADED && !u->unanswered &&
+	       !u->stand_in && conf_of(u) == NULL;
+}
+
+/* Nothing is limited any more: a hold of its budget has lost its reason. */
+static void
+end_stale_hold(struct unit *u)
+{
+	struct wish_who who = { .uid = u->manager->owner,
+		.name = "supd",
+		.command = "[Budget] is gone",
+		.wall_us = clock_wall_us() };
+
+	if (is_hold_stale(u))
+		(void)hold_release(u, &who);
+}
+
+void
+budgets_on_load(struct unit *u)
+{
+	struct budgets *bs = u->manager->budgets;
+
+	if (bs == NULL || !bs->restored || !budget_holds(u))
+		return;
+	if (budget_get(u) != NULL)
+		budget_later(u->budget);
+	else
+		end_stale_hold(u);
+}
+
 void
 budgets_on_conf(struct unit *u)
 {
@@ -128,16 +163,8 @@ budgets_on_conf(struct unit *u)
 	if (ub == NULL)
 		return;
 	if (c == NULL) {
-		/* Nothing is limited any more; a hold of ours has lost its reason. */
-		struct wish_who who = { .uid = u->manager->owner,
-			.name = "supd",
-			.command = "[Budget] is gone",
-			.wall_us = clock_wall_us() };
-		bool held = budget_holds(u);
-
 		budgets_forget(u);
-		if (held)
-			(void)hold_release(u, &who);
+		end_stale_hold(u);
 		return;
 	}
 	budget_text_forget(ub);
@@ -367,15 +394,19 @@ budgets_new(struct manager *m)
 	return bs;
 }
 
+/* arg: the names of those whose budget was taken out of the file while nobody was there.
+ */
 static void
 restore_one(struct unit *u, void *arg)
 {
 	struct unit_budget *ub = budget_get(u);
 	const struct svc_memory *mem;
 
-	(void)arg;
-	if (ub == NULL)
+	if (ub == NULL) {
+		if (is_hold_stale(u))
+			strv_add(arg, u->name);
 		return;
+	}
 	mem = svc_memory(u->svc);
 	if (mem->main_running && mem->slot != SLOT_NONE) {
 		/* (A stop that was asked for is asked for again: its job has gone.) */
@@ -392,7 +423,10 @@ restore_one(struct unit *u, void *arg)
 void
 budgets_restore(struct manager *m)
 {
-	units_look(m, restore_one, NULL);
+	struct strv stale = { 0 };
+	struct unit *u;
+
+	units_look(m, restore_one, &stale);
 	/* Logs that were complete while nobody was there to hear it. */
 	for (uint32_t i = 0; i < table_used(m->table); i++)
 		if (table_slot(m->table, i)->state == SLOT_FREE)
@@ -401,4 +435,8 @@ budgets_restore(struct manager *m)
 	if (m->budgets->dirty && !m->budgets->writing)
 		loop_timer_in(m->budgets->timer, m->conf->snapshot_interval_us);
 	units_look(m, tick_unit, NULL);
+	for (size_t i = 0; i < stale.n; i++)
+		if ((u = unit_find(m, stale.v[i])) != NULL)
+			end_stale_hold(u);
+	strv_clear(&stale);
 }

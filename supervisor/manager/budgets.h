@@ -52,6 +52,8 @@ void budgets_on_clock_set(struct manager *m);
 
 void budgets_on_note(
     struct unit *u, const struct svc_note *note, const struct svc_memory *mem);
+/* It was loaded: a hold of a budget that it does not have any more ends. */
+void budgets_on_load(struct unit *u);
 /* The unit has another configuration; it is forgotten (what it used is not). */
 void budgets_on_conf(struct unit *u);
 void budgets_forget(struct unit *u);

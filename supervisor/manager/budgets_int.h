@@ -10,16 +10,21 @@
 
 #include "lib/map.h"
 #include "manager/budgets.h"
+#include "proto/msg.h"
 
 struct budget_files;
+struct buf;
 struct jv;
+struct jw;
 struct loop_timer;
 
 /* What is remembered of a unit that is not looked at now. */
 struct budget_row {
-	char *text; /* JSON */
+	char *text; /* a JSON object */
 	uint64_t rev;
-	bool noted; /* it is in run/, too, which is as old as what runs */
+	uint64_t end_us;  /* of its period; 0: not begun, INFINITY: it has none */
+	uint64_t left_us; /* since when it is a row, or was looked for last */
+	bool noted;       /* it is in run/, too, which is as old as what runs */
 };
 
 struct budgets {
@@ -31,7 +36,7 @@ struct budgets {
 	TAILQ_HEAD(, unit_budget) due;
 	uint64_t round;
 
-	/* state/budgets.json */
+	/* budget_ledger.c */
 	struct loop_timer *timer;
 	uint64_t id;
 	bool newer; /* written by a newer supd: left alone */
@@ -106,6 +111,31 @@ bool budget_store_take(struct unit_budget *ub);
 void budget_store_save(struct unit_budget *ub);
 /* The unit is forgotten: its memory stays as a row. */
 void budget_store_give(struct unit_budget *ub);
+/* Members of an object that is open in w. */
+void budget_write(const struct unit_budget *ub, struct jw *w);
+/* Below run/. */
+enum { BUDGET_PATH_MAX = PROTO_UNIT_MAX + 16 };
+void budget_note_path(const char *unit, char path[BUDGET_PATH_MAX]);
+/* kept_as NULL: it is where it was. */
+void budget_tell_damaged(
+    struct manager *m, const char *file, const char *why, const char *kept_as);
+
+/* ---- budget_rows.c ---- */
+/* v is what budget_write wrote, or anything else: then nothing is added.  Of two the
+ * newer one stays.  noted: from run/, not from the ledger. */
+void budget_row_add(struct budgets *bs, const char *unit, const struct jv *v, bool noted);
+/* It is not in the rows any more, and the caller's; NULL: there was none. */
+struct budget_row *budget_row_take(struct budgets *bs, const char *unit);
+void budget_row_free(struct budget_row *row);
+/* Members of the ledger; what need not be kept any more is dropped. */
+void budget_rows_write(struct budgets *bs, struct buf *text);
+
+/* ---- budget_ledger.c ---- */
+void budget_ledger_open(struct budgets *bs);
+/* It is written after SnapshotIntervalSec=. */
+void budget_ledger_later(struct budgets *bs);
+/* A key in the object units, which is open: what follows is its value. */
+void budget_ledger_key(struct buf *text, const char *unit);
 
 /* ---- budget_log.c ---- */
 /* Counts what the invocation that runs has written until now. */
@@ -126,7 +156,6 @@ void budget_files_watch(struct unit_budget *ub);
 void budget_files_unwatch(struct unit_budget *ub);
 void budget_files_read(struct unit_budget *ub);
 /* The name of the counter that a source keeps; appended. */
-struct buf;
 void budget_counter_name(
     const struct budget_source *s, enum budget_counted what, struct buf *name);
 

@@ -212,6 +212,7 @@ set_conf(struct unit *u, struct unit_conf *conf)
 	job_unit_set_deps(u->job_unit, conf->load_state == UNIT_LOADED ? conf : NULL);
 	if (unit_name_is_template(u->name))
 		instances_on_conf(u);
+	budgets_on_load(u);
 }
 
 /* What was in the file is known to nobody any more: what holds instead is said wherever
