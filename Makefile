@@ -45,10 +45,12 @@ SUPCTL_OBJ := $(SUPCTL_SRC:%.c=$(O)/%.o)
 ifeq ($(VARIANT),static)
 LIBS     := $(LIBS:-lyajl=-lyajl_s) -lmd -lm
 endif
+# The part of lib that needs no libev.
+LIB_OBJ  := $(filter-out %/loop.o %/outq.o,$(filter $(O)/supervisor/lib/%,$(OBJ)))
 # supctl links the layers that it may include, the layout of run/table (to find what
 # outlived supd), and neither libev nor a role.
-SUPCTL_LAYERS := $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/% $(O)/supervisor/unit/% \
-	$(O)/supervisor/journal/% $(O)/supervisor/proto/table.o,$(OBJ)))
+SUPCTL_LAYERS := $(LIB_OBJ) $(filter $(O)/supervisor/unit/% $(O)/supervisor/journal/% \
+	$(O)/supervisor/proto/table.o,$(OBJ))
 
 .PHONY: all run demo check check-agents chaos unit e2e sim fuzz cov bench fmt lint man install uninstall static clean \
 	tests-build fuzz-build deps-build deps-check tomorrow
@@ -94,7 +96,7 @@ $(O)/supctl: $(SUPCTL_OBJ) $(SUPCTL_LAYERS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SUPCTL_LIBS)
 
 # The extractor of the fleet in units/.
-$(O)/extract: $(O)/tools/fleet/extract.o $(filter-out %/loop.o,$(filter $(O)/supervisor/lib/%,$(OBJ)))
+$(O)/extract: $(O)/tools/fleet/extract.o $(LIB_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(filter-out -lev -lvterm,$(LIBS))
 
 # What it does where no real agent is installed; the tests type into it.

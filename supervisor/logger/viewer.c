@@ -8,13 +8,13 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "lib/fdio.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/outq.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "logger/state.h"
@@ -28,12 +28,10 @@ struct viewer {
 	struct logger *lg;
 	int fd; /* owned */
 	struct loop_io *io;
-	struct loop_timer *stall;
+	struct outq out;
 	struct strv units;
 	unsigned streams;
 	bool dead; /* to be freed by the next flush */
-	struct buf out;
-	size_t sent; /* of out */
 	struct jw *jw;
 	TAILQ_ENTRY(viewer) link;
 };
@@ -42,11 +40,10 @@ static void
 viewer_free(struct viewer *v)
 {
 	TAILQ_REMOVE(&v->lg->viewers, v, link);
+	outq_clear(&v->out);
 	loop_io_free(v->io);
-	loop_timer_free(v->stall);
 	fd_close(&v->fd);
 	strv_free(&v->units);
-	buf_free(&v->out);
 	jw_free(v->jw);
 	free(v);
 }
@@ -83,36 +80,8 @@ cut(struct viewer *v)
 static void
 drain(struct viewer *v)
 {
-	while (v->sent < v->out.len) {
-		ssize_t r = send(v->fd, v->out.data + v->sent, v->out.len - v->sent,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (r > 0) {
-			v->sent += (size_t)r;
-			loop_timer_stop(v->stall);
-			continue;
-		}
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r == -1 && errno != EAGAIN) {
-			cut(v);
-			return;
-		}
-		break;
-	}
-	if (v->sent == v->out.len) {
-		buf_clear(&v->out);
-		v->sent = 0;
-		loop_io_set(v->io, LOOP_READ);
-		return;
-	}
-	if (v->sent > VIEWER_PENDING_MAX / 2) {
-		buf_consume(&v->out, v->sent);
-		v->sent = 0;
-	}
-	loop_io_set(v->io, LOOP_READ | LOOP_WRITE);
-	if (!loop_timer_is_armed(v->stall))
-		loop_timer_in(v->stall, STALL_US);
+	if (outq_send(&v->out) == -1)
+		cut(v);
 }
 
 static void
@@ -187,8 +156,8 @@ reply(struct viewer *v, const struct logslot *ls, const char *stream, const char
 	jw_end(w);
 	jw_kv_bool(w, "continues", true);
 	jw_end(w);
-	jw_take(w, &v->out);
-	buf_addc(&v->out, '\0');
+	jw_take(w, &v->out.buf);
+	buf_addc(&v->out.buf, '\0');
 }
 
 void
@@ -204,7 +173,7 @@ viewer_line(struct logger *lg, const struct stream *s, const char *text, size_t 
 		reply(v, ls, line_stream_name((enum line_stream)s->which), text, n,
 		    lg->clock.text);
 		drain(v);
-		if (!v->dead && v->out.len - v->sent > VIEWER_PENDING_MAX) {
+		if (!v->dead && outq_is_full(&v->out)) {
 			log_info("a log viewer that is too slow is cut off");
 			cut(v);
 		}
@@ -263,7 +232,7 @@ viewer_add_take_fd(struct logger *lg, int client, int request_fd)
 	v->fd = client;
 	v->jw = jw_new(JW_COMPACT);
 	v->io = loop_io_new(lg->loop, "viewer", client, LOOP_READ, on_io, v);
-	v->stall = loop_timer_new(lg->loop, "viewer-stall", on_stall, v);
+	outq_init(&v->out, lg->loop, v->io, VIEWER_PENDING_MAX, STALL_US, on_stall, v);
 	TAILQ_INSERT_TAIL(&lg->viewers, v, link);
 	if (read_request(v, req) == -1) {
 		log_warnx("a log viewer is refused: its request is no good");

@@ -14,6 +14,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/outq.h"
 #include "lib/xalloc.h"
 #include "terminal/input.h"
 #include "terminal/session.h"
@@ -32,15 +33,14 @@ struct viewer {
 	struct session *s;
 	int fd; /* owned */
 	struct loop_io *io;
-	struct loop_timer *stall;
+	struct outq out;
 	char *who;
 	bool may_type; /* it asked for it */
 	bool behind;   /* it missed something: the whole screen is owed */
 	bool status_owed;
 	bool dead, ending;
 	uint16_t rows, cols; /* of its terminal; 0: not told */
-	struct buf in, out;
-	size_t sent;
+	struct buf in;
 	TAILQ_ENTRY(viewer) link;
 };
 
@@ -63,8 +63,8 @@ add_frame(struct viewer *v, enum attach_frame what, const char *p, size_t n)
 	unsigned char head[HEAD] = { (unsigned char)what, (unsigned char)(n >> 24),
 		(unsigned char)(n >> 16), (unsigned char)(n >> 8), (unsigned char)n };
 
-	buf_append(&v->out, head, sizeof(head));
-	buf_append(&v->out, p, n);
+	buf_append(&v->out.buf, head, sizeof(head));
+	buf_append(&v->out.buf, p, n);
 }
 
 static void
@@ -79,12 +79,6 @@ status_json(const struct viewer *v, struct jw *w)
 		jw_kv_str(w, "held_by", writer->who);
 	jw_kv_u64(w, "rows", look.rows);
 	jw_kv_u64(w, "cols", look.cols);
-}
-
-static bool
-takes_no_more(const struct viewer *v)
-{
-	return v->out.len - v->sent > PENDING_MAX;
 }
 
 static void
@@ -141,39 +135,11 @@ cut(struct viewer *v)
 static void
 drain(struct viewer *v)
 {
-	while (v->sent < v->out.len && !v->dead) {
-		ssize_t r = send(v->fd, v->out.data + v->sent, v->out.len - v->sent,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	int r = v->dead ? 0 : outq_send(&v->out);
 
-		if (r > 0) {
-			v->sent += (size_t)r;
-			loop_timer_stop(v->stall);
-			continue;
-		}
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r == -1 && errno != EAGAIN) {
-			cut(v);
-			return;
-		}
-		/* One that is always a little late would have it grow for ever. */
-		if (v->sent > PENDING_MAX) {
-			buf_consume(&v->out, v->sent);
-			v->sent = 0;
-		}
-		loop_io_set(v->io, LOOP_READ | LOOP_WRITE);
-		if (!loop_timer_is_armed(v->stall))
-			loop_timer_in(v->stall, STALL_US);
-		return;
-	}
-	buf_clear(&v->out);
-	v->sent = 0;
-	if (v->dead)
-		return;
-	loop_io_set(v->io, LOOP_READ);
-	if (v->ending) {
+	if (r == -1 || (r == 1 && v->ending)) {
 		cut(v);
-	} else if (v->behind || v->status_owed) {
+	} else if (r == 1 && (v->behind || v->status_owed)) {
 		if (v->status_owed)
 			add_status(v);
 		if (v->behind)
@@ -190,12 +156,12 @@ attach_output(struct session *s, const char *bytes, size_t len)
 	TAILQ_FOREACH (v, &s->viewers, link) {
 		if (v->dead || v->ending || v->behind)
 			continue;
-		if (takes_no_more(v)) {
+		if (outq_is_full(&v->out)) {
 			v->behind = true;
 			continue;
 		}
 		add_frame(v, FRAME_OUTPUT, bytes, len);
-		if (v->sent == 0)
+		if (v->out.sent == 0)
 			drain(v);
 	}
 }
@@ -209,7 +175,7 @@ tell_status(struct session *s)
 		if (v->dead || v->ending)
 			continue;
 		/* Only the newest is of use. */
-		if (takes_no_more(v)) {
+		if (outq_is_full(&v->out)) {
 			v->status_owed = true;
 			continue;
 		}
@@ -263,11 +229,10 @@ attach_free(struct viewer *v)
 	TAILQ_REMOVE(&s->viewers, v, link);
 	s->t->n_viewers--;
 	loop_post_cancel(s->t->loop, reap, v);
+	outq_clear(&v->out);
 	loop_io_free(v->io);
-	loop_timer_free(v->stall);
 	fd_close(&v->fd);
 	buf_free(&v->in);
-	buf_free(&v->out);
 	free(v->who);
 	if (s->writer == v) {
 		s->writer = NULL;
@@ -293,7 +258,7 @@ on_frame(struct viewer *v, char what, const char *p, size_t n)
 	switch (what) {
 	case FRAME_INPUT:
 		if (s->writer == v && !s->closing && n > 0 && !input_typed(s, p, n) &&
-		    !takes_no_more(v))
+		    !outq_is_full(&v->out))
 			add_frame(v, FRAME_OUTPUT, "\a", 1);
 		break;
 	case FRAME_SIZE:
@@ -360,7 +325,7 @@ on_io(struct loop_io *io, int events, void *arg)
 		}
 	}
 	/* Also what its frames made us say. */
-	if (!v->dead && v->out.len > 0)
+	if (!v->dead && outq_pending(&v->out) > 0)
 		drain(v);
 	terminal_flush(v->s->t);
 }
@@ -389,9 +354,9 @@ greet(struct viewer *v)
 	jw_kv_u64(w, "viewers", attach_count(v->s));
 	jw_end(w);
 	jw_end(w);
-	jw_take(w, &v->out);
+	jw_take(w, &v->out.buf);
 	jw_free(w);
-	buf_addc(&v->out, '\0');
+	buf_addc(&v->out.buf, '\0');
 }
 
 static struct viewer *
@@ -410,7 +375,7 @@ attach_new(struct session *s, int client, const struct jv *req)
 		v->cols = (uint16_t)cols;
 	}
 	v->io = loop_io_new(s->t->loop, "viewer", client, LOOP_READ, on_io, v);
-	v->stall = loop_timer_new(s->t->loop, "viewer-stall", on_stall, v);
+	outq_init(&v->out, s->t->loop, v->io, PENDING_MAX, STALL_US, on_stall, v);
 	TAILQ_INSERT_TAIL(&s->viewers, v, link);
 	s->t->n_viewers++;
 	return v;
