@@ -114,11 +114,7 @@ begun(struct ctl *ctl, const struct jv *units, size_t *left)
 			continue;
 		}
 		(*left)++;
-		if (!jv_bool(jv_get(u, "durable"), true))
-			ctl_warn(ctl,
-			    "%s: the disk did not take this wish in time; it holds while "
-			    "supd lives",
-			    unit);
+		ctl_warn_late(ctl, u);
 	}
 	return code;
 }

@@ -86,11 +86,7 @@ tell(struct ctl *ctl, const struct jv *u)
 		ctl_say(ctl, "%s was %s already", unit, enabled);
 	if (!ctl->quiet && !ctl->json)
 		tell_doubts(ctl, u, unit, enabled);
-	if (!jv_bool(jv_get(u, "durable"), true))
-		ctl_warn(ctl,
-		    "%s: the disk did not take this wish in time; it holds while supd "
-		    "lives",
-		    unit);
+	ctl_warn_late(ctl, u);
 }
 
 static bool

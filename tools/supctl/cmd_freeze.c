@@ -32,27 +32,6 @@ tell(struct ctl *ctl, const struct jv *u)
 		    best ? " (best-effort: it has no cgroup; what was found of it is "
 			   "stopped)"
 			 : "");
-	if (!jv_bool(jv_get(u, "durable"), true))
-		ctl_warn(ctl,
-		    "%s: the disk did not take this wish in time; it holds while supd "
-		    "lives",
-		    unit);
-}
-
-static int
-finish(struct ctl *ctl, const char *method, struct jw *w)
-{
-	struct reply r = { 0 };
-	const struct jv *units;
-	int code = ctl_call(ctl, method, w, &r);
-
-	units = jv_get(r.params, "units");
-	if (code == 0 && ctl->json)
-		ctl_json(ctl, units);
-	for (size_t i = 0; code == 0 && i < jv_count(units); i++)
-		tell(ctl, jv_at(units, i));
-	reply_clear(&r);
-	return code;
 }
 
 static int
@@ -73,7 +52,7 @@ run_freeze(struct ctl *ctl, int argc, char **argv)
 	ctl_param_units(w, argc, argv);
 	if (reason != NULL)
 		jw_kv_str(w, "reason", reason);
-	return finish(ctl, "io.supd.Unit.Freeze", w);
+	return ctl_call_units(ctl, "io.supd.Unit.Freeze", w, tell);
 }
 
 static int
@@ -85,7 +64,7 @@ run_thaw(struct ctl *ctl, int argc, char **argv)
 		return CTL_USAGE;
 	w = ctl_params();
 	ctl_param_units(w, argc, argv);
-	return finish(ctl, "io.supd.Unit.Thaw", w);
+	return ctl_call_units(ctl, "io.supd.Unit.Thaw", w, tell);
 }
 
 const struct command cmd_freeze = {

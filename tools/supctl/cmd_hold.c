@@ -35,27 +35,6 @@ tell(struct ctl *ctl, const struct jv *u)
 		    down ? "" : "; it runs on, and is not started again",
 		    until == NULL ? "" : " until ",
 		    until == NULL ? "" : ctl_time(text, sizeof(text), until));
-	if (!jv_bool(jv_get(u, "durable"), true))
-		ctl_warn(ctl,
-		    "%s: the disk did not take this wish in time; it holds while supd "
-		    "lives",
-		    unit);
-}
-
-static int
-finish(struct ctl *ctl, const char *method, struct jw *w)
-{
-	struct reply r = { 0 };
-	const struct jv *units;
-	int code = ctl_call(ctl, method, w, &r);
-
-	units = jv_get(r.params, "units");
-	if (code == 0 && ctl->json)
-		ctl_json(ctl, units);
-	for (size_t i = 0; code == 0 && i < jv_count(units); i++)
-		tell(ctl, jv_at(units, i));
-	reply_clear(&r);
-	return code;
 }
 
 static int
@@ -89,7 +68,7 @@ run_hold(struct ctl *ctl, int argc, char **argv)
 		jw_kv_str(w, "reason", reason);
 	if (until != NULL)
 		jw_kv_str(w, "until", clock_format_utc(text, sizeof(text), until_us));
-	return finish(ctl, "io.supd.Unit.Hold", w);
+	return ctl_call_units(ctl, "io.supd.Unit.Hold", w, tell);
 }
 
 static int
@@ -101,7 +80,7 @@ run_release(struct ctl *ctl, int argc, char **argv)
 		return CTL_USAGE;
 	w = ctl_params();
 	ctl_param_units(w, argc, argv);
-	return finish(ctl, "io.supd.Unit.Release", w);
+	return ctl_call_units(ctl, "io.supd.Unit.Release", w, tell);
 }
 
 const struct command cmd_hold = {

@@ -4,6 +4,7 @@
  * They wait until the jobs are done, also across the death of the manager: what was asked
  * for is then asked again, which is harmless for all but a restart (see ask_again).
  */
+#include <assert.h>
 #include <getopt.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -16,7 +17,6 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/strv.h"
-#include "lib/xalloc.h"
 
 enum {
 	OPT_NO_BLOCK = OPT_LONG,
@@ -32,6 +32,20 @@ static const struct opt opts[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
+struct verb {
+	const char *name; /* of the command, and the type of its jobs */
+	const char *method, *past;
+};
+
+static const struct verb verbs[] = {
+	{ "start", "io.supd.Unit.Start", "started" },
+	{ "stop", "io.supd.Unit.Stop", "stopped" },
+	{ "restart", "io.supd.Unit.Restart", "restarted" },
+	{ "try-restart", "io.supd.Unit.TryRestart", "restarted" },
+	{ "reload", "io.supd.Unit.Reload", "reloaded" },
+	{ "reload-or-restart", "io.supd.Unit.ReloadOrRestart", "reloaded or restarted" },
+};
+
 struct request {
 	const char *verb;   /* as typed, for people */
 	const char *method; /* the one to call next */
@@ -45,25 +59,13 @@ struct request {
 	int refused; /* the exit status of an error reply, 0: none */
 };
 
-static const char *
-past_of(const char *type)
+static const struct verb *
+verb_find(const char *name)
 {
-	static const struct {
-		const char *type, *past;
-	} table[] = {
-		{ "start", "started" },
-		{ "stop", "stopped" },
-		{ "restart", "restarted" },
-		{ "try-restart", "restarted" },
-		{ "reload", "reloaded" },
-		{ "reload-or-restart", "reloaded or restarted" },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (strcmp(table[i].type, type) == 0)
-			return table[i].past;
-	return "done:";
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
 }
 
 /*
@@ -119,11 +121,12 @@ take_result(struct ctl *ctl, struct request *q, const struct jv *r)
 	const char *unit = jv_str(jv_get(r, "unit"), "?");
 	const char *type = jv_str(jv_get(r, "type"), q->verb);
 	const char *result = jv_str(jv_get(r, "result"), "failed");
+	const struct verb *done = verb_find(type);
 
 	if (q->json != NULL)
 		jv_write(r, q->json);
 	if (strcmp(result, "done") == 0)
-		ctl_say(ctl, "%s %s", past_of(type), unit);
+		ctl_say(ctl, "%s %s", done == NULL ? "done:" : done->past, unit);
 	else if (strcmp(result, "skipped") == 0)
 		ctl_say(ctl, "%s: nothing to %s (%s)", unit, q->verb,
 		    jv_str(jv_get(r, "message"), jv_str(jv_get(r, "state"), "skipped")));
@@ -131,11 +134,7 @@ take_result(struct ctl *ctl, struct request *q, const struct jv *r)
 		ctl_say(ctl, "%s of %s is queued", type, unit);
 	else
 		tell_failure(ctl, q, r);
-	if (!jv_bool(jv_get(r, "durable"), true))
-		ctl_warn(ctl,
-		    "%s: the disk did not take this wish in time; it holds while supd "
-		    "lives",
-		    unit);
+	ctl_warn_late(ctl, r);
 }
 
 static void
@@ -235,38 +234,17 @@ ask_again(struct ctl *ctl, struct request *q)
 	q->lost = true;
 }
 
-static const char *
-method_of(const char *verb)
-{
-	static const struct {
-		const char *verb, *method;
-	} table[] = {
-		{ "start", "io.supd.Unit.Start" },
-		{ "stop", "io.supd.Unit.Stop" },
-		{ "restart", "io.supd.Unit.Restart" },
-		{ "try-restart", "io.supd.Unit.TryRestart" },
-		{ "reload", "io.supd.Unit.Reload" },
-		{ "reload-or-restart", "io.supd.Unit.ReloadOrRestart" },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (strcmp(table[i].verb, verb) == 0)
-			return table[i].method;
-	return NULL;
-}
-
 static int
 run_request(struct ctl *ctl, int argc, char **argv)
 {
-	struct request q = {
-		.verb = ctl->cmd->name,
-		.method = method_of(ctl->cmd->name),
-	};
+	const struct verb *verb = verb_find(ctl->cmd->name);
+	struct request q = { .verb = ctl->cmd->name };
 	struct buf why = { 0 };
 	enum client_result r;
 	int id, i, tries;
 
+	assert(verb != NULL);
+	q.method = verb->method;
 	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
 		if (id != OPT_NO_BLOCK)
 			return CTL_USAGE;

@@ -215,6 +215,14 @@ enum client_result ctl_call_quietly(struct ctl *ctl, const char *method,
  * reply is a list of names under what was done to them ("reset").  The exit status. */
 int ctl_for_units(
     struct ctl *ctl, int argc, char **argv, const char *method, const char *done);
+/* Tells what became of one unit: an object of "units". */
+typedef void ctl_unit_fn(struct ctl *ctl, const struct jv *unit);
+/* One call about units whose reply is a list "units": told by fn, and of each whether the
+ * wish is on the disk; with --json as it is.  w is finished and freed.  The exit status.
+ */
+int ctl_call_units(struct ctl *ctl, const char *method, struct jw *w, ctl_unit_fn *fn);
+/* Of a unit in a reply: warns when what was wished of it is not on the disk yet. */
+void ctl_warn_late(struct ctl *ctl, const struct jv *unit);
 /*
  * With more: fn for each reply until the last one, or until fn returns not -1, which is
  * then the result.  0 after the last.

@@ -476,3 +476,31 @@ ctl_for_units(
 	reply_clear(&r);
 	return code;
 }
+
+void
+ctl_warn_late(struct ctl *ctl, const struct jv *unit)
+{
+	if (!jv_bool(jv_get(unit, "durable"), true))
+		ctl_warn(ctl,
+		    "%s: the disk did not take this wish in time; it holds while supd "
+		    "lives",
+		    jv_str(jv_get(unit, "unit"), "?"));
+}
+
+int
+ctl_call_units(struct ctl *ctl, const char *method, struct jw *w, ctl_unit_fn *fn)
+{
+	struct reply r = { 0 };
+	const struct jv *units;
+	int code = ctl_call(ctl, method, w, &r);
+
+	units = jv_get(r.params, "units");
+	if (code == 0 && ctl->json)
+		ctl_json(ctl, units);
+	for (size_t i = 0; code == 0 && i < jv_count(units); i++) {
+		fn(ctl, jv_at(units, i));
+		ctl_warn_late(ctl, jv_at(units, i));
+	}
+	reply_clear(&r);
+	return code;
+}
