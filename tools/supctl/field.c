@@ -1,0 +1,42 @@
+/* field: see the header. */
+#include "field.h"
+
+#include "ctl.h"
+
+#include "lib/clock.h"
+
+void
+field_begin(struct ctl *ctl, const char *name)
+{
+	ctl_printf(ctl, "%*s%s ", FIELD_NAME_WIDTH, name, *name == '\0' ? " " : ":");
+}
+
+void
+field_put(struct ctl *ctl, const char *name, enum style style, const char *text)
+{
+	field_begin(ctl, name);
+	ctl_style(ctl, style, text);
+	ctl_printf(ctl, "\n");
+}
+
+void
+field_ago(struct ctl *ctl, uint64_t us)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	ctl_printf(ctl, "%s ago", clock_format_duration(text, sizeof(text), us));
+}
+
+void
+field_since(struct ctl *ctl, const char *since)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (since == NULL)
+		return;
+	ctl_printf(ctl, " since ");
+	ctl_put(ctl, ctl_time(text, sizeof(text), since));
+	ctl_printf(ctl, " (");
+	field_ago(ctl, ctl_age_us(since));
+	ctl_printf(ctl, ")");
+}

@@ -1,0 +1,469 @@
+/* unit_status: see the header. */
+#include "unit_status.h"
+
+#include <string.h>
+
+#include "brief.h"
+#include "budget.h"
+#include "ctl.h"
+#include "field.h"
+#include "tail.h"
+
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/json.h"
+
+enum {
+	PROCESSES_SHOWN = 10,
+};
+
+static const char *
+text_of(const struct jv *o, const char *key)
+{
+	return jv_str(jv_get(o, key), NULL);
+}
+
+static uint64_t
+ms_of(const struct jv *o, const char *key)
+{
+	int64_t ms = jv_i64(jv_get(o, key), 0);
+
+	return ms < 0 ? 0 : (uint64_t)ms * USEC_PER_MSEC;
+}
+
+static void
+put_state(struct ctl *ctl, const struct jv *u)
+{
+	const char *state = jv_str(jv_get(u, "state"), "unknown");
+	const char *result = text_of(u, "result");
+	const char *since = text_of(u, "since");
+	struct buf b = { 0 };
+
+	buf_addf(&b, "%s (%s)", state, jv_str(jv_get(u, "substate"), "?"));
+	field_begin(ctl, "State");
+	ctl_style(ctl, ctl_state_style(state), buf_str(&b));
+	if (result != NULL && strcmp(result, "success") != 0 && *result != '\0') {
+		ctl_printf(ctl, ", result ");
+		ctl_style(ctl, STYLE_RED, result);
+	}
+	field_since(ctl, since);
+	ctl_printf(ctl, "\n");
+	buf_free(&b);
+}
+
+/* What ended it, or was to. */
+static void
+put_signal(struct ctl *ctl, const struct jv *x)
+{
+	const char *at = text_of(x, "at");
+
+	if (jv_type(x) != JV_OBJECT)
+		return;
+	field_begin(ctl, "Signal");
+	ctl_put(ctl, jv_str(jv_get(x, "signal"), "?"));
+	ctl_printf(ctl, " for ");
+	ctl_put(ctl, jv_str(jv_get(x, "who"), "?"));
+	if (at != NULL) {
+		ctl_printf(ctl, ", ");
+		field_ago(ctl, ctl_age_us(at));
+	}
+	ctl_printf(ctl, ": ");
+	ctl_put(ctl, jv_str(jv_get(x, "why"), "?"));
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_files(struct ctl *ctl, const struct jv *u)
+{
+	const struct jv *drop_ins = jv_get(u, "drop_ins");
+	const char *load = jv_str(jv_get(u, "load_state"), "loaded");
+	size_t i;
+
+	field_begin(ctl, "File");
+	if (strcmp(load, "loaded") != 0) {
+		ctl_style(ctl, STYLE_YELLOW, load);
+		ctl_printf(ctl, " ");
+	}
+	if (jv_bool(jv_get(u, "transient"), false))
+		ctl_printf(ctl, "none, made by supctl run");
+	else
+		ctl_put(ctl, jv_str(jv_get(u, "unit_file"), "none"));
+	ctl_printf(ctl, " (");
+	ctl_put(ctl, jv_str(jv_get(u, "enabled"), "?"));
+	ctl_printf(ctl, ")\n");
+	for (i = 0; i < jv_count(drop_ins); i++)
+		field_put(ctl, i == 0 ? "Drop-ins" : "", STYLE_NONE,
+		    jv_str(jv_at(drop_ins, i), "?"));
+	if (jv_bool(jv_get(u, "changed_on_disk"), false))
+		field_put(ctl, "!", STYLE_YELLOW,
+		    "changed on the disk since; supctl daemon-reload says how");
+	for (i = 0; i < jv_count(jv_get(u, "diagnostics")); i++)
+		field_put(ctl, "!", STYLE_YELLOW,
+		    jv_str(jv_at(jv_get(u, "diagnostics"), i), "?"));
+}
+
+/* What names it, or what it names. */
+static void
+put_instances(struct ctl *ctl, const struct jv *u)
+{
+	const struct jv *i = jv_get(u, "instances"), *why = jv_get(i, "refusals");
+	int64_t starting = jv_i64(jv_get(i, "starting"), 0);
+	int64_t waiting = jv_i64(jv_get(i, "waiting"), 0);
+
+	if (text_of(u, "source") != NULL)
+		field_put(ctl, "Named by", STYLE_NONE, text_of(u, "source"));
+	if (jv_type(i) != JV_OBJECT)
+		return;
+	field_begin(ctl, "Instances");
+	ctl_printf(ctl, "%lld of ", (long long)jv_i64(jv_get(i, "count"), 0));
+	ctl_put(ctl, jv_str(jv_get(i, "source"), "?"));
+	if (!jv_bool(jv_get(i, "on"), true))
+		ctl_style(ctl, STYLE_YELLOW, ", not looked at");
+	if (starting > 0)
+		ctl_printf(ctl, ", %lld being started", (long long)starting);
+	if (waiting > 0)
+		ctl_printf(ctl, ", %lld wait", (long long)waiting);
+	if (text_of(i, "read") != NULL) {
+		ctl_printf(ctl, ", read ");
+		field_ago(ctl, ctl_age_us(text_of(i, "read")));
+	}
+	ctl_printf(ctl, "\n");
+	field_begin(ctl, "On remove");
+	ctl_put(ctl, jv_str(jv_get(i, "on_remove"), "?"));
+	ctl_printf(ctl, "\n");
+	if (text_of(i, "problem") != NULL) {
+		field_begin(ctl, "!");
+		ctl_style(ctl, STYLE_YELLOW, text_of(i, "problem"));
+		ctl_printf(ctl, "; what runs goes on\n");
+	}
+	if (!jv_bool(jv_get(i, "watched"), true))
+		field_put(ctl, "!", STYLE_YELLOW,
+		    "not all of it can be watched; supctl daemon-reload looks again");
+	for (size_t k = 0; k < jv_count(why); k++)
+		field_put(ctl, k == 0 ? "Refused" : "", STYLE_YELLOW,
+		    jv_str(jv_at(why, k), "?"));
+	if (jv_i64(jv_get(i, "refused"), 0) > (int64_t)jv_count(why))
+		field_put(ctl, "", STYLE_YELLOW, "and others");
+}
+
+static void
+put_wish(struct ctl *ctl, const struct jv *wish)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (jv_type(wish) != JV_OBJECT)
+		return;
+	field_begin(ctl, "Wish");
+	ctl_style(ctl, STYLE_BOLD, jv_str(jv_get(wish, "what"), "?"));
+	ctl_printf(ctl, " by ");
+	ctl_put(ctl, jv_str(jv_get(wish, "who"), "somebody"));
+	if (text_of(wish, "since") != NULL) {
+		ctl_printf(ctl, " at ");
+		ctl_put(ctl, ctl_time(text, sizeof(text), text_of(wish, "since")));
+		ctl_printf(ctl, " (");
+		field_ago(ctl, ctl_age_us(text_of(wish, "since")));
+		ctl_printf(ctl, ")");
+	}
+	if (text_of(wish, "until") != NULL) {
+		ctl_printf(ctl, " until ");
+		ctl_put(ctl, ctl_time(text, sizeof(text), text_of(wish, "until")));
+	}
+	if (text_of(wish, "reason") != NULL) {
+		ctl_printf(ctl, ": ");
+		ctl_put(ctl, text_of(wish, "reason"));
+	}
+	if (text_of(wish, "undo") != NULL) {
+		ctl_printf(ctl, "; undo: ");
+		ctl_put(ctl, text_of(wish, "undo"));
+	}
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_process(struct ctl *ctl, const struct jv *p, const char *name, enum style style)
+{
+	struct buf b = { 0 };
+
+	buf_addf(&b, "%lld %s", (long long)jv_i64(jv_get(p, "pid"), 0),
+	    jv_str(jv_get(p, "command"), "?"));
+	if (text_of(p, "kind") != NULL && strcmp(text_of(p, "kind"), "other") != 0)
+		buf_addf(&b, " (%s)", text_of(p, "kind"));
+	if (text_of(p, "wchan") != NULL)
+		buf_addf(&b, ", waits in %s", text_of(p, "wchan"));
+	field_put(ctl, name, style, buf_str(&b));
+	buf_free(&b);
+}
+
+static void
+put_processes(struct ctl *ctl, const struct jv *u)
+{
+	const struct jv *list = jv_get(u, "processes");
+	const struct jv *survivors = jv_get(u, "survivors");
+	int64_t pid = jv_i64(jv_get(u, "pid"), 0);
+	int64_t procs = jv_i64(jv_get(u, "procs"), 0);
+	const char *containment = text_of(u, "containment");
+	size_t i;
+
+	if (pid > 0) {
+		field_begin(ctl, "Pid");
+		ctl_printf(ctl, "%lld", (long long)pid);
+		if (procs > 0)
+			ctl_printf(ctl, " (%lld process%s)", (long long)procs,
+			    procs == 1 ? "" : "es");
+		if (containment != NULL) {
+			ctl_printf(ctl, ", containment: ");
+			ctl_put(ctl, containment);
+		}
+		ctl_printf(ctl, "\n");
+	}
+	for (i = 0; i < jv_count(list) && i < PROCESSES_SHOWN; i++)
+		if (jv_i64(jv_get(jv_at(list, i), "pid"), 0) != pid || pid == 0)
+			put_process(ctl, jv_at(list, i), i == 0 && pid == 0 ? "Pids" : "",
+			    STYLE_NONE);
+	if (jv_count(list) > PROCESSES_SHOWN)
+		field_put(ctl, "", STYLE_DIM, "and others");
+	for (i = 0; i < jv_count(survivors); i++)
+		put_process(
+		    ctl, jv_at(survivors, i), i == 0 ? "Survived" : "", STYLE_RED);
+}
+
+/* What a session does, and what that rests on. */
+static void
+put_session(struct ctl *ctl, const struct jv *s)
+{
+	const char *state = jv_str(jv_get(s, "state"), "?");
+	int64_t inputs = jv_i64(jv_get(s, "inputs"), 0);
+	int64_t viewers = jv_i64(jv_get(s, "viewers"), 0);
+
+	/* Of what does not run the state is said above. */
+	if (jv_type(s) != JV_OBJECT || strcmp(state, "unknown") == 0)
+		return;
+	field_begin(ctl, "Session");
+	ctl_style(ctl, briefs_session_style(state), state);
+	ctl_printf(ctl, ": ");
+	ctl_put(ctl, jv_str(jv_get(s, "evidence"), ""));
+	ctl_printf(ctl, " (");
+	field_ago(ctl, ms_of(s, "age_ms"));
+	ctl_printf(ctl, ")");
+	if (viewers > 0)
+		ctl_printf(ctl, ", %lld attached", (long long)viewers);
+	if (inputs > 0)
+		ctl_printf(ctl, ", %lld inputs wait", (long long)inputs);
+	ctl_printf(ctl, "\n");
+}
+
+/* What was asked last from inside, or of it: whoever asked may have ended by it. */
+static void
+put_request(struct ctl *ctl, const struct jv *r)
+{
+	const char *result = text_of(r, "result");
+	bool good = result != NULL && strcmp(result, "done") == 0;
+
+	if (jv_type(r) != JV_OBJECT)
+		return;
+	field_begin(ctl, "Request");
+	ctl_put(ctl, jv_str(jv_get(r, "action"), "?"));
+	ctl_printf(ctl, " by ");
+	ctl_put(ctl, jv_str(jv_get(r, "who"), "somebody"));
+	ctl_printf(ctl, ": ");
+	ctl_style(
+	    ctl, good ? STYLE_GREEN : STYLE_YELLOW, result == NULL ? "goes on" : result);
+	if (text_of(r, "text") != NULL) {
+		ctl_printf(ctl, ", ");
+		ctl_put(ctl, text_of(r, "text"));
+	}
+	if (text_of(r, "claimed") != NULL) {
+		ctl_printf(ctl, " (");
+		field_ago(ctl, ctl_age_us(text_of(r, "claimed")));
+		ctl_printf(ctl, ")");
+	}
+	ctl_printf(ctl, "\n");
+	if (text_of(r, "reason") != NULL)
+		field_put(ctl, "Reason", STYLE_NONE, text_of(r, "reason"));
+	if (text_of(r, "message") != NULL)
+		field_put(ctl, "Message", STYLE_NONE, text_of(r, "message"));
+}
+
+static void
+put_budget(struct ctl *ctl, const struct jv *b, const char *unit)
+{
+	struct buf text = { 0 };
+
+	if (jv_type(b) != JV_OBJECT)
+		return;
+	budget_words(b, &text);
+	field_put(ctl, "Budget", STYLE_NONE, buf_str(&text));
+	buf_clear(&text);
+	budget_next_step(b, unit, &text);
+	if (text.len > 0)
+		field_put(ctl, "", STYLE_YELLOW, buf_str(&text));
+	if (text_of(b, "source_error") != NULL)
+		field_put(ctl, "", STYLE_RED, text_of(b, "source_error"));
+	buf_free(&text);
+}
+
+static void
+put_health(struct ctl *ctl, const struct jv *u)
+{
+	const struct jv *h = jv_get(u, "health");
+	const char *state = jv_str(jv_get(h, "state"), "?");
+	bool good = strcmp(state, "healthy") == 0 || strcmp(state, "ok") == 0 ||
+		    strcmp(state, "good") == 0 || strcmp(state, "ready") == 0;
+
+	if (jv_type(h) == JV_OBJECT) {
+		field_begin(ctl, "Health");
+		ctl_style(ctl, good ? STYLE_GREEN : STYLE_YELLOW, state);
+		if (text_of(h, "evidence") != NULL && *text_of(h, "evidence") != '\0') {
+			ctl_printf(ctl, ": ");
+			ctl_put(ctl, text_of(h, "evidence"));
+		}
+		ctl_printf(ctl, " (");
+		field_ago(ctl, ms_of(h, "age_ms"));
+		ctl_printf(ctl, ")\n");
+	}
+	put_session(ctl, jv_get(u, "session"));
+	put_request(ctl, jv_get(u, "request"));
+	if (text_of(u, "status_text") != NULL && *text_of(u, "status_text") != '\0')
+		field_put(ctl, "Says", STYLE_NONE, text_of(u, "status_text"));
+}
+
+static void
+put_restarts(struct ctl *ctl, const struct jv *u)
+{
+	int64_t restarts = jv_i64(jv_get(u, "restarts"), 0);
+	bool next = jv_type(jv_get(u, "next_restart_ms")) == JV_INT;
+	char text[CLOCK_TEXT_MAX];
+
+	if (restarts == 0 && !next)
+		return;
+	field_begin(ctl, "Restarts");
+	ctl_printf(ctl, "%lld", (long long)restarts);
+	if (next)
+		ctl_printf(ctl, ", the next one in %s",
+		    clock_format_duration(
+			text, sizeof(text), ms_of(u, "next_restart_ms")));
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_use(struct ctl *ctl, const struct jv *u)
+{
+	const struct jv *memory = jv_get(u, "memory_bytes");
+	const struct jv *cpu = jv_get(u, "cpu_us");
+	char text[CLOCK_TEXT_MAX];
+	bool has_cpu = jv_type(cpu) == JV_INT && jv_i64(cpu, 0) >= 0;
+
+	if (jv_type(memory) != JV_INT && !has_cpu)
+		return;
+	field_begin(ctl, "Uses");
+	if (jv_type(memory) == JV_INT)
+		ctl_printf(ctl, "memory %s%s",
+		    ctl_bytes(text, sizeof(text), jv_i64(memory, 0)),
+		    has_cpu ? ", " : "");
+	if (has_cpu)
+		ctl_printf(ctl, "cpu %s",
+		    clock_format_duration(text, sizeof(text), (uint64_t)jv_i64(cpu, 0)));
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_exit(struct ctl *ctl, const struct jv *e)
+{
+	char text[CLOCK_TEXT_MAX];
+	int64_t code = jv_i64(jv_get(e, "exit_code"), -1);
+
+	if (jv_type(e) != JV_OBJECT)
+		return;
+	field_begin(ctl, "Last exit");
+	ctl_style(ctl, code == 0 ? STYLE_NONE : STYLE_YELLOW,
+	    jv_str(jv_get(e, "text"), jv_str(jv_get(e, "how"), "?")));
+	if (jv_type(jv_get(e, "duration_ms")) == JV_INT)
+		ctl_printf(ctl, " after %s",
+		    clock_format_duration(text, sizeof(text), ms_of(e, "duration_ms")));
+	if (text_of(e, "at") != NULL) {
+		ctl_printf(ctl, ", ");
+		field_ago(ctl, ctl_age_us(text_of(e, "at")));
+	}
+	ctl_printf(ctl, "\n");
+}
+
+/* What is not in it. */
+static void
+put_log_problem(struct ctl *ctl, const struct jv *p)
+{
+	const char *error = jv_str(jv_get(p, "error"), NULL);
+	int64_t lines = jv_i64(jv_get(p, "dropped_lines"), 0);
+
+	if (jv_type(p) != JV_OBJECT)
+		return;
+	field_begin(ctl, "");
+	if (error != NULL) {
+		ctl_style(ctl, STYLE_RED, "it cannot be written: ");
+		ctl_put(ctl, error);
+		ctl_printf(ctl, lines > 0 ? "; " : "");
+	}
+	if (lines > 0)
+		ctl_printf(ctl, "%lld lines were dropped", (long long)lines);
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_recording(struct ctl *ctl, const struct jv *u)
+{
+	const char *error = text_of(u, "recording_problem");
+
+	if (text_of(u, "recording") != NULL)
+		field_put(ctl, "Recording", STYLE_NONE, text_of(u, "recording"));
+	if (error == NULL)
+		return;
+	field_begin(ctl, text_of(u, "recording") == NULL ? "Recording" : "");
+	ctl_style(ctl, STYLE_RED, "it cannot be written: ");
+	ctl_put(ctl, error);
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_log(struct ctl *ctl, const struct jv *u, size_t lines)
+{
+	const char *log = text_of(u, "log");
+
+	if (log == NULL)
+		return;
+	field_put(ctl, "Log", STYLE_NONE, log);
+	put_log_problem(ctl, jv_get(u, "log_problem"));
+	put_recording(ctl, u);
+	if (lines > 0)
+		tail_put(ctl, log, lines);
+}
+
+void
+unit_status_put(struct ctl *ctl, const struct jv *u, size_t lines)
+{
+	const char *state = jv_str(jv_get(u, "state"), "unknown");
+	const char *description = text_of(u, "description");
+
+	ctl_style(ctl, ctl_state_style(state), ctl_state_dot(ctl, state));
+	ctl_printf(ctl, " ");
+	ctl_style(ctl, STYLE_BOLD, jv_str(jv_get(u, "unit"), "?"));
+	if (description != NULL && *description != '\0') {
+		ctl_printf(ctl, " - ");
+		ctl_put(ctl, description);
+	}
+	ctl_printf(ctl, "\n");
+	put_state(ctl, u);
+	if (text_of(u, "why") != NULL && *text_of(u, "why") != '\0')
+		field_put(ctl, "Why", STYLE_NONE, text_of(u, "why"));
+	put_wish(ctl, jv_get(u, "wish"));
+	put_instances(ctl, u);
+	if (text_of(u, "job") != NULL)
+		field_put(ctl, "Job", STYLE_YELLOW, text_of(u, "job"));
+	put_health(ctl, u);
+	put_budget(ctl, jv_get(u, "budget"), jv_str(jv_get(u, "unit"), "?"));
+	put_processes(ctl, u);
+	put_use(ctl, u);
+	put_restarts(ctl, u);
+	put_exit(ctl, jv_get(u, "main_exit"));
+	put_signal(ctl, jv_get(u, "last_signal"));
+	put_files(ctl, u);
+	put_log(ctl, u, lines);
+}
