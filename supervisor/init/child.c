@@ -157,19 +157,22 @@ set_limits(struct child *c)
 
 /* One folder below dfd, made if missing, and opened without following a link. */
 static int
-enter(int dfd, const char *name, mode_t mode)
+enter(int dfd, const char *name, mode_t mode, bool *made)
 {
-	if (mkdirat(dfd, name, mode) == -1 && errno != EEXIST)
+	*made = mkdirat(dfd, name, mode) == 0;
+	if (!*made && errno != EEXIST)
 		return -1;
 	return openat(dfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Walk path below *dfd, component by component, replacing *dfd. */
+/* Walk path below *dfd, component by component, replacing *dfd; made: the last of them
+ * was not there. */
 static int
-enter_all(int *dfd, const char *path, bool follow)
+enter_all(int *dfd, const char *path, bool follow, bool *made)
 {
 	char name[NAME_MAX + 1];
 
+	*made = false;
 	for (path += strspn(path, "/"); *path != '\0'; path += strspn(path, "/")) {
 		size_t n = strcspn(path, "/");
 		int next;
@@ -183,7 +186,7 @@ enter_all(int *dfd, const char *path, bool follow)
 		next =
 		    follow ? openat(*dfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 		if (next == -1 && (!follow || errno == ENOENT))
-			next = enter(*dfd, name, 0755);
+			next = enter(*dfd, name, 0755, made);
 		if (next == -1)
 			return -1;
 		close(*dfd);
@@ -199,15 +202,18 @@ make_dir(const struct spec_dir *d)
 	const char *base = d->text, *name = d->text + d->base_len;
 	struct stat st;
 	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = -1, saved;
+	bool made;
 	uid_t uid = d->uid;
 	gid_t gid = d->gid;
 
 	if (fd == -1)
 		return -1;
-	if (enter_all(&fd, base, true) == -1 || enter_all(&fd, name, false) == -1 ||
-	    fstat(fd, &st) == -1)
+	if (enter_all(&fd, base, true, &made) == -1 ||
+	    enter_all(&fd, name, false, &made) == -1 || fstat(fd, &st) == -1)
 		goto out;
-	if ((st.st_mode & 07777) != d->mode && fchmod(fd, d->mode) == -1)
+	/* Configuration that is there may be closed to everybody: it stays so. */
+	if ((made || d->kind != SPEC_DIR_CONFIGURATION) &&
+	    (st.st_mode & 07777) != d->mode && fchmod(fd, d->mode) == -1)
 		goto out;
 	if (uid == st.st_uid)
 		uid = (uid_t)-1;

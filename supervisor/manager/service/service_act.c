@@ -167,9 +167,24 @@ svc_exit_result(const struct service *s, const struct msg_exit *x, bool is_main)
 	}
 }
 
-/* What a step of the child that failed was about, where the unit file names it. */
+/* The folders of one key, as its line has them. */
 static const char *
-step_subject(const struct service *s, uint32_t phase, bool is_main)
+dirs_subject(const struct exec_dir *d, char *dst, size_t size)
+{
+	dst[0] = '\0';
+	for (size_t i = 0; i < d->names.n; i++) {
+		if (i > 0)
+			strlcat(dst, " ", size);
+		strlcat(dst, d->names.v[i], size);
+	}
+	return dst;
+}
+
+/* What a step of the child that failed was about, where the unit file names it; dst is
+ * for what has to be put together. */
+static const char *
+step_subject(
+    const struct service *s, uint32_t phase, bool is_main, char *dst, size_t size)
 {
 	const struct exec_conf *c = &svc_sc(s)->context;
 	const struct exec_cmd *cmd = command_of(s, is_main);
@@ -178,7 +193,21 @@ step_subject(const struct service *s, uint32_t phase, bool is_main)
 	case PHASE_EXEC:
 		return cmd != NULL && is_main ? cmd->path : NULL;
 	case PHASE_CHDIR:
-		return c->working_directory;
+		if (c->working_directory == NULL ||
+		    strcmp(c->working_directory, "~") != 0)
+			return c->working_directory;
+		snprintf(dst, size, "the home of %s", c->user != NULL ? c->user : "root");
+		return dst;
+	case PHASE_RUNTIME_DIRECTORY:
+		return dirs_subject(&c->dirs[DIR_RUNTIME], dst, size);
+	case PHASE_STATE_DIRECTORY:
+		return dirs_subject(&c->dirs[DIR_STATE], dst, size);
+	case PHASE_CACHE_DIRECTORY:
+		return dirs_subject(&c->dirs[DIR_CACHE], dst, size);
+	case PHASE_LOGS_DIRECTORY:
+		return dirs_subject(&c->dirs[DIR_LOGS], dst, size);
+	case PHASE_CONFIGURATION_DIRECTORY:
+		return dirs_subject(&c->dirs[DIR_CONFIGURATION], dst, size);
 	case PHASE_STDIN:
 		return c->in.arg;
 	case PHASE_STDOUT:
@@ -200,9 +229,10 @@ svc_exit_line(const struct service *s, const struct msg_exit *x, const char *nam
 		.how = x->how, .status = x->status, .phase = x->phase, .err = x->err
 	};
 	const struct exec_cmd *cmd = name == NULL ? NULL : command_of(s, false);
-	const char *subject = step_subject(s, x->phase, name == NULL);
+	char how[160], about[64];
+	const char *subject =
+	    step_subject(s, x->phase, name == NULL, about, sizeof(about));
 	const char *step = spec_phase_name(x->phase);
-	char how[160];
 
 	if (x->how == EXIT_EXITED && x->phase != 0 && subject != NULL)
 		snprintf(how, sizeof(how), "failed at step %s: %s%s%.60s (status=%d)",

@@ -254,13 +254,14 @@ put_dirs(struct spec_buf *b, struct svc_world *w, const struct exec_conf *x,
 		return;
 	for (int k = 0; k < DIR_NKINDS; k++) {
 		/* Configuration stays its owner's. */
-		bool chown = k != DIR_CONFIGURATION && ids->set_uid;
+		bool chown = k != DIR_CONFIGURATION;
 
 		for (size_t i = 0; i < x->dirs[k].names.n; i++)
 			spec_put_dir(b, kinds[k],
 			    unit_paths_base(w->paths, (enum exec_dir_kind)k),
 			    x->dirs[k].names.v[i], (uint32_t)x->dirs[k].mode,
-			    chown ? ids->uid : UINT32_MAX, chown ? ids->gid : UINT32_MAX);
+			    chown && ids->set_uid ? ids->uid : UINT32_MAX,
+			    chown && ids->set_gid ? ids->gid : UINT32_MAX);
 	}
 }
 
