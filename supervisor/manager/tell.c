@@ -503,7 +503,7 @@ tell_text(struct unit *u, const struct svc_note *note, const struct svc_memory *
 			jw_str(w, text);
 			jw_end(w);
 		}
-		manager_say(u->manager, MARK_FAIL, "%s: processes outlived KILL: %s",
+		manager_say(u->manager, MARK_FAIL, "%s: processes outlived the stop: %s",
 		    u->conf->stem, text);
 		break;
 	default:

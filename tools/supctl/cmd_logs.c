@@ -149,8 +149,9 @@ add_name(struct strv *names, const char *word)
 /*
  * A program that was run once may log under another name than its unit's: supd knows.
  * Writes the log's name over the unit's when there is no log of the unit's own name.
+ * True when there is none of that name and supd knows the unit.
  */
-static void
+static bool
 ask_name(struct ctl *ctl, int root, const char *word, char **name)
 {
 	struct layout_file file;
@@ -159,11 +160,12 @@ ask_name(struct ctl *ctl, int root, const char *word, char **name)
 	struct reply r = { 0 };
 	char path[LAYOUT_PATH_MAX];
 	const char *log, *base;
+	bool known = false;
 	struct jw *w;
 
 	if (strpbrk(word, "*?[") != NULL ||
 	    reader_newest_path(root, *name, path, sizeof(path)))
-		return;
+		return false;
 	ctl->question_us = OFFLINE_AFTER_US;
 	w = ctl_params();
 	jw_kv_arr(w, "units");
@@ -175,6 +177,7 @@ ask_name(struct ctl *ctl, int root, const char *word, char **name)
 	if (ctl_call_quietly(ctl, "io.supd.Unit.Status", buf_str(&params), false,
 		ctl_deadline(ctl, false), &r, &why) == CLIENT_OK &&
 	    r.error == NULL) {
+		known = jv_count(jv_get(r.params, "units")) > 0;
 		log = jv_str(jv_get(jv_at(jv_get(r.params, "units"), 0), "log"), "");
 		base = strrchr(log, '/');
 		if (base != NULL && layout_parse_file(base + 1, &file)) {
@@ -186,6 +189,7 @@ ask_name(struct ctl *ctl, int root, const char *word, char **name)
 	reply_clear(&r);
 	buf_free(&params);
 	buf_free(&why);
+	return known;
 }
 
 static void
@@ -320,14 +324,18 @@ has_log(int root, const char *name)
 	       reader_newest_path(root, name, path, sizeof(path));
 }
 
+/* known: it is a unit, so nobody meant another. */
 static int
-no_log(struct ctl *ctl, int root, const char *name)
+no_log(struct ctl *ctl, int root, const char *name, bool known)
 {
-	char *near = nearest_log(root, name);
-	char *next = near == NULL ? xstrdup("supctl list --all shows the units")
-				  : xasprintf("did you mean %s?", near);
-	int code =
-	    ctl_fail(ctl, CTL_NO_UNIT, "no-log", next, "there is no log of %s", name);
+	char *near = known ? NULL : nearest_log(root, name);
+	char *next = known
+			 ? xasprintf("supctl status %s; supctl show -p StandardOutput %s",
+			       name, name)
+		     : near == NULL ? xstrdup("supctl list --all shows the units")
+				    : xasprintf("did you mean %s?", near);
+	int code = ctl_fail(ctl, CTL_NO_UNIT, "no-log", next, "there is no log of %s%s",
+	    name, known ? ": it has written nothing to one" : "");
 
 	free(near);
 	free(next);
@@ -338,17 +346,17 @@ no_log(struct ctl *ctl, int root, const char *name)
  * left nothing. */
 static int
 tell_missing(struct ctl *ctl, int root, const struct reader_query *q,
-    const struct strv *names, bool found)
+    const struct strv *names, const bool *known, bool found)
 {
 	int code = CTL_OK;
 
 	for (size_t i = 0; i < names->n; i++)
 		if (!has_log(root, names->v[i]))
-			code = no_log(ctl, root, names->v[i]);
+			code = no_log(ctl, root, names->v[i], known[i]);
 	if (found || code != CTL_OK)
 		return code;
 	if (q->ref == NULL && q->day == NULL)
-		return no_log(ctl, root, names->v[0]);
+		return no_log(ctl, root, names->v[0], known[0]);
 	return ctl_fail(ctl, CTL_NO_UNIT, "no-log",
 	    "supctl history lists the invocations of a unit",
 	    "there is no log of %s%s%s%s%s%s", names->v[0],
@@ -362,6 +370,7 @@ show(struct ctl *ctl, struct reader_query *q, struct strv *names, char **words)
 {
 	char err[READER_ERR_MAX];
 	struct reader *r;
+	bool *known;
 	size_t i;
 	int code = CTL_OK;
 	int root = open(ctl->in.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -369,8 +378,9 @@ show(struct ctl *ctl, struct reader_query *q, struct strv *names, char **words)
 	if (root == -1)
 		return ctl_fail(ctl, CTL_FAILED, "no-journal", NULL, "%s: %s",
 		    ctl->in.root, strerror(errno));
+	known = xcalloc(names->n + 1, sizeof(*known));
 	for (i = 0; i < names->n; i++)
-		ask_name(ctl, root, words[i], &names->v[i]);
+		known[i] = ask_name(ctl, root, words[i], &names->v[i]);
 	if (names->n > 0)
 		q->names = (const char *const *)strv_argv(names);
 	r = reader_open(root, q, err);
@@ -384,9 +394,10 @@ show(struct ctl *ctl, struct reader_query *q, struct strv *names, char **words)
 			    names->v[0], names->n > 1 ? " or the others" : "");
 		code = follow(ctl, r);
 	} else if (names->n > 0) {
-		code = tell_missing(ctl, root, q, names, reader_found_any(r));
+		code = tell_missing(ctl, root, q, names, known, reader_found_any(r));
 	}
 	reader_free(r);
+	free(known);
 	fd_close(&root);
 	return code;
 }

@@ -108,7 +108,7 @@ tell_failure(struct ctl *ctl, struct request *q, const struct jv *r)
 	ctl_warn(ctl, "%s: %s: %s", unit, jv_str(jv_get(r, "type"), q->verb),
 	    message == NULL ? result : message);
 	put_tail(ctl, jv_str(jv_get(r, "stderr_tail"), NULL), log);
-	if (log != NULL)
+	if (log != NULL && !tail_missing(ctl, log))
 		ctl_note(ctl, "  log: ", log);
 	if (next != NULL)
 		ctl_note(ctl, "  next: ", next);

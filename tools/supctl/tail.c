@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl.h"
 
@@ -33,6 +34,16 @@ put_line(struct ctl *ctl, const char *s)
 	buf_append(&ctl->out, buf_str(&text), text.len);
 	ctl_printf(ctl, "%s\n", shown < n ? "…" : "");
 	buf_free(&text);
+}
+
+bool
+tail_missing(const struct ctl *ctl, const char *path)
+{
+	char *full = ctl_path(ctl, path);
+	bool missing = access(full, F_OK) == -1 && errno == ENOENT;
+
+	free(full);
+	return missing;
 }
 
 int

@@ -7,6 +7,7 @@
 #ifndef SUPD_SUPCTL_TAIL_H
 #define SUPD_SUPCTL_TAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct ctl;
@@ -17,6 +18,10 @@ struct strv;
  * a log that is not there has no lines.
  */
 int tail_read(const struct ctl *ctl, const char *path, size_t n, struct strv *out);
+
+/* Whether there is no such file: until a first line is written, or a second has passed.
+ */
+bool tail_missing(const struct ctl *ctl, const char *path);
 
 /* Appends the last n lines of the log (relative to the instance folder, or absolute) to
  * the output, escaped; a file that cannot be read is said so in a line. */

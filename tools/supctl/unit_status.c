@@ -302,6 +302,25 @@ put_budget(struct ctl *ctl, const struct jv *b, const char *unit)
 	buf_free(&text);
 }
 
+/* What the program said of itself: STATUS= and ERRNO=. */
+static void
+put_said(struct ctl *ctl, const struct jv *u)
+{
+	const char *text = text_of(u, "status_text");
+	int64_t err = jv_i64(jv_get(u, "status_errno"), 0);
+
+	if (text == NULL && err == 0)
+		return;
+	field_begin(ctl, "Says");
+	if (text != NULL)
+		ctl_put(ctl, text);
+	if (err != 0)
+		ctl_printf(ctl, "%s%serror %d: %s%s", text != NULL ? " " : "",
+		    text != NULL ? "(" : "", (int)err, strerror((int)err),
+		    text != NULL ? ")" : "");
+	ctl_printf(ctl, "\n");
+}
+
 static void
 put_health(struct ctl *ctl, const struct jv *u)
 {
@@ -323,8 +342,7 @@ put_health(struct ctl *ctl, const struct jv *u)
 	}
 	put_session(ctl, jv_get(u, "session"));
 	put_request(ctl, jv_get(u, "request"));
-	if (text_of(u, "status_text") != NULL && *text_of(u, "status_text") != '\0')
-		field_put(ctl, "Says", STYLE_NONE, text_of(u, "status_text"));
+	put_said(ctl, u);
 }
 
 static void
@@ -429,7 +447,10 @@ put_log(struct ctl *ctl, const struct jv *u, size_t lines)
 
 	if (log == NULL)
 		return;
-	field_put(ctl, "Log", STYLE_NONE, log);
+	field_begin(ctl, "Log");
+	ctl_put(ctl, log);
+	ctl_printf(
+	    ctl, "%s\n", tail_missing(ctl, log) ? " (nothing is written yet)" : "");
 	put_log_problem(ctl, jv_get(u, "log_problem"));
 	put_recording(ctl, u);
 	if (lines > 0)

@@ -114,11 +114,19 @@ why_of(const struct unit *u)
 const char *
 render_why(const struct unit *u)
 {
-	static char text[128];
+	static char text[2 * SVC_WHY_MAX];
+	struct buf waits = { 0 };
 
 	if (jitter_waits(u) && !unit_is_running(u))
 		return jitter_why(u, true, text, sizeof(text));
-	return why_of(u);
+	if (u->svc == NULL)
+		return why_of(u);
+	svc_waits_for(u->svc, &waits);
+	if (waits.len == 0)
+		return why_of(u);
+	snprintf(text, sizeof(text), "%s; waits for %s", why_of(u), buf_str(&waits));
+	buf_free(&waits);
+	return text;
 }
 
 const char *

@@ -388,6 +388,10 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	write_wish(w, u);
 	jw_kv_str(
 	    w, "status_text", mem != NULL && mem->status[0] != '\0' ? mem->status : NULL);
+	if (mem != NULL && mem->notify_errno != 0)
+		jw_kv_i64(w, "status_errno", mem->notify_errno);
+	else
+		jw_kv_null(w, "status_errno");
 	write_log_problem(c, u, w);
 	write_recording(u, w);
 	write_health(w, u);

@@ -123,8 +123,9 @@ svc_ready_probes_hold(const struct service *s)
 						  : (s->m.ready_mask & all) == all;
 }
 
-void
-svc_ready_evidence(const struct service *s, struct buf *out)
+/* Those that hold, or those that do not. */
+static void
+list_ready(const struct service *s, bool hold, struct buf *out)
 {
 	static const char *const names[] = {
 		[PROBE_PATTERN] = "ReadyPattern",
@@ -137,10 +138,32 @@ svc_ready_evidence(const struct service *s, struct buf *out)
 	for (unsigned i = 0; i < ready_count(s); i++) {
 		const struct probe_conf *p = &svc_sc(s)->ready.v[i];
 
-		if (s->m.ready_mask >> i & 1)
+		if ((s->m.ready_mask >> i & 1) == hold)
 			buf_addf(out, "%s%s=%s", out->len > 0 ? ", " : "", names[p->kind],
 			    p->text != NULL ? p->text : "");
 	}
+}
+
+void
+svc_ready_evidence(const struct service *s, struct buf *out)
+{
+	list_ready(s, true, out);
+}
+
+void
+svc_ready_missing(const struct service *s, struct buf *out)
+{
+	struct buf lines = { 0 };
+
+	if (svc_ready_probes_hold(s))
+		return;
+	list_ready(s, false, &lines);
+	buf_addf(out, "%s%s%s", out->len > 0 ? ", " : "",
+	    svc_sc(s)->ready_when == READY_ANY && ready_count(s) > 1 ? "one of " : "",
+	    buf_str(&lines));
+	buf_free(&lines);
+	if (s->probes != NULL && s->probes->ready_text[0] != '\0')
+		buf_addf(out, " (%s)", s->probes->ready_text);
 }
 
 static bool
@@ -206,6 +229,7 @@ svc_ready_begin(struct service *s)
 		return;
 	memset(s->probes->ready_id, 0, sizeof(s->probes->ready_id));
 	s->probes->ready_tries = 0;
+	s->probes->ready_text[0] = '\0';
 	if (svc_sc(s)->type == SERVICE_FORKING && !s->m.ready)
 		return; /* begins when the starter is done */
 	plan_ready(s);
@@ -448,6 +472,9 @@ svc_on_probe(
 			round_result(s, ok, text);
 		else if (ok)
 			ready_holds(s, i);
+		else
+			set_text(
+			    s->probes->ready_text, sizeof(s->probes->ready_text), text);
 		break;
 	}
 	svc_settle(s);
@@ -494,6 +521,8 @@ svc_on_aux_exit(struct service *s, enum probe_use use, const struct msg_exit *x)
 		round_result(s, ok, text);
 	} else if (ok) {
 		ready_holds(s, a->index);
+	} else {
+		set_text(s->probes->ready_text, sizeof(s->probes->ready_text), text);
 	}
 }
 

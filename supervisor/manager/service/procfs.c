@@ -21,6 +21,7 @@ enum {
 	PIDFILE_MAX = 64,   /* bytes of it that are read */
 	PATH_PARTS_MAX = 64,
 	CGROUP_DEPTH_MAX = 16,
+	KERNEL_THREAD = 0x200000, /* PF_KTHREAD of the kernel's flags */
 };
 
 static bool
@@ -72,6 +73,8 @@ procfs_stat(int32_t pid, struct procfs_stat *st)
 			st->pgrp = (int32_t)v;
 		else if (field == 6)
 			st->session = (int32_t)v;
+		else if (field == 9)
+			st->kernel = (v & KERNEL_THREAD) != 0;
 		else if (field == 22)
 			st->start_ticks = v;
 	}
@@ -172,6 +175,9 @@ procfs_owner(int32_t pid, int cgroup_fd, int32_t init_pid, const int32_t *roots,
 		return SVC_PID_SUPD;
 	if (procfs_stat(pid, &st) == -1 || st.state == 'Z' || st.state == 'X')
 		return SVC_PID_GONE;
+	/* No signal ends it: who has it as main process never stops. */
+	if (st.kernel)
+		return SVC_PID_SUPD;
 	*start_ticks = st.start_ticks;
 	if (cgroup_fd != -1)
 		return in_cgroup(pid, cgroup_fd) ? SVC_PID_OURS : SVC_PID_FOREIGN;

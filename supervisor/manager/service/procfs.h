@@ -17,7 +17,8 @@
 struct buf;
 
 struct procfs_stat {
-	char state; /* R S D Z … */
+	char state;  /* R S D Z … */
+	bool kernel; /* a thread of the kernel */
 	int32_t ppid, pgrp, session;
 	uint64_t start_ticks;
 	char comm[64];

@@ -146,7 +146,7 @@ enum svc_pid {
 	SVC_PID_GONE,    /* not there, or a zombie */
 	SVC_PID_OURS,    /* in the cgroup of the slot, else its descendant */
 	SVC_PID_FOREIGN, /* somebody else's */
-	SVC_PID_SUPD,    /* pid 1 or a role of supd */
+	SVC_PID_SUPD,    /* pid 1, a role of supd, or of the kernel */
 	SVC_PID_TAKEN,   /* what supd itself has started for another unit */
 };
 
@@ -390,6 +390,10 @@ uint64_t svc_next_restart_us(const struct service *s);
 /* Why it is in its state: never empty. "main process exited, status=3; restart in 5.2 s
  * (2/5)" */
 const char *svc_why(const struct service *s);
+/* Appends what a start that goes on still waits for, "READY=1, ReadyTCP=8080
+ * (127.0.0.1:8080: Connection refused)"; nothing when it waits for nothing of the
+ * service, or is over. */
+void svc_waits_for(const struct service *s, struct buf *out);
 /* Kept descriptors: n of them, for LISTEN_FDS. */
 size_t svc_stored(const struct service *s, const uint32_t **ids, char *const **names);
 

@@ -47,7 +47,8 @@ svc_pidfile_load(struct service *s, char *why, size_t size)
 		svc_note_refused(s, REFUSED_PIDFILE, "PIDFile=%s: %s", c->pid_file, why);
 		return -1;
 	case SVC_PID_SUPD:
-		snprintf(why, size, "process %" PRId32 " is supd or init", pid);
+		snprintf(
+		    why, size, "process %" PRId32 " is supd, init or the kernel", pid);
 		svc_note_refused(s, REFUSED_PIDFILE, "PIDFile=%s: %s", c->pid_file, why);
 		return -1;
 	case SVC_PID_GONE:

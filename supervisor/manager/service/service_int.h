@@ -115,6 +115,7 @@ struct svc_probes {
 	uint64_t health_id[SVC_PROBES_MAX]; /* in flight, 0: none */
 	struct svc_aux aux[2];              /* by enum probe_use */
 	unsigned ready_tries;
+	char ready_text[SVC_WHY_MAX]; /* what the newest try that failed met with */
 	bool round_open, round_ok;
 	unsigned round_left;
 	bool known, ok;
@@ -371,6 +372,8 @@ void svc_restart_settle(struct service *s);
 bool svc_ready_probes_hold(const struct service *s);
 /* Appends the Ready...= lines that hold: "ReadyTCP=8080, ReadyFile=/run/x". */
 void svc_ready_evidence(const struct service *s, struct buf *out);
+/* Appends the lines that a start still waits for, and what the newest try met with. */
+void svc_ready_missing(const struct service *s, struct buf *out);
 /* A start begins: nothing is known. */
 void svc_probes_reset(struct service *s);
 void svc_ready_begin(struct service *s);

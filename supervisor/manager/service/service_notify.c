@@ -172,8 +172,8 @@ change_main(struct service *s, const struct svc_notify *nt, int32_t pid)
 		    "MAINPID=%" PRId32 " is of another unit", pid);
 		return;
 	case SVC_PID_SUPD:
-		svc_note_refused(
-		    s, REFUSED_MAINPID_SUPD, "MAINPID=%" PRId32 " is supd or init", pid);
+		svc_note_refused(s, REFUSED_MAINPID_SUPD,
+		    "MAINPID=%" PRId32 " is supd, init or the kernel", pid);
 		return;
 	case SVC_PID_GONE:
 		svc_note_refused(

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/xalloc.h"
 #include "manager/service/service_int.h"
@@ -67,6 +68,28 @@ svc_check_ready(struct service *s)
 	}
 	if (svc_ready_probes_hold(s))
 		enter_start_post(s, 0);
+}
+
+void
+svc_waits_for(const struct service *s, struct buf *out)
+{
+	const struct service_conf *c = svc_sc(s);
+	const struct svc_memory *m = &s->m;
+
+	if (m->state != SVC_START || c->type == SERVICE_ONESHOT)
+		return;
+	if (!m->ready && c->type == SERVICE_FORKING)
+		buf_addf(out, "%s%s",
+		    m->control_running    ? "the end of its first process"
+		    : c->pid_file != NULL ? "PIDFile="
+					  : "its main process",
+		    m->control_running || c->pid_file == NULL ? "" : c->pid_file);
+	else if (!m->ready && svc_is_notify(c))
+		buf_adds(out, "READY=1");
+	else if (!m->ready && c->notify_fd >= 0)
+		buf_addf(out, "a line on NotifyFD=%d", c->notify_fd);
+	if (c->type != SERVICE_FORKING || m->ready)
+		svc_ready_missing(s, out);
 }
 
 static void

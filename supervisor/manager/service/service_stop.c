@@ -416,10 +416,15 @@ void
 act_timeout_start(struct service *s)
 {
 	char dur[CLOCK_TEXT_MAX];
+	struct buf waited = { 0 };
 
-	svc_fail(s, SVC_RESULT_TIMEOUT, "not started within TimeoutStartSec=%s (in %s)",
+	svc_waits_for(s, &waited);
+	svc_fail(s, SVC_RESULT_TIMEOUT,
+	    "not started within TimeoutStartSec=%s (in %s)%s%s",
 	    clock_format_duration(dur, sizeof(dur), svc_sc(s)->timeout_start_us),
-	    svc_state_name(s->m.state));
+	    svc_state_name(s->m.state), waited.len > 0 ? "; it waited for " : "",
+	    buf_str(&waited));
+	buf_free(&waited);
 	svc_enter_signal(
 	    s, state_of_mode(svc_sc(s)->timeout_start_mode), SVC_RESULT_SUCCESS);
 }
@@ -580,13 +585,24 @@ deed_action(struct service *s, enum unit_action action, int status)
 	d->u.action.why = xstrdup(s->m.why);
 }
 
+/* KillMode=process and none leave processes; who asked for that shall see them all the
+ * same.  Before the slot is closed: out gets what is in it, nothing in the other modes.
+ */
+static void
+list_left(struct service *s, struct buf *out)
+{
+	if (s->m.slot != SLOT_NONE && !svc_waits_for_group(s))
+		s->ops->survivors(s->arg, s->m.slot, out);
+}
+
 void
 svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 {
 	struct svc_memory *m = &s->m;
 	const struct unit_conf *u = svc_conf(s);
 	bool restart, failed;
-	const char *reason = "";
+	const char *reason = "", *mode;
+	struct buf left = { 0 };
 	struct deed *d;
 
 	svc_thaw(s);
@@ -607,7 +623,8 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 	d->u.cleanup.conf = u;
 	d->u.cleanup.restarts = restart || m->then_start;
 	if (m->leftover == 0) {
-		/* KillMode=process and none leave processes that we know of. */
+		/* Of KillMode=none, it runs on. */
+		list_left(s, &left);
 		m->main_running = m->control_running = false;
 		m->main_pid = m->control_pid = 0;
 		close_slot(s);
@@ -619,6 +636,15 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 		svc_set_why(s, "stopped%s%s", m->who[0] != '\0' ? " by " : "", m->who);
 	else if (m->result == SVC_RESULT_SUCCESS && svc_sc(s)->type == SERVICE_ONESHOT)
 		svc_set_why(s, "done");
+	if (left.len > 0) {
+		char why[SVC_WHY_MAX];
+
+		mode = svc_sc(s)->kill.mode == KILL_NONE ? "none" : "process";
+		strlcpy(why, m->why, sizeof(why));
+		svc_set_why(
+		    s, "%.100s; KillMode=%s leaves %s", why, mode, buf_str(&left));
+	}
+	buf_free(&left);
 	if (m->result == SVC_RESULT_EXEC_CONDITION)
 		svc_done(s, SVC_DONE_START, SVC_DONE_SKIPPED, m->why);
 	else if (m->result == SVC_RESULT_TIMEOUT)
