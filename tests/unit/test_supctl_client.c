@@ -1001,6 +1001,10 @@ test_times(void **state)
 	assert_int_equal(when_parse("yesterday", now, &us), 0);
 	assert_int_equal(when_parse("20261120", now, &now), 0);
 	assert_int_equal(us, now);
+	assert_int_equal(when_parse("2026-11-21 10:30:45 UTC", now, &us), 0);
+	assert_int_equal(clock_parse("2026-11-21T10:30:45Z", &now), 0);
+	assert_int_equal(us, now);
+	assert_int_equal(when_parse(" UTC", now, &us), -1);
 	assert_int_equal(when_parse("soon", now, &us), -1);
 	assert_int_equal(when_parse("", now, &us), -1);
 	assert_int_equal(when_parse("-", now, &us), -1);

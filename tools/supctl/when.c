@@ -30,6 +30,17 @@ before(const char *span, size_t len, uint64_t now_us, uint64_t *out)
 	return 0;
 }
 
+/* "2026-11-21 10:30 UTC", "2026-11-21 UTC" */
+static int
+in_utc(const char *text, size_t len, uint64_t *out)
+{
+	char *z = xasprintf("%.*s%sZ", (int)len, text, len > 10 ? "" : "T00:00");
+	int r = clock_parse(z, out);
+
+	free(z);
+	return r;
+}
+
 int
 when_parse(const char *text, uint64_t now_us, uint64_t *wall_us)
 {
@@ -54,6 +65,8 @@ when_parse(const char *text, uint64_t now_us, uint64_t *wall_us)
 		return before(text, len - 4, now_us, wall_us);
 	if (len == 8 && strspn(text, "0123456789") == 8)
 		return clock_parse_day(text, wall_us);
+	if (len > 4 && strcmp(text + len - 4, " UTC") == 0)
+		return in_utc(text, len - 4, wall_us);
 	return clock_parse(text, wall_us);
 }
 
