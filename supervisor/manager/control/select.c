@@ -36,6 +36,11 @@ control_who(const struct call *call, struct wish_who *who)
 	*who = (struct wish_who){ .uid = peer->uid, .pid = peer->pid };
 	strlcpy(who->name, peer->user, sizeof(who->name));
 	strlcpy(who->command, peer->command, sizeof(who->command));
+	/* That a unit asks is not to look as if a person did. */
+	if (peer->unit[0] != '\0') {
+		strlcat(who->command, " of ", sizeof(who->command));
+		strlcat(who->command, peer->unit, sizeof(who->command));
+	}
 	who->wall_us = clock_wall_us();
 }
 
@@ -44,8 +49,9 @@ control_origin(const struct call *call, char *dst, size_t size)
 {
 	const struct access_peer *peer = call_peer(call);
 
-	snprintf(dst, size, "uid %s (%s %d)", peer->user,
-	    peer->command[0] == '\0' ? "?" : peer->command, (int)peer->pid);
+	snprintf(dst, size, "uid %s (%s %d%s%s)", peer->user,
+	    peer->command[0] == '\0' ? "?" : peer->command, (int)peer->pid,
+	    peer->unit[0] != '\0' ? " of " : "", peer->unit);
 	return dst;
 }
 
