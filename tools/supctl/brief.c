@@ -177,6 +177,8 @@ what_of(const struct jv *u, bool troubled)
 		return field(u, "why");
 	if (session != NULL && briefs_session_style(session) != STYLE_GREEN)
 		return jv_str(jv_get(jv_get(u, "session"), "evidence"), "");
+	if (*field(u, "held") != '\0')
+		return field(u, "held");
 	return field(u, "description");
 }
 

@@ -317,6 +317,16 @@ brief_why(const struct unit *u)
 	return why_of(u);
 }
 
+/* It runs on; its next start is what somebody does not want. */
+static void
+write_held(const struct unit *u, struct jw *w)
+{
+	const char *why = hold_why(u);
+
+	if (why != NULL && !hold_keeps_down(u) && !freeze_is_on(u))
+		jw_kv_str(w, "held", why);
+}
+
 void
 render_brief_to(const struct unit *u, struct jw *w)
 {
@@ -326,6 +336,7 @@ render_brief_to(const struct unit *u, struct jw *w)
 	render_run(u, w);
 	session_render_brief(u, w);
 	jw_kv_str(w, "why", brief_why(u));
+	write_held(u, w);
 	jw_kv_str(w, "source", member_source(u));
 	jw_end(w);
 }
@@ -346,6 +357,7 @@ write_short(const struct unit *u, struct jw *w)
 	if (render_log_error(u) != 0 || freeze_is_on(u) ||
 	    strcmp(render_active(u), "active") != 0)
 		jw_kv_str(w, "why", brief_why(u));
+	write_held(u, w);
 	session_render_brief(u, w);
 	if (u->flag[WISH_FLAG_MASKED] || u->flag[WISH_FLAG_DISABLED])
 		jw_kv_str(w, "enabled", render_enabled(u));
