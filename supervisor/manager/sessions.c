@@ -613,6 +613,34 @@ session_render_brief(const struct unit *u, struct jw *w)
 	jw_end(w);
 }
 
+static void
+render_wall(struct jw *w, const char *key, uint64_t wall_us)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (wall_us != 0)
+		jw_kv_str(w, key, clock_format_utc(text, sizeof(text), wall_us));
+}
+
+static void
+render_heartbeat(const struct session *s, struct jw *w)
+{
+	const struct heartbeat_conf *c = &session_conf(s)->heartbeat;
+	const struct heartbeat_memory *m = heartbeat_memory(s->heartbeat);
+	uint64_t due = s->frozen ? USEC_INFINITY : heartbeat_due_us(s->heartbeat);
+	uint64_t now = clock_mono_us();
+
+	if (c->interval_us == 0 && c->n_tiers == 0)
+		return;
+	jw_kv_obj(w, "heartbeat");
+	jw_kv_u64(w, "sent", m->count);
+	jw_kv_u64(w, "skipped", m->skipped);
+	render_wall(w, "last", m->last_wall_us);
+	if (due != USEC_INFINITY)
+		render_wall(w, "next", clock_wall_us() + (due > now ? due - now : 0));
+	jw_end(w);
+}
+
 void
 session_render(const struct unit *u, struct jw *w)
 {
@@ -630,12 +658,7 @@ session_render(const struct unit *u, struct jw *w)
 		jw_kv_str(w, "rule", v.rule);
 	jw_kv_u64(w, "age_ms",
 	    v.since_us != 0 && now > v.since_us ? (now - v.since_us) / USEC_PER_MSEC : 0);
-	if (v.wall_until_us != 0) {
-		char text[CLOCK_TEXT_MAX];
-
-		jw_kv_str(
-		    w, "until", clock_format_utc(text, sizeof(text), v.wall_until_us));
-	}
+	render_wall(w, "until", v.wall_until_us);
 	if (s->term.slot != SLOT_NONE) {
 		jw_kv_u64(w, "viewers", s->term.viewers);
 		jw_kv_u64(w, "quiet_ms",
@@ -645,5 +668,6 @@ session_render(const struct unit *u, struct jw *w)
 	}
 	jw_kv_u64(w, "inputs", input_count(s->input));
 	jw_kv_u64(w, "heartbeats", heartbeat_memory(s->heartbeat)->count);
+	render_heartbeat(s, w);
 	jw_end(w);
 }

@@ -227,6 +227,30 @@ put_processes(struct ctl *ctl, const struct jv *u)
 		    ctl, jv_at(survivors, i), i == 0 ? "Survived" : "", STYLE_RED);
 }
 
+static void
+put_heartbeat(struct ctl *ctl, const struct jv *h)
+{
+	char text[CLOCK_TEXT_MAX];
+	int64_t skipped = jv_i64(jv_get(h, "skipped"), 0);
+
+	if (jv_type(h) != JV_OBJECT)
+		return;
+	field_begin(ctl, "Heartbeat");
+	ctl_printf(ctl, "%lld sent", (long long)jv_i64(jv_get(h, "sent"), 0));
+	if (text_of(h, "last") != NULL) {
+		ctl_printf(ctl, ", the last ");
+		field_ago(ctl, ctl_age_us(text_of(h, "last")));
+	}
+	if (skipped > 0)
+		ctl_printf(ctl, ", %lld not: nothing was new", (long long)skipped);
+	if (text_of(h, "next") != NULL)
+		ctl_printf(ctl, "; next at %s",
+		    ctl_time(text, sizeof(text), text_of(h, "next")));
+	else
+		ctl_printf(ctl, "; none in this state (When=)");
+	ctl_printf(ctl, "\n");
+}
+
 /* What a session does, and what that rests on. */
 static void
 put_session(struct ctl *ctl, const struct jv *s)
@@ -234,6 +258,7 @@ put_session(struct ctl *ctl, const struct jv *s)
 	const char *state = jv_str(jv_get(s, "state"), "?");
 	int64_t inputs = jv_i64(jv_get(s, "inputs"), 0);
 	int64_t viewers = jv_i64(jv_get(s, "viewers"), 0);
+	char text[CLOCK_TEXT_MAX];
 
 	/* Of what does not run the state is said above. */
 	if (jv_type(s) != JV_OBJECT || strcmp(state, "unknown") == 0)
@@ -245,11 +270,15 @@ put_session(struct ctl *ctl, const struct jv *s)
 	ctl_printf(ctl, " (");
 	field_ago(ctl, ms_of(s, "age_ms"));
 	ctl_printf(ctl, ")");
+	if (text_of(s, "until") != NULL)
+		ctl_printf(
+		    ctl, ", until %s", ctl_time(text, sizeof(text), text_of(s, "until")));
 	if (viewers > 0)
 		ctl_printf(ctl, ", %lld attached", (long long)viewers);
 	if (inputs > 0)
 		ctl_printf(ctl, ", %lld inputs wait", (long long)inputs);
 	ctl_printf(ctl, "\n");
+	put_heartbeat(ctl, jv_get(s, "heartbeat"));
 }
 
 /* What was asked last from inside, or of it: whoever asked may have ended by it. */
