@@ -4,7 +4,6 @@
  * timer lies in the past, and what is remembered then is accepted again and is the same.
  */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
@@ -13,17 +12,10 @@
 #include "manager/session/budget.h"
 #include "manager/session/usage.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static uint64_t mono, armed;
 static unsigned told[BUDGET_NKINDS];
-
-static void
-check(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 static uint64_t
 clocks(enum clock_kind kind, void *arg)

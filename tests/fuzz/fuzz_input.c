@@ -12,7 +12,7 @@
 #include "lib/json.h"
 #include "manager/session/input.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 struct world {
 	struct input *q;

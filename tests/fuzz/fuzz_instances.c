@@ -12,16 +12,9 @@
 #include "unit/instance_set.h"
 #include "unit/name.h"
 
+#include "fuzz.h"
+
 #define TEMPLATE "fuzz-me@.service"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 check_unit(const struct instance_set *set, const char *unit)

@@ -3,21 +3,13 @@
  * written the same; what it refuses must come with a text that is safe to show.
  */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
 #include "lib/json.h"
 #include "lib/utf8.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(int holds)
-{
-	if (!holds)
-		abort();
-}
+#include "fuzz.h"
 
 static void
 write_out(const struct jv *v, enum jw_mode mode, struct buf *out)

@@ -19,7 +19,7 @@
 #include "lib/fdio.h"
 #include "logger/stamp.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void
 stamp_and_read(const char *data, size_t size, enum line_format format)

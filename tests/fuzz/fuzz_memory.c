@@ -4,14 +4,13 @@
  */
 #include <assert.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
 #include "lib/json.h"
 #include "manager/service/memory.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void
 write_text(const struct svc_memory *m, struct buf *out)

@@ -13,9 +13,9 @@
 
 #include "proto/chan.h"
 
-enum { FDS = 4 };
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+enum { FDS = 4 };
 
 static int
 send_packet(int to, const uint8_t *data, size_t size, int nfds)

@@ -4,7 +4,6 @@
  * again and is the same state.
  */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
@@ -12,17 +11,10 @@
 #include "lib/json.h"
 #include "manager/session/oracle.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static uint64_t mono, armed;
 static unsigned acts;
-
-static void
-check(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 static uint64_t
 clocks(enum clock_kind kind, void *arg)

@@ -11,14 +11,7 @@
 #include "lib/xalloc.h"
 #include "manager/request_text.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(bool good)
-{
-	if (!good)
-		abort();
-}
+#include "fuzz.h"
 
 static void
 check_name(const char *name)

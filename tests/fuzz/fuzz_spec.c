@@ -8,7 +8,7 @@
 
 #include "proto/spec.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void
 use_text(const char *text)

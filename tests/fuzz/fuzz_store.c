@@ -16,7 +16,7 @@
 #include "manager/record/metrics.h"
 #include "manager/record/store.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void
 no_log(enum log_level level, const char *text, void *arg)

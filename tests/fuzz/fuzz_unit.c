@@ -17,16 +17,9 @@
 #include "unit/load.h"
 #include "unit/span.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static struct unit_paths *paths;
-
-static void
-check(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 struct again {
 	const struct unit_conf *conf;

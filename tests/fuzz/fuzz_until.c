@@ -11,14 +11,7 @@
 #include "lib/zone.h"
 #include "manager/session/until.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(int holds)
-{
-	if (!holds)
-		abort();
-}
+#include "fuzz.h"
 
 static struct zone *
 zone_of(uint8_t n)

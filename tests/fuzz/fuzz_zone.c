@@ -11,14 +11,7 @@
 #include "lib/zone.h"
 #include "lib/zone_rule.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(int holds)
-{
-	if (!holds)
-		abort();
-}
+#include "fuzz.h"
 
 static void
 ask(const struct zone *z, int64_t t)

@@ -16,11 +16,11 @@
 #include "lib/fdio.h"
 #include "lib/xalloc.h"
 
+#include "fuzz.h"
+
 enum {
 	INPUT_MAX = 64 * 1024 * 1024,
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int
 run_file(const char *path)
