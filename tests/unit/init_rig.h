@@ -474,6 +474,37 @@ spawn_sh(struct rig *g, uint32_t slot, uint32_t kind, const char *script)
 	return spawn_spec(g, slot, kind, &b);
 }
 
+/* A context that is none, with these seals (0: without one). */
+static UNUSED void
+spawn_zeroes(struct rig *g, uint32_t slot, int seals)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_SPAWN);
+	m.u.SPAWN.slot = slot;
+	memset(m.u.SPAWN.invocation, (int)slot + 1, 16);
+	m.u.SPAWN.seq = 9;
+	m.u.SPAWN.spec_size = 4096;
+	m.fds[0] = memfd_create("x", MFD_CLOEXEC | (seals == 0 ? 0U : MFD_ALLOW_SEALING));
+	assert_int_equal(ftruncate(m.fds[0], 4096), 0);
+	if (seals != 0)
+		assert_int_equal(fcntl(m.fds[0], F_ADD_SEALS, seals), 0);
+	m.nfds = 1;
+	send_to(&g->manager, &m);
+	msg_close_fds(&m);
+}
+
+static UNUSED void
+halt(struct rig *g, enum halt_how how, int32_t status)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_HALT);
+	m.u.HALT.how = how;
+	m.u.HALT.status = status;
+	send_to(&g->manager, &m);
+}
+
 static UNUSED void
 send_signal(struct rig *g, uint32_t slot, enum signal_scope scope, int signo)
 {
@@ -605,6 +636,21 @@ open_test_cgroup(char *path, size_t size)
 	if (n < 0 || (size_t)n >= size || mkdir(path, 0755) == -1)
 		return -1;
 	return open(path, O_RDONLY | O_DIRECTORY);
+}
+
+/* The same as rig_prepare, with that folder for its cgroups; where none can be made, the
+ * test is skipped. */
+static UNUSED void
+rig_prepare_in_cgroup(struct rig *g, char *path, size_t size)
+{
+	int fd = open_test_cgroup(path, size);
+
+	if (fd == -1) {
+		print_message("# SKIP no cgroup version 2 folder can be made here\n");
+		skip();
+	}
+	rig_prepare(g);
+	g->table->fd[FD_CGROUP] = fd;
 }
 
 /*

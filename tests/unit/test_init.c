@@ -124,15 +124,7 @@ test_unsealed_or_damaged_context_is_refused(void **state)
 	(void)state;
 	rig_start(&g);
 	slot_open(&g, 0, false, false);
-	msg_init(&m, MSG_SPAWN);
-	memset(m.u.SPAWN.invocation, 1, 16);
-	m.u.SPAWN.seq = 9;
-	m.u.SPAWN.spec_size = 4096;
-	m.fds[0] = memfd_create("x", MFD_CLOEXEC);
-	assert_int_equal(ftruncate(m.fds[0], 4096), 0);
-	m.nfds = 1;
-	send_to(&g.manager, &m);
-	msg_close_fds(&m);
+	spawn_zeroes(&g, 0, 0);
 	want(&g, MSG_EXIT, &m);
 	assert_int_equal(m.u.EXIT.phase, PHASE_MEMORY);
 	assert_int_equal(m.u.EXIT.err, EPERM);
@@ -542,15 +534,8 @@ use_cgroup(bool fork_inside)
 	char path[SMALL * 3];
 	struct rig g;
 	struct msg m;
-	int fd;
 
-	fd = open_test_cgroup(path, sizeof(path));
-	if (fd == -1) {
-		print_message("# SKIP no cgroup version 2 folder can be made here\n");
-		skip();
-	}
-	rig_prepare(&g);
-	g.table->fd[FD_CGROUP] = fd;
+	rig_prepare_in_cgroup(&g, path, sizeof(path));
 	g.table->fork_inside = fork_inside;
 	rig_exec(&g);
 	want_fds_closed(&g, MSG_REPLAY_END);
@@ -577,7 +562,8 @@ use_cgroup(bool fork_inside)
 	ack(&g, &m);
 	send_slot(&g, MSG_SLOT_CLOSE, 0);
 	want(&g, MSG_SLOT_DONE, &m);
-	assert_int_equal(faccessat(fd, "unit0.service.0", F_OK, 0), -1);
+	assert_int_equal(
+	    faccessat(g.table->fd[FD_CGROUP], "unit0.service.0", F_OK, 0), -1);
 	/* Signals by cgroup without kill. */
 	slot_open(&g, 1, false, true);
 	spawn_sh(&g, 1, PROC_MAIN, "setsid sleep 100 & echo up; wait; exit 3");
@@ -993,17 +979,6 @@ test_idle_arms_no_timer(void **state)
 			msg_close_fds(&m);
 	}
 	rig_stop(&g);
-}
-
-static void
-halt(struct rig *g, enum halt_how how, int32_t status)
-{
-	struct msg m;
-
-	msg_init(&m, MSG_HALT);
-	m.u.HALT.how = how;
-	m.u.HALT.status = status;
-	send_to(&g->manager, &m);
 }
 
 static void

@@ -357,15 +357,9 @@ test_lost_cgroup_is_step_cgroup(void **state)
 	char path[SMALL * 3], sub[SMALL * 4];
 	struct rig g;
 	struct msg m;
-	int fd = open_test_cgroup(path, sizeof(path));
 
 	(void)state;
-	if (fd == -1) {
-		print_message("# SKIP no cgroup version 2 folder can be made here\n");
-		skip();
-	}
-	rig_prepare(&g);
-	g.table->fd[FD_CGROUP] = fd;
+	rig_prepare_in_cgroup(&g, path, sizeof(path));
 	rig_exec(&g);
 	want_fds_closed(&g, MSG_REPLAY_END);
 	slot_open(&g, 0, false, true);
@@ -385,23 +379,11 @@ test_damaged_context_is_step_memory(void **state)
 {
 	struct step s = { .phase = PHASE_MEMORY, .err = EBADMSG };
 	struct rig g;
-	struct msg m;
 
 	(void)state;
 	rig_start(&g);
 	slot_open(&g, 0, false, false);
-	msg_init(&m, MSG_SPAWN);
-	memset(m.u.SPAWN.invocation, 1, 16);
-	m.u.SPAWN.seq = 9;
-	m.u.SPAWN.spec_size = 4096;
-	m.fds[0] = memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	assert_int_equal(ftruncate(m.fds[0], 4096), 0);
-	assert_int_equal(fcntl(m.fds[0], F_ADD_SEALS,
-			     F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
-	    0);
-	m.nfds = 1;
-	send_to(&g.manager, &m);
-	msg_close_fds(&m);
+	spawn_zeroes(&g, 0, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 	want_failed(&g, 0, &s);
 	rig_stop(&g);
 }

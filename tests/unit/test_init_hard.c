@@ -27,17 +27,6 @@ take_terminal(void)
 		_exit(98);
 }
 
-static void
-halt(struct rig *g, enum halt_how how, int32_t status)
-{
-	struct msg m;
-
-	msg_init(&m, MSG_HALT);
-	m.u.HALT.how = how;
-	m.u.HALT.status = status;
-	send_to(&g->manager, &m);
-}
-
 /* What init complains about waits for nobody: not for a terminal that takes less than a
  * line, and nobody reads. */
 static void
@@ -438,15 +427,9 @@ test_signal_reaches_each_of_many(void **state)
 {
 	char path[512], sub[600];
 	struct rig g;
-	int fd = open_test_cgroup(path, sizeof(path));
 
 	(void)state;
-	if (fd == -1) {
-		print_message("# SKIP no cgroup version 2 folder can be made here\n");
-		skip();
-	}
-	rig_prepare(&g);
-	g.table->fd[FD_CGROUP] = fd;
+	rig_prepare_in_cgroup(&g, path, sizeof(path));
 	rig_exec(&g);
 	want_fds_closed(&g, MSG_REPLAY_END);
 	end_many(&g, 0, 1200, false); /* more than init holds at a time */
@@ -488,15 +471,9 @@ test_freeze_without_room_is_thawed(void **state)
 	char path[512], sub[600];
 	struct rig g;
 	struct msg m;
-	int fd = open_test_cgroup(path, sizeof(path));
 
 	(void)state;
-	if (fd == -1) {
-		print_message("# SKIP no cgroup version 2 folder can be made here\n");
-		skip();
-	}
-	rig_prepare(&g);
-	g.table->fd[FD_CGROUP] = fd;
+	rig_prepare_in_cgroup(&g, path, sizeof(path));
 	rig_exec(&g);
 	want_fds_closed(&g, MSG_REPLAY_END);
 	slot_open(&g, 0, false, true);
