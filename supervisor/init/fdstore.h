@@ -13,6 +13,7 @@ void fdstore_on_put(struct msg *m); /* takes the descriptor */
 void fdstore_on_drop(const struct msg *m);
 /* As slot_tell_manager. */
 int fdstore_tell(void);
+/* The next one is told of all again. */
 void fdstore_forget_manager(void);
 
 #endif

@@ -17,6 +17,7 @@ struct buf {
 	size_t cap; /* bytes allocated */
 };
 
+/* At the end; what is added is copied. */
 void buf_append(struct buf *b, const void *p, size_t n);
 void buf_addc(struct buf *b, char c);
 void buf_adds(struct buf *b, const char *s);

@@ -30,6 +30,8 @@ enum {
 	CLOCK_DAY_MAX = 16,  /* enough for clock_day */
 };
 
+/* Microseconds: of the clock that stands still while the machine sleeps, of the one that
+ * does not, and since 1970 as somebody has set it. */
 uint64_t clock_mono_us(void);
 uint64_t clock_boot_us(void);
 uint64_t clock_wall_us(void);

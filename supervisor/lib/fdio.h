@@ -79,6 +79,7 @@ int mkdir_open_at(int dirfd, const char *path, mode_t mode);
  */
 int rm_rf_at(int dirfd, const char *path, size_t max_entries);
 
+/* 0, or -1 with errno. */
 int fd_set_cloexec(int fd, bool on);
 int fd_set_nonblock(int fd, bool on);
 /* Closes when not -1 and sets to -1; errno is kept. */
@@ -96,6 +97,7 @@ bool fd_is_writable(int fd);
  */
 int file_allocate(int fd, uint64_t at, uint64_t len);
 
+/* The system calls of these names: a descriptor (CLOEXEC), 0, or -1 with errno. */
 int pidfd_open_(pid_t pid);
 int pidfd_send_signal_(int pidfd, int signo);
 

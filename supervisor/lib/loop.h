@@ -36,6 +36,7 @@ typedef void loop_timer_fn(struct loop_timer *t, void *arg);
 typedef void loop_signal_fn(const struct signalfd_siginfo *si, void *arg);
 typedef void loop_post_fn(void *arg);
 
+/* Never NULL: a role that can have none ends here. */
 struct loop *loop_new(void);
 void loop_free(struct loop *l);
 /* Until loop_stop. */

@@ -24,6 +24,7 @@ struct map {
 	uint64_t key[2];
 };
 
+/* NULL: there is none. */
 void *map_get(const struct map *m, const char *key);
 bool map_has(const struct map *m, const char *key);
 /* Sets or replaces; returns the old value, NULL if there was none. */

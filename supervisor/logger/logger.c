@@ -412,8 +412,6 @@ start_loop(struct logger *lg)
 	if (lg->pipes_fd == -1)
 		fatal("epoll");
 	lg->loop = loop_new();
-	if (lg->loop == NULL)
-		fatal("cannot make an event loop");
 	channel_start(lg);
 	lg->wake_io = loop_io_new(lg->loop, "wake", lg->wake_fd, LOOP_READ, on_wake, lg);
 	lg->pipes_io =

@@ -14,6 +14,8 @@
 struct manager;
 struct unit;
 
+/* Messages of init, and below those of the logger.  A descriptor that came along is ours
+ * from then on, whatever becomes of it. */
 void adopt_on_slot(struct manager *m, const struct msg_slot *s);
 void adopt_on_notify_take_fd(struct manager *m, uint32_t slot, int fd);
 void adopt_on_cgroup_take_fd(struct manager *m, uint32_t slot, int fd);

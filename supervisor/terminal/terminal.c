@@ -185,8 +185,8 @@ terminal_main(void)
 	t->sessions = xcalloc(t->table->nslots, sizeof(struct session *));
 	t->pty_fd = epoll_create1(EPOLL_CLOEXEC);
 	t->loop = loop_new();
-	if (t->pty_fd == -1 || t->loop == NULL)
-		fatal("cannot make an event loop");
+	if (t->pty_fd == -1)
+		fatal("epoll");
 	peers_start(t);
 	t->pty_io = loop_io_new(t->loop, "ptys", t->pty_fd, LOOP_READ, on_ptys, t);
 	t->rest = loop_timer_new(t->loop, "rest", on_long_rest, t);

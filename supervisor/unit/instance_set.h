@@ -34,6 +34,7 @@ struct instance_set {
 	struct map seen; /* of units: the text it was made of */
 };
 
+/* Empty, memory returned. */
 void instance_set_clear(struct instance_set *set);
 /* An instance of TEMPLATE ("witness@.service") for a text; -1: there are too many. */
 int instance_set_add(

@@ -40,6 +40,7 @@ void resolve_unit(struct unit_paths *, const char *name, const struct strv *know
     struct resolved *, struct diags *d);
 void resolved_clear(struct resolved *);
 
+/* Into s; path is copied, and freed by sources_free. */
 void source_from_stat(struct unit_source *, const char *path, const struct stat *);
 bool source_equal(const struct unit_source *, const struct unit_source *);
 void sources_free(struct unit_source *, size_t n);

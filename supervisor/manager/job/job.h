@@ -182,6 +182,7 @@ void jobs_shutdown(struct jobs *js, uint64_t deadline_us, bool order, const char
     job_done_fn *done, void *arg);
 bool jobs_is_shutdown(const struct jobs *js);
 
+/* What was marked is done: see above. */
 void jobs_settle(struct jobs *js);
 void jobs_on_timer(struct jobs *js);
 

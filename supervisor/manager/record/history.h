@@ -37,6 +37,7 @@ struct history_run {
 struct history *history_new(void);
 void history_free(struct history *h);
 
+/* A run begins.  Told twice (after a replay), it is the same run. */
 void history_started(struct history *h, const char *unit, const char *ref,
     const uint8_t *invocation, int32_t pid, uint64_t wall_us);
 /* Completes the newest run of that pid, or adds one that was not seen to start. */

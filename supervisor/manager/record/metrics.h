@@ -26,6 +26,7 @@ enum histogram_id {
 struct metrics *metrics_new(void);
 void metrics_free(struct metrics *m);
 
+/* One more of that event; how many there were. */
 void metrics_count(struct metrics *m, enum event_id id);
 uint64_t metrics_counter(const struct metrics *m, enum event_id id);
 /* A sample for the histogram of that event field; nothing if there is none. */

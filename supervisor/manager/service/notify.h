@@ -63,6 +63,8 @@ struct notify_fields {
 	unsigned bad;     /* known fields with a value that cannot be */
 };
 
+/* Into f, which is zeroed first.  Never fails: what is unknown or cannot be is counted.
+ */
 void notify_parse(const char *text, size_t len, struct notify_fields *f);
 
 #endif

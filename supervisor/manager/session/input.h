@@ -213,6 +213,7 @@ void input_answered(
  * prompt. */
 void input_shown(struct input *q, uint64_t id);
 
+/* The time has come that ops->arm was told of last. */
 void input_tick(struct input *q);
 
 /* ---- for status ---- */

@@ -103,6 +103,7 @@ void oracle_reconf(
 
 /* ---- what happens ---- */
 
+/* Its program is started: nothing is known of it; then, that the start is complete. */
 void oracle_start(struct oracle *o);
 void oracle_ready(struct oracle *o);
 /* All rules with Source=screen that match the screen now. */
