@@ -19,8 +19,8 @@ static const struct {
 	enum wish_flag flag;
 	const char *undo;
 } holding[] = {
+	{ WISH_FLAG_FROZEN, "thaw" }, /* a start does not call off the drain of that */
 	{ WISH_FLAG_DRAINING, "start" },
-	{ WISH_FLAG_FROZEN, "thaw" },
 	{ WISH_FLAG_HELD, "release" },
 };
 enum { NHOLDING = sizeof(holding) / sizeof(holding[0]) };
@@ -34,16 +34,24 @@ hold_is_by_flag(enum wish_flag flag)
 	return false;
 }
 
+/* The first of them that is set; NHOLDING: none.  drain: not counting that. */
+static int
+first_of(const struct unit *u, bool drain)
+{
+	for (int i = 0; i < NHOLDING; i++)
+		if (u->flag[holding[i].flag] &&
+		    !(drain && holding[i].flag == WISH_FLAG_DRAINING))
+			return i;
+	return NHOLDING;
+}
+
 const char *
 hold_why_beside(const struct unit *u, bool drain)
 {
 	const char *why = emergency_why(u);
+	int i = first_of(u, drain);
 
-	for (int i = 0; i < NHOLDING && why == NULL; i++)
-		if (u->flag[holding[i].flag] &&
-		    !(drain && holding[i].flag == WISH_FLAG_DRAINING))
-			why = u->terms[holding[i].flag].text;
-	return why;
+	return why != NULL || i == NHOLDING ? why : u->terms[holding[i].flag].text;
 }
 
 const char *
@@ -53,16 +61,14 @@ hold_why(const struct unit *u)
 }
 
 char *
-hold_undo(const struct unit *u)
+hold_undo_beside(const struct unit *u, bool drain)
 {
 	const char *undo = emergency_undo(u);
+	int i = first_of(u, drain);
 
 	if (undo != NULL)
 		return xstrdup(undo);
-	for (int i = 0; i < NHOLDING; i++)
-		if (u->flag[holding[i].flag])
-			return xasprintf("supctl %s %s", holding[i].undo, u->name);
-	return NULL;
+	return i == NHOLDING ? NULL : xasprintf("supctl %s %s", holding[i].undo, u->name);
 }
 
 bool

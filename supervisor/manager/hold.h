@@ -34,7 +34,7 @@ const char *hold_why(const struct unit *u);
 /* The same; drain: if it were not being drained. */
 const char *hold_why_beside(const struct unit *u, bool drain);
 /* What undoes that, "supctl release a.service" (malloc'd); NULL: nothing is to be. */
-char *hold_undo(const struct unit *u);
+char *hold_undo_beside(const struct unit *u, bool drain);
 /* A flag that keeps what it is set for from being started. */
 bool hold_is_by_flag(enum wish_flag flag);
 

@@ -374,10 +374,10 @@ forget_stops_of_needs(struct unit *of, const struct wish_who *who)
 static char *
 refusal(enum job_type type, const struct unit *u)
 {
-	/* What runs is not kept from running by a hold; to be frozen is another thing. */
 	/* A drain is called off by these. */
 	bool calls_off = drain_is_on(u) && (type == JOB_START || type == JOB_RESTART);
 	const char *why = hold_why_beside(u, calls_off);
+	/* What runs is not kept from running by a hold; to be frozen is another thing. */
 	bool held =
 	    why != NULL && type != JOB_STOP &&
 	    (freeze_is_on(u) || emergency_why(u) != NULL ||
@@ -395,7 +395,7 @@ refusal(enum job_type type, const struct unit *u)
 		    "%s is stopped only with others (RefuseManualStop=)", u->name);
 	/* A try-restart of what is down does nothing, held or not. */
 	if (held && (starts || !hold_keeps_down(u))) {
-		char *undo = hold_undo(u);
+		char *undo = hold_undo_beside(u, calls_off);
 		char *text =
 		    xasprintf("%s is %s; `%s' lets it go on", u->name, why, undo);
 

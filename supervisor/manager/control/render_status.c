@@ -105,8 +105,8 @@ write_wish(struct jw *w, const struct unit *u)
 		enum wish_flag flag;
 		const char *undo;
 	} flags[] = {
-		{ WISH_FLAG_DRAINING, "start" },
 		{ WISH_FLAG_FROZEN, "thaw" },
+		{ WISH_FLAG_DRAINING, "start" },
 		{ WISH_FLAG_HELD, "release" },
 		{ WISH_FLAG_MASKED, "unmask" },
 		{ WISH_FLAG_DISABLED, "enable" },
