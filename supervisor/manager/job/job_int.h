@@ -43,6 +43,7 @@ struct job {
 	bool start_phase; /* of a restart: it is down, now it comes up */
 	bool queued;      /* in one of the queues of ready */
 	bool no_order;
+	bool hard; /* what it requires was planned with it, or the plan was refused */
 	unsigned mode;
 	char *origin;
 	char *ref, *day, *log_name;

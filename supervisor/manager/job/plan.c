@@ -68,6 +68,15 @@ is_up(struct jobs *js, struct job_unit *u)
 		   (u->job->type != JOB_STOP && u->job->type != JOB_RESTART));
 }
 
+/* Its start is on the way, and with it all that it needs: a plan for each unit of a long
+ * chain must not be one of the whole chain.  Whether it may start is asked again then. */
+static bool
+is_coming(const struct making *mk, const struct job_unit *u)
+{
+	return u->job != NULL && u->job->type == JOB_START && u->planned == 0 &&
+	       (u->job->hard || !mk->hard || !mk->chain);
+}
+
 static void
 pull_start(void *arg, struct job_unit *u)
 {
@@ -75,7 +84,7 @@ pull_start(void *arg, struct job_unit *u)
 	char *no;
 
 	u = loaded(mk->js, u);
-	if (mk->failed || (u->planned != 0 && !mk->hard))
+	if (mk->failed || (u->planned != 0 && !mk->hard) || is_coming(mk, u))
 		return;
 	no = mk->js->ops->startable(mk->js->arg, u);
 	if (no == NULL && mk->automatic && !is_up(mk->js, u) &&

@@ -226,6 +226,7 @@ job_request(struct jobs *js, struct job_unit *ju, const struct job_request *r,
 		if (p.v[i].dropped)
 			continue;
 		j = merge(p.v[i].unit, p.v[i].type, r, i == 0, p.v[i].no_order);
+		j->hard = j->hard || p.v[i].hard;
 		if (i == 0)
 			mine = j;
 	}
