@@ -246,6 +246,9 @@ struct deed {
 	const struct emergency *e;
 	struct emergency_count *n;
 	struct strv names; /* of what is to be ended, or started again */
+	/* Whose dependents are still to be marked. */
+	struct unit **todo;
+	size_t ntodo, cap;
 };
 
 static void
@@ -264,6 +267,21 @@ freeze_one(struct unit *u, void *arg)
 		d->n->best_effort++;
 }
 
+static bool
+is_going(const struct unit *u)
+{
+	return svc_active(u->svc) == SVC_ACTIVE_DEACTIVATING;
+}
+
+/* Its stop goes on, or is about to begin. */
+static bool
+goes_down(const struct unit *u)
+{
+	const struct job *j = job_unit_job(u->job_unit);
+
+	return is_going(u) || (j != NULL && job_type(j) == JOB_STOP);
+}
+
 static void
 note_running(struct unit *u, void *arg)
 {
@@ -272,12 +290,11 @@ note_running(struct unit *u, void *arg)
 	if (!covers(d->e, u) || u->svc == NULL)
 		return;
 	d->n->units++;
+	/* A kill hurries on what is being stopped. */
 	if ((svc_has_slot(u->svc) || svc_waits_for_slot(u->svc)) &&
-	    svc_active(u->svc) != SVC_ACTIVE_DEACTIVATING)
+	    (d->e->how == EMERGENCY_KILL || !is_going(u)))
 		strv_add(&d->names, u->name);
 }
-
-static void mark_needing(struct unit *u, struct deed *d);
 
 /* Marked before it is ended: whoever resumes knows that it ran. */
 static void
@@ -290,48 +307,74 @@ mark(struct unit *u, struct deed *d)
 }
 
 static void
+mark_later(struct unit *u, struct deed *d)
+{
+	if (d->ntodo == d->cap) {
+		d->cap = d->cap == 0 ? 8 : 2 * d->cap;
+		d->todo = xreallocarray(d->todo, d->cap, sizeof(*d->todo));
+	}
+	d->todo[d->ntodo++] = u;
+}
+
+static void
 mark_other(void *arg, struct job_unit *ju)
 {
 	struct unit *u = job_unit_data(ju);
 
 	if (u == NULL || u->svc == NULL || u->flag[WISH_FLAG_HALTED] || u->transient ||
-	    !svc_has_slot(u->svc) || svc_active(u->svc) == SVC_ACTIVE_DEACTIVATING)
+	    !svc_has_slot(u->svc) || is_going(u))
 		return;
 	mark(u, arg);
-	mark_needing(u, arg);
+	mark_later(u, arg);
 }
 
-/* What is stopped with it, be it of another group. */
+/* It, and what is stopped with it, be it of another group.  A chain of units may be
+ * long: no call for each link. */
 static void
-mark_needing(struct unit *u, struct deed *d)
+mark_all(struct unit *u, struct deed *d)
 {
 	static const enum unit_dep deps[] = { DEP_REQUIRES, DEP_BINDS_TO, DEP_REQUISITE,
 		DEP_PART_OF };
 
-	for (size_t i = 0; i < sizeof(deps) / sizeof(deps[0]); i++)
-		job_unit_each(u->job_unit, deps[i], true, mark_other, d);
+	mark(u, d);
+	for (; u != NULL; u = d->ntodo > 0 ? d->todo[--d->ntodo] : NULL)
+		for (size_t i = 0; i < sizeof(deps) / sizeof(deps[0]); i++)
+			job_unit_each(u->job_unit, deps[i], true, mark_other, d);
+}
+
+static bool
+stop(struct unit *u, const struct emergency *e, unsigned mode)
+{
+	char origin[200];
+	struct job_request r = {
+		.type = JOB_STOP, .mode = JOB_AUTOMATIC | mode, .origin = origin
+	};
+	struct buf why = { 0 };
+	bool ok;
+
+	snprintf(origin, sizeof(origin), "emergency stop of %s (%s)", e->who.name,
+	    e->who.command);
+	ok = job_request(u->manager->jobs, u->job_unit, &r, NULL, NULL, &why) != 0;
+	if (!ok)
+		log_warnx("%s: emergency stop: %s", u->name, buf_str(&why));
+	buf_free(&why);
+	return ok;
 }
 
 static void
 end_one(struct unit *u, struct deed *d)
 {
-	const struct emergency *e = d->e;
-	char origin[200];
-	struct job_request r = { .type = JOB_STOP,
-		.mode =
-		    JOB_AUTOMATIC | (e->how == EMERGENCY_KILL ? (unsigned)JOB_FORCE : 0U),
-		.origin = origin };
-	struct buf why = { 0 };
+	bool going = goes_down(u), ok = true;
 
-	mark(u, d);
-	mark_needing(u, d);
-	snprintf(origin, sizeof(origin), "emergency stop of %s (%s)", e->who.name,
-	    e->who.command);
-	if (job_request(u->manager->jobs, u->job_unit, &r, NULL, NULL, &why) == 0)
-		log_warnx("%s: emergency stop: %s", u->name, buf_str(&why));
-	else
-		d->n->stopping++;
-	buf_free(&why);
+	if (!is_going(u))
+		mark_all(u, d);
+	/* What needs it is stopped in order; what goes has taken that along already. */
+	if (!going)
+		ok = stop(u, d->e, 0);
+	/* Only what is covered is killed. */
+	if (d->e->how == EMERGENCY_KILL)
+		ok = stop(u, d->e, JOB_NO_DEPS | JOB_FORCE) && ok;
+	d->n->stopping += ok;
 }
 
 static void
@@ -375,6 +418,7 @@ emergency_stop(struct manager *m, const char *group, enum emergency_how how,
 		}
 		strv_clear(&d.names);
 	}
+	free(d.todo);
 	tell(m, EVENT_EMERGENCY_STOP, d.e, who, n);
 	manager_say(m, MARK_NOTE, "emergency stop (%s) of %s%s by %s%s%s; %s ends it",
 	    emergency_how_name(how), group == NULL ? "all" : "group ",
@@ -400,16 +444,6 @@ release_one(struct unit *u, void *arg)
 	freeze_apply(u);
 	d->n->started += frozen && !freeze_is_on(u);
 	hold_on_released(u);
-}
-
-/* Its stop goes on, or is about to begin. */
-static bool
-goes_down(const struct unit *u)
-{
-	const struct job *j = job_unit_job(u->job_unit);
-
-	return svc_active(u->svc) == SVC_ACTIVE_DEACTIVATING ||
-	       (j != NULL && job_type(j) == JOB_STOP);
 }
 
 /* It ran when it was halted. */
@@ -482,6 +516,7 @@ emergencies_restore(struct manager *m)
 				end_one(u, &d);
 		strv_clear(&d.names);
 	}
+	free(d.todo);
 	if (m->safe_mode)
 		return;
 	units_look(m, note_halted, &again);
