@@ -66,7 +66,8 @@ budget_log_look(struct unit_budget *ub)
 		count_log(ub, ub->invocation, log_bytes(ub));
 }
 
-/* The logger says when there is something to tell, so that nobody has to ask. */
+/* The logger says when there is something to tell or to record, so that nobody has to
+ * ask. */
 void
 budget_log_arm(struct unit_budget *ub)
 {
@@ -78,6 +79,8 @@ budget_log_arm(struct unit_budget *ub)
 	/* From what is counted already: what came since then is in left. */
 	log_counter(name, ub->invocation);
 	counted = budget_counter_last(ub->account, name, BUDGET_LOG_BYTES);
+	if (left != UNIT_INFINITY && left > budget_step(ub->account, BUDGET_LOG_BYTES))
+		left = budget_step(ub->account, BUDGET_LOG_BYTES);
 	at = left == UNIT_INFINITY ? UNIT_INFINITY : clock_add_us(counted, left);
 	if (at == ub->alarm || (at == UNIT_INFINITY && ub->alarm == 0))
 		return;

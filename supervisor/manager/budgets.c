@@ -294,12 +294,18 @@ budgets_on_freeze(struct unit *u)
 	}
 }
 
+/* x NULL: it is down, however that came. */
 static void
-ended(struct unit_budget *ub, uint64_t wall_us)
+ended(struct unit_budget *ub, const struct svc_exit *x)
 {
 	uint64_t now = clock_wall_us(), mono = clock_mono_us();
-	uint64_t ago = wall_us != 0 && wall_us < now ? now - wall_us : 0;
+	uint64_t ago =
+	    x != NULL && x->wall_us != 0 && x->wall_us < now ? now - x->wall_us : 0;
 
+	/* Nobody saw how long that ran on which a new manager does not find. */
+	if (!ub->unit->manager->budgets->restored &&
+	    (x == NULL || x->how == EXIT_UNKNOWN))
+		ago = mono;
 	budget_log_look(ub);
 	budget_run_ended(ub->account, ago < mono ? mono - ago : 0);
 	budget_files_read(ub);
@@ -349,7 +355,7 @@ budgets_on_note(struct unit *u, const struct svc_note *note, const struct svc_me
 		if (note->state == SVC_DEAD || note->state == SVC_FAILED) {
 			ub->stopping = false;
 			budget_files_unwatch(ub);
-			ended(ub, 0);
+			ended(ub, NULL);
 		}
 		break;
 	case SVC_EMIT_EXEC:
@@ -358,7 +364,7 @@ budgets_on_note(struct unit *u, const struct svc_note *note, const struct svc_me
 		break;
 	case SVC_EMIT_EXIT:
 		if (note->kind == PROC_MAIN)
-			ended(ub, note->exit.wall_us);
+			ended(ub, &note->exit);
 		break;
 	case SVC_EMIT_RESTART:
 		budgets_on_restart(u);
@@ -414,7 +420,7 @@ restore_one(struct unit *u, void *arg)
 		budget_files_read(ub);
 		budgets_on_freeze(u);
 	} else {
-		budget_run_ended(ub->account, clock_mono_us());
+		budget_run_ended(ub->account, 0);
 		ub->stopping = false;
 	}
 	budget_later(ub);

@@ -94,12 +94,13 @@ teardown(void **state)
 	return 0;
 }
 
-/* Time passes, and what is due is done.  Returns how often something was. */
+/* Time passes, and what is due is done.  Returns how often something was told. */
 static unsigned
 run_for(uint64_t us)
 {
 	uint64_t end = mono + us;
-	unsigned ticks = 0;
+	unsigned n = 0, ticks = 0;
+	size_t before;
 
 	while (armed <= end) {
 		uint64_t step = armed > mono ? armed - mono : 0;
@@ -107,12 +108,14 @@ run_for(uint64_t us)
 		mono += step;
 		wall += step;
 		armed = USEC_INFINITY;
+		before = told.len;
 		budget_tick(b);
-		assert_true(++ticks < 100);
+		n += told.len != before;
+		assert_true(++ticks <= us / SEC + 10);
 	}
 	wall += end - mono;
 	mono = end;
-	return ticks;
+	return n;
 }
 
 static void
@@ -440,6 +443,40 @@ run_time_is_told_when_it_is_reached(void **state)
 	assert_true(armed == USEC_INFINITY);
 }
 
+/* What may be lost is a step: a twentieth of the limit, at most five minutes. */
+static void
+run_time_is_recorded_in_steps(void **state)
+{
+	static const struct {
+		uint64_t limit, step;
+	} rows[] = { { 40 * SEC, 2 * SEC }, { HOUR, HOUR / 20 }, { 5 * HOUR, HOUR / 12 },
+		{ 10 * SEC, SEC }, { UNIT_INFINITY - 1, HOUR / 12 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		conf.limit[BUDGET_RUN_TIME] = rows[i].limit;
+		budget_run_began(b, "a", mono);
+		for (int n = 0; n < 2; n++) {
+			changes = 0;
+			assert_true(armed > mono && armed <= mono + rows[i].step);
+			wall += armed - mono;
+			mono = armed;
+			budget_tick(b);
+			assert_true(changes > 0);
+		}
+		assert_int_equal(armed, mono + rows[i].step);
+		reborn(false);
+		assert_true(used(BUDGET_RUN_TIME) > rows[i].step);
+		budget_reset(b);
+	}
+	/* What is used up is told; there is nothing more to lose. */
+	conf.limit[BUDGET_RUN_TIME] = 40 * SEC;
+	conf.period = (struct budget_period){ .us = UNIT_INFINITY };
+	budget_run_began(b, "b", mono);
+	run_for(40 * SEC);
+	assert_true(armed == USEC_INFINITY);
+}
+
 static void
 runs_are_added_up_and_pauses_are_not(void **state)
 {
@@ -456,7 +493,7 @@ runs_are_added_up_and_pauses_are_not(void **state)
 }
 
 static void
-nothing_wakes_who_cannot_reach_it(void **state)
+nothing_is_told_of_what_cannot_be_reached(void **state)
 {
 	(void)state;
 	/* 10:00: four hours are left of this day, and 20 are 80 percent of the next. */
@@ -720,8 +757,9 @@ main(void)
 		T(another_kind_of_period_keeps_what_was_used),
 		T(for_ever_does_not_end),
 		T(run_time_is_told_when_it_is_reached),
+		T(run_time_is_recorded_in_steps),
 		T(runs_are_added_up_and_pauses_are_not),
-		T(nothing_wakes_who_cannot_reach_it),
+		T(nothing_is_told_of_what_cannot_be_reached),
 		T(a_run_over_midnight_is_of_two_days),
 		T(a_sleeping_machine_runs_nothing),
 		T(a_counter_that_falls_has_begun_anew),

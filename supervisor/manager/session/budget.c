@@ -10,6 +10,12 @@
 #include "manager/session/budget_int.h"
 #include "manager/session/period.h"
 
+/* What is used is recorded in so many steps of the limit; run time in steps that are not
+ * longer, nor shorter, than these. */
+enum { STEPS = 20 };
+#define STEP_MAX_US (5 * USEC_PER_MINUTE)
+#define STEP_MIN_US USEC_PER_SEC
+
 /* 80 percent of n, rounded up: the last fifth is left. */
 static uint64_t
 most_of(uint64_t n)
@@ -83,15 +89,30 @@ mono_of(uint64_t wall_us)
 	return now - wall_us < mono ? mono - (now - wall_us) : 0;
 }
 
+uint64_t
+budget_step(const struct budget *b, enum budget_kind kind)
+{
+	uint64_t step = b->conf->limit[kind] / STEPS;
+
+	if (kind != BUDGET_RUN_TIME)
+		return step > 0 ? step : 1;
+	return step < STEP_MIN_US ? STEP_MIN_US : step > STEP_MAX_US ? STEP_MAX_US : step;
+}
+
 static void
 count_run(struct budget *b, uint64_t mono_us)
 {
-	if (!b->running || mono_us <= b->counted_us)
+	uint64_t from = b->counted_us, step;
+
+	if (!b->running || mono_us <= from)
 		return;
-	if (has_limit(b, BUDGET_RUN_TIME))
-		b->used[BUDGET_RUN_TIME] =
-		    sum(b->used[BUDGET_RUN_TIME], mono_us - b->counted_us);
 	b->counted_us = mono_us;
+	if (!has_limit(b, BUDGET_RUN_TIME))
+		return;
+	b->used[BUDGET_RUN_TIME] = sum(b->used[BUDGET_RUN_TIME], mono_us - from);
+	step = budget_step(b, BUDGET_RUN_TIME);
+	if (from / step != mono_us / step)
+		b->ops->changed(b->arg);
 }
 
 static void
@@ -182,34 +203,39 @@ next_mark(const struct budget *b, bool warned, bool up, uint64_t base)
 
 /* When run time comes to something that is to be told: in this period, else in the next
  * one, which is looked at when it begins if it may be too short. */
-static void
-arm(struct budget *b)
+static uint64_t
+mark_due(const struct budget *b, uint64_t mono, uint64_t wall)
 {
-	uint64_t mono = clock_mono_us(), wall = clock_wall_us(), used, mark, begin, end;
+	uint64_t used = b->used[BUDGET_RUN_TIME], mark, begin, end;
 
-	if (!b->running || !has_limit(b, BUDGET_RUN_TIME)) {
-		b->ops->arm(b->arg, USEC_INFINITY);
-		return;
-	}
-	used = b->used[BUDGET_RUN_TIME];
 	mark = next_mark(b, (b->warned >> BUDGET_RUN_TIME & 1) != 0,
 	    (b->up >> BUDGET_RUN_TIME & 1) != 0, b->base[BUDGET_RUN_TIME]);
 	if (mark != UNIT_INFINITY) {
 		uint64_t left = mark > used ? mark - used : 0;
 
-		if (clock_add_us(wall, left) < b->end_us) {
-			b->ops->arm(b->arg, clock_add_us(mono, left));
-			return;
-		}
+		if (clock_add_us(wall, left) < b->end_us)
+			return clock_add_us(mono, left);
 	}
-	if (b->end_us == UNIT_INFINITY) {
-		b->ops->arm(b->arg, USEC_INFINITY);
-		return;
-	}
+	if (b->end_us == UNIT_INFINITY)
+		return USEC_INFINITY;
 	period_of(&b->period, b->ops->zone(b->arg), b->end_us, &begin, &end);
 	mark = next_mark(b, false, false, 0);
-	b->ops->arm(
-	    b->arg, mono_of(clock_add_us(b->end_us, mark <= end - begin ? mark : 0)));
+	return mono_of(clock_add_us(b->end_us, mark <= end - begin ? mark : 0));
+}
+
+/* Steps end at the same moments for all who have the same: they wake up together. */
+static void
+arm(struct budget *b)
+{
+	uint64_t mono = clock_mono_us(), due = USEC_INFINITY, step;
+
+	if (b->running && has_limit(b, BUDGET_RUN_TIME)) {
+		due = mark_due(b, mono, clock_wall_us());
+		step = budget_step(b, BUDGET_RUN_TIME);
+		if ((b->up >> BUDGET_RUN_TIME & 1) == 0 && (mono / step + 1) * step < due)
+			due = (mono / step + 1) * step;
+	}
+	b->ops->arm(b->arg, due);
 }
 
 static void

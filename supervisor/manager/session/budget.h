@@ -16,7 +16,8 @@
  *     has what was before its end.
  *  5. A clock that is set back does not begin a period that was over; what was used stays
  *     used.
- *  6. No timer is armed but for the moment at which run time reaches a limit.
+ *  6. No timer is armed but while its process runs: for the moment at which run time
+ *     reaches a limit, and for each step of it that is recorded, until it is used up.
  *
  * Pure: times are those of lib/clock.  Ops must not call back.
  */
@@ -118,6 +119,8 @@ struct budget_view {
 /* How much more is to be used until something is told, or the period begins (1);
  * INFINITY: nothing is. */
 uint64_t budget_left(const struct budget *b, enum budget_kind kind);
+/* What may be used and not be recorded yet. */
+uint64_t budget_step(const struct budget *b, enum budget_kind kind);
 /* The end of a period that has begun, INFINITY: it has none; 0: none has begun. */
 uint64_t budget_end_us(const struct budget *b);
 /* The period is over, and nobody has begun the next. */
