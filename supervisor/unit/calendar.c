@@ -159,7 +159,7 @@ read_number(struct reader *r, enum field f, int32_t *value)
 				      : "a number is expected here");
 	for (; is_digit(peek(r, 0)); r->p++) {
 		if (r->p - from >= NUMBER_DIGITS_MAX)
-			return refuse(r, from, ranges[f].why);
+			return refuse(r, from, "the number is too large");
 		n = n * 10 + (*r->p - '0');
 	}
 	if (f == MICROSECOND) {
