@@ -520,6 +520,17 @@ kinds_each_word(struct parse *p, const struct directive *d, enum quote_mode mode
 	return result;
 }
 
+int
+kinds_list(struct parse *p, const struct directive *d, const char *value,
+    struct strv *list, kinds_word *add)
+{
+	if (*value == '\0') {
+		strv_free(list);
+		return 0;
+	}
+	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, list, add);
+}
+
 static int
 add_word(struct parse *p, const struct directive *d, const char *word, const char *at,
     void *field)
@@ -536,11 +547,7 @@ add_word(struct parse *p, const struct directive *d, const char *word, const cha
 int
 set_words(struct parse *p, const struct directive *d, void *field, const char *value)
 {
-	if (*value == '\0') {
-		strv_free(field);
-		return 0;
-	}
-	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_word);
+	return kinds_list(p, d, value, field, add_word);
 }
 
 void

@@ -44,6 +44,10 @@ typedef int kinds_word(struct parse *, const struct directive *, const char *wor
 /* Splits VALUE and hands each word to ADD.  0, or -1 after telling. */
 int kinds_each_word(struct parse *, const struct directive *, enum quote_mode,
     const char *value, void *field, kinds_word *add);
+/* The same for a list of words that an empty VALUE empties: what earlier lines gave goes.
+ */
+int kinds_list(struct parse *, const struct directive *, const char *value,
+    struct strv *list, kinds_word *add);
 
 /* Tells that WHAT, at AT in the value, is not what the row takes.  -1. */
 int kinds_refuse(

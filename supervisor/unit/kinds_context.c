@@ -81,11 +81,7 @@ add_group(struct parse *p, const struct directive *d, const char *word, const ch
 int
 set_groups(struct parse *p, const struct directive *d, void *field, const char *value)
 {
-	if (*value == '\0') {
-		strv_free(field);
-		return 0;
-	}
-	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_group);
+	return kinds_list(p, d, value, field, add_group);
 }
 
 /* The mask of the capabilities named; 0 or -1. */
@@ -204,11 +200,7 @@ int
 set_environment(
     struct parse *p, const struct directive *d, void *field, const char *value)
 {
-	if (*value == '\0') {
-		strv_free(field);
-		return 0;
-	}
-	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_assignment);
+	return kinds_list(p, d, value, field, add_assignment);
 }
 
 static int
@@ -231,11 +223,7 @@ add_env_name(struct parse *p, const struct directive *d, const char *word, const
 int
 set_env_names(struct parse *p, const struct directive *d, void *field, const char *value)
 {
-	if (*value == '\0') {
-		strv_free(field);
-		return 0;
-	}
-	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_env_name);
+	return kinds_list(p, d, value, field, add_env_name);
 }
 
 static int
@@ -256,11 +244,7 @@ add_unset(struct parse *p, const struct directive *d, const char *word, const ch
 int
 set_env_unset(struct parse *p, const struct directive *d, void *field, const char *value)
 {
-	if (*value == '\0') {
-		strv_free(field);
-		return 0;
-	}
-	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_unset);
+	return kinds_list(p, d, value, field, add_unset);
 }
 
 int
@@ -441,9 +425,5 @@ add_dir(struct parse *p, const struct directive *d, const char *word, const char
 int
 set_dirs(struct parse *p, const struct directive *d, void *field, const char *value)
 {
-	if (*value == '\0') {
-		strv_free(field);
-		return 0;
-	}
-	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_dir);
+	return kinds_list(p, d, value, field, add_dir);
 }
