@@ -565,6 +565,8 @@ mkdir_p_at(int dirfd, const char *path, mode_t mode)
 struct removal {
 	size_t left;
 	struct statx root; /* what is on another mount is not ours */
+	int top;           /* the folder that is removed; -1: it is none */
+	unsigned moved;    /* what lay too deep is in it, under so many new names */
 };
 
 static int
@@ -623,6 +625,22 @@ list_names(int folder, size_t max, struct strv *names)
 	return 0;
 }
 
+/* A folder that lies too deep, to the top: whoever made it can make it as deep as he
+ * likes, and has neither our descriptors nor our stack. */
+static int
+move_up(struct removal *rm, int folder, const char *name)
+{
+	char up[32];
+
+	for (;;) {
+		snprintf(up, sizeof(up), ".deep-%u", rm->moved++);
+		if (renameat2(folder, name, rm->top, up, RENAME_NOREPLACE) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return -1;
+	}
+}
+
 static int remove_entry(struct removal *rm, int folder, const char *name, int depth);
 
 static int
@@ -640,6 +658,10 @@ remove_below(struct removal *rm, int folder, const char *name, int depth)
 	if (!is_same_mount(&stx, &rm->root)) {
 		errno = EXDEV;
 		goto out;
+	}
+	if (depth == 0) {
+		fd_close(&rm->top);
+		rm->top = open_dir_at(fd, ".");
 	}
 	if (list_names(fd, rm->left, &names) == -1)
 		goto out;
@@ -662,12 +684,14 @@ remove_entry(struct removal *rm, int folder, const char *name, int depth)
 
 	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : -1;
-	if (rm->left == 0 || depth > RM_DEPTH_MAX) {
+	if (rm->left == 0) {
 		errno = E2BIG;
 		return -1;
 	}
 	rm->left--;
 	is_dir = S_ISDIR(st.st_mode);
+	if (is_dir && depth > RM_DEPTH_MAX)
+		return move_up(rm, folder, name);
 	if (is_dir && remove_below(rm, folder, name, depth) == -1)
 		return -1;
 	if (unlinkat(folder, name, is_dir ? AT_REMOVEDIR : 0) == -1 && errno != ENOENT)
@@ -678,15 +702,23 @@ remove_entry(struct removal *rm, int folder, const char *name, int depth)
 int
 rm_rf_at(int dirfd, const char *path, size_t max_entries)
 {
-	struct removal rm = { .left = max_entries };
+	struct removal rm = { .left = max_entries, .top = -1 };
+	unsigned moved;
 	const char *name;
 	int folder, r = -1;
 
 	folder = open_parent(dirfd, path, &name);
 	if (folder == -1)
 		return errno == ENOENT ? 0 : -1;
-	if (get_mount(folder, &rm.root) == 0)
-		r = remove_entry(&rm, folder, name, 0);
+	if (get_mount(folder, &rm.root) == 0) {
+		/* Once more for what came to the top meanwhile. */
+		do {
+			moved = rm.moved;
+			r = remove_entry(&rm, folder, name, 0);
+		} while (r == -1 && rm.moved != moved &&
+			 (errno == ENOTEMPTY || errno == EEXIST));
+	}
+	fd_close(&rm.top);
 	fd_close(&folder);
 	return r;
 }

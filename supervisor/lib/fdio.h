@@ -75,7 +75,7 @@ int mkdir_p_at(int dirfd, const char *path, mode_t mode);
 int mkdir_open_at(int dirfd, const char *path, mode_t mode);
 /*
  * rm -r below dirfd, never through a link, never onto another file system, at most
- * max_entries removals (E2BIG beyond) and 64 levels.  A path that is not there is fine.
+ * max_entries removals (E2BIG beyond), however deep.  A path that is not there is fine.
  */
 int rm_rf_at(int dirfd, const char *path, size_t max_entries);
 

@@ -330,6 +330,36 @@ test_rm_rf(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
+/* Deeper than a path can say, and twice beside each other. */
+static void
+test_rm_rf_of_what_is_deep(void **state)
+{
+	enum { DEEP = 3000 };
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(mkdir_p_at(dir, "deep/a", 0755), 0);
+	assert_int_equal(mkdir_p_at(dir, "deep/.deep-0/b", 0755), 0);
+	for (int i = 0; i < 2; i++) {
+		int fd = mkdir_open_at(dir, i == 0 ? "deep/a" : "deep/.deep-0/b", 0755);
+
+		for (int k = 0; k < DEEP; k++) {
+			int below;
+
+			assert_int_equal(mkdirat(fd, "d", 0755), 0);
+			below = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			assert_true(below != -1);
+			fd_close(&fd);
+			fd = below;
+		}
+		fd_close(&fd);
+	}
+	assert_int_equal(rm_rf_at(dir, "deep", DEEP), -1);
+	assert_int_equal(errno, E2BIG);
+	assert_int_equal(rm_rf_at(dir, "deep", 10 * DEEP), 0);
+	assert_int_equal(fstatat(dir, "deep", &st, 0), -1);
+}
+
 static void
 test_full_io_over_a_pipe(void **state)
 {
@@ -428,6 +458,7 @@ main(void)
 		cmocka_unit_test(test_symlink),
 		cmocka_unit_test(test_mkdir),
 		cmocka_unit_test(test_rm_rf),
+		cmocka_unit_test(test_rm_rf_of_what_is_deep),
 		cmocka_unit_test(test_full_io_over_a_pipe),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_sole),
