@@ -247,13 +247,22 @@ ops_cleanup(void *arg, const struct unit_conf *conf, bool restarts)
 	buf_free(&why);
 }
 
-/* Of a unit that has a slot; what begins with a dot was never finished. */
+/* Of a unit that has a slot, as init says: what is remembered of it may not have been
+ * read yet.  What begins with a dot was never finished. */
 static bool
 is_of_running(struct manager *m, const char *name)
 {
 	struct unit *u = name[0] == '.' ? NULL : unit_find(m, name);
 
-	return u != NULL && u->svc != NULL && svc_has_slot(u->svc);
+	if (name[0] == '.' || (u != NULL && u->svc != NULL))
+		return u != NULL && svc_has_slot(u->svc);
+	for (uint32_t i = 0; i < table_used(m->table); i++) {
+		const struct table_slot *s = table_slot(m->table, i);
+
+		if (s->state == SLOT_OPEN && strncmp(s->unit, name, sizeof(s->unit)) == 0)
+			return true;
+	}
+	return false;
 }
 
 void
@@ -270,7 +279,7 @@ ops_credentials_sweep(struct manager *m)
 		return;
 	}
 	m->has_credentials = true;
-	while (!m->memory_unanswered && (de = readdir(dir)) != NULL)
+	while ((de = readdir(dir)) != NULL)
 		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0 &&
 		    !is_of_running(m, de->d_name))
 			strv_add(&names, de->d_name);
