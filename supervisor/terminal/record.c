@@ -359,11 +359,15 @@ take(struct session *s, const char *p, size_t n, bool last)
 	buf_free(&joined);
 }
 
+static void open_late(struct session *s);
+
 void
 record_output(struct session *s, const char *bytes, size_t len)
 {
 	struct record *r = s->record;
 
+	if (r == NULL)
+		open_late(s);
 	if (is_over(r))
 		return;
 	begin_first_file(s);
@@ -465,24 +469,31 @@ map_file(int fd)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* That of an earlier role.  NULL: there is none that can be used. */
-static void *
-find_map(struct session *s, const char *path, int *fd)
+/* That of an earlier role; *map NULL: there is none that is of this session.  False: what
+ * there is cannot be looked at now (errno), and must stay. */
+static bool
+find_map(struct session *s, const char *path, void **map, int *fd)
 {
 	struct stat st;
-	void *p = NULL;
+	bool known;
 
+	*map = NULL;
 	*fd = open_at(s->t->run_fd, path, O_RDWR | O_NONBLOCK, 0);
-	if (*fd != -1 && fstat(*fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size == CAST_FILE_BYTES)
-		p = map_file(*fd);
-	if (p != NULL && !cast_is_of(p, s->ts->invocation)) {
-		munmap(p, CAST_FILE_BYTES);
-		p = NULL;
+	if (*fd == -1)
+		return errno == ENOENT || errno == ELOOP || errno == EISDIR ||
+		       errno == ENXIO;
+	known = fstat(*fd, &st) == 0;
+	if (known && S_ISREG(st.st_mode) && st.st_size == CAST_FILE_BYTES) {
+		*map = map_file(*fd);
+		known = *map != NULL;
 	}
-	if (p == NULL)
+	if (*map != NULL && !cast_is_of(*map, s->ts->invocation)) {
+		munmap(*map, CAST_FILE_BYTES);
+		*map = NULL;
+	}
+	if (*map == NULL)
 		fd_close(fd);
-	return p;
+	return known;
 }
 
 /* A new one, never over one that the logger may have open. */
@@ -497,9 +508,11 @@ make_map(struct session *s, const char *path, int *fd)
 	if (*fd != -1 && ftruncate(*fd, CAST_FILE_BYTES) == 0)
 		p = map_file(*fd);
 	if (p == NULL) {
-		log_warn("%s: no room for its recording", s->ts->unit);
+		int err = errno;
+
 		fd_close(fd);
 		(void)unlinkat(s->t->run_fd, path, 0);
+		errno = err;
 		return NULL;
 	}
 	ring_init(p, CAST_RING_BYTES);
@@ -568,35 +581,60 @@ start_over(struct session *s, bool found)
 	draw_whole(s);
 }
 
-void
-record_open(struct session *s, bool found)
+/* old: it is that of an earlier role.  False: it is tried again, and that was said. */
+static bool
+open_ring(struct session *s, bool *old)
 {
 	struct record *r;
 	char path[32];
 	void *map;
 	int fd;
-	bool old;
+	bool known;
 
-	if ((s->ts->conf.stream_mask & SLOT_LOG_CAST) == 0)
-		return;
 	cast_path(path, s->slot);
-	map = find_map(s, path, &fd);
-	old = map != NULL;
-	if (map == NULL)
+	known = find_map(s, path, &map, &fd);
+	*old = map != NULL;
+	if (map == NULL && known)
 		map = make_map(s, path, &fd);
-	if (map == NULL)
-		return;
+	if (map == NULL) {
+		if (s->record_again_us == 0)
+			log_warn("%s: no room for its recording", s->ts->unit);
+		s->record_again_us = clock_mono_us() + CHECK_US;
+		return false;
+	}
 	r = s->record = xcalloc(1, sizeof(*r));
 	r->map = map;
 	r->fd = fd;
 	r->ring = cast_ring(map);
 	r->cast = cast_tail(map);
+	return true;
+}
+
+void
+record_open(struct session *s, bool found)
+{
+	bool old;
+
+	if ((s->ts->conf.stream_mask & SLOT_LOG_CAST) == 0 || !open_ring(s, &old))
+		return;
 	if (old && found)
 		catch_up(s);
 	else if (old || found)
 		start_over(s, found);
-	if (waiting(r) > 0)
+	if (waiting(s->record) > 0)
 		tell_soon(s);
+}
+
+/* There was no room for it when the session was opened: from here on it is recorded. */
+static void
+open_late(struct session *s)
+{
+	bool old;
+
+	if (s->record_again_us == 0 || clock_mono_us() < s->record_again_us ||
+	    !open_ring(s, &old))
+		return;
+	start_over(s, true);
 }
 
 void

@@ -57,11 +57,12 @@ struct session {
 	size_t step_end;        /* where the step of input in it ends; 0: there is none */
 	struct keep_input step; /* the newest one */
 
-	struct rules *rules;   /* NULL: none */
-	bool ruled;            /* they are of the manager that is there now */
-	uint64_t held;         /* which of them hold */
-	struct record *record; /* NULL: not recorded */
-	uint32_t report_flags; /* as last told */
+	struct rules *rules;      /* NULL: none */
+	bool ruled;               /* they are of the manager that is there now */
+	uint64_t held;            /* which of them hold */
+	struct record *record;    /* NULL: not recorded */
+	uint64_t record_again_us; /* when that is tried again; 0: it was never in vain */
+	uint32_t report_flags;    /* as last told */
 	bool report_due;
 	struct msg_term_state told;
 	TAILQ_HEAD(, viewer) viewers;

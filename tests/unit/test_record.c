@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -471,6 +472,40 @@ test_full_ring(void **state)
 	buf_free(&all);
 }
 
+/* No descriptor for a new role: what is in the ring stays, and the recording goes on when
+ * there is one. */
+static void
+test_ring_that_cannot_be_opened(void **state)
+{
+	static const char text[] = "one two three";
+	struct rig *r = *state;
+	struct rlimit was, none;
+	struct stat before, after;
+
+	role_begin(r);
+	say_text(r, "one ");
+	assert_int_equal(fstatat(r->t.run_fd, "term/0.cast", &before, 0), 0);
+	record_free(r->s);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){ 0, was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	record_open(r->s, true);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_null(r->s->record);
+	assert_int_equal(fstatat(r->t.run_fd, "term/0.cast", &after, 0), 0);
+	assert_int_equal(after.st_ino, before.st_ino);
+	say_text(r, "two ");
+	r->s->record_again_us = 1;
+	say_text(r, "three");
+	assert_non_null(r->s->record);
+	assert_int_equal(fstatat(r->t.run_fd, "term/0.cast", &after, 0), 0);
+	assert_int_equal(after.st_ino, before.st_ino);
+	record_end(r->s);
+	drain(r, 1000);
+	assert_int_equal(r->files, 1);
+	assert_plays_to(r, text, sizeof(text) - 1);
+}
+
 static void
 child_main(struct rig *r)
 {
@@ -591,6 +626,8 @@ main(void)
 		    test_new_files_begin_with_the_screen, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bound, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full_ring, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_ring_that_cannot_be_opened, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_killed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_half_the_memory, set_up, tear_down),
 	};
