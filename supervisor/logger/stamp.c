@@ -26,6 +26,7 @@ stamp_clock_set(struct stamp_clock *c, const struct line_style *style, uint64_t 
 	if (second != c->second)
 		clock_day(c->day, sizeof(c->day), wall_us);
 	c->style = *style;
+	c->wall_us = wall_us;
 	c->second = second;
 	if (same && style->precision > 0 && c->len > 20) {
 		char digits[8];

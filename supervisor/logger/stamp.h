@@ -16,6 +16,7 @@ struct buf;
 /* The time of a batch as text, and its day; remembers the last second. */
 struct stamp_clock {
 	struct line_style style; /* that text is for */
+	uint64_t wall_us;        /* of the batch */
 	uint64_t second;         /* of wall clock, that text is for; 0: none */
 	char text[LINE_TS_MAX];
 	size_t len;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/json.h"
 #include "lib/log.h"
@@ -164,14 +165,16 @@ void
 viewer_line(struct logger *lg, const struct stream *s, const char *text, size_t n)
 {
 	const struct logslot *ls = s->slot;
+	char ts[CLOCK_TEXT_MAX];
 	struct viewer *v;
 
+	/* As all times of the interface, whatever the log has. */
+	clock_format_utc(ts, sizeof(ts), lg->clock.wall_us);
 	TAILQ_FOREACH (v, &lg->viewers, link) {
 		if (v->dead || !matches(v, ls->ts->unit, ls->name) ||
 		    (v->streams & 1U << s->which) == 0)
 			continue;
-		reply(v, ls, line_stream_name((enum line_stream)s->which), text, n,
-		    lg->clock.text);
+		reply(v, ls, line_stream_name((enum line_stream)s->which), text, n, ts);
 		drain(v);
 		if (!v->dead && outq_is_full(&v->out)) {
 			log_info("a log viewer that is too slow is cut off");
