@@ -38,8 +38,8 @@ write_value(struct buf *b, const char *value)
 	buf_addc(b, '\n');
 }
 
-/* "Session.KEY" and "Rule.NAME.KEY": all of them read back, but for several messages,
- * which are shown in one line, and what is nothing without them. */
+/* "Session.KEY" and "Rule.NAME.KEY": all of them read back, but for several messages or
+ * sources, which are shown in one line, and what is nothing without them. */
 static void
 write_session_line(struct again *a, const char *name, const char *value)
 {
@@ -48,7 +48,8 @@ write_session_line(struct again *a, const char *name, const char *value)
 	const struct unit_session *s = a->conf->session;
 
 	if (*value == '\0' || !unit_conf_is_set(a->conf, name) ||
-	    (s->heartbeat.messages.n > 1 && strncmp(name, "Heartbeat.", 10) == 0))
+	    (s->heartbeat.messages.n > 1 && strncmp(name, "Heartbeat.", 10) == 0) ||
+	    (s->budget.n_sources > 1 && strcmp(name, "Budget.Source") == 0))
 		return;
 	if (dot + 1 == key)
 		buf_addf(&a->text, "[%.*s]\n", (int)(dot - name), name);
