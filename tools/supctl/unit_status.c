@@ -1,6 +1,7 @@
 /* unit_status: see the header. */
 #include "unit_status.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "brief.h"
@@ -12,6 +13,7 @@
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
+#include "lib/xalloc.h"
 
 enum {
 	PROCESSES_SHOWN = 10,
@@ -72,6 +74,30 @@ put_signal(struct ctl *ctl, const struct jv *x)
 	ctl_printf(ctl, "\n");
 }
 
+/* Errors, all of them; of the warnings only some, so that a file that was written for
+ * systemd does not push everything else from the screen. */
+static void
+put_diagnostics(struct ctl *ctl, const struct jv *u)
+{
+	enum { WARNINGS_MAX = 4 };
+	const struct jv *list = jv_get(u, "diagnostics");
+	const char *text;
+	char *more;
+	size_t i, warnings = 0;
+
+	for (i = 0; i < jv_count(list); i++) {
+		text = jv_str(jv_at(list, i), "?");
+		if (strstr(text, ": warning: ") == NULL || warnings++ < WARNINGS_MAX)
+			field_put(ctl, "!", STYLE_YELLOW, text);
+	}
+	if (warnings <= WARNINGS_MAX)
+		return;
+	more = xasprintf("and %zu more warnings: supctl verify %s",
+	    warnings - WARNINGS_MAX, jv_str(jv_get(u, "unit"), "?"));
+	field_put(ctl, "!", STYLE_YELLOW, more);
+	free(more);
+}
+
 static void
 put_files(struct ctl *ctl, const struct jv *u)
 {
@@ -97,9 +123,7 @@ put_files(struct ctl *ctl, const struct jv *u)
 	if (jv_bool(jv_get(u, "changed_on_disk"), false))
 		field_put(ctl, "!", STYLE_YELLOW,
 		    "changed on the disk since; supctl daemon-reload says how");
-	for (i = 0; i < jv_count(jv_get(u, "diagnostics")); i++)
-		field_put(ctl, "!", STYLE_YELLOW,
-		    jv_str(jv_at(jv_get(u, "diagnostics"), i), "?"));
+	put_diagnostics(ctl, u);
 }
 
 /* What names it, or what it names. */
