@@ -114,7 +114,7 @@ ops_reloadable(void *arg, struct job_unit *ju)
 	const char *no;
 
 	if (u == NULL || u->svc == NULL)
-		return xasprintf("%s cannot be reloaded", job_unit_name(ju));
+		return xstrdup("it is not running");
 	no = svc_reload_refusal(u->svc);
 	return no == NULL ? NULL : xstrdup(no);
 }

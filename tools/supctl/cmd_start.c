@@ -96,6 +96,17 @@ put_tail(struct ctl *ctl, const char *tail, const char *log)
 	strv_free(&lines);
 }
 
+/* A reload of what does not run. */
+static bool
+is_down_for_reload(const struct jv *r, const char *result)
+{
+	const char *state = jv_str(jv_get(r, "state"), "");
+
+	return strcmp(jv_str(jv_get(r, "type"), ""), "reload") == 0 &&
+	       strcmp(result, "invalid") == 0 &&
+	       (strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0);
+}
+
 static void
 tell_failure(struct ctl *ctl, struct request *q, const struct jv *r)
 {
@@ -107,12 +118,15 @@ tell_failure(struct ctl *ctl, struct request *q, const struct jv *r)
 
 	ctl_warn(ctl, "%s: %s: %s", unit, jv_str(jv_get(r, "type"), q->verb),
 	    message == NULL ? result : message);
-	put_tail(ctl, jv_str(jv_get(r, "stderr_tail"), NULL), log);
-	if (log != NULL && !tail_missing(ctl, log))
-		ctl_note(ctl, "  log: ", log);
+	/* What was refused ran nothing that could have said something about it. */
+	if (strcmp(result, "invalid") != 0) {
+		put_tail(ctl, jv_str(jv_get(r, "stderr_tail"), NULL), log);
+		if (log != NULL && !tail_missing(ctl, log))
+			ctl_note(ctl, "  log: ", log);
+	}
 	if (next != NULL)
 		ctl_note(ctl, "  next: ", next);
-	q->code = CTL_FAILED;
+	q->code = is_down_for_reload(r, result) ? CTL_DOWN : CTL_FAILED;
 }
 
 static void

@@ -92,6 +92,8 @@ write_next(struct jw *w, const struct item *it, const struct unit *u)
 			jw_kv_strf(w, "next",
 			    "supctl reload-or-restart %s restarts what cannot reload",
 			    it->unit);
+		else if (it->r->type == JOB_RELOAD)
+			jw_kv_strf(w, "next", "supctl start %s", it->unit);
 		else
 			jw_kv_null(w, "next");
 		break;
