@@ -75,66 +75,98 @@ budget_counter_name(
 
 /* ---- reading ---- */
 
+/* Why nothing could be counted. */
+enum why {
+	WHY_NOT, /* it could */
+	WHY_FAR,
+	WHY_FILE,
+	WHY_JSON,
+	WHY_NOTHING,
+	WHY_NUMBER,
+};
+
+/* One file, read once for all sources of a unit that are in it. */
+struct look {
+	const char *path;
+	struct jv *v; /* NULL with WHY_NOT: it is not there */
+	enum why why;
+	char text[JSON_ERR_MAX + 32];
+};
+
+/* Each reason is told once of a source, until all could be read again: whatever is
+ * written there meanwhile. */
 static void
-set_error(struct unit_budget *ub, const struct budget_source *s, const char *why)
+tell_source(struct unit_budget *ub, size_t i, const struct look *l)
 {
 	struct emitter *ev = ub->unit->manager->events;
-	char *text = xasprintf("%s: %s", s->arg, why);
 
-	/* Once for each reason, until all could be read again. */
-	if (ub->source_error == NULL || strcmp(ub->source_error, text) != 0) {
-		event_begin(ev, EVENT_BUDGET_SOURCE, ub->unit->name, NULL);
-		event_strf(ev, "source", "file:%s", s->arg);
-		event_str(ev, "error", why);
-		event_end(ev);
-		unit_render_drop(ub->unit);
-	}
-	free(ub->source_error);
-	ub->source_error = text;
+	if ((ub->source_told[i] >> l->why & 1) != 0)
+		return;
+	ub->source_told[i] |= 1U << l->why;
+	event_begin(ev, EVENT_BUDGET_SOURCE, ub->unit->name, NULL);
+	event_strf(ev, "source", "file:%s", l->path);
+	event_str(ev, "error", l->text);
+	event_end(ev);
 }
 
-/* NULL with *why; *why NULL: it is not there. */
-static struct jv *
-read_json(struct manager *m, const char *path, char *why, size_t size)
+/* What status shows: of the first that could not be read; l NULL: all could. */
+static void
+set_error(struct unit_budget *ub, const struct look *l)
+{
+	free(ub->source_error);
+	ub->source_error = l == NULL ? NULL : xasprintf("%s: %s", l->path, l->text);
+	if (l == NULL)
+		memset(ub->source_told, 0, sizeof(ub->source_told));
+	unit_render_drop(ub->unit);
+}
+
+static void
+fail(struct look *l, enum why why, const char *text)
+{
+	l->why = why;
+	snprintf(l->text, sizeof(l->text), "%s", text);
+}
+
+static void
+look_at(struct look *l, struct manager *m, const char *path)
 {
 	static const struct json_limits limits = { .max_bytes = USAGE_FILE_MAX,
 		.max_nodes = USAGE_NODES_MAX,
 		.max_depth = JSON_DEPTH_MAX };
 	struct json_err err = { .text = "" };
 	struct buf text = { 0 };
-	struct jv *v = NULL;
 
-	why[0] = '\0';
+	*l = (struct look){ .path = path };
 	if (!reach_may(m->reach, path, true)) {
-		snprintf(why, size, "its file system does not answer");
-		return NULL;
+		fail(l, WHY_FAR, "its file system does not answer");
+		return;
 	}
 	if (file_read_at(AT_FDCWD, path, USAGE_FILE_MAX, &text) == -1) {
 		if (errno != ENOENT && errno != ENOTDIR)
-			snprintf(why, size, "%s",
+			fail(l, WHY_FILE,
 			    errno == ELOOP    ? "it is a symbolic link"
 			    : errno == EINVAL ? "it is no regular file"
 					      : strerror(errno));
 	} else {
-		v = jv_parse_limits(buf_str(&text), text.len, &limits, &err);
-		if (v == NULL)
-			snprintf(why, size, "%s", err.text);
+		l->v = jv_parse_limits(buf_str(&text), text.len, &limits, &err);
+		if (l->v == NULL)
+			fail(l, WHY_JSON, err.text);
 	}
 	buf_free(&text);
-	return v;
 }
 
-/* base: what it shows was before.  False: why says what is wrong. */
+/* What it shows when it is seen first was before.  False: l says what is wrong. */
 static bool
 count_value(struct unit_budget *ub, const struct budget_source *s,
-    enum budget_counted what, const struct jv *doc, char *why, size_t size)
+    enum budget_counted what, struct look *l)
 {
-	const struct jv *v = jv_pointer(doc, s->pointer[what]);
+	const struct jv *v = jv_pointer(l->v, s->pointer[what]);
 	struct buf name = { 0 };
 	uint64_t n;
 
 	if (v == NULL || usage_of_json(what, v, &n) == -1) {
-		snprintf(why, size, "%s at %.200s",
+		l->why = v == NULL ? WHY_NOTHING : WHY_NUMBER;
+		snprintf(l->text, sizeof(l->text), "%s at %.200s",
 		    v == NULL ? "nothing is" : "no number that can be counted is",
 		    s->pointer[what]);
 		return false;
@@ -157,25 +189,21 @@ base_value(
 	buf_free(&name);
 }
 
-/* Reads one file once, for all that is wanted of it from there on.  False: it could not
- * be counted. */
+/* Counts all that is wanted from there on.  False: l says what is wrong. */
 static bool
-read_source(struct unit_budget *ub, size_t i, bool base, char *why, size_t size)
+count_source(
+    struct unit_budget *ub, const struct budget_source *s, bool base, struct look *l)
 {
-	const struct budget_source *s = &ub->conf->sources[i];
-	struct jv *v = read_json(ub->unit->manager, s->arg, why, size);
-	bool good = why[0] == '\0';
+	bool good = l->why == WHY_NOT;
 
-	for (int what = 0; what < BUDGET_NCOUNTED; what++) {
-		if (s->pointer[what] == NULL || !good)
+	for (int what = 0; what < BUDGET_NCOUNTED && good; what++) {
+		if (s->pointer[what] == NULL)
 			continue;
-		if (v != NULL)
-			good =
-			    count_value(ub, s, (enum budget_counted)what, v, why, size);
+		if (l->v != NULL)
+			good = count_value(ub, s, (enum budget_counted)what, l);
 		else if (base)
 			base_value(ub, s, (enum budget_counted)what);
 	}
-	jv_free(v);
 	return good;
 }
 
@@ -191,41 +219,62 @@ read_soon(struct unit_budget *ub, uint64_t in_us)
 		loop_timer_in(ub->read_timer, in_us);
 }
 
-static void
-read_all(struct unit_budget *ub, bool base)
+static bool
+read_all(struct unit_budget *ub, bool base, bool tell)
 {
-	char why[JSON_ERR_MAX + 32];
+	struct look l = { 0 };
 	bool good = true;
 
 	for (size_t i = 0; i < ub->conf->n_sources; i++) {
-		if (ub->conf->sources[i].kind != BUDGET_FROM_FILE ||
-		    read_source(ub, i, base, why, sizeof(why)))
+		const struct budget_source *s = &ub->conf->sources[i];
+
+		if (s->kind != BUDGET_FROM_FILE)
 			continue;
+		/* (A value that is wrong says nothing of those of the next source.) */
+		if (l.path == NULL || strcmp(l.path, s->arg) != 0) {
+			jv_free(l.v);
+			look_at(&l, ub->unit->manager, s->arg);
+		} else if (l.v != NULL) {
+			l.why = WHY_NOT;
+		}
+		if (count_source(ub, s, base, &l))
+			continue;
+		if (tell) {
+			tell_source(ub, i, &l);
+			if (good)
+				set_error(ub, &l);
+		}
 		good = false;
-		if (!ub->retried && ub->watched)
-			read_soon(ub, AGAIN_US);
-		else
-			set_error(ub, &ub->conf->sources[i], why);
 	}
+	jv_free(l.v);
+	return good;
+}
+
+static void
+look_at_all(struct unit_budget *ub, bool base)
+{
+	/* What is half there now may be whole in a while. */
+	bool again = !ub->retried && ub->watched;
+	bool good = read_all(ub, base, !again);
+
+	if (!good && again)
+		read_soon(ub, AGAIN_US);
 	ub->retried = !good && !ub->retried;
-	if (good && ub->source_error != NULL) {
-		free(ub->source_error);
-		ub->source_error = NULL;
-		unit_render_drop(ub->unit);
-	}
+	if (good && ub->source_error != NULL)
+		set_error(ub, NULL);
 	budget_later(ub);
 }
 
 void
 budget_files_read(struct unit_budget *ub)
 {
-	read_all(ub, false);
+	look_at_all(ub, false);
 }
 
 void
 budget_files_base(struct unit_budget *ub)
 {
-	read_all(ub, true);
+	look_at_all(ub, true);
 }
 
 /* ---- watching ---- */

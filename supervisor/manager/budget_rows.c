@@ -94,8 +94,9 @@ budget_row_add(struct budgets *bs, const char *unit, const struct jv *v, bool no
 	int64_t rev = jv_i64(jv_get(v, "rev"), -1), left;
 	uint64_t now = clock_wall_us();
 
-	if (rev < 0 || jv_type(jv_get(v, "account")) != JV_OBJECT ||
-	    !unit_name_is_valid(unit) || (have == NULL && bs->rows.n >= ROWS_READ_MAX))
+	if (rev < 0 || rev > INT64_MAX / 2 ||
+	    jv_type(jv_get(v, "account")) != JV_OBJECT || !unit_name_is_valid(unit) ||
+	    (have == NULL && bs->rows.n >= ROWS_READ_MAX))
 		return;
 	if (have != NULL && have->rev >= (uint64_t)rev) {
 		have->noted = have->noted || (noted && have->rev == (uint64_t)rev);

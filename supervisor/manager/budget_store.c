@@ -30,7 +30,7 @@
 
 #define FOLDER "budget"
 
-enum { NOTE_MAX = 256 * 1024 };
+enum { NOTE_MAX = 256 * 1024, ALL_KINDS = (1 << BUDGET_NKINDS) - 1 };
 
 /* ---- one unit ---- */
 
@@ -97,8 +97,8 @@ take_untold(struct unit_budget *ub, const struct jv *v)
 	uint64_t telling = (uint64_t)jv_i64(jv_get(v, "telling"), 0);
 	uint64_t told = telling != 0 && newest >= telling ? newest - telling + 1 : 0;
 
-	ub->low = (uint32_t)jv_i64(jv_get(v, "low"), 0);
-	ub->up = (uint32_t)jv_i64(jv_get(v, "up"), 0);
+	ub->low = (uint32_t)jv_i64(jv_get(v, "low"), 0) & ALL_KINDS;
+	ub->up = (uint32_t)jv_i64(jv_get(v, "up"), 0) & ALL_KINDS;
 	for (int k = 0; k < BUDGET_NKINDS && told > 0; k++) {
 		uint32_t bit = 1U << k;
 
@@ -156,6 +156,9 @@ budget_store_take(struct unit_budget *ub)
 		ub->rev = row->rev;
 	}
 	budget_row_free(row);
+	/* Their numbers are given to other events now. */
+	if (ub->low != 0 || ub->up != 0)
+		budget_store_save(ub);
 	return good;
 }
 

@@ -169,6 +169,7 @@ budgets_on_conf(struct unit *u)
 	}
 	budget_text_forget(ub);
 	budget_files_unwatch(ub);
+	memset(ub->source_told, 0, sizeof(ub->source_told));
 	ub->conf = c;
 	budget_set_conf(ub->account, c);
 	if (ub->slot != SLOT_NONE)
@@ -315,28 +316,26 @@ ended(struct unit_budget *ub, const struct svc_exit *x)
 static void
 take_usage(struct unit_budget *ub, const struct svc_usage *usage)
 {
-	bool more = false;
+	bool heard = ub->conf->n_sources == 0;
 
 	for (size_t i = 0; i < ub->conf->n_sources; i++)
-		more = more || ub->conf->sources[i].kind == BUDGET_FROM_NOTIFY;
-	if (!more && ub->conf->n_sources > 0)
+		heard = heard || ub->conf->sources[i].kind == BUDGET_FROM_NOTIFY;
+	if (!heard)
 		return;
-	more = false;
 	for (int what = 0; what < BUDGET_NCOUNTED; what++) {
 		enum budget_kind k = budget_kind_of((enum budget_counted)what);
 
 		if (!usage->has[what])
 			continue;
-		more = more || usage->more[what];
 		if (usage->more[what])
 			budget_add(ub->account, k, usage->n[what]);
 		else
 			budget_counter(
 			    ub->account, "notify", k, usage->n[what], true, false);
 	}
-	/* What was said once is not said again: it is recorded before the message leaves
-	 * the socket. */
-	if (more)
+	/* What was said once may not be said again: it is recorded before the message
+	 * leaves the socket. */
+	if (ub->dirty)
 		budget_store_save(ub);
 }
 
