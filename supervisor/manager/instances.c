@@ -441,17 +441,18 @@ static void
 apply(struct instances *s, struct instance_set *set, char *problem)
 {
 	bool whole = problem == NULL, was_ill = s->problem != NULL;
-	bool refusals = !strv_equal(&s->refused, &set->refused);
+	bool refusals = whole && !strv_equal(&s->refused, &set->refused);
 	size_t added = add_members(s, set), removed = whole ? remove_members(s) : 0;
 	struct member *mb;
 
 	TAILQ_FOREACH (mb, &s->members, next)
 		mb->seen = mb->tried = false;
-	strv_copy(&s->refused, &set->refused);
-	s->n_refused = set->n_refused;
 	set_problem(s, problem);
-	if (whole)
+	if (whole) {
+		strv_copy(&s->refused, &set->refused);
+		s->n_refused = set->n_refused;
 		s->read_wall_us = clock_wall_us();
+	}
 	if (added > 0 || removed > 0 || (whole && was_ill) || refusals)
 		tell_read(s, added, removed);
 	if (added > 0 || removed > 0)

@@ -36,7 +36,7 @@ instance_set_refuse(
 		else
 			buf_addf(&b, "\\x%02x", (unsigned char)text[i]);
 	}
-	strv_addf(&set->refused, "%s: %s", buf_str(&b), why);
+	strv_addf(&set->refused, "%s: %s", len > 0 ? buf_str(&b) : "\"\"", why);
 	buf_free(&b);
 }
 
