@@ -7,13 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "journal/watch.h"
 #include "lib/as_user.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
@@ -22,6 +20,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
+#include "manager/filewatch.h"
 #include "manager/manager.h"
 #include "manager/reach.h"
 #include "manager/service/service.h"
@@ -81,44 +80,23 @@ ops_newest(void *arg, const char *pattern)
 /* ---- the activity file ---- */
 
 static void
-unwatch(struct session *s)
+on_changed(void *arg)
 {
-	if (s->watch_io != NULL)
-		loop_io_free(s->watch_io);
-	s->watch_io = NULL;
-	watch_free(s->watch);
-	s->watch = NULL;
+	const struct session *s = arg;
+
+	heartbeat_file_changed(s->heartbeat);
 }
 
-static void
-on_watch(struct loop_io *io, int events, void *arg)
-{
-	struct session *s = arg;
-
-	(void)io;
-	(void)events;
-	if (watch_drain(s->watch))
-		heartbeat_file_changed(s->heartbeat);
-}
-
+/* Written in place, replaced, or only touched. */
 static void
 ops_watch(void *arg, const char *path)
 {
 	struct session *s = arg;
-	char *copy;
 
-	unwatch(s);
-	if (path == NULL || !reach_is_local(s->unit->manager->reach, path, true))
-		return; /* it is looked at with each heartbeat */
-	s->watch = watch_new();
-	if (s->watch == NULL)
-		return;
-	/* The folder: the file may not be there yet, or be replaced. */
-	copy = xstrdup(path);
-	(void)watch_dir(s->watch, AT_FDCWD, dirname(copy));
-	free(copy);
-	s->watch_io = loop_io_new(s->unit->manager->loop, "activity", watch_fd(s->watch),
-	    LOOP_READ, on_watch, s);
+	filewatch_remove(s->activity);
+	s->activity = NULL;
+	if (path != NULL)
+		s->activity = filewatch_add(s->unit->manager, path, on_changed, s);
 }
 
 /* ---- what is remembered ---- */
@@ -224,6 +202,6 @@ void
 session_heartbeat_close(struct session *s)
 {
 	heartbeat_free(s->heartbeat);
-	unwatch(s);
+	filewatch_remove(s->activity);
 	loop_timer_free(s->heartbeat_timer);
 }

@@ -25,7 +25,6 @@ struct watched_file;
 struct session_act;
 struct svc_exit;
 struct svc_judgement;
-struct watch;
 struct session_wait;
 struct unit;
 struct unit_session;
@@ -79,10 +78,9 @@ struct session {
 
 	struct heartbeat *heartbeat;
 	struct loop_timer *heartbeat_timer;
-	uint64_t heartbeat_us; /* when it is due */
-	struct watch *watch;   /* of ActivityFile=; NULL: none */
-	struct loop_io *watch_io;
-	bool beating; /* what is being sent is a heartbeat */
+	uint64_t heartbeat_us;           /* when it is due */
+	struct filewatch_file *activity; /* ActivityFile=; NULL: not watched */
+	bool beating;                    /* what is being sent is a heartbeat */
 
 	struct input *input;
 	struct input_file input_file;
