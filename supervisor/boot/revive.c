@@ -31,7 +31,8 @@ forget_slot_fds(struct table_slot *s)
 	}
 }
 
-/* Start time of a process as the kernel counts it, 0: there is none. */
+/* Start time of a process as the kernel counts it, 0: there is none, or it has ended and
+ * its parent has not looked yet, which some never do. */
 static uint64_t
 start_ticks(pid_t pid)
 {
@@ -51,6 +52,8 @@ start_ticks(pid_t pid)
 	text[n] = '\0';
 	/* The name in field 2 may hold anything: count from the last parenthesis. */
 	p = strrchr(text, ')');
+	if (p != NULL && p[1] == ' ' && (p[2] == 'Z' || p[2] == 'X'))
+		return 0;
 	for (int field = 2; p != NULL && field < 22; field++)
 		p = strchr(p + 1, ' ');
 	if (p != NULL)

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -446,6 +447,7 @@ static bool
 recover_running(struct table_proc *p)
 {
 	char text[16], *w = text;
+	struct pollfd pfd = { .events = POLLIN };
 	siginfo_t si;
 
 	if (p->pid <= 0)
@@ -458,6 +460,10 @@ recover_running(struct table_proc *p)
 		return true;
 	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
 	if (p->pidfd == -1)
+		return false;
+	/* It has ended, and its parent has not looked yet, which some never do. */
+	pfd.fd = p->pidfd;
+	if (poll(&pfd, 1, 0) == 1)
 		return false;
 	put_number(&w, text + sizeof(text), (uint64_t)p->pid);
 	return p->start_ticks != 0 && proc_start_ticks(text, NULL) == p->start_ticks;
