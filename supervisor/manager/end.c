@@ -35,7 +35,7 @@ struct shutdown {
 	uint32_t how;
 	int status;
 	bool leave;
-	uint64_t deadline_us;
+	uint64_t deadline_us; /* when the last KILL is due */
 	char reason[160];
 };
 
@@ -85,8 +85,11 @@ on_stopped(void *arg, uint32_t id, enum job_result result, const char *message)
 	struct shutdown *sd = arg;
 
 	(void)id;
-	if (result != JOB_DONE && message != NULL)
-		manager_say(sd->m, MARK_FAIL, "%s", message);
+	if (message != NULL && result != JOB_DONE && result != JOB_CANCELED)
+		manager_say(sd->m, MARK_FAIL, "%s: %s",
+		    result == JOB_TIMEOUT ? "not ended within ShutdownTimeoutSec="
+					  : "not ended as it should",
+		    message);
 	halt(sd);
 }
 
@@ -113,6 +116,7 @@ manager_end(struct manager *m, const struct manager_end *why)
 {
 	struct shutdown *sd = m->shutdown;
 	uint64_t bound_us = settings_shutdown_us(m->conf, m->is_pid1);
+	uint64_t reserve_us = RESERVE_US, end_us = NO_BOUND_US;
 
 	if (sd != NULL) {
 		if (why->force)
@@ -127,9 +131,13 @@ manager_end(struct manager *m, const struct manager_end *why)
 	strlcpy(sd->reason, why->reason, sizeof(sd->reason));
 	sd->deadline_us = NO_BOUND_US;
 	if (bound_us > 0) {
-		bound_us -= bound_us > 2 * RESERVE_US ? RESERVE_US : bound_us / 2;
+		if (bound_us <= 2 * RESERVE_US)
+			reserve_us = bound_us / 2;
+		bound_us -= reserve_us;
 		bound_us -= why->spent_us < bound_us ? why->spent_us : bound_us;
 		sd->deadline_us = clock_add_us(clock_mono_us(), bound_us);
+		/* What KILL ends is seen to end: it is not unknown to the next supd. */
+		end_us = clock_add_us(sd->deadline_us, reserve_us / 2);
 	}
 	m->phase = MANAGER_STOPPING;
 	if (!why->resumed) {
@@ -146,7 +154,7 @@ manager_end(struct manager *m, const struct manager_end *why)
 		halt(sd);
 		return;
 	}
-	jobs_shutdown(m->jobs, sd->deadline_us, !why->force, sd->reason, on_stopped, sd);
+	jobs_shutdown(m->jobs, end_us, !why->force, sd->reason, on_stopped, sd);
 	if (why->force)
 		hurry(m);
 }

@@ -96,7 +96,6 @@ act_forked(struct service *s)
 		case 0:
 			if (c->exec[EXEC_START_POST].n > 0)
 				break; /* that may write it */
-			svc_set_why(s, "waiting for PIDFile=%s", c->pid_file);
 			svc_timer(s, SVC_TIMER_READY,
 			    clock_add_us(
 				clock_mono_us(), PIDFILE_POLL_MS * USEC_PER_MSEC));

@@ -107,6 +107,8 @@ svc_enter_running(struct service *s)
 	} else {
 		/* The start is complete when the commands after it are: see the end. */
 		became_active(s);
+		if (c->type == SERVICE_FORKING && m->main_exit.how == 0)
+			svc_set_why(s, "its first process ended and left no other");
 		svc_enter_stop(s);
 	}
 }
