@@ -36,7 +36,7 @@ enum {
 struct way {
 	int wd;
 	bool wild;
-	char *name; /* in that folder; NULL: the thing itself */
+	char *name; /* in that folder, "": any that goes; NULL: the thing itself */
 };
 
 struct pathlook {
@@ -64,6 +64,16 @@ static void walk(
 /* ---- watching ---- */
 
 static bool
+is_of(const struct way *w, const struct inotify_event *e)
+{
+	if (*w->name == '\0')
+		return (e->mask & (IN_MOVED_FROM | IN_DELETE)) != 0;
+	if (w->wild)
+		return fnmatch(w->name, e->name, FNM_PERIOD | FNM_NOESCAPE) == 0;
+	return strcmp(w->name, e->name) == 0;
+}
+
+static bool
 concerns(const struct pathlook *l, const struct inotify_event *e)
 {
 	if (e->mask & IN_Q_OVERFLOW)
@@ -73,11 +83,7 @@ concerns(const struct pathlook *l, const struct inotify_event *e)
 
 		if (w->wd != e->wd)
 			continue;
-		if (w->name == NULL
-			? e->len == 0
-			: e->len > 0 && (w->wild ? fnmatch(w->name, e->name,
-						       FNM_PERIOD | FNM_NOESCAPE) == 0
-						 : strcmp(w->name, e->name) == 0))
+		if (w->name == NULL ? e->len == 0 : e->len > 0 && is_of(w, e))
 			return true;
 	}
 	return false;
@@ -253,11 +259,14 @@ read_names(struct pathlook *l, const char *dir, const char *captured, struct str
 		l->device = st.st_dev;
 	while ((errno = 0, e = readdir(d)) != NULL && names->n <= VISITS_MAX)
 		strv_add(names, e->d_name);
-	/* Not all of it is no list of what is gone. */
-	if (e != NULL)
+	if (e != NULL) {
+		/* Not all of it is no list of what is gone.  With each that goes,
+		 * whatever its name, all of it may be. */
+		(void)watch(l, dir, COMES_AND_GOES, "", false);
 		stop_at(l, dir, "more names than can be looked at");
-	else if (errno != 0)
+	} else if (errno != 0) {
 		stop_at(l, dir, strerror(errno));
+	}
 	closedir(d);
 	strv_sort(names);
 	return l->stopped ? -1 : 0;
