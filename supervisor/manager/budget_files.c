@@ -79,6 +79,9 @@ budget_counter_name(
 enum why {
 	WHY_NOT, /* it could */
 	WHY_FAR,
+	WHY_LINK,
+	WHY_KIND,
+	WHY_LARGE,
 	WHY_FILE,
 	WHY_JSON,
 	WHY_NOTHING,
@@ -128,6 +131,17 @@ fail(struct look *l, enum why why, const char *text)
 }
 
 static void
+fail_file(struct look *l, int err)
+{
+	if (err == ELOOP)
+		fail(l, WHY_LINK, "it is a symbolic link");
+	else if (err == EINVAL)
+		fail(l, WHY_KIND, "it is no regular file");
+	else
+		fail(l, err == EFBIG ? WHY_LARGE : WHY_FILE, strerror(err));
+}
+
+static void
 look_at(struct look *l, struct manager *m, const char *path)
 {
 	static const struct json_limits limits = { .max_bytes = USAGE_FILE_MAX,
@@ -143,10 +157,7 @@ look_at(struct look *l, struct manager *m, const char *path)
 	}
 	if (file_read_at(AT_FDCWD, path, USAGE_FILE_MAX, &text) == -1) {
 		if (errno != ENOENT && errno != ENOTDIR)
-			fail(l, WHY_FILE,
-			    errno == ELOOP    ? "it is a symbolic link"
-			    : errno == EINVAL ? "it is no regular file"
-					      : strerror(errno));
+			fail_file(l, errno);
 	} else {
 		l->v = jv_parse_limits(buf_str(&text), text.len, &limits, &err);
 		if (l->v == NULL)

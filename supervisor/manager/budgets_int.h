@@ -79,7 +79,7 @@ struct unit_budget {
 	bool retried;       /* it could not be read, and is looked at once more */
 	char *source_error; /* NULL: all could be read */
 	/* What was told of each since then; by enum why. */
-	uint8_t source_told[BUDGET_SOURCES_MAX];
+	uint16_t source_told[BUDGET_SOURCES_MAX];
 };
 
 static inline enum budget_kind
