@@ -58,6 +58,13 @@ tell_doubts(struct ctl *ctl, const struct jv *u, const char *unit, const char *e
 		hint = xasprintf("supctl verify %s", unit);
 		ctl_note(ctl, "  next: ", hint);
 		free(hint);
+	} else if (ctl->cmd == &cmd_enable && !jv_bool(jv_get(u, "starts"), true) &&
+		   strstr(unit, "@.") == NULL) {
+		ctl_warn(ctl, "%s is enabled, and stays down all the same: it is %s",
+		    unit, jv_str(jv_get(u, "starts_why"), "not wanted"));
+		hint = xasprintf("supctl status %s tells what undoes that", unit);
+		ctl_note(ctl, "  next: ", hint);
+		free(hint);
 	} else if (ctl->cmd == &cmd_enable && !jv_bool(jv_get(u, "install"), true)) {
 		ctl_warn(ctl,
 		    "%s has no [Install] section, so that its file does not ask for it; "

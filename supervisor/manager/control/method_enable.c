@@ -83,6 +83,7 @@ reply(struct enablement *e)
 	struct call *call = e->call;
 	struct jw *w = call_begin(call);
 	bool durable = e->seq <= emitter_wish_stored(e->c->m->events);
+	const char *why;
 
 	jw_kv_arr(w, "units");
 	for (size_t i = 0; i < e->n; i++) {
@@ -93,6 +94,9 @@ reply(struct enablement *e)
 		jw_kv_str(w, "enabled", u == NULL ? "not-found" : render_enabled(u));
 		jw_kv_bool(w, "install", u != NULL && asks_for_itself(u));
 		write_load_state(w, e->c->m, u, e->v[i].unit);
+		why = NULL;
+		jw_kv_bool(w, "starts", u != NULL && unit_is_wanted(u, &why));
+		jw_kv_str(w, "starts_why", why);
 		jw_kv_bool(w, "changed", e->v[i].changed);
 		jw_kv_bool(w, "durable", durable);
 		jw_end(w);

@@ -156,10 +156,13 @@ static int
 check_named(struct control *c, struct call *call, const struct unit *u, unsigned flags)
 {
 	bool runs = u->svc != NULL && svc_has_slot(u->svc);
+	/* What somebody masked or enabled is known by that, and can be found to take it
+	 * back. */
+	bool wished = u->flag[WISH_FLAG_MASKED] ||
+		      (u->flag[WISH_FLAG_ENABLED] && (flags & SELECT_START) == 0);
 
-	/* What somebody masked is known by that, and is to be found to be unmasked. */
-	if (u->conf->load_state == UNIT_NOT_FOUND && !u->conf->builtin &&
-	    !u->flag[WISH_FLAG_MASKED] && ((flags & SELECT_START) != 0 || !runs) &&
+	if (u->conf->load_state == UNIT_NOT_FOUND && !u->conf->builtin && !wished &&
+	    ((flags & SELECT_START) != 0 || !runs) &&
 	    (flags & (SELECT_START | SELECT_LOADED)) != 0) {
 		fail_not_found(c, call, u->name);
 		return -1;
