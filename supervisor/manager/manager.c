@@ -31,6 +31,7 @@
 #include "manager/freeze.h"
 #include "manager/hold.h"
 #include "manager/joblink.h"
+#include "manager/kept.h"
 #include "manager/lastwords.h"
 #include "manager/link.h"
 #include "manager/notify_up.h"
@@ -235,6 +236,7 @@ manager_start(struct manager *m)
 	unit_paths_scan(m->paths);
 	store_each_wish(m->store, restore_wish, m);
 	m->budgets = budgets_new(m);
+	m->kept = kept_new(m);
 	loop_on_clock_set(m->loop, on_clock_set, m);
 }
 
@@ -366,6 +368,7 @@ manager_on_replay_end(struct manager *m)
 	if (m->phase != MANAGER_RESTORING)
 		return;
 	adopt_finish(m);
+	kept_sweep(m);
 	ops_credentials_sweep(m);
 	sessions_restore(m);
 	lastwords_adopted(m);

@@ -29,6 +29,7 @@ struct fdwatch;
 struct filewatch;
 struct history;
 struct jobs;
+struct kept;
 struct link;
 struct loop;
 struct loop_timer;
@@ -110,6 +111,7 @@ struct manager {
 	struct history *history;
 	struct store *store;
 	struct budgets *budgets;
+	struct kept *kept;
 	struct control *control;
 	struct link *link;
 	struct unitwatch *watch;

@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "manager/kept.h"
 #include "manager/link.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
@@ -77,6 +78,8 @@ spawn_now(struct unit *u, const struct svc_spawn *sp, const struct strv *from_fi
 		return -1;
 	memcpy(q.invocation, sp->invocation, sizeof(q.invocation));
 	link_spawn_take_fd(u->manager->link, &q, spawn_is_quick(u->svc, sp), fd);
+	if (sp->kind == PROC_MAIN)
+		kept_started(u);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "manager/drain.h"
 #include "manager/instances.h"
 #include "manager/job/job.h"
+#include "manager/kept.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
 #include "manager/record/event.h"
@@ -180,6 +181,7 @@ give_conf(struct unit *u, struct unit_conf *conf)
 	struct unit_conf *old = u->svc_conf;
 
 	u->svc_conf = conf;
+	u->kept = false;
 	if (u->svc == NULL) {
 		u->svc = svc_new(&svc_ops_real, u, u->name, conf);
 		return;
@@ -215,6 +217,15 @@ set_conf(struct unit *u, struct unit_conf *conf)
 	budgets_on_load(u);
 }
 
+static void
+say_kept(struct unit *u)
+{
+	diag_add(&u->diags, DIAG_WARNING,
+	    u->conf->fragment != NULL ? u->conf->fragment : u->name, 0, 0,
+	    "mend the file; it holds from the next start on",
+	    "for what runs holds what the file said when it was started");
+}
+
 /* What was in the file is known to nobody any more: what holds instead is said wherever
  * the unit is looked at. */
 static void
@@ -240,10 +251,20 @@ void
 unit_make_stoppable(struct unit *u)
 {
 	static const char text[] = "[Service]\nExecStart=/bin/false\n";
+	struct unit_conf *kept;
 	struct diags d;
 
 	if (u->svc != NULL)
 		return;
+	diags_init(&d);
+	if ((kept = kept_load(u, &d)) != NULL) {
+		give_conf(u, kept);
+		u->kept = true;
+		diags_clear(&d);
+		say_kept(u);
+		return;
+	}
+	diags_clear(&d);
 	diags_init(&d);
 	give_conf(u, unit_load_text(u->manager->paths, u->manager->conf, u->name, u->name,
 			 text, sizeof(text) - 1, &d));
@@ -465,6 +486,7 @@ unit_drop(struct unit *u)
 	store_forget_request(m->store, u->name);
 	request_files_forget(u);
 	sessions_remove_files(u);
+	kept_remove(u);
 	unit_free(u);
 }
 

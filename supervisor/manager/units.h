@@ -90,6 +90,8 @@ struct unit {
 	bool stand_in;                /* svc_conf is that of unit_make_stoppable */
 	bool unanswered;              /* conf is not what is on the disk: see reach.h */
 	bool transient;               /* made by `supctl run' */
+	bool kept;                    /* what svc_conf was read from (kept.c) */
+	bool kept_due;                /* that waits for its turn */
 	bool adopted;                 /* was running when this manager came */
 	bool restored;                /* its memory was given to svc */
 	int told_result;              /* enum svc_result of the newest event about it */

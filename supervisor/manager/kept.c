@@ -1,0 +1,205 @@
+/*
+ * kept: the first line of the file says what the main file was called; the rest is the
+ * text (unit/whole.h).
+ */
+#include "manager/kept.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/fdio.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "manager/manager.h"
+#include "manager/reach.h"
+#include "manager/units.h"
+#include "unit/diag.h"
+#include "unit/load.h"
+#include "unit/whole.h"
+
+#define FOLDER "kept"
+#define HEAD "# "
+/* Behind the rush of the starts. */
+#define DELAY_US (USEC_PER_SEC / 2)
+
+enum {
+	TURN = 16, /* units at a time: others are heard in between */
+	FILE_MAX_BYTES = 64 << 20,
+};
+
+struct kept {
+	struct manager *m;
+	struct strv due; /* names, the oldest first */
+	size_t done;     /* of due */
+	struct loop_timer *timer;
+};
+
+static void on_timer(struct loop_timer *t, void *arg);
+
+struct kept *
+kept_new(struct manager *m)
+{
+	struct kept *k = xcalloc(1, sizeof(*k));
+
+	k->m = m;
+	k->timer = loop_timer_new(m->loop, "kept", on_timer, k);
+	return k;
+}
+
+static char *
+path_of(const char *name)
+{
+	return xasprintf(FOLDER "/%s", name);
+}
+
+static bool
+is_local(struct manager *m, const struct unit_conf *conf)
+{
+	for (size_t i = 0; i < conf->n_sources; i++)
+		if (!reach_is_local(m->reach, conf->sources[i].path, true))
+			return false;
+	return true;
+}
+
+/* A failure is no harm now; it is told, once, because it is a sign of others. */
+static void
+say_failed(const char *name)
+{
+	static bool said;
+
+	if (!said)
+		log_warn("run/" FOLDER "/%s is not written", name);
+	said = true;
+}
+
+static void
+keep(struct unit *u)
+{
+	const struct unit_conf *conf = u->svc_conf;
+	struct buf text = { 0 };
+	char *path;
+
+	if (u->kept || u->stand_in || u->transient || conf == NULL ||
+	    conf->fragment == NULL || conf->n_sources == 0 ||
+	    strchr(conf->fragment, '\n') != NULL || !unit_is_running(u) ||
+	    !is_local(u->manager, conf))
+		return;
+	buf_addf(&text, HEAD "%s", conf->fragment);
+	path = path_of(u->name);
+	/* (When a file was changed meanwhile, what was kept before is as good as any.) */
+	if (unit_conf_whole(conf, &text) == 0) {
+		u->kept = true;
+		if (mkdir_p_at(u->manager->run_fd, FOLDER, 0700) == -1 ||
+		    file_write_atomic(
+			u->manager->run_fd, path, text.data, text.len, 0600, false) == -1)
+			say_failed(u->name);
+	}
+	free(path);
+	buf_free(&text);
+}
+
+static void
+on_timer(struct loop_timer *t, void *arg)
+{
+	struct kept *k = arg;
+
+	for (int n = 0; n < TURN && k->done < k->due.n; n++) {
+		struct unit *u = unit_find(k->m, k->due.v[k->done++]);
+
+		if (u != NULL) {
+			u->kept_due = false;
+			keep(u);
+		}
+	}
+	if (k->done < k->due.n) {
+		loop_timer_in(t, 0);
+		return;
+	}
+	strv_free(&k->due);
+	k->done = 0;
+}
+
+void
+kept_started(struct unit *u)
+{
+	struct kept *k = u->manager->kept;
+
+	if (u->kept || u->kept_due || u->transient)
+		return;
+	u->kept_due = true;
+	strv_add(&k->due, u->name);
+	if (!loop_timer_is_armed(k->timer))
+		loop_timer_in(k->timer, DELAY_US);
+}
+
+void
+kept_remove(struct unit *u)
+{
+	char *path = path_of(u->name);
+
+	if (unlinkat(u->manager->run_fd, path, 0) == -1 && errno != ENOENT)
+		log_warn("run/%s", path);
+	free(path);
+}
+
+struct unit_conf *
+kept_load(struct unit *u, struct diags *diags)
+{
+	struct manager *m = u->manager;
+	struct unit_conf *conf = NULL;
+	struct buf text = { 0 };
+	char *path = path_of(u->name), *end, *file;
+	size_t head = strlen(HEAD);
+
+	if (file_read_at(m->run_fd, path, FILE_MAX_BYTES, &text) == -1) {
+		if (errno != ENOENT)
+			log_warn("run/%s", path);
+		goto out;
+	}
+	end = memchr(buf_str(&text), '\n', text.len);
+	if (end == NULL || strncmp(buf_str(&text), HEAD, head) != 0)
+		goto out;
+	file = xstrndup(text.data + head, (size_t)(end - text.data) - head);
+	conf = unit_load_text(m->paths, m->conf, u->name, file, end,
+	    text.len - (size_t)(end - text.data), diags);
+	free(file);
+	if (conf->load_state != UNIT_LOADED) {
+		unit_conf_free(conf);
+		conf = NULL;
+	}
+out:
+	buf_free(&text);
+	free(path);
+	return conf;
+}
+
+void
+kept_sweep(struct manager *m)
+{
+	DIR *dir = dir_open_at(m->run_fd, FOLDER);
+	struct dirent *e;
+	const struct unit *u;
+
+	if (dir == NULL) {
+		if (errno != ENOENT)
+			log_warn("run/" FOLDER);
+		return;
+	}
+	while ((e = readdir(dir)) != NULL) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		u = unit_find(m, e->d_name);
+		if ((u == NULL || !unit_is_running(u)) &&
+		    unlinkat(dirfd(dir), e->d_name, 0) == -1)
+			log_warn("run/" FOLDER "/%s", e->d_name);
+	}
+	closedir(dir);
+}

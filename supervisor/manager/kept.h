@@ -1,0 +1,37 @@
+/*
+ * kept: the files of what runs, as they were when it was started: run/kept/UNIT.
+ *
+ * A unit file that is edited badly, half-written or removed disturbs nothing that runs:
+ * the manager has what it read.  The next manager has not; it takes this instead, so that
+ * the unit is stopped, restarted and judged as it was.
+ *
+ * Written a moment after a start, each time the files are other ones, by renaming and
+ * without a sync: it is of use only as long as the process lives.  Not for what has its
+ * file below run/ anyway (supctl run), nor for what is not on a local disk.
+ */
+#ifndef SUPD_MANAGER_KEPT_H
+#define SUPD_MANAGER_KEPT_H
+
+struct diags;
+struct kept;
+struct manager;
+struct unit;
+struct unit_conf;
+
+struct kept *kept_new(struct manager *m);
+
+/* What runs has this unit's svc_conf now. */
+void kept_started(struct unit *u);
+/* The file goes. */
+void kept_remove(struct unit *u);
+
+/*
+ * What the files said: the caller's, with its diagnostics in diags.  NULL: nothing that
+ * can be used was kept.
+ */
+struct unit_conf *kept_load(struct unit *u, struct diags *diags);
+
+/* After all that runs was adopted: the files of what does not run go. */
+void kept_sweep(struct manager *m);
+
+#endif
