@@ -130,6 +130,19 @@ bad:
 	return -1;
 }
 
+const char *
+open_error(int err)
+{
+	switch (err) {
+	case ELOOP:
+		return "a symbolic link is in the way";
+	case EMLINK:
+		return "the file has a second name (a hard link)";
+	default:
+		return strerror(err);
+	}
+}
+
 bool
 path_is_at(int dirfd, const char *path, uint64_t dev, uint64_t ino)
 {

@@ -38,6 +38,8 @@ DIR *dir_open_at(int dirfd, const char *path);
  * or what open says of a link, a folder or a FIFO.
  */
 int open_sole_at(int dirfd, const char *path, int flags, mode_t mode, struct stat *st);
+/* strerror, but for what these refuse: who reads it shall know what stands in the way. */
+const char *open_error(int err);
 /* Whether path leads to that file, and not through a link. */
 bool path_is_at(int dirfd, const char *path, uint64_t dev, uint64_t ino);
 

@@ -76,7 +76,7 @@ stream_park(struct logger *lg, struct logslot *ls, int err)
 	if (!ls->parked) {
 		ls->parked = true;
 		TAILQ_INSERT_TAIL(&lg->parked, ls, parked_link);
-		log_warnx("%s: cannot write its log: %s", ls->ts->unit, strerror(err));
+		log_warnx("%s: cannot write its log: %s", ls->ts->unit, open_error(err));
 	}
 	if (ls->parked_err != err)
 		channel_report(lg, ls, 2, STREAM_PARKED, err);

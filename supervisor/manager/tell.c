@@ -9,6 +9,7 @@
 #include "journal/layout.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
+#include "lib/fdio.h"
 #include "lib/json.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
@@ -637,7 +638,7 @@ tell_stream(struct manager *m, const char *unit, const uint8_t *invocation,
 	if (s->what != STREAM_LIMIT || s->stream == STREAM_OF_CAST)
 		event_str(ev, "stream", stream_text(s->stream));
 	if (s->what == STREAM_PARKED)
-		event_str(ev, "error", strerror(s->err));
+		event_str(ev, "error", open_error(s->err));
 	if (s->what == STREAM_DISTURBED)
 		event_str(ev, "error", disturbance(s->err));
 	if (s->what == STREAM_DROPPED)

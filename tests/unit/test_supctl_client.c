@@ -999,6 +999,18 @@ test_times(void **state)
 	assert_int_equal(
 	    now - us, 10 * USEC_PER_HOUR + 30 * USEC_PER_MINUTE + 45 * USEC_PER_SEC);
 	assert_int_equal(when_parse("yesterday", now, &us), 0);
+	assert_int_equal(when_parse("09:30", now, &us), 0);
+	assert_int_equal(now - us, USEC_PER_HOUR + 45 * USEC_PER_SEC);
+	assert_int_equal(when_parse("9:30:45", now, &us), 0);
+	assert_int_equal(now - us, USEC_PER_HOUR);
+	assert_int_equal(when_parse("24:30", now, &us), -1);
+	assert_int_equal(when_parse("10:", now, &us), -1);
+	assert_int_equal(when_parse("10:30 x", now, &us), -1);
+	assert_int_equal(when_parse_ahead("11:30", now, &us), 0);
+	assert_int_equal(us - now, USEC_PER_HOUR - 45 * USEC_PER_SEC);
+	assert_int_equal(when_parse_ahead("09:30:45", now, &us), 0);
+	assert_int_equal(us - now, 23 * USEC_PER_HOUR);
+	assert_int_equal(when_parse("yesterday", now, &us), 0);
 	assert_int_equal(when_parse("20261120", now, &now), 0);
 	assert_int_equal(us, now);
 	assert_int_equal(when_parse("2026-11-21 10:30:45 UTC", now, &us), 0);

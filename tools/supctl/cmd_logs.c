@@ -59,7 +59,7 @@ parse_time(struct ctl *ctl, const char *what, const char *text, uint64_t *us)
 		return 0;
 	ctl_usage(ctl,
 	    "%s: \"%s\" is no time; write for example \"2026-11-21 10:30\", "
-	    "today, -1h",
+	    "10:30, today, -1h",
 	    what, text);
 	return -1;
 }
@@ -314,14 +314,24 @@ nearest_log(int root, const char *name)
 	return best;
 }
 
-/* Whether it has any log at all; a glob may have. */
+/* Whether it has any log at all; a glob may have.  Its link may be gone, or be no link.
+ */
 static bool
 has_log(int root, const char *name)
 {
-	char path[LAYOUT_PATH_MAX];
+	const char *const names[] = { name, NULL };
+	struct reader_query q = { .names = names, .n = 1 };
+	char path[LAYOUT_PATH_MAX], err[READER_ERR_MAX];
+	struct reader *r;
+	bool yes;
 
-	return strpbrk(name, "*?[") != NULL ||
-	       reader_newest_path(root, name, path, sizeof(path));
+	if (strpbrk(name, "*?[") != NULL ||
+	    reader_newest_path(root, name, path, sizeof(path)))
+		return true;
+	r = reader_open(root, &q, err);
+	yes = r != NULL && reader_found_any(r);
+	reader_free(r);
+	return yes;
 }
 
 /* known: it is a unit, so nobody meant another. */

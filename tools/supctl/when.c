@@ -1,6 +1,7 @@
 /* when: see the header. */
 #include "when.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,22 @@ in_utc(const char *text, size_t len, uint64_t *out)
 	return r;
 }
 
+/* "10:30", "9:05:30": of the day of wall_us. */
+static int
+time_of_day(const char *text, uint64_t wall_us, uint64_t *out)
+{
+	size_t digits = strspn(text, "0123456789");
+	char day[CLOCK_DAY_MAX], full[CLOCK_TEXT_MAX];
+
+	if (digits < 1 || digits > 2 || text[digits] != ':' ||
+	    text[strspn(text, "0123456789:.")] != '\0')
+		return -1;
+	clock_day(day, sizeof(day), wall_us);
+	snprintf(full, sizeof(full), "%.4s-%.2s-%.2s %s%.15s", day, day + 4, day + 6,
+	    digits == 1 ? "0" : "", text);
+	return clock_parse(full, out);
+}
+
 int
 when_parse(const char *text, uint64_t now_us, uint64_t *wall_us)
 {
@@ -63,6 +80,8 @@ when_parse(const char *text, uint64_t now_us, uint64_t *wall_us)
 		return before(text + 1, len - 1, now_us, wall_us);
 	if (len > 4 && strcmp(text + len - 4, " ago") == 0)
 		return before(text, len - 4, now_us, wall_us);
+	if (time_of_day(text, now_us, wall_us) == 0)
+		return 0;
 	if (len == 8 && strspn(text, "0123456789") == 8)
 		return clock_parse_day(text, wall_us);
 	if (len > 4 && strcmp(text + len - 4, " UTC") == 0)
@@ -75,6 +94,11 @@ when_parse_ahead(const char *text, uint64_t now_us, uint64_t *wall_us)
 {
 	uint64_t us;
 
+	/* Of today, or of tomorrow when it is over. */
+	if (time_of_day(text, now_us, wall_us) == 0)
+		return *wall_us > now_us
+			   ? 0
+			   : time_of_day(text, clock_next_midnight_us(now_us), wall_us);
 	if (text[0] != '+')
 		return when_parse(text, now_us, wall_us);
 	if (span_parse(text + 1, USEC_PER_SEC, &us) == -1 || us == USEC_INFINITY)

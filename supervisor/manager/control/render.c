@@ -11,6 +11,7 @@
 #include "journal/layout.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
+#include "lib/fdio.h"
 #include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/xalloc.h"
@@ -306,7 +307,7 @@ brief_why(const struct unit *u)
 
 	if (render_log_error(u) != 0) {
 		snprintf(text, sizeof(text), "its log cannot be written: %s",
-		    strerror(render_log_error(u)));
+		    open_error(render_log_error(u)));
 		return text;
 	}
 	if (hold_keeps_down(u) || freeze_is_on(u))

@@ -57,7 +57,7 @@ write_log_problem(const struct control *c, const struct unit *u, struct jw *w)
 		return;
 	jw_kv_obj(w, "log_problem");
 	if (err != 0)
-		jw_kv_str(w, "error", strerror(err));
+		jw_kv_str(w, "error", open_error(err));
 	jw_kv_u64(w, "dropped_lines", lines);
 	jw_kv_u64(w, "dropped_bytes", bytes);
 	jw_end(w);
@@ -79,7 +79,7 @@ write_recording(const struct unit *u, struct jw *w)
 		    layout_cast_path(
 			path, sizeof(path), day, svc_memory(u->svc)->ref, name, alt));
 	if (err != 0)
-		jw_kv_str(w, "recording_problem", strerror(err));
+		jw_kv_str(w, "recording_problem", open_error(err));
 }
 
 /* t NULL: none can have come with it. */
