@@ -420,11 +420,16 @@ adopt_on_match(struct manager *m, const struct msg_match *x)
 		return;
 	memcpy(text, x->text, n);
 	text[n] = '\0';
-	tell_match(u, x, text);
 	if (x->rule >= SESSIONS_RULE_AT) {
-		sessions_on_line(u, x->slot, x->rule - SESSIONS_RULE_AT, x->seq, text);
+		uint32_t rule = x->rule - SESSIONS_RULE_AT;
+
+		if (!sessions_line_is_new(u, x->slot, rule, x->seq))
+			return;
+		tell_match(u, x, text);
+		sessions_on_line(u, x->slot, rule, x->seq, text);
 		return;
 	}
+	tell_match(u, x, text);
 	svc_on_match(u->svc, x->slot, x->rule, text);
 }
 

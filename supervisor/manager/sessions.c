@@ -385,6 +385,17 @@ sessions_on_match(struct manager *m, const struct msg_match *match)
 		session_policy_screen(s);
 }
 
+bool
+sessions_line_is_new(const struct unit *u, uint32_t slot, size_t rule, uint64_t seq)
+{
+	const struct session *s = u->session;
+
+	/* (Of one that nobody has told yet that it runs it is known later.) */
+	return s == NULL || s->slot == SLOT_NONE ||
+	       (s->slot == slot &&
+		   (rule >= SESSION_RULES_MAX || seq > s->line_seq[rule]));
+}
+
 void
 sessions_on_line(
     struct unit *u, uint32_t slot, size_t rule, uint64_t seq, const char *text)

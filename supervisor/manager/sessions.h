@@ -33,6 +33,9 @@ void sessions_on_taken(struct manager *m, const struct msg_term_taken *t);
 void sessions_on_match(struct manager *m, const struct msg_match *match);
 /* The number of a [Rule] among a slot's patterns, counted from the first. */
 enum { SESSIONS_RULE_AT = 1024 };
+/* False: the logger has told that line before, maybe to an earlier manager, or it is of a
+ * run that is over. */
+bool sessions_line_is_new(const struct unit *u, uint32_t slot, size_t rule, uint64_t seq);
 /* A rule on stdout or stderr matches a line, as the logger says. */
 void sessions_on_line(
     struct unit *u, uint32_t slot, size_t rule, uint64_t seq, const char *text);
