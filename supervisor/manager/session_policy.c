@@ -616,7 +616,7 @@ session_policy_judge(
 	bool holds;
 
 	s->judged = true;
-	(void)session_watch_look(s);
+	session_watch_judge(s);
 	verdict_of(s, x, &v);
 	if (v.rule == ORACLE_NO_RULE || v.rule >= rules->n)
 		return;

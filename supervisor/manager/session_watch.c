@@ -56,6 +56,8 @@ struct question {
 struct answer {
 	bool there;
 	bool regular;
+	int32_t
+	    err; /* why nobody knows what stands in it; 0: it was read, or is not there */
 	uint64_t mtime_wall_us, size, ino;
 };
 
@@ -67,6 +69,7 @@ struct watched_file {
 	struct helper *helper;
 	bool again; /* it changed while the helper looked */
 	bool known; /* seen is what was found last */
+	int err;    /* why it cannot be read, as it was told; 0: it can */
 	struct answer seen;
 };
 
@@ -80,8 +83,10 @@ read_text(const char *path, bool whole, struct answer *a, struct buf *out)
 	off_t from;
 	ssize_t n;
 
-	if (fd == -1)
+	if (fd == -1) {
+		a->err = errno == ENOENT ? 0 : errno;
 		return;
+	}
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	    (!whole || st.st_size <= TEXT_MAX)) {
 		from = st.st_size > TEXT_MAX ? st.st_size - TEXT_MAX : 0;
@@ -89,6 +94,7 @@ read_text(const char *path, bool whole, struct answer *a, struct buf *out)
 		if (n > 0)
 			buf_grew(out, (size_t)n);
 		a->regular = n >= 0;
+		a->err = n >= 0 ? 0 : errno;
 	}
 	close(fd);
 }
@@ -104,6 +110,7 @@ work_look(const void *question, struct buf *out)
 	memset(&a, 0, sizeof(a));
 	/* What is found stands in the evidence, which that user may see. */
 	if (!as_user_begin(q->uid, q->gid)) {
+		a.err = errno != 0 ? errno : EPERM;
 		buf_append(out, &a, sizeof(a));
 		return;
 	}
@@ -116,6 +123,8 @@ work_look(const void *question, struct buf *out)
 		/* What is no file is not opened: that alone can do something. */
 		if (q->text && S_ISREG(st.st_mode))
 			read_text(q->path, q->whole, &a, &text);
+	} else if (errno != ENOENT && errno != ENOTDIR) {
+		a.err = errno;
 	}
 	as_user_end();
 	buf_append(out, &a, sizeof(a));
@@ -258,6 +267,15 @@ take(struct watched_file *f, struct buf *answer)
 	if (answer->len < sizeof(a))
 		return;
 	memcpy(&a, answer->data, sizeof(a));
+	if (a.err != 0) {
+		/* That it cannot be read is no word about what stands in it. */
+		if (a.err != f->err)
+			log_warnx("%s: %s: %s: what is known of it stays",
+			    f->s->unit->name, f->path, strerror(a.err));
+		f->err = a.err;
+		return;
+	}
+	f->err = 0;
 	if (f->rule == ORACLE_NO_RULE)
 		tell_stale(f, &a);
 	else
@@ -294,21 +312,29 @@ on_helper(void *arg, const struct buf *answer)
 	session_watch_looked(s);
 }
 
+/* False: it cannot be asked. */
+static bool
+question(const struct watched_file *f, struct question *q)
+{
+	*q = (struct question){
+		.text = f->rule != ORACLE_NO_RULE, .uid = f->s->uid, .gid = f->s->gid
+	};
+	q->whole = q->text && rule_of(f)->pointer != NULL;
+	return strlcpy(q->path, f->path, sizeof(q->path)) < sizeof(q->path);
+}
+
 static void
 look(struct watched_file *f)
 {
 	struct manager *m = f->s->unit->manager;
-	struct question q = {
-		.text = f->rule != ORACLE_NO_RULE, .uid = f->s->uid, .gid = f->s->gid
-	};
+	struct question q;
 	struct buf answer = { 0 };
 
 	if (f->helper != NULL) {
 		f->again = true;
 		return;
 	}
-	q.whole = q.text && rule_of(f)->pointer != NULL;
-	if (strlcpy(q.path, f->path, sizeof(q.path)) >= sizeof(q.path))
+	if (!question(f, &q))
 		return;
 	if (!reach_is_local(m->reach, f->path, true)) {
 		f->helper = helper_new(
@@ -318,6 +344,28 @@ look(struct watched_file *f)
 	work_look(&q, &answer);
 	take(f, &answer);
 	buf_free(&answer);
+}
+
+/* What is judged now is not judged by an older look: on a share for as long as reach.h
+ * waits for one that answers. */
+void
+session_watch_judge(struct session *s)
+{
+	struct reach *reach = s->unit->manager->reach;
+
+	for (size_t i = 0; i < s->n_watched; i++) {
+		struct watched_file *f = &s->watched[i];
+		struct buf answer = { 0 };
+		struct question q;
+
+		if (f->rule == ORACLE_NO_RULE || !question(f, &q))
+			continue;
+		if (reach_is_local(reach, f->path, true))
+			look(f);
+		else if (reach_ask(reach, f->path, work_look, &q, &answer) == 0)
+			take(f, &answer);
+		buf_free(&answer);
+	}
 }
 
 static void

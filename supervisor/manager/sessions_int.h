@@ -137,6 +137,8 @@ void session_watch_end(struct session *s);
 /* false: some are being asked for; session_watch_looked follows. */
 bool session_watch_look(struct session *s);
 bool session_watch_wait(const struct session *s);
+/* The files of rules, now: their session has ended. */
+void session_watch_judge(struct session *s);
 /* (Of session_policy.c.) */
 void session_watch_looked(struct session *s);
 
