@@ -310,3 +310,18 @@ utf8_put(struct buf *out, uint32_t c)
 		buf_addc(out, (char)(0x80 | (c & 0x3f)));
 	}
 }
+
+size_t
+utf8_cut(char *dst, size_t max, const char *s, size_t n)
+{
+	static const char dots[] = "\xe2\x80\xa6";
+	size_t head = n;
+
+	if (n > max)
+		head = utf8_head(s, n, max - (sizeof(dots) - 1));
+	memcpy(dst, s, head);
+	if (head == n)
+		return n;
+	memcpy(dst + head, dots, sizeof(dots) - 1);
+	return head + sizeof(dots) - 1;
+}

@@ -28,6 +28,9 @@ void utf8_clean(struct buf *out, const char *s, size_t n);
  */
 size_t utf8_tail(const char *s, size_t n, size_t max);
 size_t utf8_head(const char *s, size_t n, size_t max);
+/* Into dst (not terminated): all of s, or its head with "\u2026" behind it that says that
+ * it was cut, at most max bytes.  Returns how many. */
+size_t utf8_cut(char *dst, size_t max, const char *s, size_t n);
 /*
  * Writes s safe to show on a terminal: control characters (C0, DEL, C1) and bad bytes as
  * \n, \t, \r, \e or \xHH.  Always terminated; returns the length written, cut on a

@@ -94,8 +94,7 @@ hit(struct rule *r, uint64_t seq, const char *text, size_t n)
 	/* Of several the newest: what it captures is true now. */
 	r->found++;
 	r->seq = seq;
-	r->text_len = (uint32_t)utf8_head(text, n, sizeof(r->text));
-	memcpy(r->text, text, r->text_len);
+	r->text_len = (uint32_t)utf8_cut(r->text, sizeof(r->text), text, n);
 }
 
 void

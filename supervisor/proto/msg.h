@@ -369,7 +369,7 @@ struct msg_match {
 	uint64_t seq;   /* line number of the invocation */
 	uint32_t count; /* matches folded into this report */
 	uint32_t text_len;
-	char text[256]; /* the matched line, cut on a character */
+	char text[256]; /* the matched line; U+2026 at its end: cut */
 };
 
 /* ---- the terminal -------------------------------------------------------------------

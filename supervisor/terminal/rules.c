@@ -148,12 +148,12 @@ tell(struct session *s, const struct rule *rule)
 	size_t n;
 
 	msg_init(&m, MSG_TERM_MATCH);
-	n = utf8_head(rule->text, strlen(rule->text), sizeof(m.u.TERM_MATCH.text) - 1);
+	n = utf8_cut(m.u.TERM_MATCH.text, sizeof(m.u.TERM_MATCH.text) - 1, rule->text,
+	    strlen(rule->text));
 	m.u.TERM_MATCH.slot = s->slot;
 	m.u.TERM_MATCH.rule = rule->number;
 	m.u.TERM_MATCH.count = 1;
 	m.u.TERM_MATCH.text_len = (uint32_t)n;
-	memcpy(m.u.TERM_MATCH.text, rule->text, n);
 	peers_answer(s->t, &m);
 }
 

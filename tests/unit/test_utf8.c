@@ -179,6 +179,25 @@ test_log_line(void **state)
 	fd_close(&p[1]);
 }
 
+static void
+test_cut_says_so(void **state)
+{
+	char out[8];
+
+	(void)state;
+	assert_int_equal(utf8_cut(out, 8, "12345678", 8), 8);
+	assert_memory_equal(out, "12345678", 8);
+	assert_int_equal(utf8_cut(out, 8, "123456789", 9), 8);
+	assert_memory_equal(out, "12345\xe2\x80\xa6", 8);
+	assert_int_equal(utf8_cut(out, 8,
+			     "1234\xc3\xa4"
+			     "789",
+			     9),
+	    7);
+	assert_memory_equal(out, "1234\xe2\x80\xa6", 7);
+	assert_int_equal(utf8_cut(out, 8, "", 0), 0);
+}
+
 int
 main(void)
 {
@@ -190,6 +209,7 @@ main(void)
 		cmocka_unit_test(test_escape_of_what_turns_text_about),
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_log_line),
+		cmocka_unit_test(test_cut_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
