@@ -434,6 +434,10 @@ run_events(struct ctl *ctl, int argc, char **argv)
 			goto out;
 	if (ctl_words(ctl, argc) != 0)
 		goto out;
+	if (rq.q.follow && rq.q.until_us != 0) {
+		ctl_usage(ctl, "--follow has no end: leave out --until");
+		goto out;
+	}
 	code = ctl_instance(ctl);
 	if (code != 0)
 		goto out;

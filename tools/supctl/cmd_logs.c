@@ -423,6 +423,8 @@ run_logs(struct ctl *ctl, int argc, char **argv)
 	while ((id = ctl_getopt(ctl, argc, argv)) != -1)
 		if (parse_opt(ctl, id, &q) == -1)
 			return CTL_USAGE;
+	if (q.follow && q.until_us != 0)
+		return ctl_usage(ctl, "--follow has no end: leave out --until");
 	code = ctl_instance(ctl);
 	if (code != 0)
 		return code;
