@@ -79,7 +79,7 @@ ask_answer(struct terminal *t, const struct msg_term_ask *q)
 	}
 	if (q->what == TERM_ASK_LOOK && s != NULL) {
 		session_catch_up(s);
-		session_look(s);
+		session_look_whole(s);
 		peers_report_now(s);
 	}
 	w = jw_new(JW_COMPACT);

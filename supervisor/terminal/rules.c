@@ -21,7 +21,7 @@
 
 enum {
 	BYTES_MAX = 4 * 1024 * 1024,
-	BUDGET_US = 20 * 1000, /* of one look; what is not tried keeps its answer */
+	BUDGET_US = 20 * 1000, /* of one look; what is left is tried in another */
 	FIRST_US = 500 * 1000, /* of the first one, before which there is none */
 };
 
@@ -34,6 +34,7 @@ struct rule {
 
 struct rules {
 	size_t n, next; /* next: where a look that ran out of time goes on */
+	size_t left;    /* so many were not tried at the screen as it is */
 	bool tried;
 	uint64_t held;
 	struct rule v[RULES_MAX];
@@ -178,7 +179,7 @@ try_rule(struct session *s, struct rule *rule, const struct rows *rows)
 }
 
 uint64_t
-rules_look(struct session *s)
+rules_look(struct session *s, bool changed)
 {
 	static struct rows rows; /* (its buffer is kept: one look at a time) */
 	struct rules *r = s->rules;
@@ -188,13 +189,22 @@ rules_look(struct session *s)
 		return 0;
 	until += r->tried ? BUDGET_US : FIRST_US;
 	r->tried = true;
+	if (changed)
+		r->left = r->n;
 	buf_clear(&rows.text);
 	read_rows(s, &rows);
-	for (size_t i = 0; i < r->n; i++) {
+	while (r->left > 0) {
 		try_rule(s, &r->v[r->next], &rows);
 		r->next = (r->next + 1) % r->n;
+		r->left--;
 		if (clock_mono_us() >= until)
 			break;
 	}
 	return r->held;
+}
+
+bool
+rules_left(const struct session *s)
+{
+	return s->rules != NULL && s->rules->left > 0;
 }

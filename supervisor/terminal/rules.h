@@ -6,6 +6,7 @@
 #ifndef SUPD_TERMINAL_RULES_H
 #define SUPD_TERMINAL_RULES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct msg;
@@ -18,7 +19,9 @@ enum { RULES_MAX = 64 };
 void rules_set(struct session *s, const struct msg *m);
 void rules_free(struct rules *r);
 /* Which hold now: bit n for rule n.  The row of each that holds anew, or in another row
- * than before, is told to the manager. */
-uint64_t rules_look(struct session *s);
+ * than before, is told to the manager.  changed: all are to be tried; else those that are
+ * left of the look before, which had no time for them. */
+uint64_t rules_look(struct session *s, bool changed);
+bool rules_left(const struct session *s);
 
 #endif

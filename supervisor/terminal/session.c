@@ -40,6 +40,7 @@ enum {
 	REST_US = 200 * 1000,        /* without output: the screen has come to rest */
 	SLEEP_US = 20 * 1000 * 1000, /* at rest for so long: it is put away */
 	LOOK_US = 500 * 1000,        /* between two looks at a screen that moves */
+	LOOKS_MAX = 10,              /* for one who waits: rules that take longer do so */
 	UNKEPT_BYTES = 16 * 1024,    /* read at once where there is no keep */
 	ROWS_SHIFT = 16,
 	COLS_MASK = 0xffff,
@@ -100,6 +101,18 @@ session_report(struct session *s)
 	peers_report(s);
 }
 
+static void
+look_on(void *arg)
+{
+	struct session *s = arg;
+
+	s->held = rules_look(s, false);
+	session_report(s);
+	if (rules_left(s))
+		loop_post(s->t->loop, look_on, s);
+	terminal_flush(s->t);
+}
+
 void
 session_look(struct session *s)
 {
@@ -108,7 +121,19 @@ session_look(struct session *s)
 	s->looked_us = clock_mono_us();
 	session_screen_look(s, &look);
 	s->looked_changes = look.changes;
-	s->held = rules_look(s);
+	s->held = rules_look(s, true);
+	session_report(s);
+	/* A screen that rests is not looked at again by itself. */
+	if (rules_left(s))
+		loop_post(s->t->loop, look_on, s);
+}
+
+void
+session_look_whole(struct session *s)
+{
+	session_look(s);
+	for (int i = 0; i < LOOKS_MAX && rules_left(s); i++)
+		s->held = rules_look(s, false);
 	session_report(s);
 }
 
@@ -549,6 +574,7 @@ session_free(struct session *s)
 	t->sessions[s->slot] = NULL;
 	t->n_sessions--;
 	loop_timer_free(s->rest);
+	loop_post_cancel(t->loop, look_on, s);
 	if (s->pipe_io != NULL)
 		loop_io_free(s->pipe_io);
 	keep_close(s->keep);

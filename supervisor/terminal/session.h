@@ -43,5 +43,7 @@ void session_report(struct session *s);
 /* The screen is looked at by the rules when it has come to rest, or sometimes while it
  * moves; now: whatever it does. */
 void session_look(struct session *s);
+/* The same for somebody who waits for what all rules say: it may take longer. */
+void session_look_whole(struct session *s);
 
 #endif
