@@ -196,6 +196,15 @@ is_ready(struct session *s, const struct svc_memory *mem)
 	heartbeat_ready(s->heartbeat, invocation);
 }
 
+/* What the terminal told before it was known whose the slot is, was not heard, and what
+ * rests tells nothing by itself: it answers to rules. */
+static void
+ask_how_it_is(struct session *s)
+{
+	if (s->term.slot == SLOT_NONE && link_has_terminal(s->unit->manager->link))
+		session_policy_send_rules(s);
+}
+
 static void
 began(struct session *s, const struct svc_memory *mem)
 {
@@ -211,6 +220,7 @@ began(struct session *s, const struct svc_memory *mem)
 	oracle_start(s->oracle);
 	if (!link_has_terminal(s->unit->manager->link))
 		lose_sight(s);
+	ask_how_it_is(s);
 	session_watch_begin(s);
 	input_started(s->input);
 	if (s->ready)
@@ -351,7 +361,7 @@ sessions_on_state(struct manager *m, const struct msg_term_state *st)
 		return;
 	old = s->term;
 	s->term = *st;
-	if (old.slot == SLOT_NONE)
+	if (old.slot == SLOT_NONE && (st->flags & TERM_RULED) == 0)
 		session_policy_send_rules(s);
 	input_modes(
 	    s->input, (st->flags & TERM_PASTE) != 0, (st->flags & TERM_PASSWORD) != 0);
@@ -538,6 +548,7 @@ restore(struct unit *u, void *arg)
 		oracle_start(s->oracle);
 	if (!s->known)
 		lose_sight(s);
+	ask_how_it_is(s);
 	/* The others do not know yet what the oracle remembers. */
 	s->changed = true;
 	loop_post(s->unit->manager->loop, session_policy_settle, s);

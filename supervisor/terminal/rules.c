@@ -82,6 +82,8 @@ rules_set(struct session *s, const struct msg *m)
 	rules_free(s->rules);
 	s->rules = NULL;
 	s->ruled = true;
+	/* Also when they change nothing: who sends them may not know how it is. */
+	peers_report(s);
 	if (size > 0 && size <= BYTES_MAX && fstat(m->fds[0], &st) == 0 &&
 	    (uint64_t)st.st_size >= size)
 		p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, m->fds[0], 0);
