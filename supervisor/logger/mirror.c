@@ -2,8 +2,9 @@
  * mirror: see the header.
  *
  * stdout is shared with whoever started supd, so it must not be made non-blocking: it is
- * opened again.  Where that cannot be (a socket, no /proc, a file of another user), it is
- * sent to with MSG_DONTWAIT or written to in pieces for which there is room.
+ * opened again, unless it is a plain file.  Where that cannot be (a socket, no /proc, a
+ * pipe of another user), it is sent to with MSG_DONTWAIT or written to in pieces for
+ * which there is room.
  */
 #include "logger/mirror.h"
 
@@ -158,9 +159,15 @@ mirror_set(struct logger *lg)
 		return;
 	m = xcalloc(1, sizeof(*m));
 	m->lg = lg;
-	m->fd = open(
-	    "/proc/self/fd/1", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	m->is_socket = fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
+	memset(&st, 0, sizeof(st));
+	(void)fstat(STDOUT_FILENO, &st);
+	/* A file never lets wait, and its place in it is shared with supd's own messages:
+	 * opened again, each would write over the other. */
+	m->fd = S_ISREG(st.st_mode)
+		    ? -1
+		    : open("/proc/self/fd/1",
+			  O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	m->is_socket = S_ISSOCK(st.st_mode);
 	m->io = loop_io_new(
 	    lg->loop, "mirror", m->fd == -1 ? STDOUT_FILENO : m->fd, 0, on_writable, m);
 	lg->mirror = m;

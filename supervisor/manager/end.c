@@ -260,11 +260,11 @@ end_on_start_failed(struct manager *m, const char *unit, const char *message)
 
 	if (m->shutdown != NULL || !is_exit_unit(m, unit))
 		return;
-	snprintf(reason, sizeof(reason), "ExitUnit=%s could not be started%s%.80s",
-	    m->conf->exit_unit, message == NULL ? "" : ": ",
-	    message == NULL ? "" : message);
+	snprintf(reason, sizeof(reason), "ExitUnit=%s could not be started",
+	    m->conf->exit_unit);
 	/* The last that anybody sees: the events may lie in a container that is gone. */
-	manager_say(m, MARK_FAIL, "%s", reason);
+	manager_say(m, MARK_FAIL, "%s%s%s", reason, message == NULL ? "" : ": ",
+	    message == NULL ? "" : message);
 	e.reason = reason;
 	manager_end(m, &e);
 }
