@@ -60,7 +60,7 @@ tell_doubts(struct ctl *ctl, const struct jv *u, const char *unit, const char *e
 		free(hint);
 	} else if (ctl->cmd == &cmd_enable && !jv_bool(jv_get(u, "starts"), true) &&
 		   strstr(unit, "@.") == NULL) {
-		ctl_warn(ctl, "%s is enabled, and stays down all the same: it is %s",
+		ctl_warn(ctl, "%s is enabled, and is not started all the same: it is %s",
 		    unit, jv_str(jv_get(u, "starts_why"), "not wanted"));
 		hint = xasprintf("supctl status %s tells what undoes that", unit);
 		ctl_note(ctl, "  next: ", hint);

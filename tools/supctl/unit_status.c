@@ -271,7 +271,7 @@ put_heartbeat(struct ctl *ctl, const struct jv *h)
 		ctl_printf(ctl, "; next at %s",
 		    ctl_time(text, sizeof(text), text_of(h, "next")));
 	else
-		ctl_printf(ctl, "; none in this state (When=)");
+		ctl_printf(ctl, "; none is due");
 	ctl_printf(ctl, "\n");
 }
 

@@ -88,7 +88,10 @@ write_next(struct jw *w, const struct item *it, const struct unit *u)
 		jw_kv_strf(w, "next", "supctl tree %s", it->unit);
 		break;
 	case JOB_INVALID:
-		if (it->r->type == JOB_RELOAD && u != NULL && unit_is_running(u))
+		/* Of what is frozen, or covered by an emergency, the message has it. */
+		if (u != NULL && (freeze_is_on(u) || emergency_why(u) != NULL))
+			jw_kv_null(w, "next");
+		else if (it->r->type == JOB_RELOAD && u != NULL && unit_is_running(u))
 			jw_kv_strf(w, "next",
 			    "supctl reload-or-restart %s restarts what cannot reload",
 			    it->unit);
@@ -411,12 +414,17 @@ uint64_t
 control_wish_start(struct unit *u, const struct wish_who *who)
 {
 	char *no = refusal(JOB_START, u);
+	uint64_t seq;
 
-	if (no != NULL || u->transient) {
+	if (no != NULL) {
 		free(no);
 		return 0;
 	}
 	jitter_skip(u);
+	/* What somebody starts is not to come to its end. */
+	seq = drain_cancel(u, who);
+	if (u->transient)
+		return seq;
 	forget_stops_of_needs(u, who);
 	return unit_set_wish(u, WISH_STARTED, who);
 }

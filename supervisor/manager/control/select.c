@@ -151,15 +151,21 @@ select_fail_no_terminal(struct call *call, const struct unit *u)
 	free(next);
 }
 
+/* It holds whether there is a file or not, and can be found to take it back. */
+static bool
+is_known_by_wish(const struct unit *u)
+{
+	return u->flag[WISH_FLAG_ENABLED] || u->flag[WISH_FLAG_HELD] ||
+	       u->flag[WISH_FLAG_FROZEN] || u->flag[WISH_FLAG_DRAINING];
+}
+
 /* 0, or -1 when the call was answered: u was named and is not fit. */
 static int
 check_named(struct control *c, struct call *call, const struct unit *u, unsigned flags)
 {
 	bool runs = u->svc != NULL && svc_has_slot(u->svc);
-	/* What somebody masked or enabled is known by that, and can be found to take it
-	 * back. */
 	bool wished = u->flag[WISH_FLAG_MASKED] ||
-		      (u->flag[WISH_FLAG_ENABLED] && (flags & SELECT_START) == 0);
+		      ((flags & SELECT_START) == 0 && is_known_by_wish(u));
 
 	if (u->conf->load_state == UNIT_NOT_FOUND && !u->conf->builtin && !wished &&
 	    ((flags & SELECT_START) != 0 || !runs) &&
