@@ -262,8 +262,8 @@ calendar_next(const struct calendar *c, const struct zone *local, uint64_t after
 {
 	const struct zone *zone = c->zone_name == NULL ? local : c->zone;
 	uint64_t from_us = after_us + 1;
-	struct civil t, again;
-	struct when w;
+	struct civil t;
+	struct when w, shown;
 
 	/* Nothing is later than the last of years; what is behind it need not be a date.
 	 */
@@ -281,19 +281,16 @@ calendar_next(const struct calendar *c, const struct zone *local, uint64_t after
 
 		when_civil(&w, &t);
 		(void)zone_instants(zone, &t, at);
-		zone_civil(zone, at[0], &again);
-		if (memcmp(&again, &t, sizeof(t)) != 0) {
-			/* Left out: on with what the clocks show behind the gap. */
-			when_set(&w, &again, us);
-			continue;
-		}
+		zone_civil(zone, at[0], &t);
+		when_set(&shown, &t, us);
 		found = (uint64_t)at[0] * USEC_PER_SEC + (uint64_t)us;
-		if (at[0] >= 0 && found > after_us) {
+		if (memcmp(&shown, &w, sizeof(w)) == 0 && at[0] >= 0 &&
+		    found > after_us) {
 			*next_us = found;
 			return 0;
 		}
-		/* It was there before clocks were set back, and so was its whole minute.
-		 */
+		/* It is left out, or was there before clocks were set back, and so is its
+		 * whole minute. */
 		w.v[CAL_MINUTE]++;
 		restart_behind(&w, CAL_MINUTE);
 	}

@@ -219,6 +219,9 @@ clocks_that_are_set(void **state)
 	/* Half an hour. */
 	COMES("*:0/15 Australia/Lord_Howe", "2026-04-04T14:30:00Z", "2026-04-04T14:45:00",
 	    "2026-04-04T15:30:00");
+	/* 4 October 02:00 to 02:30 is left out; what is behind that half hour is not. */
+	COMES("2026-10-04 02:20,40 Australia/Lord_Howe", "2026-10-03T00:00:00Z",
+	    "2026-10-03T15:40:00", "never");
 }
 
 static void
