@@ -241,6 +241,8 @@ budgets_on_logger(struct manager *m)
 {
 	if (m->budgets == NULL)
 		return;
+	/* (What was on its way to the one before is not written by this one.) */
+	m->budgets->dirty = m->budgets->dirty || m->budgets->writing;
 	m->budgets->writing = false;
 	if (m->budgets->dirty)
 		budgets_write_now(m);
