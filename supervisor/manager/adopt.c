@@ -30,6 +30,7 @@
 #include "manager/sessions.h"
 #include "manager/tell.h"
 #include "manager/units.h"
+#include "unit/conf.h"
 
 enum {
 	NOTIFY_TURN = 64, /* datagrams of one service before others have their turn */
@@ -436,6 +437,25 @@ adopt_on_match(struct manager *m, const struct msg_match *x)
 /* ---- the end of the replay ----------------------------------------------------------
  */
 
+/* It is not down: a restart is due. */
+static bool
+is_to_go_on(struct unit *u)
+{
+	struct svc_memory mem;
+	struct json_err err;
+	bool same_boot, goes_on;
+	struct jv *v = store_memory(u->manager->store, u->name, &same_boot);
+
+	if (v == NULL)
+		return false;
+	svc_memory_init(&mem);
+	goes_on = svc_memory_read(v, &mem, &err) == 0 && mem.state != SVC_DEAD &&
+		  mem.state != SVC_FAILED;
+	svc_memory_clear(&mem);
+	jv_free(v);
+	return goes_on;
+}
+
 static void
 restore_one(void *arg, const char *name)
 {
@@ -444,6 +464,9 @@ restore_one(void *arg, const char *name)
 
 	if (u == NULL)
 		return;
+	/* As if its file had become so while it was known: what is due is done. */
+	if (u->svc == NULL && u->conf->load_state != UNIT_MASKED && is_to_go_on(u))
+		(void)unit_take_kept(u);
 	m->memory_unanswered = m->memory_unanswered || (u->svc == NULL && u->unanswered);
 	if (u->svc == NULL)
 		(void)unit_forget(u);

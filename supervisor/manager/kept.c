@@ -181,8 +181,8 @@ out:
 	return conf;
 }
 
-void
-kept_sweep(struct manager *m)
+static void
+sweep(struct manager *m)
 {
 	DIR *dir = dir_open_at(m->run_fd, FOLDER);
 	struct dirent *e;
@@ -202,4 +202,24 @@ kept_sweep(struct manager *m)
 			log_warn("run/" FOLDER "/%s", e->d_name);
 	}
 	closedir(dir);
+}
+
+/* It was started a moment before its manager died, or by one that kept nothing. */
+static void
+keep_missing(struct unit *u, void *arg)
+{
+	char *path = path_of(u->name);
+
+	(void)arg;
+	if (unit_is_running(u) &&
+	    faccessat(u->manager->run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == -1)
+		kept_started(u);
+	free(path);
+}
+
+void
+kept_adopted(struct manager *m)
+{
+	sweep(m);
+	units_look(m, keep_missing, NULL);
 }

@@ -31,7 +31,8 @@ void kept_remove(struct unit *u);
  */
 struct unit_conf *kept_load(struct unit *u, struct diags *diags);
 
-/* After all that runs was adopted: the files of what does not run go. */
-void kept_sweep(struct manager *m);
+/* After all that runs was adopted: the files of what does not run go, and what runs and
+ * has none is kept by the files as they are. */
+void kept_adopted(struct manager *m);
 
 #endif

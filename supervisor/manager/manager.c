@@ -368,7 +368,7 @@ manager_on_replay_end(struct manager *m)
 	if (m->phase != MANAGER_RESTORING)
 		return;
 	adopt_finish(m);
-	kept_sweep(m);
+	kept_adopted(m);
 	ops_credentials_sweep(m);
 	sessions_restore(m);
 	lastwords_adopted(m);

@@ -217,60 +217,64 @@ set_conf(struct unit *u, struct unit_conf *conf)
 	budgets_on_load(u);
 }
 
+/* What runs by another configuration than that of the file: wherever the unit is looked
+ * at it is said what holds instead. */
 static void
-say_kept(struct unit *u)
+say_what_holds(struct unit *u)
 {
-	diag_add(&u->diags, DIAG_WARNING,
-	    u->conf->fragment != NULL ? u->conf->fragment : u->name, 0, 0,
-	    "mend the file; it holds from the next start on",
-	    "for what runs holds what the file said when it was started");
-}
-
-/* What was in the file is known to nobody any more: what holds instead is said wherever
- * the unit is looked at. */
-static void
-say_stand_in(struct unit *u)
-{
-	const struct service_conf *c = u->svc_conf->service;
+	const char *file = u->conf->fragment != NULL ? u->conf->fragment : u->name;
 	char stop[CLOCK_TEXT_MAX];
 
-	diag_add(&u->diags, DIAG_WARNING,
-	    u->conf->fragment != NULL ? u->conf->fragment : u->name, 0, 0,
-	    "a usable file holds at once, as soon as it is there",
-	    "what the file said when it was started is lost with an earlier manager: for "
-	    "what runs KillSignal=TERM, TimeoutStopSec=%s, Restart=no and no ExecStop= "
-	    "hold",
-	    clock_format_duration(stop, sizeof(stop), c->timeout_stop_us));
-	manager_say(u->manager, MARK_FAIL,
-	    "%s runs, and its file cannot be used: until it can, it is stopped by TERM "
-	    "and not started again",
-	    u->name);
+	if (u->stand_in)
+		diag_add(&u->diags, DIAG_WARNING, file, 0, 0,
+		    "a usable file holds at once, as soon as it is there",
+		    "what the file said when it was started is lost with an earlier "
+		    "manager: for what runs KillSignal=TERM, TimeoutStopSec=%s, "
+		    "Restart=no and no ExecStop= hold",
+		    clock_format_duration(
+			stop, sizeof(stop), u->svc_conf->service->timeout_stop_us));
+	else
+		diag_add(&u->diags, DIAG_WARNING, file, 0, 0,
+		    is_refused(u->conf) ? "mend the file; it holds from the next start on"
+					: NULL,
+		    "for what runs holds what the file said when it was started");
+}
+
+bool
+unit_take_kept(struct unit *u)
+{
+	struct unit_conf *kept;
+	struct diags d;
+
+	diags_init(&d);
+	kept = kept_load(u, &d);
+	diags_clear(&d);
+	if (kept == NULL)
+		return false;
+	give_conf(u, kept);
+	u->kept = true;
+	say_what_holds(u);
+	return true;
 }
 
 void
 unit_make_stoppable(struct unit *u)
 {
 	static const char text[] = "[Service]\nExecStart=/bin/false\n";
-	struct unit_conf *kept;
 	struct diags d;
 
-	if (u->svc != NULL)
+	if (u->svc != NULL || unit_take_kept(u))
 		return;
-	diags_init(&d);
-	if ((kept = kept_load(u, &d)) != NULL) {
-		give_conf(u, kept);
-		u->kept = true;
-		diags_clear(&d);
-		say_kept(u);
-		return;
-	}
-	diags_clear(&d);
 	diags_init(&d);
 	give_conf(u, unit_load_text(u->manager->paths, u->manager->conf, u->name, u->name,
 			 text, sizeof(text) - 1, &d));
 	u->stand_in = true;
 	diags_clear(&d);
-	say_stand_in(u);
+	say_what_holds(u);
+	manager_say(u->manager, MARK_FAIL,
+	    "%s runs, and its file cannot be used: until it can, it is stopped by TERM "
+	    "and not started again",
+	    u->name);
 }
 
 bool
@@ -438,6 +442,8 @@ unit_reload(struct unit *u)
 	if (!is_moved(u))
 		register_names(u);
 	tell_loaded(u);
+	if (!can_run(conf) && unit_is_running(u))
+		say_what_holds(u);
 	adopt_late(u);
 }
 

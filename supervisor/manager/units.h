@@ -139,10 +139,12 @@ bool unit_is_running(const struct unit *u);
 /* It was started last by this supd, whichever its manager was then.  By identity: what
  * the wall clock said then and says now may be in any order. */
 bool unit_started_here(const struct manager *m, const struct svc_memory *mem);
-/* A unit whose file is gone or unusable has processes: a service with what every unit has
- * by default, so that they can be stopped.  The first usable file takes its place at
- * once. */
+/* A unit whose file is gone or unusable has processes: a service with what was kept of
+ * the file (kept.h), else with what every unit has by default, so that they can be
+ * stopped; the place of that the first usable file takes at once. */
 void unit_make_stoppable(struct unit *u);
+/* A service with what was kept of the file; false: nothing was, and it has none. */
+bool unit_take_kept(struct unit *u);
 /* svc does not read that one any more. */
 void unit_release_conf(struct unit *u, const struct unit_conf *conf);
 /* What control has rendered is not true any more. */

@@ -95,8 +95,8 @@ struct unit_conf *unit_load(
     struct unit_paths *, const struct supd_conf *conf, const char *name, struct diags *);
 
 /*
- * The same from text in memory, as if FILE held it, without drop-ins: for verify and
- * tests.
+ * The same from text in memory, as if FILE held it, without drop-ins, other names and
+ * folders of links.
  */
 struct unit_conf *unit_load_text(struct unit_paths *, const struct supd_conf *conf,
     const char *name, const char *file, const char *text, size_t len, struct diags *);
