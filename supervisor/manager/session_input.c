@@ -148,7 +148,7 @@ ops_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const ch
 	q.flags = TERM_INPUT_QUIET;
 	if (!may_hide(s, id))
 		q.flags |= TERM_INPUT_ECHO;
-	if (what == INPUT_WRITE_TEXT && memchr(data, '\n', len) != NULL)
+	if (what == INPUT_WRITE_PASTE)
 		q.flags |= TERM_INPUT_PASTE;
 	if (what == INPUT_WRITE_ENTER) {
 		s->confirm_id = id;

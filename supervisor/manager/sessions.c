@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "journal/layout.h"
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/hex.h"
 #include "lib/json.h"
@@ -51,12 +52,8 @@ look_for_draft(struct session *s)
 {
 	uint64_t now = clock_mono_us(), typed = s->term.last_typed_us;
 	uint64_t until = clock_add_us(typed, session_conf(s)->session.draft_us);
-	bool draft = typed != 0 && now < until;
+	bool draft = typed != 0 && now < until && (s->term.flags & TERM_DRAFT) != 0;
 
-	if (draft) {
-		oracle_human(s->oracle);
-		heartbeat_active(s->heartbeat);
-	}
 	if (draft)
 		loop_timer_at(s->draft, until);
 	else
@@ -64,11 +61,30 @@ look_for_draft(struct session *s)
 	input_draft(s->input, draft);
 }
 
+/* A person who types is a sign of life, whatever becomes of it. */
+static void
+look_for_person(struct session *s)
+{
+	if (s->term.last_typed_us <= s->typed_us)
+		return;
+	/* What was being typed by us stands no more alone there, whatever it is now. */
+	input_draft(s->input, true);
+	/* What is told again was known to the manager before. */
+	if (s->known) {
+		oracle_human(s->oracle);
+		heartbeat_active(s->heartbeat);
+	}
+	s->typed_us = s->term.last_typed_us;
+}
+
 static void
 on_draft_time(struct loop_timer *t, void *arg)
 {
+	struct session *s = arg;
+
 	(void)t;
-	look_for_draft(arg);
+	look_for_draft(s);
+	unit_render_drop(s->unit);
 }
 
 /* ---- life ---- */
@@ -363,8 +379,8 @@ sessions_on_state(struct manager *m, const struct msg_term_state *st)
 	s->term = *st;
 	if (old.slot == SLOT_NONE && (st->flags & TERM_RULED) == 0)
 		session_policy_send_rules(s);
-	input_modes(
-	    s->input, (st->flags & TERM_PASTE) != 0, (st->flags & TERM_PASSWORD) != 0);
+	input_password(s->input, (st->flags & TERM_PASSWORD) != 0);
+	look_for_person(s);
 	look_for_draft(s);
 	if ((st->flags & TERM_RULED) != 0)
 		tell_oracle(s, &old);
@@ -669,6 +685,7 @@ session_render(const struct unit *u, struct jw *w)
 	const struct session *s = u->session;
 	uint64_t now = clock_mono_us();
 	struct oracle_view v;
+	struct buf why = { 0 };
 
 	if (s == NULL || (!unit_is_session(u) && s->state == SESSION_UNKNOWN))
 		return;
@@ -689,6 +706,10 @@ session_render(const struct unit *u, struct jw *w)
 			: (now - s->term.last_output_us) / USEC_PER_MSEC);
 	}
 	jw_kv_u64(w, "inputs", input_count(s->input));
+	input_put_why(s->input, &why);
+	if (why.len > 0)
+		jw_kv_str(w, "inputs_wait", buf_str(&why));
+	buf_free(&why);
 	jw_kv_u64(w, "heartbeats", heartbeat_memory(s->heartbeat)->count);
 	render_heartbeat(s, w);
 	jw_end(w);

@@ -41,7 +41,8 @@ struct session {
 	bool known; /* it is told how it is by a terminal that has its rules */
 	enum session_state state; /* as it was told to all */
 	bool ready;               /* the start is complete */
-	struct loop_timer *draft; /* nobody types any more then */
+	uint64_t typed_us;        /* when a person typed last, as far as is known */
+	struct loop_timer *draft; /* there is none any more then */
 
 	/* Lines that rules match, told before the start was. */
 	struct {

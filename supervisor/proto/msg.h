@@ -448,6 +448,7 @@ enum term_flag {
 	TERM_PASTE = 1 << 2,     /* bracketed paste is on */
 	TERM_ALTERNATE = 1 << 3, /* the alternate screen */
 	TERM_WRITER = 1 << 4,    /* a person is attached and may type */
+	TERM_DRAFT = 1 << 6,     /* who typed last did not press Enter */
 	TERM_RULED = 1 << 5,     /* the rules are those of this manager, and were tried */
 };
 

@@ -152,13 +152,18 @@ bool
 input_typed(struct session *s, const char *bytes, size_t len)
 {
 	uint64_t now = clock_mono_us();
-	bool tell = now - s->last_typed_us >= TYPED_EVERY_US;
+	bool tell = now - s->last_typed_us >= TYPED_EVERY_US, draft = s->typed.draft;
 
 	if (is_full(s, len, TYPED_MAX))
 		return false;
 	buf_append(&s->in, bytes, len);
 	write_some(s);
-	if (tell || now - s->told.last_typed_us >= TYPED_EVERY_US) {
+	if (!typed_feed(&s->typed, bytes, len))
+		return true;
+	if (s->keep != NULL)
+		keep_head(s->keep)->draft = s->typed.draft;
+	if (tell || draft != s->typed.draft ||
+	    now - s->told.last_typed_us >= TYPED_EVERY_US) {
 		s->last_typed_us = now;
 		if (s->keep != NULL)
 			keep_head(s->keep)->last_typed_us = now;

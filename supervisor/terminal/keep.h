@@ -68,7 +68,7 @@ struct keep_head {
 	uint32_t magic, version;
 	uint8_t invocation[16];
 	uint32_t which; /* the half that counts */
-	uint32_t pad;
+	uint32_t draft; /* a person has one */
 	struct keep_half half[2];
 	struct keep_batch batch;
 	struct keep_input input;

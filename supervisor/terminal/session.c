@@ -76,6 +76,7 @@ fill_state(struct session *s, struct msg_term_state *st)
 			 (look.bracketed_paste ? TERM_PASTE : 0U) |
 			 (look.alternate ? TERM_ALTERNATE : 0U) |
 			 (s->writer != NULL ? TERM_WRITER : 0U) |
+			 (s->typed.draft ? TERM_DRAFT : 0U) |
 			 (s->ruled ? TERM_RULED : 0U),
 		.rules = s->held,
 		.last_output_us = s->last_output_us,
@@ -407,6 +408,7 @@ come_back(struct session *s)
 	s->coming_back = false;
 	s->last_output_us = keep_head(s->keep)->last_output_us;
 	s->last_typed_us = keep_head(s->keep)->last_typed_us;
+	s->typed.draft = keep_head(s->keep)->draft != 0;
 }
 
 /* ---- sleeping ---- */

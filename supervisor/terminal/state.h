@@ -14,6 +14,7 @@
 #include "proto/table.h"
 #include "terminal/keep.h"
 #include "terminal/screen.h"
+#include "terminal/typed.h"
 
 struct answer;
 struct loop;
@@ -52,6 +53,7 @@ struct session {
 	bool moves;
 	bool as_before; /* opened again, and nothing came since: it does not move */
 
+	struct typed typed;     /* by a person */
 	struct buf in;          /* to the pty */
 	size_t in_at;           /* written so far */
 	size_t step_end;        /* where the step of input in it ends; 0: there is none */

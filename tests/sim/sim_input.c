@@ -49,7 +49,7 @@ struct desk {
 	unsigned invocation;
 
 	/* the session */
-	bool running, draft, password, paste;
+	bool running, draft, password;
 	enum session_state state;
 
 	/* the role that writes: what it was sent, what it remembers, what it says */
@@ -233,8 +233,8 @@ on_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const cha
 		assert_true(own_keys && what != INPUT_WRITE_CLEAR);
 	if (d->password)
 		assert_true((f->flags & INPUT_FORCE) != 0);
-	if (what == INPUT_WRITE_TEXT)
-		assert_true(len >= f->len);
+	if (what == INPUT_WRITE_TEXT || what == INPUT_WRITE_PASTE)
+		assert_true(len == f->len);
 	if (one_in(16)) {
 		TELL("  which cannot be sent\n");
 		return false;
@@ -320,7 +320,7 @@ another_manager(struct desk *d)
 		restore(d, d->records.v[i], false);
 	if (d->running) {
 		input_started(d->q);
-		input_modes(d->q, d->paste, d->password);
+		input_password(d->q, d->password);
 		input_draft(d->q, d->draft);
 		input_state(d->q, d->state);
 	} else {
@@ -356,7 +356,7 @@ deed(struct desk *d)
 	d->pending = false;
 	if (d->what == INPUT_WRITE_CLEAR)
 		f->clears++;
-	else if (d->what == INPUT_WRITE_TEXT)
+	else if (d->what == INPUT_WRITE_TEXT || d->what == INPUT_WRITE_PASTE)
 		f->texts++;
 	else
 		f->enters++;
@@ -476,7 +476,7 @@ session_turns(struct desk *d)
 	char name[16];
 
 	TELL("session %s\n", d->running ? "ends" : "starts");
-	d->draft = d->password = d->paste = false;
+	d->draft = d->password = false;
 	d->running = !d->running;
 	if (d->running) {
 		d->state = SESSION_STARTING;
@@ -524,8 +524,7 @@ move(struct desk *d)
 	case 8:
 		if (d->running) {
 			d->password = one_in(4);
-			d->paste = one_in(2);
-			input_modes(d->q, d->paste, d->password);
+			input_password(d->q, d->password);
 		}
 		break;
 	case 9:
@@ -587,7 +586,7 @@ settle(struct desk *d)
 	if (!d->running)
 		session_turns(d);
 	d->password = d->draft = false;
-	input_modes(d->q, false, false);
+	input_password(d->q, false);
 	input_draft(d->q, false);
 	if (!d->up) {
 		d->up = true;

@@ -92,7 +92,7 @@ static bool
 on_write(void *arg, uint64_t id, uint32_t step, enum input_write what, const char *data,
     size_t len)
 {
-	static const char *const names[] = { "clear", "text", "enter" };
+	static const char *const names[] = { "clear", "text", "paste", "enter" };
 	struct desk *d = arg;
 	char shown[256];
 
@@ -308,11 +308,9 @@ word(struct desk *d, const char *w)
 	} else if (IS("no-draft")) {
 		input_draft(d->q, false);
 	} else if (IS("password")) {
-		input_modes(d->q, false, true);
-	} else if (IS("paste")) {
-		input_modes(d->q, true, false);
-	} else if (IS("no-modes")) {
-		input_modes(d->q, false, false);
+		input_password(d->q, true);
+	} else if (IS("no-password")) {
+		input_password(d->q, false);
 	} else if (IS("down")) {
 		input_writer_down(d->q);
 	} else if (IS("up")) {
@@ -440,12 +438,11 @@ static void
 pastes(void **st)
 {
 	static const struct script t[] = {
-		{ "idle-session paste send:a|b", "1.1 text \\e[200~a\\nb\\e[201~", NULL },
-		{ "idle-session paste send:ab", "1.1 text ab", NULL },
-		{ "idle-session send:a|b", "1.1 text a\\nb", NULL },
-		{ "idle-session paste send:a|b:keys", "1.1 text a\\nb", NULL },
+		{ "idle-session send:a|b", "1.1 paste a\\nb", NULL },
+		{ "idle-session send:ab", "1.1 text ab", NULL },
+		{ "idle-session send:a|b:keys", "1.1 text a\\nb", NULL },
 		/* What could end the paste is no text. */
-		{ "idle-session paste send:a|^[201~b",
+		{ "idle-session send:a|^[201~b",
 		    "no: it has control characters: send them as keys", NULL },
 	};
 
@@ -478,7 +475,7 @@ waits_for_the_state(void **st)
 		{ "idle-session password send:x", "1 refused; (a password is asked for)",
 		    NULL },
 		{ "idle-session password send:x:force", "1.1 text x", NULL },
-		{ "idle-session send:x taken password wait:200 no-modes",
+		{ "idle-session send:x taken password wait:200 no-password",
 		    "1.1 text x; 1.2 enter", NULL },
 	};
 

@@ -282,6 +282,7 @@ put_session(struct ctl *ctl, const struct jv *s)
 	const char *state = jv_str(jv_get(s, "state"), "?");
 	int64_t inputs = jv_i64(jv_get(s, "inputs"), 0);
 	int64_t viewers = jv_i64(jv_get(s, "viewers"), 0);
+	const char *why = jv_str(jv_get(s, "inputs_wait"), NULL);
 	char text[CLOCK_TEXT_MAX];
 
 	/* Of what does not run the state is said above. */
@@ -297,10 +298,19 @@ put_session(struct ctl *ctl, const struct jv *s)
 	if (text_of(s, "until") != NULL)
 		ctl_printf(
 		    ctl, ", until %s", ctl_time(text, sizeof(text), text_of(s, "until")));
+	else if (strcmp(state, "limited") == 0)
+		ctl_printf(ctl, ", its end is not known");
 	if (viewers > 0)
 		ctl_printf(ctl, ", %lld attached", (long long)viewers);
-	if (inputs > 0)
-		ctl_printf(ctl, ", %lld inputs wait", (long long)inputs);
+	if (inputs > 0) {
+		ctl_printf(ctl, inputs == 1 ? ", 1 input waits" : ", %lld inputs wait",
+		    (long long)inputs);
+		if (why != NULL) {
+			ctl_printf(ctl, " (");
+			ctl_put(ctl, why);
+			ctl_printf(ctl, ")");
+		}
+	}
 	ctl_printf(ctl, "\n");
 	put_heartbeat(ctl, jv_get(s, "heartbeat"));
 }

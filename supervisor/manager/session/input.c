@@ -261,7 +261,7 @@ void
 input_started(struct input *q)
 {
 	q->running = true;
-	q->draft = q->bracketed_paste = q->password = false;
+	q->draft = q->password = false;
 	q->state = SESSION_STARTING;
 	input_settle(q);
 }
@@ -294,7 +294,7 @@ input_ended(struct input *q, bool comes_back)
 {
 	struct input_item *it, *active = input_active(q);
 
-	q->running = q->draft = q->bracketed_paste = q->password = false;
+	q->running = q->draft = q->password = false;
 	q->state = SESSION_UNKNOWN;
 	free(q->initial_due);
 	q->initial_due = NULL;
@@ -332,9 +332,8 @@ input_draft(struct input *q, bool draft)
 }
 
 void
-input_modes(struct input *q, bool bracketed_paste, bool password)
+input_password(struct input *q, bool password)
 {
-	q->bracketed_paste = bracketed_paste;
 	q->password = password;
 	input_settle(q);
 }

@@ -41,6 +41,7 @@
 
 #include "unit/conf.h"
 
+struct buf;
 struct input;
 struct json_err;
 struct jv;
@@ -81,6 +82,7 @@ enum {
 enum input_write {
 	INPUT_WRITE_CLEAR, /* names of keys, as InputClear= has them */
 	INPUT_WRITE_TEXT,  /* bytes */
+	INPUT_WRITE_PASTE, /* the same, with new lines that are text: no key is pressed */
 	INPUT_WRITE_ENTER, /* bytes */
 };
 
@@ -195,8 +197,8 @@ void input_state(struct input *q, enum session_state state);
 /* A person typed within DraftSec=, or text that this queue did not write stands in the
  * prompt.  After a manager's restart: also when that was true for a moment since. */
 void input_draft(struct input *q, bool draft);
-/* What the program asked of its terminal; password: it reads a line and shows nothing. */
-void input_modes(struct input *q, bool bracketed_paste, bool password);
+/* The program reads a line and shows nothing. */
+void input_password(struct input *q, bool password);
 
 /* ---- what the role that writes says ---- */
 
@@ -222,6 +224,8 @@ void input_tick(struct input *q);
 const struct input_entry *input_first(const struct input *q);
 const struct input_entry *input_next(const struct input_entry *e);
 size_t input_count(const struct input *q);
+/* What the first of them waits for, in words (appended); nothing: it is being typed. */
+void input_put_why(const struct input *q, struct buf *out);
 const char *input_result_name(enum input_result r);
 const char *input_phase_name(enum input_phase p);
 

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/xalloc.h"
 #include "manager/session/input_int.h"
+#include "unit/load.h"
 
 enum { CLEAR_PAUSE_US = 50 * 1000 }; /* between the clear key and the text */
 
@@ -106,6 +108,41 @@ now_waits(const struct input_item *it)
 	return next != NULL && next->e.result == INPUT_NONE && has(next, INPUT_NOW);
 }
 
+/* ---- why not ---- */
+
+static void
+put_when(const struct input *q, const struct input_item *it, struct buf *out)
+{
+	session_states when = it->e.when != 0 ? it->e.when : q->conf->input_when;
+	const char *sep = "until it is ";
+
+	for (int i = 0; i < SESSION_NSTATES; i++) {
+		if ((when & SESSION_STATE_BIT(i)) == 0)
+			continue;
+		buf_addf(out, "%s%s", sep, session_state_name((enum session_state)i));
+		sep = " or ";
+	}
+	if (when == 0)
+		buf_adds(out, "for no state: InputWhen=none");
+}
+
+void
+input_put_why(const struct input *q, struct buf *out)
+{
+	const struct input_item *it = TAILQ_FIRST(&q->list);
+
+	if (it == NULL || !q->running || (input_begun(it) && !draft_forbids(q, it)))
+		return;
+	if (draft_forbids(q, it))
+		buf_adds(out, "a person has a draft");
+	else if (!has(it, INPUT_NOW) && !in_when(q, it))
+		put_when(q, it, out);
+	else if (password_forbids(q, it))
+		buf_adds(out, "a password is asked for");
+	else if (!q->writer_up)
+		buf_adds(out, "it cannot be typed into now");
+}
+
 /* ---- steps ---- */
 
 static void step_not_taken(struct input *q, struct input_item *it);
@@ -149,8 +186,7 @@ clears(const struct input *q, const struct input_item *it)
 static void
 type_text(struct input *q, struct input_item *it)
 {
-	char *bytes;
-	size_t len;
+	bool lines;
 
 	if (it->e.len == 0) {
 		if (has(it, INPUT_ENTER))
@@ -161,9 +197,9 @@ type_text(struct input *q, struct input_item *it)
 			input_finish(it, INPUT_REFUSED, "InputClear= names no key");
 		return;
 	}
-	bytes = input_bytes(&it->e, q->bracketed_paste, &len);
-	announce(q, it, INPUT_TYPING, INPUT_WRITE_TEXT, bytes, len);
-	free(bytes);
+	lines = !has(it, INPUT_KEYS) && memchr(it->e.data, '\n', it->e.len) != NULL;
+	announce(q, it, INPUT_TYPING, lines ? INPUT_WRITE_PASTE : INPUT_WRITE_TEXT,
+	    it->e.data, it->e.len);
 }
 
 static void

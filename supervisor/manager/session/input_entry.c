@@ -61,23 +61,6 @@ input_check(const struct input_request *r)
 	return NULL;
 }
 
-char *
-input_bytes(const struct input_entry *e, bool bracketed_paste, size_t *len)
-{
-	struct buf b = { 0 };
-	bool paste = bracketed_paste && (e->flags & INPUT_KEYS) == 0 &&
-		     memchr(e->data, '\n', e->len) != NULL;
-
-	if (paste)
-		buf_adds(&b, "\033[200~");
-	buf_append(&b, e->data, e->len);
-	/* Text has no ESC: it cannot end the paste. */
-	if (paste)
-		buf_adds(&b, "\033[201~");
-	*len = b.len;
-	return buf_take(&b);
-}
-
 /* ---- life ---- */
 
 struct input_item *

@@ -48,7 +48,6 @@ struct input {
 	enum session_state state;
 	bool running;
 	bool draft;
-	bool bracketed_paste;
 	bool password;
 	bool writer_up;
 	bool restored; /* the writer has to be asked before anything is begun */
@@ -80,8 +79,6 @@ bool input_begun(const struct input_item *it);
 const char *input_check(const struct input_request *r);
 struct input_item *input_item_new(uint64_t id, const struct input_request *r);
 void input_item_free(struct input_item *it);
-/* As the program wants its text: heap bytes of the caller. */
-char *input_bytes(const struct input_entry *e, bool bracketed_paste, size_t *len);
 
 /* ---- input_past.c ---- */
 /* Nothing without a token, or when it is there already. */
