@@ -50,20 +50,47 @@ parse_key(const char *text, char *key)
 
 /* ---- who types ---- */
 
-/* Where keys lead nowhere: in the last line, until the program draws there again. */
+/* In the last line, until the program draws there again. */
+static void
+put_notice(const char *what)
+{
+	struct buf text = { 0 };
+
+	if (isatty(STDOUT_FILENO) != 1)
+		return;
+	buf_addf(&text, "\0337\033[999;1H\033[0;7m %s \033[0m\0338", what);
+	(void)full_write(STDOUT_FILENO, text.data, text.len);
+	buf_free(&text);
+}
+
+/* Where keys lead nowhere. */
 static void
 say_who_types(struct attach *a)
 {
 	struct buf text = { 0 };
 
-	if (a->f.writer || isatty(STDOUT_FILENO) != 1)
+	if (a->f.writer)
 		return;
-	buf_adds(&text, "\0337\033[999;1H\033[0;7m ");
 	if (a->f.held_by != NULL)
 		buf_addf(&text, "%.40s types; ", a->f.held_by);
 	buf_adds(&text, a->f.read_only ? "this only looks" : "attach --take to type");
-	buf_adds(&text, " \033[0m\0338");
-	(void)full_write(STDOUT_FILENO, text.data, text.len);
+	put_notice(buf_str(&text));
+	buf_free(&text);
+}
+
+/* All of the screen is drawn again when it is back. */
+static void
+on_away(void *arg)
+{
+	const struct attach *a = arg;
+	char key[] = { 'C', '-', (char)(a->key | 0x40), '\0' };
+	struct buf text = { 0 };
+
+	if ((unsigned char)a->key >= ' ')
+		key[0] = a->key, key[1] = '\0';
+	buf_addf(&text, "supd does not answer%s; %s detaches",
+	    a->f.writer ? ", what is typed waits for it" : "", key);
+	put_notice(buf_str(&text));
 	buf_free(&text);
 }
 
@@ -229,6 +256,7 @@ run_attach(struct ctl *ctl, int argc, char **argv)
 	f->ctl = ctl;
 	f->on_frame = on_frame;
 	f->on_stdin_away = on_stdin_away;
+	f->on_away = on_away;
 	f->arg = &a;
 	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
 		if (id == 'r')
@@ -238,7 +266,10 @@ run_attach(struct ctl *ctl, int argc, char **argv)
 		else if (id != OPT_KEY)
 			return CTL_USAGE;
 		else if (parse_key(optarg, &a.key) == -1)
-			return ctl_usage(ctl, "--detach-key: \"%s\" is no key", optarg);
+			return ctl_usage(ctl,
+			    "--detach-key: \"%s\" is not one: a character, or C- and "
+			    "a character",
+			    optarg);
 	}
 	if (ctl_words(ctl, argc) != 0)
 		return CTL_USAGE;

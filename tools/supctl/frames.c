@@ -21,6 +21,7 @@ enum {
 	PENDING_MAX = 64 * 1024,
 	LAST_US = 2 * 1000 * 1000, /* how long supd may take what waits at the end */
 	RETRY_MS = 100,
+	AWAY_US = 1000 * 1000,      /* so long it is no news: a role was started again */
 	BACK_US = 60 * 1000 * 1000, /* how long supd may be away */
 };
 
@@ -120,7 +121,8 @@ frames_failed(struct frames *f)
 bool
 frames_connect_again(struct frames *f)
 {
-	uint64_t end = clock_mono_us() + BACK_US;
+	uint64_t begin = clock_mono_us(), end = begin + BACK_US;
+	bool told = f->on_away == NULL;
 	int what;
 
 	/* All come back at once, and who typed types on, whoever is the first. */
@@ -131,6 +133,10 @@ frames_connect_again(struct frames *f)
 		if (r != -1) {
 			f->code = r;
 			return r == 0;
+		}
+		if (!told && clock_mono_us() - begin >= AWAY_US) {
+			told = true;
+			f->on_away(f->arg);
 		}
 		what = tty_wait(-1, f->on_stdin_away != NULL ? TTY_STDIN : 0, RETRY_MS);
 		if ((what & TTY_ENDED) != 0 ||

@@ -33,6 +33,10 @@ struct frames {
 	/* Something was typed while there is no connection.  False: the person does not
 	 * want to wait for one.  NULL: stdin is not looked at meanwhile. */
 	bool (*on_stdin_away)(void *arg);
+	/* There is none for a while by now; told once each time.  NULL: nobody is to
+	 * know.
+	 */
+	void (*on_away)(void *arg);
 	void *arg;
 
 	/* What supd says. */
