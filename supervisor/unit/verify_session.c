@@ -317,7 +317,7 @@ verify_rule_until(const struct check *c, const struct rule_conf *r)
 		    "put ( ) around the time in Pattern=",
 		    "Until= names group %d, and the pattern has %d", named, groups);
 	if (r->until != NULL && r->state == SESSION_UNKNOWN && r->action != RULE_HOLD &&
-	    r->action != RULE_HOLD_POOL)
+	    r->action != RULE_HOLD_POOL && r->action != RULE_RETRY)
 		tell(c, DIAG_WARNING, SECTION_RULE, r, "Until",
 		    "add State=limited or Action=hold",
 		    "Until= ends nothing: the rule names no state and does not hold");
