@@ -239,6 +239,8 @@ attach_free(struct viewer *v)
 		tell_status(s);
 	}
 	free(v);
+	if (TAILQ_EMPTY(&s->viewers) && !s->closing)
+		session_own_size(s);
 	session_report(s);
 }
 

@@ -374,6 +374,16 @@ session_resize(struct session *s, uint16_t rows, uint16_t cols)
 		(void)begin_half(s);
 }
 
+void
+session_own_size(struct session *s)
+{
+	uint16_t rows = (uint16_t)(s->ts->terminal >> ROWS_SHIFT);
+	uint16_t cols = (uint16_t)(s->ts->terminal & COLS_MASK);
+
+	if (rows > 0 && cols > 0)
+		session_resize(s, rows, cols);
+}
+
 /* ---- opening ---- */
 
 static void

@@ -33,6 +33,8 @@ void session_catch_up(struct session *s);
 void session_close(struct session *s);
 /* The size of screen and pty. */
 void session_resize(struct session *s, uint16_t rows, uint16_t cols);
+/* That of TerminalSize=, which it has while nobody is attached. */
+void session_own_size(struct session *s);
 /* Its screen, which may have to be drawn anew first; and how it looks, which has not. */
 struct screen *session_screen(struct session *s);
 void session_screen_look(struct session *s, struct screen_look *look);

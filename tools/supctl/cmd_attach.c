@@ -246,6 +246,18 @@ attached(struct attach *a)
 	}
 }
 
+/* What is drawn here would be drawn there, and so on without end. */
+static bool
+is_own(struct ctl *ctl, const char *unit)
+{
+	const char *own = getenv("SUPD_UNIT"), *root = getenv("SUPD_ROOT");
+	size_t n = strlen(unit);
+
+	return own != NULL && root != NULL && strcmp(root, ctl->in.root) == 0 &&
+	       strncmp(own, unit, n) == 0 &&
+	       (own[n] == '\0' || strcmp(own + n, ".service") == 0);
+}
+
 static int
 run_attach(struct ctl *ctl, int argc, char **argv)
 {
@@ -279,6 +291,9 @@ run_attach(struct ctl *ctl, int argc, char **argv)
 	code = ctl_instance(ctl);
 	if (code != 0)
 		return code;
+	if (is_own(ctl, f->unit))
+		return ctl_fail(ctl, CTL_FAILED, NULL, "attach from another terminal",
+		    "%s is the session that this runs in", f->unit);
 	code = frames_connect(f);
 	if (code == -1)
 		code = frames_failed(f);
