@@ -8,7 +8,7 @@
 #include "lib/clock.h"
 #include "lib/xalloc.h"
 #include "manager/session/input_int.h"
-#include "unit/load.h"
+#include "manager/session/oracle.h"
 
 enum { CLEAR_PAUSE_US = 50 * 1000 }; /* between the clear key and the text */
 
@@ -119,7 +119,7 @@ put_when(const struct input *q, const struct input_item *it, struct buf *out)
 	for (int i = 0; i < SESSION_NSTATES; i++) {
 		if ((when & SESSION_STATE_BIT(i)) == 0)
 			continue;
-		buf_addf(out, "%s%s", sep, session_state_name((enum session_state)i));
+		buf_addf(out, "%s%s", sep, oracle_state_name((enum session_state)i));
 		sep = " or ";
 	}
 	if (when == 0)
