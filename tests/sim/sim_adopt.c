@@ -50,6 +50,31 @@ test_conf_replaced(void **state)
 	w_free(w);
 }
 
+/* What waits for its restart takes the newest at once, whichever manager it has. */
+static void
+test_conf_replaced_between_runs(void **state)
+{
+	struct world *w = w_new(U("Restart=always\nRestartSec=1h\n" SIMPLE));
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w_main_ends(w, EXIT_EXITED, 0);
+	w_run(w);
+	for (int i = 0; i < 2; i++) {
+		struct unit_conf *next =
+		    w_conf(w->paths, U("Restart=always\nTimeoutStopSec=20\n" SIMPLE));
+
+		assert_state(w, SVC_AUTO_RESTART);
+		assert_false(svc_has_run_conf(w->s));
+		w->conf = next;
+		svc_set_conf(w->s, next);
+		assert_ptr_equal(svc_conf(w->s), next);
+		w_revive(w);
+	}
+	w_free(w);
+}
+
 /* The manager came while the file was unusable: what is in it holds once it is mended. */
 static void
 test_stand_in_replaced(void **state)
@@ -161,6 +186,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_late_messages),
 		cmocka_unit_test(test_conf_replaced),
+		cmocka_unit_test(test_conf_replaced_between_runs),
 		cmocka_unit_test(test_stand_in_replaced),
 		cmocka_unit_test(test_reboot_forgets),
 		cmocka_unit_test(test_adopt_by_tag),

@@ -198,6 +198,15 @@ write_difference(void *arg, const char *key, const char *old, const char *new)
 	buf_free(&text);
 }
 
+/* What waits for its restart takes the newest file at once, and what runs with a
+ * stand-in, for want of a usable one, the first that is. */
+static bool
+waits_for_start(const struct unit *u, const struct unit_conf *now)
+{
+	return u->svc != NULL && svc_has_run_conf(u->svc) &&
+	       !(u->stand_in && now->load_state == UNIT_LOADED);
+}
+
 static void
 compare_unit(struct unit *u, void *arg)
 {
@@ -210,10 +219,7 @@ compare_unit(struct unit *u, void *arg)
 	diags_init(&d);
 	now = unit_load(r->m->paths, r->m->conf, u->name, &d);
 	r->unit = u->name;
-	/* What runs with a stand-in, for want of a usable file, takes the first one. */
-	r->class = unit_is_running(u) && !(u->stand_in && now->load_state == UNIT_LOADED)
-		       ? "next-start"
-		       : "now";
+	r->class = waits_for_start(u, now) ? "next-start" : "now";
 	if (now->load_state == UNIT_LOADED && u->conf->load_state == UNIT_LOADED)
 		unit_conf_diff(u->conf, now, write_difference, r);
 	else if (now->load_state != u->conf->load_state)

@@ -539,6 +539,13 @@ svc_replace_conf(struct service *s, const struct unit_conf *conf)
 	svc_settle(s);
 }
 
+static bool
+is_between_runs(enum svc_state state)
+{
+	return state == SVC_DEAD || state == SVC_FAILED || state == SVC_AUTO_RESTART ||
+	       state == SVC_LIMIT_WAIT;
+}
+
 void
 svc_adopt(struct service *s)
 {
@@ -572,7 +579,8 @@ svc_adopt(struct service *s)
 		if (ours != NULL)
 			adopt_by_tag(s, ours);
 	}
-	if (m->slot != SLOT_NONE || (m->state != SVC_DEAD && m->state != SVC_FAILED))
+	/* What waits for its restart has none: it is started with the newest. */
+	if (m->slot != SLOT_NONE || !is_between_runs(m->state))
 		s->run_conf = s->conf;
 
 	/* Only a starter runs beside nothing in start. */
@@ -603,9 +611,7 @@ svc_adopt(struct service *s)
 		adopt_control(s, ours);
 		svc_resume_freeze(s, true);
 		resume_state(s, ours->slot.step);
-	} else if (m->slot != SLOT_NONE ||
-		   (m->state != SVC_DEAD && m->state != SVC_FAILED &&
-		       m->state != SVC_AUTO_RESTART && m->state != SVC_LIMIT_WAIT)) {
+	} else if (m->slot != SLOT_NONE || !is_between_runs(m->state)) {
 		slot_is_missing(s);
 	} else if ((m->state == SVC_AUTO_RESTART || m->state == SVC_LIMIT_WAIT) &&
 		   m->deadline_us[SVC_TIMER_PHASE] == UINT64_MAX) {

@@ -94,6 +94,12 @@ svc_conf(const struct service *s)
 	return s->run_conf != NULL ? s->run_conf : s->conf;
 }
 
+bool
+svc_has_run_conf(const struct service *s)
+{
+	return s->run_conf != NULL;
+}
+
 const struct service_conf *
 svc_sc(const struct service *s)
 {

@@ -308,6 +308,8 @@ void svc_set_conf(struct service *s, const struct unit_conf *conf);
 void svc_replace_conf(struct service *s, const struct unit_conf *conf);
 /* What the running invocation was started with, else the newest. */
 const struct unit_conf *svc_conf(const struct service *s);
+/* There is such an invocation: a newer configuration waits for the next start. */
+bool svc_has_run_conf(const struct service *s);
 
 /* ---- requests; each is answered by ops->done (also at once, from within) ----- */
 /* In states where it runs already: done OK.  While it stops: it is an error (the job
