@@ -377,7 +377,8 @@ sessions_on_state(struct manager *m, const struct msg_term_state *st)
 		return;
 	old = s->term;
 	s->term = *st;
-	if (old.slot == SLOT_NONE && (st->flags & TERM_RULED) == 0)
+	/* It has none yet, or could not be given them for want of a descriptor. */
+	if ((st->flags & TERM_RULED) == 0)
 		session_policy_send_rules(s);
 	input_password(s->input, (st->flags & TERM_PASSWORD) != 0);
 	look_for_person(s);
