@@ -437,20 +437,20 @@ adopt_on_match(struct manager *m, const struct msg_match *x)
 /* ---- the end of the replay ----------------------------------------------------------
  */
 
-/* It is not down: a restart is due. */
+/* It is not down: a restart is due.  (Over a boot nothing of it goes on.) */
 static bool
 is_to_go_on(struct unit *u)
 {
 	struct svc_memory mem;
 	struct json_err err;
-	bool same_boot, goes_on;
+	bool same_boot = false, goes_on;
 	struct jv *v = store_memory(u->manager->store, u->name, &same_boot);
 
 	if (v == NULL)
 		return false;
 	svc_memory_init(&mem);
-	goes_on = svc_memory_read(v, &mem, &err) == 0 && mem.state != SVC_DEAD &&
-		  mem.state != SVC_FAILED;
+	goes_on = svc_memory_read(v, &mem, &err) == 0 && same_boot &&
+		  mem.state != SVC_DEAD && mem.state != SVC_FAILED;
 	svc_memory_clear(&mem);
 	jv_free(v);
 	return goes_on;
