@@ -15,13 +15,11 @@
 #include "lib/fdio.h"
 #include "lib/json.h"
 #include "lib/log.h"
-#include "lib/loop.h"
-#include "lib/memfd.h"
+#include "lib/map.h"
+#include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/budgets_int.h"
-#include "manager/link.h"
 #include "manager/manager.h"
-#include "manager/record/aside.h"
 #include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/units.h"
@@ -88,24 +86,27 @@ budget_store_save(struct unit_budget *ub)
 	budget_ledger_later(m->budgets);
 }
 
-/* What was crossed and not told; of those that were being told the first ones are in the
- * journal, or in the ring. */
+/* What was crossed and not told, by kind; of those that were being told the first ones
+ * are in the journal, or in the ring. */
 static void
-take_untold(struct unit_budget *ub, const struct jv *v)
+read_untold(
+    const struct manager *m, const struct jv *v, uint32_t *low_out, uint32_t *up_out)
 {
-	uint64_t newest = store_report(ub->unit->manager->store)->seq;
+	uint64_t newest = store_report(m->store)->seq;
 	uint64_t telling = (uint64_t)jv_i64(jv_get(v, "telling"), 0);
 	uint64_t told = telling != 0 && newest >= telling ? newest - telling + 1 : 0;
+	uint32_t low = (uint32_t)jv_i64(jv_get(v, "low"), 0) & ALL_KINDS;
+	uint32_t up = (uint32_t)jv_i64(jv_get(v, "up"), 0) & ALL_KINDS;
 
-	ub->low = (uint32_t)jv_i64(jv_get(v, "low"), 0) & ALL_KINDS;
-	ub->up = (uint32_t)jv_i64(jv_get(v, "up"), 0) & ALL_KINDS;
 	for (int k = 0; k < BUDGET_NKINDS && told > 0; k++) {
 		uint32_t bit = 1U << k;
 
-		told -= ((ub->low | ub->up) & bit) != 0;
-		ub->low &= ~bit;
-		ub->up &= ~bit;
+		told -= ((low | up) & bit) != 0;
+		low &= ~bit;
+		up &= ~bit;
 	}
+	*low_out = low;
+	*up_out = up;
 }
 
 /* A unit's memory, from text of anywhere; false: it is none. */
@@ -121,7 +122,7 @@ take_text(struct unit_budget *ub, const char *text, size_t len, bool noted,
 
 	if (good) {
 		ub->rev = (uint64_t)jv_i64(jv_get(v, "rev"), 0);
-		take_untold(ub, v);
+		read_untold(ub->unit->manager, v, &ub->low, &ub->up);
 	}
 	jv_free(v);
 	return good;
@@ -216,6 +217,64 @@ read_notes(struct budgets *bs)
 		closedir(d);
 }
 
+/* v with what of it is untold, and no number for that. */
+static void
+write_untold(const struct manager *m, const struct jv *v, struct buf *text)
+{
+	struct jw *w = jw_new(JW_COMPACT);
+	uint32_t low, up;
+
+	read_untold(m, v, &low, &up);
+	jw_obj(w);
+	jw_kv_i64(w, "rev", jv_i64(jv_get(v, "rev"), 0) + 1);
+	jw_kv_u64(w, "low", low);
+	jw_kv_u64(w, "up", up);
+	jw_kv_str(w, "boot", jv_str(jv_get(v, "boot"), ""));
+	jw_key(w, "account");
+	jv_write(jv_get(v, "account"), w);
+	jw_end(w);
+	jw_take(w, text);
+	jw_free(w);
+}
+
+static void
+settle_row(struct budgets *bs, const char *unit, const struct budget_row *row)
+{
+	struct jv *v = jv_parse(row->text, strlen(row->text), NULL), *now;
+	struct buf text = { 0 };
+	char path[BUDGET_PATH_MAX];
+
+	if (jv_i64(jv_get(v, "telling"), 0) != 0) {
+		write_untold(bs->m, v, &text);
+		budget_note_path(unit, path);
+		if (file_write_atomic(
+			bs->m->run_fd, path, text.data, text.len, 0600, false) == -1)
+			log_warn("run/%s", path);
+		now = jv_parse(buf_str(&text), text.len, NULL);
+		budget_row_add(bs, unit, now, true);
+		jv_free(now);
+	}
+	jv_free(v);
+	buf_free(&text);
+}
+
+/* The numbers that events were to have go to others from now on: what they say of what
+ * was told is noted before that, also for units that nobody asks for. */
+static void
+settle_untold(struct budgets *bs)
+{
+	struct strv units = { 0 };
+
+	map_keys(&bs->rows, &units);
+	for (size_t i = 0; i < units.n; i++) {
+		const struct budget_row *row = map_get(&bs->rows, units.v[i]);
+
+		if (strstr(row->text, "\"telling\"") != NULL)
+			settle_row(bs, units.v[i], row);
+	}
+	strv_free(&units);
+}
+
 void
 budget_store_open(struct budgets *bs)
 {
@@ -223,4 +282,5 @@ budget_store_open(struct budgets *bs)
 		log_warn("run/" FOLDER);
 	budget_ledger_open(bs);
 	read_notes(bs);
+	settle_untold(bs);
 }

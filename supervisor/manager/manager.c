@@ -232,10 +232,11 @@ manager_start(struct manager *m)
 	store_set_interval(m->store, m->conf->snapshot_interval_us);
 	m->link = link_new(m, ROLE_FD_CHAN);
 	store_restore(m->store, m->root_fd, m->ring);
+	/* Before there are new events: it looks at which of the old ones there are. */
+	m->budgets = budgets_new(m);
 	/* Each wish and each slot loads its unit: what is not there is asked once. */
 	unit_paths_scan(m->paths);
 	store_each_wish(m->store, restore_wish, m);
-	m->budgets = budgets_new(m);
 	m->kept = kept_new(m);
 	loop_on_clock_set(m->loop, on_clock_set, m);
 }
