@@ -13,6 +13,10 @@
 #include "manager/units.h"
 #include "unit/conf.h"
 
+/* Of a limit: who set it ends it by a clock of their own. */
+#define SLACK_MIN_US (2 * USEC_PER_SEC)
+#define SLACK_SPREAD_US (10 * USEC_PER_SEC)
+
 static uint64_t
 window_of(const struct unit *u)
 {
@@ -23,8 +27,8 @@ window_of(const struct unit *u)
 	return unit_is_session(u) ? u->manager->conf->boot_jitter_us : 0;
 }
 
-/* FNV-1a: any number that is the same for all managers of this boot, and another for each
- * unit, will do. */
+/* FNV-1a: any number that is the same for all managers, and another for each unit, will
+ * do. */
 static uint64_t
 mix(uint64_t sum, const char *text)
 {
@@ -34,10 +38,9 @@ mix(uint64_t sum, const char *text)
 }
 
 static uint64_t
-share_of(const struct unit *u, uint64_t window_us)
+share_of(const struct unit *u, const char *salt, uint64_t window_us)
 {
-	uint64_t sum =
-	    mix(mix(UINT64_C(0xcbf29ce484222325), u->manager->table->boot_id), u->name);
+	uint64_t sum = mix(mix(UINT64_C(0xcbf29ce484222325), salt), u->name);
 
 	return window_us == 0 ? 0 : sum % window_us;
 }
@@ -75,7 +78,8 @@ jitter_begin(struct unit *u)
 {
 	struct manager *m = u->manager;
 	uint64_t now_us = clock_wall_us(), begin_us = m->boot_wall_us;
-	uint64_t wait_us = share_of(u, window_of(u)), gone_us;
+	uint64_t wait_us = share_of(u, m->table->boot_id, window_of(u));
+	uint64_t gone_us;
 
 	if (wait_us == 0 || !store_is_first_of_boot(m->store))
 		return;
@@ -123,4 +127,13 @@ jitter_why(const struct unit *u, bool relative, char *dst, size_t size)
 		    clock_format_local(
 			text, sizeof(text), clock_add_us(clock_wall_us(), left_us)));
 	return dst;
+}
+
+uint64_t
+jitter_slack(const struct unit *u, uint64_t wall_us)
+{
+	char day[24];
+
+	snprintf(day, sizeof(day), "%" PRIu64, wall_us / USEC_PER_DAY);
+	return SLACK_MIN_US + share_of(u, day, SLACK_SPREAD_US);
 }

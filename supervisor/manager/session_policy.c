@@ -22,6 +22,7 @@
 #include "manager/budgets.h"
 #include "manager/drain.h"
 #include "manager/hold.h"
+#include "manager/jitter.h"
 #include "manager/job/job.h"
 #include "manager/link.h"
 #include "manager/manager.h"
@@ -141,6 +142,14 @@ ops_zone(void *arg)
 {
 	(void)arg;
 	return zone_here();
+}
+
+static uint64_t
+ops_slack(void *arg, uint64_t wall_us)
+{
+	const struct session *s = arg;
+
+	return jitter_slack(s->unit, wall_us);
 }
 
 /* ---- what is done ---- */
@@ -687,9 +696,11 @@ session_watch_looked(struct session *s)
 void
 session_policy_open(struct session *s)
 {
-	static const struct oracle_ops ops = {
-		.act = ops_act, .changed = ops_changed, .arm = ops_arm, .zone = ops_zone
-	};
+	static const struct oracle_ops ops = { .act = ops_act,
+		.changed = ops_changed,
+		.arm = ops_arm,
+		.zone = ops_zone,
+		.slack = ops_slack };
 	const struct unit_session *c = session_conf(s);
 
 	TAILQ_INIT(&s->acts);

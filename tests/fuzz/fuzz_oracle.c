@@ -54,7 +54,7 @@ no_zone(void *arg)
 	return NULL;
 }
 
-static const struct oracle_ops ops = { on_act, on_changed, on_arm, no_zone };
+static const struct oracle_ops ops = { on_act, on_changed, on_arm, no_zone, NULL };
 static char names[][8] = { "limit", "ask", "exit", "file" };
 static struct rule_conf table[] = {
 	{ .name = names[0],

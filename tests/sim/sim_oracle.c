@@ -169,7 +169,7 @@ no_zone(void *arg)
 	return NULL;
 }
 
-static const struct oracle_ops ops = { on_act, on_changed, on_arm, no_zone };
+static const struct oracle_ops ops = { on_act, on_changed, on_arm, no_zone, NULL };
 
 /* ---- the world ---- */
 

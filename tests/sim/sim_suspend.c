@@ -108,7 +108,7 @@ on_zone(void *arg)
 	return NULL;
 }
 
-static const struct oracle_ops ops = { on_act, on_changed, on_arm, on_zone };
+static const struct oracle_ops ops = { on_act, on_changed, on_arm, on_zone, NULL };
 
 /* Time while the machine is awake, with the timers that are due in it. */
 static void

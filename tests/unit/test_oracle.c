@@ -99,7 +99,17 @@ no_zone(void *arg)
 	return NULL;
 }
 
-static const struct oracle_ops ops = { on_act, on_changed, on_arm, no_zone };
+static uint64_t slack;
+
+static uint64_t
+on_slack(void *arg, uint64_t wall_us)
+{
+	(void)arg;
+	(void)wall_us;
+	return slack;
+}
+
+static const struct oracle_ops ops = { on_act, on_changed, on_arm, no_zone, on_slack };
 
 static char *
 word(const char *s)
@@ -139,7 +149,7 @@ setup(void **state)
 {
 	(void)state;
 	mono = 1000 * S;
-	asleep = wall_set = armed = act_until = 0;
+	asleep = wall_set = armed = act_until = slack = 0;
 	conf = (struct session_conf){
 		.idle_us = 10 * S,
 		.stale_us = UNIT_INFINITY,
@@ -909,6 +919,39 @@ die_for(uint64_t us)
 }
 
 static void
+test_a_limit_ends_a_little_later(void **state)
+{
+	struct oracle_exit e = { .status = 1 };
+	struct oracle_verdict v;
+	struct oracle_view view;
+
+	(void)state;
+	slack = 7 * S;
+	up();
+	screen(R_LIMIT, "limit, resets 3pm", "3pm");
+	assert_acts("limit ");
+	assert_int_equal(act_until, WALL0 + 30 * M + 7 * S);
+	oracle_view(o, &view);
+	assert_int_equal(view.wall_until_us, act_until);
+	run_for(30 * M + 3 * S); /* its time has come: the words that stay are the same */
+	screen(R_LIMIT, "limit, resets 3pm ", "3pm");
+	assert_state(SESSION_LIMITED);
+	die_for(0); /* nor does another manager add anything */
+	run_for(4 * S - 1);
+	assert_state(SESSION_LIMITED);
+	run_for(1);
+	assert_state(SESSION_IDLE);
+	blank();
+	screen(R_LIMIT, "limit, resets 3pm", "3pm"); /* repainted */
+	assert_state(SESSION_IDLE);
+	/* As far ahead as there may be one: not over at once. */
+	screen(R_LIMIT, "limit, back in 35 days", "in 35 days");
+	assert_state(SESSION_LIMITED);
+	oracle_exit(o, &e, &v);
+	assert_true(v.wall_until_us > WALL0 + 34 * 24 * 60 * M);
+}
+
+static void
 test_a_limit_survives_the_manager(void **state)
 {
 	struct oracle_view v;
@@ -1057,6 +1100,7 @@ main(void)
 		TEST(test_other_confs),
 		TEST(test_a_limit_that_is_over_at_the_exit),
 		TEST(test_a_timer_is_armed_once),
+		TEST(test_a_limit_ends_a_little_later),
 		TEST(test_a_limit_survives_the_manager),
 		TEST(test_cooldowns_and_thresholds_survive_the_manager),
 		TEST(test_memory_that_is_none),

@@ -19,9 +19,10 @@
  * input is no sign of life.
  *  4. A machine that slept does not age its sessions: on wake each threshold begins anew,
  *     not for all sessions at one instant.
- *  5. A limit with a known end lasts until then, whatever becomes of the screen and of
- * the process; the same words that are still there afterwards mean nothing.  One without
- *     lasts while its rule holds, and its words are read again whenever they change.
+ *  5. A limit with a known end lasts until then, and its slack, whatever becomes of the
+ * screen and of the process; the same words that are still there afterwards mean nothing.
+ * One without lasts while its rule holds, and its words are read again whenever they
+ * change.
  *  6. While nothing can change by itself, no timer is armed.
  *
  * Pure: no descriptors.  Times are those of lib/clock.  Ops must not call back.
@@ -90,6 +91,9 @@ struct oracle_ops {
 	void (*arm)(void *arg, uint64_t mono_us);
 	/* That of times without one; NULL: UTC. */
 	const struct zone *(*zone)(void *arg);
+	/* How long after a time that Until= says it is taken to be over; NULL: at once.
+	 */
+	uint64_t (*slack)(void *arg, uint64_t wall_us);
 };
 
 /* Both confs must stay until oracle_free or the next oracle_reconf has returned. */

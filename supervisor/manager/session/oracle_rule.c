@@ -56,6 +56,19 @@ is_over(const struct oracle_rule *r, const char *until, const struct oracle_now 
 	       now->wall_us - r->wall_ended_us < ENDED_US;
 }
 
+/* Whoever set the limit ends it a moment later than they said, by a clock of their own.
+ */
+static uint64_t
+with_slack(const struct oracle *o, uint64_t wall_us, const struct oracle_now *now)
+{
+	uint64_t most = clock_add_us(now->wall_us, UNTIL_AHEAD_MAX_US);
+	uint64_t us = wall_us;
+
+	if (o->ops->slack != NULL)
+		us = clock_add_us(us, o->ops->slack(o->arg, wall_us));
+	return us < most ? us : most;
+}
+
 void
 rule_read_until(
     struct oracle *o, size_t i, const char *until, const struct oracle_now *now)
@@ -81,7 +94,7 @@ rule_read_until(
 	}
 	if (r->wall_until_us == 0 && r->acted && r->holds && is_hold(c))
 		r->owed = true;
-	r->wall_until_us = t.wall_us;
+	r->wall_until_us = with_slack(o, t.wall_us, now);
 	r->relative = t.relative;
 	r->latched = c->state == SESSION_LIMITED;
 }
