@@ -181,6 +181,17 @@ request_params(struct request *q)
 	return buf_take(&text);
 }
 
+/* All the names of a command are right, or nothing is done: who reads of one of them
+ * must not think that the others were. */
+static void
+tell_none(struct ctl *ctl, const struct request *q)
+{
+	const struct verb *v = verb_find(q->verb);
+
+	if (q->units.n > 1 && !ctl->json)
+		ctl_note(ctl, "  nothing was ", v == NULL ? "done" : v->past);
+}
+
 /* A person who sits before a silent terminal is told once what it waits for. */
 static void
 tell_waiting(struct ctl *ctl, struct request *q)
@@ -218,10 +229,12 @@ ask(struct ctl *ctl, struct request *q, struct buf *why)
 	}
 	while (r == CLIENT_OK && !last) {
 		last = !reply.continues;
-		if (reply.error != NULL)
+		if (reply.error != NULL) {
 			q->refused = ctl_error_reply(ctl, &reply);
-		else
+			tell_none(ctl, q);
+		} else {
 			take_results(ctl, q, reply.params);
+		}
 		reply_clear(&reply);
 		if (!last)
 			r = ctl_receive(ctl, &reply, deadline, why);
