@@ -383,6 +383,29 @@ attach_new(struct session *s, int client, const struct jv *req)
 	return v;
 }
 
+/* An answer as the manager would give it; it fits into any socket that is new. */
+static void
+refuse_take_fd(int client, const char *error, const char *why, const char *next)
+{
+	struct jw *w = jw_new(JW_COMPACT);
+	struct buf text = { 0 };
+
+	log_warnx("a viewer is refused: %s", why);
+	jw_obj(w);
+	jw_kv_obj(w, "parameters");
+	jw_kv_str(w, "message", why);
+	jw_kv_str(w, "next", next);
+	jw_end(w);
+	jw_kv_str(w, "error", error);
+	jw_end(w);
+	jw_take(w, &text);
+	jw_free(w);
+	buf_addc(&text, '\0');
+	(void)send(client, text.data, text.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	buf_free(&text);
+	close(client);
+}
+
 void
 attach_add_take_fd(struct terminal *t, int client, int request_fd)
 {
@@ -394,10 +417,15 @@ attach_add_take_fd(struct terminal *t, int client, int request_fd)
 	if (slot >= 0 && slot < (int64_t)t->table->nslots)
 		s = session_get(t, (uint32_t)slot);
 	if (s == NULL || t->n_viewers >= VIEWERS_MAX) {
-		log_warnx("a viewer is refused: %s",
-		    s == NULL ? "there is no such session" : "too many");
 		jv_free(req);
-		close(client);
+		if (s == NULL) /* it has just ended, or we have not heard of it yet */
+			refuse_take_fd(client, "io.supd.Session.TerminalUnavailable",
+			    "the terminal has no such session now",
+			    "try again in a moment");
+		else
+			refuse_take_fd(client, "io.supd.Manager.Failed",
+			    "too many are attached to sessions",
+			    "supctl screen shows one without it; detach others");
 		return;
 	}
 	v = attach_new(s, client, req);

@@ -563,6 +563,7 @@ static char word_start[] = "start", word_status[] = "status", word_unit[] = "dea
 	    word_check[] = "check", word_run[] = "run", word_wait[] = "--wait",
 	    word_true[] = "true", word_list[] = "list", word_no_lines[] = "-n0",
 	    word_dashes[] = "--", word_bad[] = "--no-such", word_restart[] = "restart",
+	    word_record[] = "record", word_to[] = "-o",
 	    word_timeout[] = "--timeout=300ms", word_limit[] = "--timeout=1ms";
 
 static void
@@ -630,6 +631,40 @@ test_restart_is_not_done_twice(void **state)
 	serve(w, steps);
 	assert_int_equal(
 	    run_command(w, COMMAND_LINE(word_restart, word_unit), &out), CTL_OK);
+	assert_int_equal(server_end(w), 0);
+	buf_free(&out);
+}
+
+/* A viewer that records: its first call is lost, its second one comes too early. */
+static void
+test_attached_after_a_role_died(void **state)
+{
+	static const struct step steps[] = {
+		{ "io.supd.Session.Attach", NULL, HOW_CLOSE },
+		{ "io.supd.Session.Attach",
+		    "{\"error\":\"io.supd.Session.TerminalUnavailable\",\"parameters\":{"
+		    "\"message\":\"it is not there\",\"next\":\"\"}}",
+		    HOW_WHOLE },
+		{ NULL, "", HOW_CLOSE },
+		{ "io.supd.Session.Attach",
+		    "{\"parameters\":{\"writer\":false,\"rows\":24,\"cols\":80}}",
+		    HOW_WHOLE },
+		/* The frame of the end: x, four bytes of length, why. */
+		{ NULL, "x", HOW_WHOLE },
+		{ NULL, "", HOW_WHOLE },
+		{ NULL, "", HOW_WHOLE },
+		{ NULL, "\4over", HOW_CLOSE },
+		{ NULL, NULL, HOW_WHOLE },
+	};
+	struct world *w = *state;
+	struct buf out = { 0 };
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/cast", w->root);
+	serve(w, steps);
+	assert_int_equal(
+	    run_command(w, COMMAND_LINE(word_record, word_to, path, word_unit), &out),
+	    CTL_OK);
 	assert_int_equal(server_end(w), 0);
 	buf_free(&out);
 }
@@ -1045,6 +1080,7 @@ main(void)
 		TEST(test_start_of_unknown_unit),
 		TEST(test_start_again_after_the_manager_died),
 		TEST(test_restart_is_not_done_twice),
+		TEST(test_attached_after_a_role_died),
 		TEST(test_failed_job),
 		TEST(test_wait_timeout),
 		TEST(test_status_of_a_unit),

@@ -401,27 +401,60 @@ a_full_log_does_not_hold_input(void **state)
 
 /* ---- viewers ---- */
 
+/* Its call is on the way to the role; our end of its connection. */
+static int
+call_attach(struct rig *r, const char *request)
+{
+	int pair[2];
+	struct msg m;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	msg_init(&m, MSG_TERM_VIEWER);
+	m.u.TERM_VIEWER.request_size = strlen(request);
+	m.fds[0] = pair[1];
+	m.fds[1] = memfd_create("request", MFD_CLOEXEC);
+	m.nfds = 2;
+	assert_int_equal(full_write(m.fds[1], request, strlen(request)), 0);
+	to_role(&r->manager, &m);
+	msg_close_fds(&m);
+	return pair[0];
+}
+
 /* One that may type, after the reply to its call. */
 static int
 attach(struct rig *r)
 {
-	static const char request[] = "{\"slot\":1,\"who\":\"me\"}";
-	int pair[2];
-	struct msg m;
+	int fd = call_attach(r, "{\"slot\":1,\"who\":\"me\"}");
 	char c = 1;
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	msg_init(&m, MSG_TERM_VIEWER);
-	m.u.TERM_VIEWER.request_size = sizeof(request) - 1;
-	m.fds[0] = pair[1];
-	m.fds[1] = memfd_create("request", MFD_CLOEXEC);
-	m.nfds = 2;
-	assert_int_equal(full_write(m.fds[1], request, sizeof(request) - 1), 0);
-	to_role(&r->manager, &m);
-	msg_close_fds(&m);
 	while (c != '\0')
-		assert_int_equal(read(pair[0], &c, 1), 1);
-	return pair[0];
+		assert_int_equal(read(fd, &c, 1), 1);
+	return fd;
+}
+
+static void
+assert_refused(int fd, const char *error)
+{
+	char text[512] = "";
+	size_t n = 0;
+	ssize_t got;
+
+	while (
+	    n < sizeof(text) - 1 && (got = read(fd, text + n, sizeof(text) - 1 - n)) > 0)
+		n += (size_t)got;
+	assert_true(n > 0 && text[n - 1] == '\0');
+	assert_non_null(strstr(text, error));
+	close(fd);
+}
+
+/* Of a session that has just ended, or that init has not told of yet. */
+static void
+a_viewer_of_no_session_gets_an_answer(void **state)
+{
+	struct rig *r = *state;
+
+	assert_refused(call_attach(r, "{\"slot\":3,\"who\":\"me\"}"),
+	    "\"io.supd.Session.TerminalUnavailable\"");
 }
 
 static void
@@ -539,6 +572,7 @@ main(void)
 		TEST(a_password_is_not_typed),
 		TEST(a_line_that_cannot_be_read_is_refused),
 		TEST(a_full_log_does_not_hold_input),
+		TEST(a_viewer_of_no_session_gets_an_answer),
 		TEST(all_that_is_pasted_arrives),
 		TEST(a_viewer_that_goes_is_not_stored),
 		TEST(a_session_without_its_log_pipe_is_one_all_the_same),

@@ -295,8 +295,6 @@ run_attach(struct ctl *ctl, int argc, char **argv)
 		return ctl_fail(ctl, CTL_FAILED, NULL, "attach from another terminal",
 		    "%s is the session that this runs in", f->unit);
 	code = frames_connect(f);
-	if (code == -1)
-		code = frames_failed(f);
 	a.typed = f->writer;
 	if (code == 0 && !f->writer && !f->read_only && f->held_by != NULL)
 		ctl_say(ctl, "%s: %s types; attach --take to type instead", f->unit,

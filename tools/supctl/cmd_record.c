@@ -207,8 +207,6 @@ run_record(struct ctl *ctl, int argc, char **argv)
 	code = ctl_instance(ctl);
 	if (code == 0)
 		code = frames_connect(&r.f);
-	if (code == -1)
-		code = frames_failed(&r.f);
 	if (code == 0)
 		code = open_output(&r, overwrite);
 	if (code == 0) {

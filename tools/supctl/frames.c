@@ -4,6 +4,7 @@
 #include "frames.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -74,11 +75,11 @@ params(const struct frames *f)
 	return buf_take(&text);
 }
 
-int
-frames_connect(struct frames *f)
+/* 0: attached; -1: supd does not answer now; else an exit status, and it was told. */
+static int
+connect_once(struct frames *f, uint64_t deadline)
 {
 	struct ctl *ctl = f->ctl;
-	uint64_t deadline = ctl_deadline(ctl, false);
 	struct reply r = { 0 };
 	enum client_result cr;
 	char *text = params(f);
@@ -87,6 +88,7 @@ frames_connect(struct frames *f)
 	buf_clear(&f->why);
 	buf_clear(&f->in);
 	buf_clear(&f->out);
+	reply_clear(&f->refusal);
 	ctl_disconnect(ctl);
 	cr = ctl_try_connect(ctl, &f->why);
 	if (cr == CLIENT_OK)
@@ -95,10 +97,12 @@ frames_connect(struct frames *f)
 	if (cr == CLIENT_OK)
 		cr = client_receive(ctl->client, &r, deadline, &f->why);
 	free(text);
-	if (cr == CLIENT_OK && r.error != NULL) {
-		code = strcmp(r.error, "io.supd.Session.TerminalUnavailable") == 0
-			   ? -1
-			   : ctl_error_reply(ctl, &r);
+	if (cr == CLIENT_OK && r.error != NULL &&
+	    strcmp(r.error, "io.supd.Session.TerminalUnavailable") == 0) {
+		f->refusal = r;
+		r = (struct reply){ 0 };
+	} else if (cr == CLIENT_OK && r.error != NULL) {
+		code = ctl_error_reply(ctl, &r);
 	} else if (cr == CLIENT_OK) {
 		f->writer = false;
 		hear_status(f, r.params);
@@ -108,14 +112,43 @@ frames_connect(struct frames *f)
 		code = ctl_client_failed(ctl, cr, buf_str(&f->why));
 	}
 	reply_clear(&r);
-	f->result = cr == CLIENT_OK ? CLIENT_DOWN : cr;
+	f->result = cr;
 	return code;
 }
 
-int
-frames_failed(struct frames *f)
+/* Says why supd does not answer; the exit status. */
+static int
+failed(struct frames *f)
 {
+	if (f->refusal.error != NULL)
+		return ctl_error_reply(f->ctl, &f->refusal);
 	return ctl_client_failed(f->ctl, f->result, buf_str(&f->why));
+}
+
+/* A role died with our call in its hands, or is being started again. */
+static bool
+is_in_between(const struct frames *f)
+{
+	return f->result == CLIENT_CLOSED || f->refusal.error != NULL;
+}
+
+int
+frames_connect(struct frames *f)
+{
+	uint64_t deadline = ctl_deadline(f->ctl, false);
+	bool again = false;
+
+	for (;;) {
+		int code = connect_once(f, deadline);
+
+		if (code != -1)
+			return code;
+		/* (A supd that was not there is not waited for.) */
+		again = is_in_between(f) || (again && f->result == CLIENT_DOWN);
+		if (!again || clock_mono_us() >= deadline)
+			return failed(f);
+		poll(NULL, 0, RETRY_MS);
+	}
 }
 
 bool
@@ -128,7 +161,7 @@ frames_connect_again(struct frames *f)
 	/* All come back at once, and who typed types on, whoever is the first. */
 	f->take = f->writer;
 	do {
-		int r = frames_connect(f);
+		int r = connect_once(f, ctl_deadline(f->ctl, false));
 
 		if (r != -1) {
 			f->code = r;
@@ -143,7 +176,7 @@ frames_connect_again(struct frames *f)
 		    ((what & TTY_STDIN) != 0 && !f->on_stdin_away(f->arg)))
 			return false;
 	} while (clock_mono_us() < end);
-	f->code = frames_failed(f);
+	f->code = failed(f);
 	return false;
 }
 
@@ -278,4 +311,5 @@ frames_clear(struct frames *f)
 	buf_free(&f->in);
 	buf_free(&f->out);
 	buf_free(&f->why);
+	reply_clear(&f->refusal);
 }

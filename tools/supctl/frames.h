@@ -49,13 +49,12 @@ struct frames {
 	struct buf in;  /* frames that are not whole yet */
 	struct buf out; /* what supd has not taken yet */
 	enum client_result result;
+	struct reply refusal; /* the terminal is not there now; error NULL: none */
 };
 
-/* 0: attached; -1: supd does not answer now, see frames_failed; else an exit status, and
- * it was told. */
+/* 0: attached; else an exit status, and it was told.  One that meets a role being
+ * replaced tries again for a while: nothing was done yet. */
 int frames_connect(struct frames *f);
-/* Says why supd does not answer; the exit status. */
-int frames_failed(struct frames *f);
 /* The connection is gone: tries for a while, until a signal comes (tty.h) or
  * on_stdin_away says so.  False: code. */
 bool frames_connect_again(struct frames *f);

@@ -107,10 +107,12 @@ const char *control_origin(const struct call *call, char *dst, size_t size);
 /*
  * Gives the connection of the call and the request (an object, finished; freed here) to a
  * role, by one of the functions of link.h that take both descriptors.  The call is over,
- * or was answered with an error.
+ * or was answered with an error: with unavailable where the role takes nothing.  One that
+ * dies before it has answered leaves the caller with the end of the connection only.
  */
 void control_hand_over(struct control *c, struct call *call, struct jw *request,
-    int (*take_fds)(struct link *, int client_fd, int request_fd, uint64_t size));
+    int (*take_fds)(struct link *, int client_fd, int request_fd, uint64_t size),
+    const char *unavailable);
 
 /* ---- waiting (control.c) ---- */
 void control_wait(struct control *c, struct wait *w, wait_fn *check);

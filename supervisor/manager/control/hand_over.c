@@ -3,6 +3,7 @@
  * that lines and screens never pass through the manager.
  */
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,12 +30,34 @@ sealed_memfd(const struct buf *text)
 	return fd;
 }
 
+/* The call is over, and its connection no client's any more. */
+static void
+answer(int fd, const char *error)
+{
+	struct jw *w = jw_new(JW_COMPACT);
+	struct buf text = { 0 };
+
+	jw_obj(w);
+	jw_kv_obj(w, "parameters");
+	jw_kv_str(w, "message", "the role that answers this takes nothing now");
+	jw_kv_str(w, "next", "try again in a moment");
+	jw_end(w);
+	jw_kv_str(w, "error", error);
+	jw_end(w);
+	jw_take(w, &text);
+	jw_free(w);
+	buf_addc(&text, '\0');
+	(void)send(fd, text.data, text.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	buf_free(&text);
+}
+
 void
 control_hand_over(struct control *c, struct call *call, struct jw *request,
-    int (*take_fds)(struct link *, int client_fd, int request_fd, uint64_t size))
+    int (*take_fds)(struct link *, int client_fd, int request_fd, uint64_t size),
+    const char *unavailable)
 {
 	struct buf text = { 0 };
-	int fd, client, err;
+	int fd, client, again, err;
 	uint64_t size;
 
 	jw_take(request, &text);
@@ -56,6 +79,10 @@ control_hand_over(struct control *c, struct call *call, struct jw *request,
 		    "other calls wait on this connection");
 		return;
 	}
-	/* The link closes both, also when it cannot send: the caller sees the end. */
-	(void)take_fds(c->m->link, client, fd, size);
+	/* The link closes both, also when it cannot send.  Where there is no descriptor
+	 * left the caller sees the end, as when the role dies with it in its hands. */
+	again = fcntl(client, F_DUPFD_CLOEXEC, 3);
+	if (take_fds(c->m->link, client, fd, size) == -1 && again != -1)
+		answer(again, unavailable);
+	fd_close(&again);
 }

@@ -70,7 +70,8 @@ method_log_follow(struct call *call, void *arg)
 	}
 	w = jw_new(JW_COMPACT);
 	write_request(w, p);
-	control_hand_over(c, call, w, link_viewer_take_fds);
+	control_hand_over(
+	    c, call, w, link_viewer_take_fds, "io.supd.Log.LoggerUnavailable");
 }
 
 /* ---- Rotate ---- */

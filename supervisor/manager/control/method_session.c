@@ -137,5 +137,6 @@ method_session_attach(struct call *call, void *arg)
 	if (slot == SLOT_NONE)
 		return;
 	control_origin(call, who, sizeof(who));
-	control_hand_over(c, call, attach_request(p, slot, who), link_attach_take_fds);
+	control_hand_over(c, call, attach_request(p, slot, who), link_attach_take_fds,
+	    "io.supd.Session.TerminalUnavailable");
 }
