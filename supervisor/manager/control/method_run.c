@@ -28,6 +28,7 @@
 #include "unit/conf.h"
 #include "unit/env.h"
 #include "unit/name.h"
+#include "unit/span.h"
 
 enum {
 	RUN_TEXT_MAX = 1024 * 1024, /* a unit file's longest line, too */
@@ -217,21 +218,32 @@ is_launcher(const struct manager *m, const char *name)
 	return strv_contains(&m->conf->launcher_names, name);
 }
 
-/* What the log is called: behind a launcher its sub-command, that is the first word that
- * is neither an option nor an assignment; a script behind `sh -c' is no name. */
+/* A word of a launcher that names no program: an option, an assignment, or a number or a
+ * time, as `timeout 5' and `nice -n 5' take it. */
+static bool
+is_launcher_argument(const char *word)
+{
+	uint64_t us;
+
+	return *word == '\0' || *word == '-' || strchr(word, '=') != NULL ||
+	       span_parse(word + (*word == '+'), 1, &us) == 0;
+}
+
+/* What the log is called: behind launchers the sub-command of the last one, that is the
+ * first word that can be one; a script behind `sh -c' is no name. */
 static const char *
 derived_name(const struct manager *m, const struct jv *argv)
 {
 	const char *name = base_name(jv_str(jv_at(argv, 0), ""));
 
-	if (!is_launcher(m, name))
-		return name;
-	for (size_t i = 1; i < jv_count(argv); i++) {
+	for (size_t i = 1; i < jv_count(argv) && is_launcher(m, name); i++) {
 		const char *word = jv_str(jv_at(argv, i), "");
 
-		if (*word == '-' || strchr(word, '=') != NULL)
+		if (is_launcher_argument(word))
 			continue;
-		return layout_name_is_valid(base_name(word)) ? base_name(word) : name;
+		if (!layout_name_is_valid(base_name(word)))
+			break;
+		name = base_name(word);
 	}
 	return name;
 }
