@@ -447,6 +447,7 @@ unit_load_text(struct unit_paths *paths, const struct supd_conf *sc, const char 
 
 	if (!unit_name_is_valid(name))
 		return load_bad_name(paths, sc, name, d);
+	paths->unanswered = false;
 	load_begin(&l, paths, sc, name, d);
 	l.conf->fragment = xstrdup(file);
 	l.spec.fragment = l.conf->fragment;

@@ -611,6 +611,35 @@ load_named(struct fixture *f, const char *name, const char *text)
 	return unit_load_text(f->paths, NULL, name, name, text, strlen(text), &f->d);
 }
 
+static bool
+forbid(void *arg, const char *path, bool follow)
+{
+	(void)arg;
+	(void)path;
+	(void)follow;
+	return false;
+}
+
+/* What did not answer once is no reason to be silent about what is not there later. */
+static void
+text_after_what_did_not_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct unit_conf *c;
+
+	unit_paths_set_guard(f->paths, forbid, NULL);
+	unit_conf_free(load(f, "a.service"));
+	assert_true(unit_paths_unanswered(f->paths));
+	unit_paths_set_guard(f->paths, NULL, NULL);
+	diags_clear(&f->d);
+	c = load_named(f, "a.service",
+	    "[Service]\nExecStart=/bin/a\n[Session]\nTerminal=yes\nProfile=none\n");
+	assert_false(unit_paths_unanswered(f->paths));
+	assert_int_equal(f->d.n, 1);
+	assert_non_null(strstr(f->d.v[0].text, "there is no profile none"));
+	unit_conf_free(c);
+}
+
 /* What units say alike is kept once, and as long as one of them is there. */
 static void
 settings_are_shared(void **state)
@@ -671,6 +700,7 @@ main(void)
 		TEST(what_is_bad_about_a_large_file_is_said_soon),
 		TEST(values_have_a_bound),
 		TEST(folders_of_links_have_a_bound),
+		TEST(text_after_what_did_not_answer),
 		TEST(settings_are_shared),
 	};
 
