@@ -105,7 +105,7 @@ tell_source(struct unit_budget *ub, size_t i, const struct look *l)
 
 	if ((ub->source_told[i] >> l->why & 1) != 0)
 		return;
-	ub->source_told[i] |= 1U << l->why;
+	ub->source_told[i] = (uint16_t)(ub->source_told[i] | 1U << l->why);
 	event_begin(ev, EVENT_BUDGET_SOURCE, ub->unit->name, NULL);
 	event_strf(ev, "source", "file:%s", l->path);
 	event_str(ev, "error", l->text);
