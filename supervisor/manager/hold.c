@@ -119,6 +119,14 @@ hold_unit(struct unit *u, const char *reason, uint64_t until_wall_us,
 	return seq;
 }
 
+static void
+say_what_waits(struct unit *u)
+{
+	if (u->svc != NULL)
+		svc_on_still_waiting(u->svc, "supd is in safe mode");
+	unit_render_drop(u);
+}
+
 /* What was due meanwhile, each kind by the way that it would have gone. */
 static void
 start_what_waited(struct unit *u)
@@ -132,6 +140,8 @@ start_what_waited(struct unit *u)
 	/* Then hold_run looks at it again. */
 	if (m->phase != MANAGER_RUNNING || m->safe_mode) {
 		u->released = true;
+		if (m->safe_mode)
+			say_what_waits(u);
 		return;
 	}
 	unit_set_awaited(u, false);
@@ -219,6 +229,8 @@ look(struct unit *u, void *arg)
 	/* A manager died between the release and the start, or it was in safe mode. */
 	if ((u->flag[WISH_FLAG_AWAITED] || u->released) && hold_why(u) == NULL)
 		hold_on_released(u);
+	else if (u->released)
+		say_what_waits(u); /* it is held again */
 	if (!u->flag[WISH_FLAG_HELD] || until_us == 0)
 		return;
 	if (until_us <= d->now_us)

@@ -356,6 +356,8 @@ void svc_on_log_named(struct service *s, const uint8_t invocation[16], uint32_t 
 void svc_on_timer(struct service *s, enum svc_timer which);
 /* It is not held any more: a restart that waited is done.  After svc_adopt. */
 void svc_on_released(struct service *s);
+/* A restart that is due goes on waiting: it is held, or, when it is not, for why. */
+void svc_on_still_waiting(struct service *s, const char *why);
 void svc_on_match(struct service *s, uint32_t slot, uint32_t rule, const char *text);
 void svc_on_probe(
     struct service *s, enum probe_use use, uint64_t id, bool ok, const char *text);

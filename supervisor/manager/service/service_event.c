@@ -277,13 +277,28 @@ svc_on_timer(struct service *s, enum svc_timer which)
 	svc_settle(s);
 }
 
+static bool
+restart_waits(const struct service *s)
+{
+	return !s->restoring && s->m.deadline_us[SVC_TIMER_PHASE] == UINT64_MAX &&
+	       (s->m.state == SVC_AUTO_RESTART || s->m.state == SVC_LIMIT_WAIT);
+}
+
 void
 svc_on_released(struct service *s)
 {
-	if (s->restoring || s->m.deadline_us[SVC_TIMER_PHASE] != UINT64_MAX ||
-	    (s->m.state != SVC_AUTO_RESTART && s->m.state != SVC_LIMIT_WAIT))
+	if (!restart_waits(s))
 		return;
 	svc_raise(s, SVC_EV_TIMEOUT);
+	svc_settle(s);
+}
+
+void
+svc_on_still_waiting(struct service *s, const char *why)
+{
+	if (!restart_waits(s))
+		return;
+	svc_say_restart_waits(s, s->ops->held(s->arg) ? "it is held" : why);
 	svc_settle(s);
 }
 

@@ -312,6 +312,7 @@ void svc_open_slot(struct service *s);
 /* Goes on with a start that waits for a slot, if there is one now. */
 void svc_begin_in_slot(struct service *s);
 void svc_begin_start(struct service *s, bool automatic);
+void svc_say_restart_waits(struct service *s, const char *why);
 /* In start: go on when everything that start waits for is there. */
 void svc_check_ready(struct service *s);
 

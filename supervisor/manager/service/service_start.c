@@ -343,16 +343,23 @@ act_start_waiting(struct service *s)
 }
 
 void
+svc_say_restart_waits(struct service *s, const char *why)
+{
+	char text[SVC_WHY_MAX];
+
+	svc_set_why(s, "main process %s; a restart is due and waits: %s",
+	    svc_exit_text(&s->m.main_exit, text, sizeof(text)), why);
+}
+
+void
 act_restart_now(struct service *s)
 {
 	struct svc_memory *m = &s->m;
-	char text[SVC_WHY_MAX];
 
 	if (s->ops->held(s->arg)) {
 		/* The state says that it is due, the timer that nothing comes of it by
 		 * itself; a new manager asks again. */
-		svc_set_why(s, "main process %s; a restart is due and waits: it is held",
-		    svc_exit_text(&m->main_exit, text, sizeof(text)));
+		svc_say_restart_waits(s, "it is held");
 		return;
 	}
 	if (m->state == SVC_LIMIT_WAIT) {
