@@ -166,9 +166,9 @@ enter(int dfd, const char *name, mode_t mode, bool *made)
 }
 
 /* Walk path below *dfd, component by component, replacing *dfd; made: the last of them
- * was not there. */
+ * was not there, and got mode. */
 static int
-enter_all(int *dfd, const char *path, bool follow, bool *made)
+enter_all(int *dfd, const char *path, bool follow, mode_t mode, bool *made)
 {
 	char name[NAME_MAX + 1];
 
@@ -186,7 +186,8 @@ enter_all(int *dfd, const char *path, bool follow, bool *made)
 		next =
 		    follow ? openat(*dfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 		if (next == -1 && (!follow || errno == ENOENT))
-			next = enter(*dfd, name, 0755, made);
+			next = enter(*dfd, name,
+			    path[n + strspn(path + n, "/")] == '\0' ? mode : 0755, made);
 		if (next == -1)
 			return -1;
 		close(*dfd);
@@ -208,8 +209,11 @@ make_dir(const struct spec_dir *d)
 
 	if (fd == -1)
 		return -1;
-	if (enter_all(&fd, base, true, &made) == -1 ||
-	    enter_all(&fd, name, false, &made) == -1 || fstat(fd, &st) == -1)
+	/* Made with its mode (and so that it can be opened): nobody enters before it has
+	 * it, and it has it, too, if this process is killed next. */
+	if (enter_all(&fd, base, true, 0755, &made) == -1 ||
+	    enter_all(&fd, name, false, d->mode | S_IRUSR, &made) == -1 ||
+	    fstat(fd, &st) == -1)
 		goto out;
 	/* Configuration that is there may be closed to everybody: it stays so. */
 	if ((made || d->kind != SPEC_DIR_CONFIGURATION) &&

@@ -349,6 +349,35 @@ test_each_step_names_phase_and_errno(void **state)
 	spawn_id = MSG_SPAWN;
 }
 
+/* Killed as soon as it made a folder: it would stay so, for what is there is not changed.
+ */
+static void
+test_configuration_is_made_with_its_mode(void **state)
+{
+	static const struct fault no_chmod = ALWAYS(SYS_fchmod, EPERM);
+	char base[SMALL];
+	struct spec_buf b;
+	struct stat st;
+	struct rig g;
+	struct msg m;
+
+	(void)state;
+	rig_start_with(&g, &no_chmod);
+	slot_open(&g, 0, false, false);
+	sh(&b, "exit 0");
+	snprintf(base, sizeof(base), "%s", g.dir);
+	spec_put_dir(
+	    &b, SPEC_DIR_CONFIGURATION, base, "over/made", 0770, UINT32_MAX, UINT32_MAX);
+	spawn_spec(&g, 0, PROC_MAIN, &b);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(fstatat(g.run_fd, "over", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(fstatat(g.run_fd, "over/made", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0770);
+	ack(&g, &m);
+	rig_stop(&g);
+}
+
 /* The folder that it should go to is gone. */
 static void
 test_lost_cgroup_is_step_cgroup(void **state)
@@ -913,6 +942,7 @@ main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_step_names_phase_and_errno),
+		cmocka_unit_test(test_configuration_is_made_with_its_mode),
 		cmocka_unit_test(test_lost_cgroup_is_step_cgroup),
 		cmocka_unit_test(test_damaged_context_is_step_memory),
 		cmocka_unit_test(test_rights_are_gone),
