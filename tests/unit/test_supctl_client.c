@@ -29,6 +29,7 @@
 #include "../../tools/supctl/client.h"
 #include "../../tools/supctl/commands.h"
 #include "../../tools/supctl/ctl.h"
+#include "../../tools/supctl/tty.h"
 #include "../../tools/supctl/when.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
@@ -669,6 +670,26 @@ test_attached_after_a_role_died(void **state)
 	buf_free(&out);
 }
 
+/* A size is sent before what was typed after it. */
+static void
+test_a_new_size_is_seen_beside_bytes(void **state)
+{
+	sigset_t before;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	sigprocmask(SIG_SETMASK, NULL, &before);
+	tty_note_signals();
+	raise(SIGWINCH);
+	assert_int_equal(tty_wait(fds[0], TTY_PEER, 0), TTY_PEER | TTY_RESIZED);
+	assert_int_equal(tty_wait(fds[0], TTY_PEER, 0), TTY_PEER);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void
 test_failed_job(void **state)
 {
@@ -1081,6 +1102,7 @@ main(void)
 		TEST(test_start_again_after_the_manager_died),
 		TEST(test_restart_is_not_done_twice),
 		TEST(test_attached_after_a_role_died),
+		TEST(test_a_new_size_is_seen_beside_bytes),
 		TEST(test_failed_job),
 		TEST(test_wait_timeout),
 		TEST(test_status_of_a_unit),

@@ -109,11 +109,15 @@ tty_wait(int peer_fd, int wanted, int timeout_ms)
 		{ .fd = (wanted & TTY_STDIN) != 0 ? STDIN_FILENO : -1,
 		    .events = POLLIN } };
 	struct timespec limit = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
+	const struct timespec now = { 0 };
 	sigset_t none;
 	int what = 0, n;
 
 	sigemptyset(&none);
 	n = ppoll(p, 2, timeout_ms < 0 ? NULL : &limit, &none);
+	/* It lets no signal in when there is something to read at once. */
+	if (n > 0)
+		(void)ppoll(NULL, 0, &now, &none);
 	/* (Its end is seen where it is read.) */
 	if (n > 0 && (p[0].revents & ~POLLOUT) != 0)
 		what |= TTY_PEER;
