@@ -20,7 +20,7 @@ enum {
 	HEAD = 5,
 	FRAME_MAX = 64 * 1024 * 1024,
 	PENDING_MAX = 64 * 1024,
-	LAST_US = 2 * 1000 * 1000, /* how long supd may take what waits at the end */
+	LAST_US = 2 * 1000 * 1000, /* how long supd may take to let go at the end */
 	RETRY_MS = 100,
 	AWAY_US = 1000 * 1000,      /* so long it is no news: a role was started again */
 	BACK_US = 60 * 1000 * 1000, /* how long supd may be away */
@@ -228,7 +228,7 @@ frames_send_last(struct frames *f)
 {
 	uint64_t end = clock_mono_us() + LAST_US;
 
-	while (f->out.len > 0 && clock_mono_us() < end) {
+	while (clock_mono_us() < end) {
 		int what = tty_wait(client_fd(f->ctl->client), frames_wants(f), RETRY_MS);
 
 		if ((what & TTY_ENDED) != 0)

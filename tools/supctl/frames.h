@@ -64,7 +64,8 @@ void frames_send(struct frames *f, enum frame what, const char *p, size_t n);
 void frames_send_pending(struct frames *f);
 int frames_wants(const struct frames *f);
 bool frames_has_room(const struct frames *f);
-/* Before the end, for a moment, what waits still: when supd is well it arrives. */
+/* After FRAME_DETACH, for a moment: what waits still arrives when supd is well, and who
+ * comes next does not find us typing. */
 void frames_send_last(struct frames *f);
 /* Hands on all whole frames that are there.  False: it is over. */
 bool frames_handle(struct frames *f);
