@@ -75,6 +75,25 @@ on_gone(struct call *call, void *arg)
 
 /* ---- the reply ---- */
 
+/* After a reload that was refused. */
+static void
+write_next_of_reload(struct jw *w, const struct item *it, const struct unit *u)
+{
+	enum svc_active active =
+	    u == NULL || u->svc == NULL ? SVC_ACTIVE_INACTIVE : svc_active(u->svc);
+
+	if (it->r->c->m->phase == MANAGER_STOPPING)
+		jw_kv_null(w, "next");
+	else if (active == SVC_ACTIVE_ACTIVE || active == SVC_ACTIVE_RELOADING)
+		jw_kv_strf(w, "next",
+		    "supctl reload-or-restart %s restarts what cannot reload", it->unit);
+	else if (active == SVC_ACTIVE_ACTIVATING && svc_state(u->svc) != SVC_AUTO_RESTART)
+		jw_kv_strf(
+		    w, "next", "supctl wait %s; supctl reload %s", it->unit, it->unit);
+	else
+		jw_kv_strf(w, "next", "supctl start %s", it->unit);
+}
+
 static void
 write_next(struct jw *w, const struct item *it, const struct unit *u)
 {
@@ -91,12 +110,8 @@ write_next(struct jw *w, const struct item *it, const struct unit *u)
 		/* Of what is frozen, or covered by an emergency, the message has it. */
 		if (u != NULL && (freeze_is_on(u) || emergency_why(u) != NULL))
 			jw_kv_null(w, "next");
-		else if (it->r->type == JOB_RELOAD && u != NULL && unit_is_running(u))
-			jw_kv_strf(w, "next",
-			    "supctl reload-or-restart %s restarts what cannot reload",
-			    it->unit);
 		else if (it->r->type == JOB_RELOAD)
-			jw_kv_strf(w, "next", "supctl start %s", it->unit);
+			write_next_of_reload(w, it, u);
 		else
 			jw_kv_null(w, "next");
 		break;

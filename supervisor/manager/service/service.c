@@ -272,6 +272,11 @@ svc_reload_refusal(const struct service *s)
 	case SVC_ACTIVE_ACTIVE:
 	case SVC_ACTIVE_RELOADING:
 		break;
+	case SVC_ACTIVE_ACTIVATING:
+		return svc_state(s) == SVC_AUTO_RESTART ? "it waits for its restart"
+							: "it is still starting";
+	case SVC_ACTIVE_DEACTIVATING:
+		return "it is being stopped";
 	default:
 		return "it is not running";
 	}
