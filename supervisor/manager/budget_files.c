@@ -458,6 +458,15 @@ on_rested(struct loop_timer *t, void *arg)
 	loop_io_set(f->io, LOOP_READ);
 }
 
+void
+budget_files_again(struct manager *m)
+{
+	struct budget_files *f = m->budgets->files;
+
+	for (size_t i = 0; i < f->n; i++)
+		read_soon(f->v[i].ub, LOOK_US);
+}
+
 struct budget_files *
 budget_files_new(struct manager *m)
 {

@@ -68,6 +68,8 @@ void budgets_on_restart(struct unit *u);
 /* It is not held any more.  A person (who has a pid) who releases it allows as much
  * again; what only ended another hold does not. */
 void budgets_on_released(struct unit *u, const struct wish_who *who);
+/* Other file systems are mounted now: the files of what runs are read, soon. */
+void budget_files_again(struct manager *m);
 /* It stands still, or goes on: nothing is used by who stands still. */
 void budgets_on_freeze(struct unit *u);
 /* A restart that is due must wait: its budget is used up, and that is not dealt with

@@ -259,3 +259,21 @@ filewatch_answered(struct manager *m)
 		f->changed = f->changed || f->folder_wd == -1;
 	tell(m->filewatch);
 }
+
+void
+filewatch_again(struct manager *m)
+{
+	struct filewatch_file *f;
+
+	if (m->filewatch == NULL || m->filewatch->fd == -1)
+		return;
+	LIST_FOREACH (f, &m->filewatch->files, next) {
+		int folder_wd = f->folder_wd, file_wd = f->file_wd;
+
+		/* The same number: inotify has the very same folder under that path. */
+		watch(m->filewatch, f);
+		f->changed =
+		    f->changed || f->folder_wd != folder_wd || f->file_wd != file_wd;
+	}
+	tell(m->filewatch);
+}

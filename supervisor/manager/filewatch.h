@@ -26,5 +26,8 @@ struct filewatch_file *filewatch_add(
 void filewatch_remove(struct filewatch_file *f);
 /* A mount answers again: what could not be watched is. */
 void filewatch_answered(struct manager *m);
+/* Other file systems are mounted now: what is another file, or in another folder, is told
+ * as changed. */
+void filewatch_again(struct manager *m);
 
 #endif

@@ -34,6 +34,7 @@
 #include "manager/kept.h"
 #include "manager/lastwords.h"
 #include "manager/link.h"
+#include "manager/mountwatch.h"
 #include "manager/notify_up.h"
 #include "manager/ops.h"
 #include "manager/reach.h"
@@ -331,6 +332,7 @@ manager_leave_safe_mode(struct manager *m, const char *why)
 	start_units(m);
 	emergencies_restore(m);
 	m->watch = unitwatch_new(m);
+	mountwatch_begin(m);
 	request_files_take(m);
 	hold_run(m);
 }
@@ -394,6 +396,7 @@ manager_on_replay_end(struct manager *m)
 		start_units(m);
 		sessions_sweep(m);
 		m->watch = unitwatch_new(m);
+		mountwatch_begin(m);
 		request_files_take(m);
 	}
 	emergencies_restore(m);

@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "lib/map.h"
 #include "lib/strv.h"
+#include "manager/budgets.h"
 #include "manager/end.h"
 #include "manager/filewatch.h"
 #include "manager/instances.h"
@@ -128,6 +129,19 @@ start_units(struct manager *m)
 	m->boot_unanswered = any_unanswered(m);
 	units_foreach(m, start_one, m);
 	end_start_exit_unit(m);
+}
+
+void
+start_look_again(struct manager *m)
+{
+	if (m->phase != MANAGER_RUNNING || m->safe_mode || m->shutdown != NULL)
+		return;
+	/* Watched first, so that what comes while it is looked at is seen. */
+	unitwatch_again(m->watch);
+	units_on_change(m, NULL);
+	filewatch_again(m);
+	budget_files_again(m);
+	instances_look_all(m);
 }
 
 /* What could not be read at the start is done now, in the same order. */

@@ -17,6 +17,9 @@ void start_units(struct manager *m);
 void start_unit(struct unit *u);
 /* Files that could not be read, because their file system did not answer, can be now. */
 void start_answered(struct manager *m);
+/* Other file systems are mounted now: all that is watched by a path may be another file.
+ */
+void start_look_again(struct manager *m);
 /* Read all unit files again; says what changed.  Nothing is started or restarted. */
 void start_reload_units(struct manager *m, const char *who);
 /* A new logger has no patterns. */
