@@ -1,12 +1,13 @@
 /*
  * kept: the first line of the file says what the main file was called; the rest is the
- * text (unit/whole.h).
+ * text (unit/whole.h), with a comment in front that says by which files it was made.
  */
 #include "manager/kept.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,29 +81,81 @@ say_failed(const char *name)
 	said = true;
 }
 
+static bool
+can_be_kept(const struct unit *u, const struct unit_conf *conf)
+{
+	return conf->fragment != NULL && conf->n_sources > 0 &&
+	       strchr(conf->fragment, '\n') == NULL && is_local(u->manager, conf);
+}
+
+/* Of other files are other lines. */
+static void
+add_head(const struct unit_conf *conf, struct buf *out)
+{
+	const struct unit_source *profile = unit_conf_profile(conf);
+
+	buf_addf(out, HEAD "%s\n" HEAD "of", conf->fragment);
+	for (size_t i = 0; i < conf->n_sources; i++) {
+		const struct unit_source *s = &conf->sources[i];
+
+		if (s != profile)
+			buf_addf(out, " %ju:%ju:%jd:%jd", (uintmax_t)s->dev,
+			    (uintmax_t)s->ino, (intmax_t)s->size,
+			    (intmax_t)s->wall_mtime_ns);
+	}
+	buf_adds(out, "\n");
+}
+
+static void
+remove_text(struct unit *u, const char *path)
+{
+	if (unlinkat(u->manager->run_fd, path, 0) == -1 && errno != ENOENT &&
+	    errno != ENOTDIR)
+		log_warn("run/%s", path);
+}
+
+/* What is there was kept of the files that the head is of. */
+static bool
+is_of(const struct manager *m, const char *path, const struct buf *head)
+{
+	struct buf text = { 0 };
+	bool same =
+	    head->len > 0 && file_read_at(m->run_fd, path, FILE_MAX_BYTES, &text) == 0 &&
+	    text.len >= head->len && memcmp(text.data, head->data, head->len) == 0;
+
+	buf_free(&text);
+	return same;
+}
+
 static void
 keep(struct unit *u)
 {
 	const struct unit_conf *conf = u->svc_conf;
-	struct buf text = { 0 };
+	struct buf text = { 0 }, head = { 0 };
 	char *path;
 
-	if (u->kept || u->stand_in || u->transient || conf == NULL ||
-	    conf->fragment == NULL || conf->n_sources == 0 ||
-	    strchr(conf->fragment, '\n') != NULL || !unit_is_running(u) ||
-	    !is_local(u->manager, conf))
+	if (u->kept || u->stand_in || u->transient || conf == NULL || !unit_is_running(u))
 		return;
-	buf_addf(&text, HEAD "%s", conf->fragment);
 	path = path_of(u->name);
-	/* (When a file was changed meanwhile, what was kept before is as good as any.) */
-	if (unit_conf_whole(conf, &text) == 0) {
+	if (can_be_kept(u, conf)) {
+		add_head(conf, &head);
+		buf_append(&text, head.data, head.len);
+	}
+	if (head.len > 0 && unit_conf_whole(conf, &text) == 0) {
 		u->kept = true;
 		if (mkdir_p_at(u->manager->run_fd, FOLDER, 0700) == -1 ||
-		    file_write_atomic(
-			u->manager->run_fd, path, text.data, text.len, 0600, false) == -1)
+		    file_write_atomic(u->manager->run_fd, path, text.data, text.len, 0600,
+			false) == -1) {
 			say_failed(u->name);
+			remove_text(u, path);
+		}
+	} else if (!is_of(u->manager, path, &head)) {
+		/* A file was changed meanwhile, and what was kept is of older ones: that
+		 * is not what runs. */
+		remove_text(u, path);
 	}
 	free(path);
+	buf_free(&head);
 	buf_free(&text);
 }
 
@@ -145,8 +198,7 @@ kept_remove(struct unit *u)
 {
 	char *path = path_of(u->name);
 
-	if (unlinkat(u->manager->run_fd, path, 0) == -1 && errno != ENOENT)
-		log_warn("run/%s", path);
+	remove_text(u, path);
 	free(path);
 }
 

@@ -8,6 +8,9 @@
  * Written a moment after a start, each time the files are other ones, by renaming and
  * without a sync: it is of use only as long as the process lives.  Not for what has its
  * file below run/ anyway (supctl run), nor for what is not on a local disk.
+ *
+ * When a file was changed before it could be kept, what was kept of older files goes: a
+ * wrong text is worse than none.
  */
 #ifndef SUPD_MANAGER_KEPT_H
 #define SUPD_MANAGER_KEPT_H
