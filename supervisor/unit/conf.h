@@ -263,6 +263,9 @@ struct limit_conf {
 	uint64_t hard; /* RLIM_INFINITY where without limit */
 };
 
+/* The key without its "Limit", as NOFILE. */
+const char *limit_conf_name(const struct limit_conf *l);
+
 enum exec_dir_kind {
 	DIR_RUNTIME,
 	DIR_STATE,

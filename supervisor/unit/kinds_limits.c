@@ -57,6 +57,16 @@ limit_row_of(const struct directive *d)
 	return &limit_rows[i];
 }
 
+const char *
+limit_conf_name(const struct limit_conf *l)
+{
+	size_t i = sizeof(limit_rows) / sizeof(limit_rows[0]) - 1;
+
+	while (i > 0 && limit_rows[i].resource != l->resource)
+		i--;
+	return limit_rows[i].name;
+}
+
 static int
 parse_limit(const char *text, enum limit_unit unit, uint64_t *value)
 {

@@ -4,6 +4,8 @@
  */
 #include "manager/service/service_exec.h"
 
+#include <sys/resource.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,6 +227,43 @@ tell_unset(const struct service *s, const struct strv *unset)
 	}
 }
 
+/* Whether this process could have that hard limit; what it has stays in *have. */
+static bool
+may_set_limit(const struct limit_conf *l, struct rlimit *have)
+{
+	struct rlimit more;
+
+	if (getrlimit((uint32_t)l->resource, have) == -1 || l->hard <= have->rlim_max)
+		return true;
+	/* Rights, name spaces and fs.nr_open decide it: tried, and taken back. */
+	more = (struct rlimit){ have->rlim_cur, l->hard };
+	if (setrlimit((uint32_t)l->resource, &more) == -1)
+		return errno != EPERM;
+	(void)setrlimit((uint32_t)l->resource, have);
+	return true;
+}
+
+/* What the child will lower, for it has the rights of this process.  Once a start by
+ * hand, at its first command. */
+static void
+tell_lowered(const struct service *s, const struct svc_spawn *sp)
+{
+	const struct svc_memory *mem = svc_memory(s);
+	const struct service_conf *c = svc_conf(s)->service;
+	const struct exec_conf *x = &c->context;
+	struct rlimit have;
+
+	if (sp->kind != PROC_MAIN || mem->restarts > 0 ||
+	    sp->cmd != c->exec[mem->resumes ? EXEC_RESUME : EXEC_START].v)
+		return;
+	for (size_t i = 0; i < x->n_limits; i++)
+		if (!may_set_limit(&x->limits[i], &have))
+			log_warnx(
+			    "%s: Limit%s= is lowered to %llu: supd may not set more",
+			    svc_conf(s)->stem, limit_conf_name(&x->limits[i]),
+			    (unsigned long long)have.rlim_max);
+}
+
 static void
 put_folder(struct spec_buf *b, const struct exec_conf *x, const struct svc_user *u)
 {
@@ -334,6 +373,7 @@ svc_exec_spec(struct svc_world *w, const struct service *s, const struct svc_spa
 	spec_put_u32(&b, SPEC_UMASK, (uint32_t)x->umask);
 	put_folder(&b, x, ids.user);
 	put_dirs(&b, w, x, &ids);
+	tell_lowered(s, sp);
 	for (size_t i = 0; i < x->n_limits; i++)
 		spec_put_limit(
 		    &b, x->limits[i].resource, x->limits[i].soft, x->limits[i].hard);
