@@ -9,6 +9,13 @@
 #include "lib/clock.h"
 #include "proto/table.h"
 
+/* Fields of /proc/PID/stat, as proc(5) counts them. */
+enum {
+	STAT_COMM = 2,
+	STAT_THREADS = 20,
+	STAT_START = 22,
+};
+
 bool
 revive_has_slots(struct table *t)
 {
@@ -38,6 +45,7 @@ start_ticks(pid_t pid)
 {
 	char path[32], text[1024], *p;
 	uint64_t ticks = 0;
+	bool ended;
 	ssize_t n;
 	int fd;
 
@@ -52,10 +60,14 @@ start_ticks(pid_t pid)
 	text[n] = '\0';
 	/* The name in field 2 may hold anything: count from the last parenthesis. */
 	p = strrchr(text, ')');
-	if (p != NULL && p[1] == ' ' && (p[2] == 'Z' || p[2] == 'X'))
-		return 0;
-	for (int field = 2; p != NULL && field < 22; field++)
+	ended = p != NULL && p[1] == ' ' && (p[2] == 'Z' || p[2] == 'X');
+	for (int field = STAT_COMM; p != NULL && field < STAT_START; field++) {
 		p = strchr(p + 1, ' ');
+		/* (Its first thread may have ended before the others.) */
+		if (field == STAT_THREADS - 1 && p != NULL && ended &&
+		    strtol(p + 1, NULL, 10) <= 1)
+			return 0;
+	}
 	if (p != NULL)
 		ticks = strtoull(p + 1, NULL, 10);
 	return ticks;

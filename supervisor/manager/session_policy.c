@@ -547,9 +547,11 @@ session_policy_send_rules(struct session *s)
 	fd = memfd_create("supd-rules", MFD_CLOEXEC);
 	if (fd != -1 && full_write(fd, text.data, text.len) == -1)
 		fd_close(&fd);
-	if (fd == -1)
+	/* (Each report asks for them again.) */
+	if (fd == -1 && !s->rules_failed)
 		log_warn("%s: its rules", s->unit->name);
-	else
+	s->rules_failed = fd == -1;
+	if (fd != -1)
 		(void)link_rules_take_fd(s->unit->manager->link, s->slot, fd, text.len);
 	buf_free(&text);
 }

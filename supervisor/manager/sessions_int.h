@@ -38,6 +38,7 @@ struct session {
 	struct unit *unit;
 	uint32_t slot;              /* of the invocation that runs; SLOT_NONE */
 	struct msg_term_state term; /* slot SLOT_NONE: nothing was heard yet */
+	bool rules_failed;          /* which was told */
 	bool known; /* it is told how it is by a terminal that has its rules */
 	enum session_state state; /* as it was told to all */
 	bool ready;               /* the start is complete */

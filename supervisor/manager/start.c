@@ -1,5 +1,7 @@
 #include "manager/start.h"
 
+#include <sys/stat.h>
+
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -14,6 +16,7 @@
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
+#include "manager/reach.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "manager/units.h"
@@ -131,14 +134,38 @@ start_units(struct manager *m)
 	end_start_exit_unit(m);
 }
 
+/* Whether a folder of unit files is another one than at the last look. */
+static bool
+unit_folders_moved(struct manager *m)
+{
+	static uint64_t before;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < unit_paths_count(m->paths); i++) {
+		const char *dir = unit_paths_dir(m->paths, i);
+		struct stat st = { 0 };
+
+		if (reach_may(m->reach, dir, true) && stat(dir, &st) == -1)
+			st = (struct stat){ 0 };
+		sum = (sum ^ st.st_dev) * UINT64_C(1099511628211);
+		sum = (sum ^ st.st_ino) * UINT64_C(1099511628211);
+	}
+	if (sum == before)
+		return false;
+	before = sum;
+	return true;
+}
+
 void
 start_look_again(struct manager *m)
 {
 	if (m->phase != MANAGER_RUNNING || m->safe_mode || m->shutdown != NULL)
 		return;
 	/* Watched first, so that what comes while it is looked at is seen. */
-	unitwatch_again(m->watch);
-	units_on_change(m, NULL);
+	if (unit_folders_moved(m)) {
+		unitwatch_again(m->watch);
+		units_on_change(m, NULL);
+	}
 	filewatch_again(m);
 	budget_files_again(m);
 	instances_look_all(m);

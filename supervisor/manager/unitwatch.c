@@ -50,6 +50,7 @@ struct unitwatch {
 	size_t n;
 	struct strv names; /* changed since */
 	bool all;
+	bool told; /* that the kernel has no room for another */
 };
 
 static void add_folder(struct unitwatch *w, const char *path, const char *unit);
@@ -114,8 +115,10 @@ add_watch(
 		return;
 	wd = inotify_add_watch(w->fd, path, mask);
 	if (wd == -1) {
-		if (errno != ENOENT && errno != ENOTDIR)
+		if (!w->told && errno != ENOENT && errno != ENOTDIR) {
+			w->told = true;
 			log_warn("%s: changes in it are not seen at once", path);
+		}
 		return;
 	}
 	for (size_t i = 0; i < w->n; i++) {

@@ -820,6 +820,44 @@ test_an_exit_that_says_until_when(void **state)
 	assert_int_equal(armed, 0);
 }
 
+/* While the slack of its end lasts, the time of day that was named is over. */
+static void
+test_a_limit_that_is_said_again_is_the_same(void **state)
+{
+	struct oracle_match tail = { R_TEMPFAIL, "resets 3pm", "3pm" };
+	struct oracle_exit e = { .status = 75, .tail = &tail, .n_tail = 1 };
+	struct oracle_verdict v;
+	uint64_t until = WALL0 + 30 * M + 7 * S;
+
+	(void)state;
+	slack = 7 * S;
+	up();
+	run_for(29 * M);
+	oracle_exit(o, &e, &v);
+	assert_int_equal(v.wall_until_us, until);
+	oracle_start(o);
+	run_for(M + 3 * S);
+	oracle_exit(o, &e, &v);
+	assert_int_equal(v.wall_until_us, until);
+	assert_state(SESSION_LIMITED);
+	run_for(4 * S);
+	assert_state(SESSION_UNKNOWN);
+	/* On a screen, with words in between that name no time. */
+	teardown(state);
+	setup(state);
+	slack = 7 * S;
+	up();
+	screen(R_LIMIT, "limit, resets 3pm", "3pm");
+	until = act_until;
+	assert_int_equal(until, WALL0 + 30 * M + 7 * S);
+	screen(R_LIMIT, "limit", NULL);
+	run_for(30 * M + 3 * S);
+	screen(R_LIMIT, "limit, resets 3pm", "3pm");
+	assert_state(SESSION_LIMITED);
+	run_for(4 * S);
+	assert_state(SESSION_IDLE);
+}
+
 static void
 test_other_confs(void **state)
 {
@@ -1097,6 +1135,7 @@ main(void)
 		TEST(test_verdicts),
 		TEST(test_a_limit_is_no_crash),
 		TEST(test_an_exit_that_says_until_when),
+		TEST(test_a_limit_that_is_said_again_is_the_same),
 		TEST(test_other_confs),
 		TEST(test_a_limit_that_is_over_at_the_exit),
 		TEST(test_a_timer_is_armed_once),

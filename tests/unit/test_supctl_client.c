@@ -674,6 +674,7 @@ test_attached_after_a_role_died(void **state)
 static void
 test_a_new_size_is_seen_beside_bytes(void **state)
 {
+	static const int noted[] = { SIGWINCH, SIGTERM, SIGINT, SIGHUP, SIGQUIT };
 	sigset_t before;
 	int fds[2];
 
@@ -685,6 +686,8 @@ test_a_new_size_is_seen_beside_bytes(void **state)
 	raise(SIGWINCH);
 	assert_int_equal(tty_wait(fds[0], TTY_PEER, 0), TTY_PEER | TTY_RESIZED);
 	assert_int_equal(tty_wait(fds[0], TTY_PEER, 0), TTY_PEER);
+	for (size_t i = 0; i < sizeof(noted) / sizeof(noted[0]); i++)
+		signal(noted[i], SIG_DFL);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(fds[0]);
 	close(fds[1]);

@@ -253,7 +253,7 @@ tell_lowered(const struct service *s, const struct svc_spawn *sp)
 	const struct exec_conf *x = &c->context;
 	struct rlimit have;
 
-	if (sp->kind != PROC_MAIN || mem->restarts > 0 ||
+	if (sp->kind != PROC_MAIN || mem->restarts > 0 || !mem->fresh_start ||
 	    sp->cmd != c->exec[mem->resumes ? EXEC_RESUME : EXEC_START].v)
 		return;
 	for (size_t i = 0; i < x->n_limits; i++)

@@ -623,8 +623,10 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 	d->u.cleanup.conf = u;
 	d->u.cleanup.restarts = restart || m->then_start;
 	if (m->leftover == 0) {
-		/* Of KillMode=none, it runs on. */
-		list_left(s, &left);
+		/* Of KillMode=none, it runs on.  (Who comes back says at its start what
+		 * was left; a look at all processes with each restart is too much.) */
+		if (!restart && !m->then_start)
+			list_left(s, &left);
 		m->main_running = m->control_running = false;
 		m->main_pid = m->control_pid = 0;
 		close_slot(s);

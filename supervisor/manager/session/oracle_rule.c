@@ -86,6 +86,11 @@ rule_read_until(
 		return;
 	}
 	r->spent = false;
+	/* What these words mean is known.  After the time that they name, while the slack
+	 * of its end lasts, they would mean that of the next day. */
+	if (r->latched && !r->relative && r->until_text != NULL &&
+	    strcmp(r->until_text, until) == 0)
+		return;
 	if (until_parse(until, now->wall_us, o->ops->zone(o->arg), &t, &why) == -1) {
 		/* An end that is known stays one: words that say less do not undo it. */
 		if (!r->latched)
@@ -117,7 +122,8 @@ rule_match(struct oracle *o, size_t i, const struct oracle_match *m,
 	    ((rose && !r->latched) || r->until_text == NULL ||
 		strncmp(r->until_text, m->until, UNTIL_TEXT_MAX) != 0))
 		rule_read_until(o, i, m->until, now);
-	oracle_set_text(&r->until_text, m->until, UNTIL_TEXT_MAX);
+	if (m->until != NULL || !r->latched)
+		oracle_set_text(&r->until_text, m->until, UNTIL_TEXT_MAX);
 	if (rose && c->action != RULE_NONE && !rule_is_of_exit(c) && !r->spent)
 		r->owed = true;
 }
