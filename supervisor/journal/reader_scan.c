@@ -165,6 +165,9 @@ reader_scan(struct reader *r)
 	for (size_t i = 0; i < r->nchains; i++) {
 		struct chain *c = r->chains[i];
 
+		/* (qsort takes no NULL, not even of nothing.) */
+		if (c->nfiles == 0)
+			continue;
 		qsort(c->files, c->nfiles, sizeof(*c->files), file_cmp);
 		drop_twins(c);
 	}
