@@ -83,6 +83,7 @@ static struct {
 static struct termios before;
 static bool is_raw;
 static volatile sig_atomic_t ended, resized;
+static sigset_t outside; /* the signals that were blocked when we came */
 
 static int64_t
 now_ms(void)
@@ -102,13 +103,28 @@ on_signal(int signo)
 		ended = signo;
 }
 
+/* Until there are keys (true), a signal came, or that time is over; -1: for ever. Signals
+ * come in here alone: one that came between a look at ended and the wait would be lost.
+ */
+static bool
+keys_within(int ms)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+
+	return ppoll(&p, 1, ms < 0 ? NULL : &ts, &outside) > 0;
+}
+
 static void
 pause_ms(int ms)
 {
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+	int64_t until = now_ms() + ms, left;
 
-	while (nanosleep(&ts, &ts) == -1 && errno == EINTR && !ended)
-		;
+	while (!ended && (left = until - now_ms()) > 0) {
+		struct timespec ts = { left / 1000, left % 1000 * 1000000L };
+
+		(void)ppoll(NULL, 0, &ts, &outside);
+	}
 }
 
 static void
@@ -276,7 +292,7 @@ show_full_screen(void)
 	fputs("\033[?1049h\033[2J\033[H", stdout);
 	printf("a full screen of %s\r\n\r\npress q to leave", a.name);
 	fflush(stdout);
-	while (!ended && (read(STDIN_FILENO, &c, 1) != 1 || c != 'q'))
+	while (!ended && (!keys_within(-1) || read(STDIN_FILENO, &c, 1) != 1 || c != 'q'))
 		;
 	fputs("\033[?1049l", stdout);
 	fflush(stdout);
@@ -475,13 +491,18 @@ read_keys(void)
 static void
 set_up(void)
 {
+	static const int noted[] = { SIGTERM, SIGHUP, SIGWINCH };
 	struct sigaction sa = { .sa_handler = on_signal };
 	struct termios raw;
+	sigset_t blocked;
 	char text[256];
 
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
-	sigaction(SIGWINCH, &sa, NULL);
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < sizeof(noted) / sizeof(noted[0]); i++) {
+		sigaction(noted[i], &sa, NULL);
+		sigaddset(&blocked, noted[i]);
+	}
+	sigprocmask(SIG_BLOCK, &blocked, &outside);
 	if (!a.lines && tcgetattr(STDIN_FILENO, &before) == 0) {
 		raw = before;
 		cfmakeraw(&raw);
@@ -562,8 +583,6 @@ parse_options(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
-
 	if (parse_options(argc, argv) == -1)
 		return 2;
 	set_up();
@@ -573,7 +592,7 @@ main(int argc, char **argv)
 			fputs("> ", stdout);
 			fflush(stdout);
 		}
-		if (poll(&p, 1, wait_ms()) > 0)
+		if (keys_within(wait_ms()))
 			read_keys();
 		on_time();
 	}
