@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/outq.h"
+#include "lib/refusal.h"
 #include "lib/xalloc.h"
 #include "terminal/input.h"
 #include "terminal/session.h"
@@ -387,22 +388,8 @@ attach_new(struct session *s, int client, const struct jv *req)
 static void
 refuse_take_fd(int client, const char *error, const char *why, const char *next)
 {
-	struct jw *w = jw_new(JW_COMPACT);
-	struct buf text = { 0 };
-
 	log_warnx("a viewer is refused: %s", why);
-	jw_obj(w);
-	jw_kv_obj(w, "parameters");
-	jw_kv_str(w, "message", why);
-	jw_kv_str(w, "next", next);
-	jw_end(w);
-	jw_kv_str(w, "error", error);
-	jw_end(w);
-	jw_take(w, &text);
-	jw_free(w);
-	buf_addc(&text, '\0');
-	(void)send(client, text.data, text.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	buf_free(&text);
+	refusal_send(client, error, why, next);
 	close(client);
 }
 

@@ -3,7 +3,6 @@
  * that lines and screens never pass through the manager.
  */
 #include <sys/mman.h>
-#include <sys/socket.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +12,7 @@
 #include "lib/buf.h"
 #include "lib/fdio.h"
 #include "lib/json.h"
+#include "lib/refusal.h"
 #include "manager/control/control_int.h"
 
 /* The role maps it: sealed, so that it cannot change under its eyes. */
@@ -28,27 +28,6 @@ sealed_memfd(const struct buf *text)
 		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == -1)
 		fd_close(&fd);
 	return fd;
-}
-
-/* The call is over, and its connection no client's any more. */
-static void
-answer(int fd, const char *error)
-{
-	struct jw *w = jw_new(JW_COMPACT);
-	struct buf text = { 0 };
-
-	jw_obj(w);
-	jw_kv_obj(w, "parameters");
-	jw_kv_str(w, "message", "the role that answers this takes nothing now");
-	jw_kv_str(w, "next", "try again in a moment");
-	jw_end(w);
-	jw_kv_str(w, "error", error);
-	jw_end(w);
-	jw_take(w, &text);
-	jw_free(w);
-	buf_addc(&text, '\0');
-	(void)send(fd, text.data, text.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	buf_free(&text);
 }
 
 void
@@ -83,6 +62,9 @@ control_hand_over(struct control *c, struct call *call, struct jw *request,
 	 * left the caller sees the end, as when the role dies with it in its hands. */
 	again = fcntl(client, F_DUPFD_CLOEXEC, 3);
 	if (take_fds(c->m->link, client, fd, size) == -1 && again != -1)
-		answer(again, unavailable);
+		/* The call is over, and its connection no client's any more. */
+		refusal_send(again, unavailable,
+		    "the role that answers this takes nothing now",
+		    "try again in a moment");
 	fd_close(&again);
 }
