@@ -4,9 +4,9 @@
  *
  * service.c owns the queue, service_table.c the table, service_event.c what becomes an
  * event, service_commit.c the commit and svc_set_state; service_start.c,
- * service_forking.c, service_run.c, service_reload.c and service_stop.c the actions, and
- * service_act.c what they share; restart.c, health.c, service_notify.c and adopt.c a part
- * of the decisions each.
+ * service_forking.c, service_run.c, service_reload.c, service_stop.c and service_end.c
+ * the actions, and service_act.c what they share; restart.c, health.c, service_notify.c
+ * and adopt.c a part of the decisions each.
  */
 #ifndef SUPD_MANAGER_SERVICE_SERVICE_INT_H
 #define SUPD_MANAGER_SERVICE_SERVICE_INT_H
@@ -353,6 +353,10 @@ void svc_enter_signal(struct service *s, enum svc_state st, enum svc_result f);
 /* The signals of the stop state it is in, unless a manager before this one has sent them:
  * done is the newest step that init knows of. */
 void svc_resend_stop_signals(struct service *s, uint32_t done);
+
+/* ---- service_end.c ----------------------------------------------------------- */
+/* Nothing of it is left: it restarts where its settings and f say so and allow_restart
+ * lets it, else it is down. */
 void svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart);
 void svc_enter_auto_restart(struct service *s);
 
