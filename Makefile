@@ -5,6 +5,8 @@
 #   make run        install what is missing, build, run supd on this folder
 #   make check      install what the tests need, run them all
 #
+# What builds does so on every processor (JOBS=1: one after the other).
+#
 # Variants: release (default), debug, asan, fuzz, cov, tomorrow:  make VARIANT=asan
 
 VARIANT ?= release
@@ -13,6 +15,7 @@ O       := build/$(VARIANT)
 PREFIX  ?= /usr/local
 DESTDIR ?=
 WERROR  ?=
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 
 PKGS     := yajl libbsd-overlay vterm
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -33,7 +36,7 @@ CFLAGS   += -std=c17 $(WARN) $(HARDEN) $(OPT_$(VARIANT))
 LDFLAGS  += $(if $(filter static,$(VARIANT)),-static-pie,-pie) -Wl,-z,relro,-z,now $(filter -fsanitize% --coverage,$(OPT_$(VARIANT)))
 LIBS     := -lev -lyajl -lbsd -lz -lvterm -lm
 
-LAYERS   := lib proto init logger terminal unit journal instance manager boot
+LAYERS   := lib proto init logger terminal unit install journal instance manager boot
 SRC      := $(foreach l,$(LAYERS),$(shell find supervisor/$(l) -name '*.c' 2>/dev/null))
 ifeq ($(VARIANT),cov)
 SRC      += tests/coverage_exit.c
@@ -49,10 +52,10 @@ endif
 LIB_OBJ  := $(filter-out %/loop.o %/outq.o,$(filter $(O)/supervisor/lib/%,$(OBJ)))
 # supctl links the layers that it may include, the layout of run/table (to find what
 # outlived supd), and neither libev nor a role.
-SUPCTL_LAYERS := $(LIB_OBJ) $(filter $(O)/supervisor/unit/% $(O)/supervisor/journal/% \
+SUPCTL_LAYERS := $(LIB_OBJ) $(filter $(O)/supervisor/unit/% $(O)/supervisor/install/% $(O)/supervisor/journal/% \
 	$(O)/supervisor/proto/table.o,$(OBJ))
 
-.PHONY: all run demo check check-agents chaos unit e2e sim fuzz cov bench fmt lint man install uninstall static clean \
+.PHONY: all run demo check check-agents check-corpus chaos unit e2e sim fuzz cov bench fmt lint man install uninstall static clean \
 	tests-build fuzz-build deps-build deps-check tomorrow
 ifeq ($(VARIANT),release)
 all: build/supd build/supctl build/extract build/agent
@@ -62,10 +65,10 @@ endif
 
 # The two commands of README.
 run: deps-build
-	$(MAKE) -s all
+	$(MAKE) -s -j$(JOBS) all
 	exec build/supd -C .
 check: deps-check
-	$(MAKE) -s all tests-build VARIANT=$(VARIANT) WERROR=$(WERROR)
+	$(MAKE) -s -j$(JOBS) all tests-build VARIANT=$(VARIANT) WERROR=$(WERROR)
 	VARIANT=$(VARIANT) tests/run $(TESTS)
 
 deps-build:
@@ -73,7 +76,7 @@ deps-build:
 deps-check:
 	@tools/install-deps check
 demo: deps-build
-	$(MAKE) -s all
+	$(MAKE) -s -j$(JOBS) all
 	tools/demo
 unit sim e2e fuzz-corpus: tests-build
 	VARIANT=$(VARIANT) tests/run $(@:fuzz-corpus=fuzz)/
@@ -122,6 +125,11 @@ E2E_BIN := $(patsubst %.c,$(O)/%,$(wildcard tests/e2e/*.c tests/chaos/*.c))
 $(O)/tests/chaos/%: OPT_asan := -O1 -g
 $(O)/tests/chaos/%: $(O)/tests/chaos/%.o
 	$(CC) $(LDFLAGS) -o $@ $<
+STARTED_OFTEN := $(addprefix $(O)/tests/e2e/,ask beat within storm)
+# They are started so often that what the loader does counts, and are no part of supd.
+$(STARTED_OFTEN): $(O)/%: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=c17 $(WARN) -O2 -static -o $@ $< -lyajl_s
 $(O)/tests/e2e/%: $(O)/tests/e2e/%.o
 	$(CC) $(LDFLAGS) -o $@ $<
 
@@ -146,14 +154,14 @@ $(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/fuzz/standalone.o $(
 
 # Which lines the tests of TESTS (unit and sim) run, by folder.
 cov: deps-check
-	$(MAKE) -s tests-build VARIANT=cov WERROR=$(WERROR)
+	$(MAKE) -s -j$(JOBS) tests-build VARIANT=cov WERROR=$(WERROR)
 	find build/cov -name '*.gcda' -delete
 	VARIANT=cov GCOV_ERROR_FILE=/dev/null tests/run $(or $(TESTS),unit sim)
 	tests/coverage
 
 # The fuzzers for real, each for FUZZ_SECONDS; FUZZ=unit for one of them.
 fuzz: deps-check
-	$(MAKE) -s fuzz-build VARIANT=fuzz CC=clang WERROR=$(WERROR)
+	$(MAKE) -s -j$(JOBS) fuzz-build VARIANT=fuzz CC=clang WERROR=$(WERROR)
 	tests/fuzz/run $(FUZZ)
 fuzz-build: $(FUZZ_BIN)
 
@@ -163,6 +171,14 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libsupd.a
 bench: all $(BENCH_BIN)
 	tests/bench/run
 
+# Unit files of Debian packages, fetched by name into build/corpus: each line is answered, and
+# what supd loads is what systemd loads.  No part of `make check'.
+$(O)/tests/corpus/%: $(O)/tests/corpus/%.o $(O)/libsupd.a
+	$(CC) $(LDFLAGS) -o $@ $< $(O)/libsupd.a $(LIBS)
+check-corpus: deps-check
+	$(MAKE) -s -j$(JOBS) all $(O)/tests/corpus/dump WERROR=$(WERROR)
+	SUPD_BUILD=$(CURDIR)/$(O) tests/corpus/run
+
 # Into DESTDIR, below PREFIX; uninstall takes away exactly what install put there.
 install: all
 	@BUILD=$(O) DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' tools/install-files install
@@ -171,12 +187,12 @@ uninstall:
 
 # build/static/supd and supctl: one file each, for images without a C library.
 static: deps-build
-	$(MAKE) -s all VARIANT=static
+	$(MAKE) -s -j$(JOBS) all VARIANT=static
 
-# A storm of random deaths (CHAOS_SEED=, CHAOS_SECONDS=).  `make check' has a short one; what
-# either finds becomes a test of its own.
+# A storm of random deaths (SEED=, CHAOS_SECONDS=), another one each time.  `make check' has a
+# short one; what either finds becomes a test of its own.
 chaos: tests-build
-	SUPD_BUILD=$(CURDIR)/$(O) tests/chaos/run
+	SEED=$(or $(SEED),new) SUPD_BUILD=$(CURDIR)/$(O) tests/chaos/run
 
 # The real agent programs, installed by npm into build/agents, against their profiles; no
 # part of `make check'.  AGENTS='claude codex' for some of them.

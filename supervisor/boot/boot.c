@@ -27,7 +27,6 @@
 #include "boot/limits.h"
 #include "boot/memory.h"
 #include "boot/revive.h"
-#include "instance/paths.h"
 #include "instance/settings.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
@@ -52,7 +51,8 @@ enum {
 };
 
 struct boot {
-	const char *dir; /* -C */
+	const char *dir;       /* -C */
+	const char *unit_path; /* --unit-path */
 	bool detach;
 	bool check;
 	struct instance in;
@@ -65,25 +65,47 @@ struct boot {
 };
 
 static const char usage_text[] =
-    "usage: supd [-d] [-C DIR]\n"
+    "usage: supd [-d] [-C DIR] [--unit-path=DIR[:DIR...]]\n"
     "\n"
     "  -C DIR, --directory=DIR  the instance folder; without it the current one if it\n"
     "                           has units/, else the user's or the system's\n"
     "  -d, --detach             return when the instance is ready\n"
+    "      --unit-path=DIR[:DIR...]\n"
+    "                           search these for unit files behind those of the\n"
+    "                           instance; with a colon at the end the usual ones, too\n"
     "      --check              read supd.conf and all unit files, say what is wrong\n"
     "      --explain=states     print what a service does in which state\n"
     "      --version            print the version\n"
     "  -h, --help               print this\n";
 
+static bool
+is_unit_path(const char *list)
+{
+	struct unit_paths *paths = unit_paths_new();
+	char *bad = NULL;
+	bool ok = unit_paths_add_list(paths, list, UNIT_SCOPE_NONE, &bad) == 0;
+
+	if (ok && strlen(list) >= UNIT_PATH_TEXT_MAX) {
+		ok = false;
+		fputs("supd: --unit-path is too long\n", stderr);
+	} else if (!ok) {
+		fprintf(stderr, "supd: --unit-path: %s is not an absolute path\n", bad);
+	}
+	free(bad);
+	unit_paths_free(paths);
+	return ok;
+}
+
 /* -1: go on; else the exit status. */
 static int
 read_options(struct boot *b, int argc, char **argv)
 {
-	enum { OPT_VERSION = 256, OPT_CHECK };
+	enum { OPT_VERSION = 256, OPT_CHECK, OPT_UNIT_PATH };
 	static const struct option longs[] = {
 		{ "directory", required_argument, NULL, 'C' },
 		{ "detach", no_argument, NULL, 'd' },
 		{ "check", no_argument, NULL, OPT_CHECK },
+		{ "unit-path", required_argument, NULL, OPT_UNIT_PATH },
 		{ "version", no_argument, NULL, OPT_VERSION },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -100,6 +122,11 @@ read_options(struct boot *b, int argc, char **argv)
 			break;
 		case OPT_CHECK:
 			b->check = true;
+			break;
+		case OPT_UNIT_PATH:
+			b->unit_path = optarg;
+			if (!is_unit_path(optarg))
+				return BOOT_EXIT_USAGE;
 			break;
 		case OPT_VERSION:
 			printf("supd %s (protocol %d, table %d)\n", SUPD_VERSION,
@@ -153,11 +180,19 @@ static int
 check_files(struct boot *b)
 {
 	char *run = xasprintf("%s/run", b->in.root);
-	struct unit_paths *paths = paths_units(b->in.root, run);
+	struct unit_paths *paths;
 	struct diags d;
 	struct strv names = { 0 };
 	size_t errors = 0;
 
+	diags_init(&d);
+	paths = unit_paths_of_instance(b->in.root, run,
+	    unit_scope_of_instance(instance_kind_of(b->in.root)),
+	    b->unit_path != NULL ? b->unit_path : b->conf->unit_path, &d);
+	diags_print(&d, stdout);
+	errors += d.n_errors;
+	diags_clear(&d);
+	unit_paths_scan(paths);
 	unit_list_dir(paths, &names);
 	for (size_t i = 0; i < names.n; i++) {
 		diags_init(&d);
@@ -176,7 +211,7 @@ static int
 read_conf(struct boot *b)
 {
 	struct diags d;
-	char *path = paths_conf(b->in.root);
+	char *path = instance_conf(b->in.root);
 	bool bad;
 
 	diags_init(&d);
@@ -210,6 +245,20 @@ supd_is_alive(pid_t pid)
 	}
 	buf_free(&stat);
 	return alive;
+}
+
+/* For all managers of this supd; one before it may have said something else. */
+static void
+keep_unit_path(struct boot *b)
+{
+	if (b->unit_path == NULL) {
+		(void)unlinkat(b->run_fd, UNIT_PATH_FILE, 0);
+		return;
+	}
+	if (file_write_atomic(b->run_fd, UNIT_PATH_FILE, b->unit_path,
+		strlen(b->unit_path), 0644, false) == -1)
+		log_warn(
+		    "%s/" UNIT_PATH_FILE ": the usual folders are searched", b->run_path);
 }
 
 /* Lives as long as any role does: they inherit the descriptor, services never do. */
@@ -405,6 +454,7 @@ start(struct boot *b)
 	r = take_lock(b);
 	if (r != -1)
 		return r;
+	keep_unit_path(b);
 	limits_raise(&b->limits, b->conf->max_slots);
 	if (!limits_suffice(&b->limits))
 		return BOOT_EXIT_FAILURE;

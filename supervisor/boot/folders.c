@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +20,12 @@
 #include "lib/xalloc.h"
 #include "unit/instance.h"
 
-enum { RUN_MODE = 0711, JOURNAL_MODE = 0750, STATE_MODE = 0700 };
+enum {
+	RUN_MODE = 0711,
+	JOURNAL_MODE = 0750,
+	STATE_MODE = 0700,
+	PIPE_FILES_MAX = 16, /* more than a folder of FIFOs has */
+};
 
 int
 folders_open_root(const char *root, bool create)
@@ -242,6 +249,34 @@ open_run_locked(int root_fd, const char *root, char **path)
 	return fd;
 }
 
+/* Nobody holds the lock of the folder: who made it for `supctl run --pipe' was killed
+ * before it could remove it. */
+static bool
+is_left_behind(int run_fd, const char *name)
+{
+	int fd = open_dir_at(run_fd, name);
+	bool yes = fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+
+	fd_close(&fd);
+	return yes;
+}
+
+static void
+clear_pipes(int run_fd)
+{
+	static const char prefix[] = "pipe.";
+	DIR *d = dir_open_at(run_fd, ".");
+	const struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (strncmp(e->d_name, prefix, sizeof(prefix) - 1) == 0 &&
+		    is_left_behind(run_fd, e->d_name) &&
+		    rm_rf_at(run_fd, e->d_name, PIPE_FILES_MAX) == -1)
+			log_warn("run/%s", e->d_name);
+	if (d != NULL)
+		closedir(d);
+}
+
 int
 folders_open_run(int root_fd, const char *root, char **path)
 {
@@ -272,5 +307,6 @@ folders_open_run(int root_fd, const char *root, char **path)
 		if (fchmodat(fd, sub[i], RUN_MODE, 0) == -1)
 			log_warn("%s/%s", *path, sub[i]);
 	}
+	clear_pipes(fd);
 	return fd;
 }

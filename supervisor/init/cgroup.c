@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "init/core.h"
 #include "init/pids.h"
 #include "init/slot.h"
 
@@ -147,6 +148,22 @@ cgroup_has(int dirfd, int32_t pid)
 		;
 	close(s.fd);
 	return got == pid;
+}
+
+int
+cgroup_take(int dirfd, int32_t pid)
+{
+	char text[16], *w = text;
+	int fd = openat(dirfd, "cgroup.procs", O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd == -1)
+		return -1;
+	put_number(&w, text + sizeof(text), (uint64_t)pid);
+	if (write(fd, text, (size_t)(w - text)) == -1)
+		err = errno;
+	close(fd);
+	errno = err;
+	return err == 0 ? 0 : -1;
 }
 
 void

@@ -18,6 +18,9 @@ void signal_pid(int32_t pid, int signo);
 void signal_pidfd(int pidfd, int signo);
 /* Is that process in it?  (Not: below it.) */
 bool cgroup_has(int dirfd, int32_t pid);
+/* Moves it there; -1 with errno.  The number may become another's at any time: who holds
+ * a pidfd of it asks that behind this. */
+int cgroup_take(int dirfd, int32_t pid);
 /* The end of all in it and below it, at once (cgroup.kill, else freeze and kill). */
 void cgroup_kill(int dirfd);
 

@@ -17,13 +17,16 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "init/child_dirs.h"
 #include "init/child_fds.h"
 #include "init/child_int.h"
+#include "init/child_sched.h"
 #include "init/core.h"
 #include "proto/spec.h"
 
@@ -152,101 +155,6 @@ set_limits(struct child *c)
 	}
 }
 
-/* ---- directories --------------------------------------------------------------------
- */
-
-/* One folder below dfd, made if missing, and opened without following a link. */
-static int
-enter(int dfd, const char *name, mode_t mode, bool *made)
-{
-	*made = mkdirat(dfd, name, mode) == 0;
-	if (!*made && errno != EEXIST)
-		return -1;
-	return openat(dfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-/* Walk path below *dfd, component by component, replacing *dfd; made: the last of them
- * was not there, and got mode. */
-static int
-enter_all(int *dfd, const char *path, bool follow, mode_t mode, bool *made)
-{
-	char name[NAME_MAX + 1];
-
-	*made = false;
-	for (path += strspn(path, "/"); *path != '\0'; path += strspn(path, "/")) {
-		size_t n = strcspn(path, "/");
-		int next;
-
-		if (n > NAME_MAX) {
-			errno = ENAMETOOLONG;
-			return -1;
-		}
-		memcpy(name, path, n);
-		name[n] = '\0';
-		next =
-		    follow ? openat(*dfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-		if (next == -1 && (!follow || errno == ENOENT))
-			next = enter(*dfd, name,
-			    path[n + strspn(path + n, "/")] == '\0' ? mode : 0755, made);
-		if (next == -1)
-			return -1;
-		close(*dfd);
-		*dfd = next;
-		path += n;
-	}
-	return 0;
-}
-
-static int
-make_dir(const struct spec_dir *d)
-{
-	const char *base = d->text, *name = d->text + d->base_len;
-	struct stat st;
-	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = -1, saved;
-	bool made;
-	uid_t uid = d->uid;
-	gid_t gid = d->gid;
-
-	if (fd == -1)
-		return -1;
-	/* Made with its mode (and so that it can be opened): nobody enters before it has
-	 * it, and it has it, too, if this process is killed next. */
-	if (enter_all(&fd, base, true, 0755, &made) == -1 ||
-	    enter_all(&fd, name, false, d->mode | S_IRUSR, &made) == -1 ||
-	    fstat(fd, &st) == -1)
-		goto out;
-	/* Configuration that is there may be closed to everybody: it stays so. */
-	if ((made || d->kind != SPEC_DIR_CONFIGURATION) &&
-	    (st.st_mode & 07777) != d->mode && fchmod(fd, d->mode) == -1)
-		goto out;
-	if (uid == st.st_uid)
-		uid = (uid_t)-1;
-	if (gid == st.st_gid)
-		gid = (gid_t)-1;
-	if ((uid != (uid_t)-1 || gid != (gid_t)-1) && fchown(fd, uid, gid) == -1)
-		goto out;
-	r = 0;
-out:
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return r;
-}
-
-static void
-make_dirs(struct child *c)
-{
-	struct spec_item it;
-	size_t at = 0;
-
-	while (spec_next_of(&c->spec, SPEC_DIR, &at, &it)) {
-		const struct spec_dir *d = it.data;
-
-		if (make_dir(d) == -1)
-			child_fail(c, spec_dir_phase(d->kind), errno);
-	}
-}
-
 /* ---- rights -------------------------------------------------------------------------
  */
 
@@ -351,7 +259,9 @@ set_user(struct child *c)
 	uint64_t ambient = spec_u64(&c->spec, SPEC_CAP_AMBIENT, 0);
 	uid_t r, e, s;
 
-	if (ambient != 0 && c->changes_id && prctl(PR_SET_KEEPCAPS, 1UL, 0, 0, 0) == -1)
+	/* Secure bits, too, need rights that the user does not have. */
+	if ((ambient != 0 || spec_has(&c->spec, SPEC_SECURE_BITS)) && c->changes_id &&
+	    prctl(PR_SET_KEEPCAPS, 1UL, 0, 0, 0) == -1)
 		child_fail(c, PHASE_CAPABILITIES, errno);
 	if (c->changes_id && setresuid(c->uid, c->uid, c->uid) == -1)
 		child_fail(c, PHASE_USER, errno);
@@ -359,21 +269,64 @@ set_user(struct child *c)
 		child_fail(c, PHASE_USER, EPERM);
 }
 
+/* As the user, so that it is his.  Where none can be had, that of supd is left. */
+static void
+set_keyring(struct child *c)
+{
+	if (!spec_has(&c->spec, SPEC_KEYRING))
+		return;
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0) == -1) {
+		if (errno != ENOSYS && errno != EPERM && errno != EACCES &&
+		    errno != EDQUOT)
+			child_fail(c, PHASE_KEYRING, errno);
+		return;
+	}
+	if (spec_has(&c->spec, SPEC_KEYRING_SHARED) &&
+	    syscall(SYS_keyctl, KEYCTL_LINK, KEY_SPEC_USER_KEYRING,
+		KEY_SPEC_SESSION_KEYRING, 0, 0) == -1)
+		child_fail(c, PHASE_KEYRING, errno);
+}
+
+static void
+raise_ambient(struct child *c, uint64_t ambient)
+{
+	for (unsigned long cap = 0; cap < CAPS_MAX; cap++) {
+		if ((ambient & (1ULL << cap)) != 0 &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) == -1)
+			child_fail(c, PHASE_CAPABILITIES, errno);
+	}
+}
+
+static void
+set_secure_bits(struct child *c)
+{
+	uint32_t bits = spec_u32(&c->spec, SPEC_SECURE_BITS, 0);
+
+	if (prctl(PR_SET_SECUREBITS, (unsigned long)bits, 0, 0, 0) == -1)
+		child_fail(c, PHASE_SECUREBITS, errno);
+	if ((uint32_t)prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) != bits)
+		child_fail(c, PHASE_SECUREBITS, EPERM);
+}
+
 /* After the change of user: what is left is the ambient set, and nothing leads back. */
 static void
 set_rights(struct child *c)
 {
 	uint64_t ambient = spec_u64(&c->spec, SPEC_CAP_AMBIENT, 0), permitted;
+	bool bits = spec_has(&c->spec, SPEC_SECURE_BITS);
 
-	if (ambient != 0) {
+	if (ambient != 0 || bits) {
+		bool all = bits || c->uid == 0;
+
 		if (get_permitted(&permitted) == -1 ||
-		    set_caps(c->uid == 0 ? permitted : ambient, ambient) == -1)
+		    set_caps(all ? permitted : ambient, ambient) == -1)
 			child_fail(c, PHASE_CAPABILITIES, errno);
-		for (unsigned long cap = 0; cap < CAPS_MAX; cap++) {
-			if ((ambient & (1ULL << cap)) != 0 &&
-			    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) == -1)
-				child_fail(c, PHASE_CAPABILITIES, errno);
-		}
+		raise_ambient(c, ambient);
+		if (bits)
+			set_secure_bits(c);
+		if (bits && c->changes_id && c->uid != 0 &&
+		    set_caps(ambient, ambient) == -1)
+			child_fail(c, PHASE_CAPABILITIES, errno);
 	}
 	if (!c->changes_id || c->uid == 0)
 		return;
@@ -525,17 +478,16 @@ child_main(const struct child_start *start)
 		join_cgroup(&c);
 	child_set_up_fds(&c);
 	set_oom(&c);
-	if (spec_has(&c.spec, SPEC_NICE) &&
-	    setpriority(PRIO_PROCESS, 0, (int)spec_u32(&c.spec, SPEC_NICE, 0)) == -1)
-		child_fail(&c, PHASE_NICE, errno);
+	child_set_sched(&c);
 	umask(0);
-	make_dirs(&c);
+	child_make_dirs(&c);
 	umask((mode_t)spec_u32(&c.spec, SPEC_UMASK, 0022));
 	build_vectors(&c);
 	set_limits(&c);
 	set_groups(&c);
 	drop_bounding(&c);
 	set_user(&c);
+	set_keyring(&c);
 	set_rights(&c);
 	set_no_new_privs(&c);
 	change_folder(&c);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "init/child_int.h"
+#include "init/child_tty.h"
 #include "init/core.h"
 #include "init/pty.h"
 #include "proto/spec.h"
@@ -121,6 +122,10 @@ open_stdio(struct child *c, int target, const struct spec_stdio *io, size_t text
 		return open(io->text, flags | O_TRUNC, 0644);
 	case SPEC_IO_DATA:
 		return open_data(io->text, text_len);
+	case SPEC_IO_TTY:
+		if (target == 0)
+			return child_tty_open(c, io->text, io->arg);
+		return open(io->text, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 	case SPEC_IO_STORED:
 		return stored_fd(c, io->arg, phase);
 	default:
@@ -224,6 +229,25 @@ open_notify(struct child *c, int *read_end, int *write_end)
 	*write_end = lift(c, *write_end, PHASE_FDS);
 }
 
+/* What reads a socket may expect to wait for it, or not to: the file is shared, and the
+ * last who had it may have wanted it otherwise. */
+static void
+set_blocking(struct child *c)
+{
+	uint32_t on = spec_u32(&c->spec, SPEC_FDS_NONBLOCK, 0);
+	uint32_t off = spec_u32(&c->spec, SPEC_FDS_BLOCK, 0);
+
+	for (int i = 0; i < (int)(on + off) && i < SPEC_FDS_MAX; i++) {
+		int flags = fcntl(3 + i, F_GETFL), to;
+
+		if (flags == -1)
+			child_fail(c, PHASE_FDS, errno);
+		to = i < (int)on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+		if (to != flags && fcntl(3 + i, F_SETFL, to) == -1)
+			child_fail(c, PHASE_FDS, errno);
+	}
+}
+
 /* 3, 4, …, then the notify descriptor, then the read ends of the own log pipes. */
 static void
 place_fds(struct child *c, int read_end_at)
@@ -258,6 +282,7 @@ place_fds(struct child *c, int read_end_at)
 	 * everything still needed is lifted. */
 	for (int i = 0; i < n; i++)
 		place(c, high[i], 3 + i, PHASE_FDS);
+	set_blocking(c);
 	if (notify != -1)
 		place(c, notify, (int)spec_u32(&c->spec, SPEC_NOTIFY_FD, 0), PHASE_FDS);
 	for (int i = 0; i < nends; i++)

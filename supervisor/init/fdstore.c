@@ -1,5 +1,8 @@
 #include "init/fdstore.h"
 
+#include <sys/socket.h>
+
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,12 +55,11 @@ is_fair(const char *unit)
 	return mine < FEW || all < STORED_MAX - RESERVED;
 }
 
-void
-fdstore_on_put(struct msg *m)
+/* A free place in the table; UINT32_MAX: there is none for that unit. */
+static uint32_t
+find_place(const char *unit)
 {
-	const struct msg_stored *q = &m->u.FD_PUT;
-
-	for (uint32_t i = is_fair(q->unit) ? 0 : STORED_MAX; i < STORED_MAX; i++) {
+	for (uint32_t i = is_fair(unit) ? 0 : STORED_MAX; i < STORED_MAX; i++) {
 		struct table_stored *s = &tab->stored[i];
 
 		if (i >= tab->stored_high) {
@@ -68,24 +70,109 @@ fdstore_on_put(struct msg *m)
 		/* A number gets a new meaning when the manager knows that the old is
 		 * over.
 		 */
-		if (s->used || s->told == OWED_UNSTORED)
-			continue;
-		memcpy(s->unit, q->unit, sizeof(s->unit));
-		memcpy(s->fdname, q->fdname, sizeof(s->fdname));
-		s->unit[sizeof(s->unit) - 1] = s->fdname[sizeof(s->fdname) - 1] = '\0';
-		s->poll = q->poll;
-		s->fd = m->fds[0];
-		s->told = TOLD_NOT;
-		s->used = 1;
+		if (!s->used && s->told != OWED_UNSTORED)
+			return i;
+	}
+	return UINT32_MAX;
+}
+
+static void
+tell_later(uint32_t i)
+{
+	if (i < untold_from)
+		untold_from = i;
+}
+
+static void
+name_it(struct table_stored *s, const struct msg_stored *q)
+{
+	memcpy(s->unit, q->unit, sizeof(s->unit));
+	memcpy(s->fdname, q->fdname, sizeof(s->fdname));
+	s->unit[sizeof(s->unit) - 1] = s->fdname[sizeof(s->fdname) - 1] = '\0';
+}
+
+static void
+keep(uint32_t i, const struct msg_stored *q, uint32_t poll, int fd)
+{
+	struct table_stored *s = &tab->stored[i];
+
+	name_it(s, q);
+	s->poll = poll;
+	s->fd = fd;
+	s->told = TOLD_NOT;
+	s->used = 1;
+	keep_over_exec(fd);
+	tell_later(i);
+}
+
+void
+fdstore_on_put(struct msg *m)
+{
+	const struct msg_stored *q = &m->u.FD_PUT;
+	uint32_t i = find_place(q->unit);
+	struct msg no;
+
+	if (i != UINT32_MAX) {
+		keep(i, q, q->poll, m->fds[0]);
 		m->fds[0] = -1;
-		keep_over_exec(s->fd);
-		if (i < untold_from)
-			untold_from = i;
 		return;
 	}
+	/* Lost when the channel is full: who waits for it has a time limit. */
+	msg_init(&no, MSG_UNSTORED);
+	memcpy(no.u.UNSTORED.unit, q->unit, sizeof(q->unit));
+	memcpy(no.u.UNSTORED.fdname, q->fdname, sizeof(q->fdname));
+	(void)role_send(ROLE_MANAGER, &no);
 	if (full_said++ > 0)
 		return;
 	init_complain("no room to keep another descriptor for", q->unit, 0);
+}
+
+/* A number that the manager knows, of that unit. */
+static struct table_stored *
+find_known(uint32_t id, const char *unit)
+{
+	struct table_stored *s;
+
+	if (id == 0 || id > table_stored_used(tab))
+		return NULL;
+	s = &tab->stored[id - 1];
+	return s->used && (unit == NULL || strncmp(s->unit, unit, sizeof(s->unit)) == 0)
+		   ? s
+		   : NULL;
+}
+
+void
+fdstore_on_accept(const struct msg *m)
+{
+	const struct msg_stored *q = &m->u.FD_ACCEPT;
+	struct table_stored *l = find_known(q->id, q->unit);
+	int flags = l == NULL ? 0 : fcntl(l->fd, F_GETFL);
+
+	if (l == NULL)
+		return;
+	/* init never waits, whatever others made of the file that they share with it. */
+	for (uint32_t n = 0; n < q->poll && flags != -1 && (flags & O_NONBLOCK) != 0;
+	     n++) {
+		uint32_t i = find_place(q->unit);
+		int fd = i == UINT32_MAX ? -1 : accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd == -1)
+			break;
+		keep(i, q, 0, fd);
+		l->poll++;
+	}
+	l->told = TOLD_NOT;
+	tell_later(q->id - 1);
+}
+
+void
+fdstore_on_rename(const struct msg *m)
+{
+	const struct msg_stored *q = &m->u.FD_RENAME;
+	struct table_stored *s = find_known(q->id, NULL);
+
+	if (s != NULL)
+		name_it(s, q);
 }
 
 static bool
@@ -114,8 +201,7 @@ fdstore_on_drop(const struct msg *m)
 		full_said = 0;
 		if (s->told == TOLD_STORED) {
 			s->told = OWED_UNSTORED;
-			if (i < untold_from)
-				untold_from = i;
+			tell_later(i);
 		}
 	}
 }

@@ -32,7 +32,8 @@ reap_proc_ended(uint32_t slot, uint32_t kind, uint32_t how, int32_t status)
 		spawn_on_report(slot, kind);
 	watch_close(&p->report_fd);
 	watch_close(&p->pidfd);
-	if (p->pid > 0)
+	/* (What was refused may be another's.) */
+	if (p->pid > 0 && pid_find(p->pid) == slot * PROC_N + kind)
 		pid_forget(p->pid);
 	p->how = how;
 	p->status = status;

@@ -368,6 +368,9 @@ handle_manager(struct msg *m)
 	case MSG_PROC_SET:
 		spawn_on_proc_set(m);
 		break;
+	case MSG_PROC_JOIN:
+		spawn_on_proc_join(m);
+		break;
 	case MSG_SIGNAL:
 		slot_on_signal(m);
 		break;
@@ -391,6 +394,12 @@ handle_manager(struct msg *m)
 		break;
 	case MSG_FD_DROP:
 		fdstore_on_drop(m);
+		break;
+	case MSG_FD_ACCEPT:
+		fdstore_on_accept(m);
+		break;
+	case MSG_FD_RENAME:
+		fdstore_on_rename(m);
 		break;
 	case MSG_HALT:
 		halt_begin(m->u.HALT.how, m->u.HALT.status);

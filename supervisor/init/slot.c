@@ -276,14 +276,24 @@ signal_proc(const struct table_proc *p, int signo)
 		signal_pid(p->pid, signo); /* not reaped: the number is still its own */
 }
 
+/* Its process was there before it: the group is that of whoever started it, a shell's
+ * pipeline above all. */
+static bool
+is_scope(const struct table_slot *s)
+{
+	const char *dot = strrchr(s->unit, '.');
+
+	return dot != NULL && strcmp(dot, ".scope") == 0;
+}
+
 static void
-signal_group(const struct table_proc *p, int signo)
+signal_group(const struct table_slot *s, const struct table_proc *p, int signo)
 {
 	if (!proc_is_alive(p) || p->pid <= 1)
 		return;
 	/* The child leads its session, but one that was adopted need not, and one that
 	 * did not come to setsid yet is still in our own group. */
-	if (getpgid(p->pid) == p->pid &&
+	if (!is_scope(s) && getpgid(p->pid) == p->pid &&
 	    (p->pidfd == -1 || syscall(SYS_pidfd_send_signal, p->pidfd, 0, NULL, 0) == 0))
 		signal_pid(-p->pid, signo);
 	else
@@ -311,7 +321,7 @@ slot_signal_all(uint32_t slot, int signo, enum signal_scope scope)
 		const struct table_proc *p = &s->proc[k];
 
 		if (!reached || kill_all || !p->execed)
-			signal_group(p, kill_all ? SIGKILL : signo);
+			signal_group(s, p, kill_all ? SIGKILL : signo);
 		else if (p->pidfd != -1 && !cgroup_has(s->fd_cgroup, p->pid))
 			signal_proc(p, signo); /* named by root, from elsewhere */
 	}
@@ -360,7 +370,7 @@ slot_signal(const struct msg_signal *q, uint32_t step)
 		signal_proc(&s->proc[q->kind], q->signo);
 		break;
 	case SIGNAL_PROC_GROUP:
-		signal_group(&s->proc[q->kind], q->signo);
+		signal_group(s, &s->proc[q->kind], q->signo);
 		break;
 	case SIGNAL_SLOT:
 	case SIGNAL_SLOT_KILL:

@@ -18,6 +18,7 @@
 #include "init/core.h"
 #include "init/pty.h"
 #include "init/pulse.h"
+#include "init/slot.h"
 
 enum { CGROUP_TRIES = 10 };
 
@@ -99,6 +100,15 @@ make_notify(uint32_t slot)
 	return -1;
 }
 
+/* Those that only the sets of pulse.c know, or none. */
+static void
+close_fd(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
 static void
 open_cgroup(struct table_slot *s, uint32_t slot)
 {
@@ -141,6 +151,19 @@ make_cgroup(struct table_slot *s, uint32_t slot)
 		open_cgroup(s, slot);
 }
 
+void
+slot_give_up_cgroup(struct table_slot *s, uint32_t slot)
+{
+	char name[NAME_MAX + 1];
+
+	s->has_cgroup = CGROUP_NONE;
+	s->told &= ~(uint32_t)(TOLD_SLOT | TOLD_CGROUP); /* say again what it has */
+	watch_close(&s->fd_events);
+	close_fd(&s->fd_cgroup);
+	table_cgroup_name(s, slot, name);
+	(void)cgroup_remove(tab->fd[FD_CGROUP], name);
+}
+
 static void
 watch(struct table_slot *s)
 {
@@ -169,15 +192,6 @@ slot_make_files(struct table_slot *s, uint32_t slot)
 		make_cgroup(s, slot);
 	watch(s);
 	return 0;
-}
-
-/* Those that only the sets of pulse.c know, or none. */
-static void
-close_fd(int *fd)
-{
-	if (*fd != -1)
-		close(*fd);
-	*fd = -1;
 }
 
 void

@@ -16,6 +16,8 @@ int slot_make_files(struct table_slot *s, uint32_t slot);
 /* Take back all of it, and the descriptors of its processes.  Each step may be done
  * twice. */
 void slot_unmake_files(struct table_slot *s, uint32_t slot);
+/* A process cannot be moved into its cgroup: it has none, and the manager hears so. */
+void slot_give_up_cgroup(struct table_slot *s, uint32_t slot);
 /* After a start from a table: what did not come along is opened again, or made again. */
 void slot_recover_files(struct table_slot *s, uint32_t slot);
 

@@ -1,15 +1,18 @@
 #include "init/spawn.h"
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "init/cgroup.h"
 #include "init/child.h"
 #include "init/complain.h"
 #include "init/core.h"
@@ -17,6 +20,8 @@
 #include "init/reap.h"
 #include "init/role.h"
 #include "init/slot.h"
+#include "init/slot_files.h"
+#include "proto/tag.h"
 
 enum { REFUSED_MAX = 64 };
 
@@ -251,7 +256,8 @@ spawn_on_report(uint32_t slot, uint32_t kind)
 	slot_changed(slot);
 }
 
-/* The process named by the manager, held so that its number cannot become another's. */
+/* The process named by the manager, held: that tells later whether its number is still
+ * its own. */
 static int
 hold_process(const struct msg_proc_set *q, uint64_t *ticks, int32_t *ppid)
 {
@@ -278,6 +284,26 @@ hold_process(const struct msg_proc_set *q, uint64_t *ticks, int32_t *ppid)
 		return -1;
 	}
 	return pidfd;
+}
+
+/* It is of the slot from now on, and its pidfd, which must be open, tells of its end. */
+static void
+watch_held(const struct msg_proc_set *q, int pidfd, uint64_t ticks, int32_t ppid)
+{
+	struct table_slot *s = table_slot(tab, q->slot);
+	struct table_proc *p = &s->proc[q->kind];
+
+	keep_over_exec(pidfd);
+	p->pidfd = pidfd;
+	p->start_ticks = ticks;
+	p->execed = 1;
+	(void)table_proc_claim(p);
+	p->is_child = ppid == getpid();
+	p->state = TPROC_RUNNING;
+	pid_set(q->pid, q->slot, q->kind);
+	if (watch_add(pidfd, EPOLLIN, WATCH_PIDFD, q->slot, q->kind) == -1)
+		init_complain("cannot watch the process of", s->unit, errno);
+	slot_changed(q->slot);
 }
 
 void
@@ -324,17 +350,101 @@ spawn_on_proc_set(const struct msg *m)
 		reap_proc_ended(q->slot, q->kind, EXIT_UNKNOWN, 0);
 		return;
 	}
-	keep_over_exec(pidfd);
-	p->pidfd = pidfd;
-	p->start_ticks = ticks;
-	p->execed = 1;
-	(void)table_proc_claim(p);
-	p->is_child = ppid == getpid();
-	p->state = TPROC_RUNNING;
-	pid_set(q->pid, q->slot, q->kind);
-	if (watch_add(pidfd, EPOLLIN, WATCH_PIDFD, q->slot, q->kind) == -1)
-		init_complain("cannot watch the process of", s->unit, errno);
-	slot_changed(q->slot);
+	watch_held(q, pidfd, ticks, ppid);
+}
+
+static bool
+lives(int pidfd)
+{
+	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) == 0;
+}
+
+/* Out of the slot again, with which it must not end: to where supd itself is. */
+static void
+give_back(const struct table_slot *s, int32_t pid)
+{
+	int home = openat(tab->fd[FD_CGROUP], "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (home == -1 || cgroup_take(home, pid) == -1)
+		init_complain("another process is in the cgroup of", s->unit, errno);
+	if (home != -1)
+		close(home);
+}
+
+/* Into the slot as far as that goes: into its cgroup, and the mark by which it and its
+ * children are found elsewhere.  (That is in vain where it has a lower limit, or is of a
+ * user that is not ours to mark; its environment says it, too.)  An ordinary user may
+ * move his process only within a folder that is his: then the slot has no cgroup. */
+static int
+move_into(uint32_t slot, int32_t pid, int pidfd)
+{
+	struct table_slot *s = table_slot(tab, slot);
+	uint64_t tag = svc_tag(s->invocation);
+	struct rlimit mark = { .rlim_cur = tag, .rlim_max = tag };
+
+	if (s->has_cgroup && cgroup_take(s->fd_cgroup, pid) == -1) {
+		if (errno == ESRCH)
+			return -1;
+		slot_give_up_cgroup(s, slot);
+	}
+	/* What lives still was never another's number.  The mark cannot be undone. */
+	if (lives(pidfd)) {
+		(void)prlimit(pid, RLIMIT_RTTIME, &mark, NULL);
+		if (lives(pidfd))
+			return 0;
+	}
+	if (s->has_cgroup && cgroup_has(s->fd_cgroup, pid))
+		give_back(s, pid);
+	errno = ESRCH;
+	return -1;
+}
+
+/* The entry that the request is to fill; NULL: it is not for a slot that is open, or was
+ * done by an earlier manager, which is told again. */
+static struct table_proc *
+take_joined(const struct msg_proc_set *q)
+{
+	struct table_proc *p;
+
+	if (q->slot >= table_used(tab) || q->kind != PROC_MAIN ||
+	    table_slot(tab, q->slot)->state != SLOT_OPEN)
+		return NULL;
+	p = &table_slot(tab, q->slot)->proc[q->kind];
+	if (p->state != TPROC_NONE) {
+		p->told_started = 0;
+		slot_changed(q->slot);
+		return NULL;
+	}
+	clear_proc(p);
+	p->pid = q->pid;
+	p->started_us = now_us();
+	return p;
+}
+
+void
+spawn_on_proc_join(const struct msg *m)
+{
+	const struct msg_proc_set *q = &m->u.PROC_JOIN;
+	struct table_proc *p = take_joined(q);
+	uint64_t ticks;
+	int32_t ppid;
+	int pidfd;
+
+	if (p == NULL)
+		return;
+	pidfd = hold_process(q, &ticks, &ppid);
+	if (pidfd != -1 && ticks == q->start_ticks &&
+	    move_into(q->slot, q->pid, pidfd) == 0) {
+		watch_held(q, pidfd, ticks, ppid);
+		return;
+	}
+	p->err = pidfd != -1 && ticks != q->start_ticks ? ESRCH : errno;
+	p->phase = PHASE_CGROUP;
+	if (pidfd != -1)
+		close(pidfd);
+	reap_proc_ended(q->slot, q->kind, EXIT_NOT_STARTED, 0);
 }
 
 void

@@ -177,7 +177,9 @@ tell_proc(struct table_slot *s, uint32_t slot, uint32_t kind)
 
 	if (p->state != TPROC_RUNNING && p->state != TPROC_EXITED)
 		return 1;
-	if (p->pid > 0 && tell_started(p, slot, kind) != 1)
+	/* (What was to join and is refused has a number, but never started here.) */
+	if (p->pid > 0 && (p->state == TPROC_RUNNING || p->how != EXIT_NOT_STARTED) &&
+	    tell_started(p, slot, kind) != 1)
 		return 0;
 	return p->state == TPROC_RUNNING || tell_exit(s, slot, kind) == 1;
 }

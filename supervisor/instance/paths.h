@@ -1,15 +1,18 @@
 /*
- * paths: where an instance has its supd.conf and its unit files, by its folder.
+ * paths: where an instance has its unit files, by its folder.
  */
 #ifndef SUPD_INSTANCE_PATHS_H
 #define SUPD_INSTANCE_PATHS_H
 
+struct diags;
 struct unit_paths;
 
-/* ROOT/supd.conf; for the system's and the user's instance the one where configuration
- * belongs, if ROOT has none.  malloc'd. */
-char *paths_conf(const char *root);
-/* ROOT/units first, then the transient ones (ROOT/run/units), then the host's. */
-struct unit_paths *paths_units(const char *root, const char *run);
+/* What --unit-path said when supd was started, for managers to come; NULL: nothing.
+ * malloc'd. */
+char *paths_named(const char *run);
+/* ROOT/units first, then the transient ones (ROOT/run/units), then those that --unit-path
+ * or else LIST (UnitPath=, may be NULL) names, or the host's. */
+struct unit_paths *paths_units(
+    const char *root, const char *run, const char *list, struct diags *d);
 
 #endif

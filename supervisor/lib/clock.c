@@ -45,6 +45,17 @@ clock_mono_us(void)
 	return read_clock(CLOCK_KIND_MONO);
 }
 
+int64_t
+clock_file_ns(void)
+{
+	struct timespec ts;
+	int r = clock_gettime(CLOCK_REALTIME_COARSE, &ts);
+
+	assert(r == 0);
+	(void)r;
+	return (int64_t)ts.tv_sec * 1000000000 + (int64_t)ts.tv_nsec;
+}
+
 uint64_t
 clock_boot_us(void)
 {

@@ -38,6 +38,10 @@ uint64_t clock_wall_us(void);
 /* What this thread has computed: what work costs, whoever else has the processor.  A
  * system call, unlike the others. */
 uint64_t clock_cpu_us(void);
+/* Nanoseconds since 1970 by the clock that the kernel stamps files with, which goes by
+ * steps: a file of that time or a later one can still be changed without another one.
+ * Never from the test hook. */
+int64_t clock_file_ns(void);
 /* a + b, USEC_INFINITY when that would overflow. */
 uint64_t clock_add_us(uint64_t a_us, uint64_t b_us);
 

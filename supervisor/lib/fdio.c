@@ -712,6 +712,37 @@ remove_entry(struct removal *rm, int folder, const char *name, int depth)
 	return 0;
 }
 
+/* As open_parent of what is below dirfd, step by step: who owns a folder on the way may
+ * have put a link there. */
+static int
+open_parent_below(int dirfd, const char *path, const char **name)
+{
+	int fd;
+
+	if (path[0] == '/')
+		return open_parent(dirfd, path, name);
+	fd = open_dir_at(dirfd, ".");
+	while (fd != -1 && (*name = strchr(path, '/')) != NULL) {
+		char *step = xstrndup(path, (size_t)(*name - path));
+		int next = strcmp(step, "..") == 0 ? -1 : open_dir_at(fd, step);
+
+		if (strcmp(step, "..") == 0)
+			errno = EINVAL;
+		free(step);
+		fd_close(&fd);
+		fd = next;
+		path = *name + strspn(*name, "/");
+	}
+	if (fd == -1)
+		return -1;
+	*name = path;
+	if (*path != '\0' && strcmp(path, ".") != 0 && strcmp(path, "..") != 0)
+		return fd;
+	fd_close(&fd);
+	errno = EINVAL;
+	return -1;
+}
+
 int
 rm_rf_at(int dirfd, const char *path, size_t max_entries)
 {
@@ -720,7 +751,7 @@ rm_rf_at(int dirfd, const char *path, size_t max_entries)
 	const char *name;
 	int folder, r = -1;
 
-	folder = open_parent(dirfd, path, &name);
+	folder = open_parent_below(dirfd, path, &name);
 	if (folder == -1)
 		return errno == ENOENT ? 0 : -1;
 	if (get_mount(folder, &rm.root) == 0) {

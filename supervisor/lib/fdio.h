@@ -76,8 +76,9 @@ int mkdir_p_at(int dirfd, const char *path, mode_t mode);
 /* The same, then the last folder opened. */
 int mkdir_open_at(int dirfd, const char *path, mode_t mode);
 /*
- * rm -r below dirfd, never through a link, never onto another file system, at most
- * max_entries removals (E2BIG beyond), however deep.  A path that is not there is fine.
+ * rm -r below dirfd, never through a link, also on the way to it (ENOTDIR), never onto
+ * another file system, at most max_entries removals (E2BIG beyond), however deep.  A path
+ * that is not there is fine; the way of an absolute one is the caller's.
  */
 int rm_rf_at(int dirfd, const char *path, size_t max_entries);
 

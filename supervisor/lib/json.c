@@ -143,6 +143,14 @@ jv_i64(const struct jv *v, int64_t dflt)
 	return jv_type(v) == JV_INT ? v->u.i : dflt;
 }
 
+uint64_t
+jv_u64(const struct jv *v)
+{
+	int64_t n = jv_i64(v, 0);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 double
 jv_double(const struct jv *v, double dflt)
 {

@@ -128,6 +128,8 @@ const char *jv_str(const struct jv *v, const char *dflt);
 /* Any bytes, NUL included; NULL when v is no string. */
 const char *jv_strn(const struct jv *v, size_t *len);
 int64_t jv_i64(const struct jv *v, int64_t dflt);
+/* 0 for what is no number, or a negative one. */
+uint64_t jv_u64(const struct jv *v);
 double jv_double(const struct jv *v, double dflt);
 bool jv_bool(const struct jv *v, bool dflt);
 /*

@@ -76,13 +76,24 @@ hash_key(const struct map *m, const char *s)
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+/* Of one that is drawn once: thousands of maps are made to load units.  Whoever does not
+ * know that one can aim at none of them. */
 static void
 draw_key(struct map *m)
 {
+	static uint64_t key[2];
+	static uint64_t count;
+	static bool drawn;
 	struct timespec ts = { 0 };
 
-	if (getrandom(m->key, sizeof(m->key), GRND_NONBLOCK) == (ssize_t)sizeof(m->key))
+	if (!drawn)
+		drawn =
+		    getrandom(key, sizeof(key), GRND_NONBLOCK) == (ssize_t)sizeof(key);
+	if (drawn) {
+		m->key[0] = key[0] + ++count;
+		m->key[1] = key[1] ^ count;
 		return;
+	}
 	/* Early at boot there may be no randomness yet; addresses and time must do. */
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	m->key[0] = (uint64_t)(uintptr_t)m ^ (uint64_t)ts.tv_nsec << 20;
@@ -236,8 +247,7 @@ map_keys(const struct map *m, struct strv *out)
 	while (map_next(m, &it, &key, NULL))
 		strv_add(&keys, key);
 	strv_sort(&keys);
-	strv_add_all(out, &keys);
-	strv_free(&keys);
+	strv_move_all(out, &keys);
 }
 
 void

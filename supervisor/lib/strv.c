@@ -59,6 +59,19 @@ strv_add_all(struct strv *sv, const struct strv *src)
 		strv_add(sv, src->v[i]);
 }
 
+void
+strv_move_all(struct strv *sv, struct strv *src)
+{
+	if (sv->v == NULL) {
+		*sv = *src;
+	} else {
+		for (size_t i = 0; i < src->n; i++)
+			strv_take(sv, src->v[i]);
+		free(src->v);
+	}
+	*src = (struct strv){ 0 };
+}
+
 bool
 strv_contains(const struct strv *sv, const char *s)
 {

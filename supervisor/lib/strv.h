@@ -26,6 +26,8 @@ void strv_addf(struct strv *sv, const char *fmt, ...)
 void strv_take(struct strv *sv, char *s);
 /* Appends copies of all of src. */
 void strv_add_all(struct strv *sv, const struct strv *src);
+/* Appends all of src themselves; it is empty then. */
+void strv_move_all(struct strv *sv, struct strv *src);
 /* Appends a copy unless an equal string is there; true when it was added. */
 bool strv_add_unique(struct strv *sv, const char *s);
 bool strv_contains(const struct strv *sv, const char *s);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/buf.h"
 #include "lib/fdio.h"
@@ -318,6 +319,20 @@ zone_free(struct zone *z)
 }
 
 /* ---- questions ---- */
+
+const char *
+zone_short_name(const struct zone *z, const char *name, int32_t *offset_s)
+{
+	if (z == NULL || !z->has_rule || *name == '\0')
+		return NULL;
+	for (int i = 0; i <= z->rule.has_summer; i++) {
+		if (strcasecmp(z->rule.name[i], name) != 0)
+			continue;
+		*offset_s = i == 0 ? z->rule.standard_s : z->rule.summer_s;
+		return z->rule.name[i];
+	}
+	return NULL;
+}
 
 int32_t
 zone_offset_s(const struct zone *z, int64_t t)

@@ -42,6 +42,11 @@ struct zone *zone_fixed(int32_t offset_s);
 /* The bytes of such a file; NULL with EBADMSG. */
 struct zone *zone_parse(const void *data, size_t size);
 void zone_free(struct zone *z);
+/*
+ * "CEST", in any case, is what its clocks are called now, at one time of the year: the
+ * same as it is written (of z), and how far east that is.  NULL: it has no such name.
+ */
+const char *zone_short_name(const struct zone *z, const char *name, int32_t *offset_s);
 
 /* Seconds east of UTC at that instant.  A NULL zone is UTC, here and below. */
 int32_t zone_offset_s(const struct zone *z, int64_t t);

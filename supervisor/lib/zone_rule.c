@@ -5,6 +5,7 @@
 #include "lib/zone_rule.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/zone.h"
@@ -30,23 +31,24 @@ read_number(const char **s, int low, int high, int *out)
 
 /* "CET" or "<-03>". */
 static int
-skip_name(const char **s)
+read_name(const char **s, char name[ZONE_SHORT_MAX])
 {
-	const char *at = *s;
-	size_t n;
+	const char *at = *s, *from = *s;
 
 	if (*at == '<') {
-		n = strcspn(at, ">");
-		if (at[n] != '>')
+		from++;
+		at += strcspn(at, ">");
+		if (*at != '>')
 			return -1;
-		*s = at + n + 1;
-		return 0;
+		*s = at + 1;
+	} else {
+		while (isalpha((unsigned char)*at))
+			at++;
+		if (at - *s < 3)
+			return -1;
+		*s = at;
 	}
-	while (isalpha((unsigned char)*at))
-		at++;
-	if (at - *s < 3)
-		return -1;
-	*s = at;
+	snprintf(name, ZONE_SHORT_MAX, "%.*s", (int)(at - from), from);
 	return 0;
 }
 
@@ -114,11 +116,12 @@ zone_rule_parse(const char *text, struct zone_rule *rule)
 {
 	struct zone_rule r = { 0 };
 
-	if (skip_name(&text) == -1 || read_time(&text, 24, &r.standard_s) == -1)
+	if (read_name(&text, r.name[0]) == -1 ||
+	    read_time(&text, 24, &r.standard_s) == -1)
 		return -1;
 	r.standard_s = -r.standard_s; /* POSIX counts to the west */
 	if (*text != '\0') {
-		if (skip_name(&text) == -1)
+		if (read_name(&text, r.name[1]) == -1)
 			return -1;
 		r.has_summer = true;
 		r.summer_s = r.standard_s + 3600;

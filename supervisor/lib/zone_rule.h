@@ -18,8 +18,11 @@ struct zone_change {
 	int32_t at_s; /* may be negative or more than a day */
 };
 
+enum { ZONE_SHORT_MAX = 16 };
+
 struct zone_rule {
-	int32_t standard_s; /* east of UTC */
+	char name[2][ZONE_SHORT_MAX]; /* "CET", "CEST"; a longer one is cut, none is "" */
+	int32_t standard_s;           /* east of UTC */
 	bool has_summer;
 	int32_t summer_s;
 	struct zone_change start, end; /* of summer time */

@@ -324,12 +324,25 @@ gather(struct logger *lg, const struct castlog *c, struct cast_batch *b)
 	b->damaged = lg->out.len < BATCH_BYTES && b->tail < head;
 }
 
+/* Once for each file and logger: one before us may have died of it. */
+static void
+set_links(struct logger *lg, struct castlog *c)
+{
+	char file[LAYOUT_FILE_MAX];
+
+	if (c->linked)
+		return;
+	if (links_set(lg, c->ls, true, cast_tail(c->map)->file_day, file_of(c, file)) ==
+	    -1)
+		log_warn("%s: the links of its recording", c->ls->ts->unit);
+	c->linked = true;
+}
+
 static int
 store(struct logger *lg, struct castlog *c, const struct cast_batch *b)
 {
 	struct ring *r = cast_ring(c->map);
 	struct cast *k = cast_tail(c->map);
-	char file[LAYOUT_FILE_MAX];
 
 	if (b->new_file && make_file(lg, c, b->day) == -1)
 		return -1;
@@ -364,9 +377,7 @@ store(struct logger *lg, struct castlog *c, const struct cast_batch *b)
 		channel_report(lg, c->ls, STREAM_OF_CAST, STREAM_NAMED, 0);
 		vacuum_due(lg);
 	}
-	if (!c->linked && links_set(lg, c->ls, true, k->file_day, file_of(c, file)) == -1)
-		log_warn("%s: the links of its recording", c->ls->ts->unit);
-	c->linked = true;
+	set_links(lg, c);
 	return 0;
 }
 
@@ -454,6 +465,8 @@ drain(struct logger *lg, struct castlog *c)
 		atomic_store(&r->tail, b.tail);
 	}
 	can_write(lg, c);
+	if (!c->linked && reopen_file(lg, c) == 0)
+		set_links(lg, c);
 	tell_bounds(lg, c);
 }
 

@@ -11,13 +11,14 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
-#include "manager/adopt.h"
-#include "manager/budgets.h"
+#include "manager/budget/budgets.h"
 #include "manager/job/job.h"
-#include "manager/link.h"
+#include "manager/link/adopt.h"
+#include "manager/link/link.h"
 #include "manager/manager.h"
 #include "manager/notify_up.h"
 #include "manager/ops.h"
+#include "manager/part/part.h"
 #include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/service/service.h"
@@ -333,7 +334,9 @@ end_by_unit(struct unit *u, enum unit_action action, int status, const char *why
 	case ACTION_EXIT:
 		break;
 	}
-	e.status = status >= 0 ? status : 1;
+	e.status = status >= 0      ? status
+		   : u->svc != NULL ? status_of(svc_memory(u->svc))
+				    : unit_active(u) == SVC_ACTIVE_FAILED;
 	manager_end(u->manager, &e);
 }
 

@@ -7,14 +7,14 @@
 #include "lib/json.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
-#include "manager/drain.h"
 #include "manager/instances_int.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
-#include "manager/pathlook.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "manager/units.h"
+#include "manager/watch/pathlook.h"
+#include "manager/wish/drain.h"
 #include "unit/instance_set.h"
 #include "unit/load.h"
 #include "unit/name.h"
@@ -132,9 +132,9 @@ start_member(struct member *mb)
 {
 	struct instances *s = mb->of;
 	char *origin = xasprintf("[Instances] of %s", s->unit->name);
-	struct job_request r = { .type = JOB_START,
-		.mode = JOB_BREAK_CYCLES | JOB_AUTOMATIC,
-		.origin = origin };
+	struct job_request r = {
+		.type = JOB_START, .mode = JOB_AUTOMATIC, .origin = origin
+	};
 
 	mb->tried = true;
 	s->starting++;

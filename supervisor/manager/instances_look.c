@@ -11,8 +11,8 @@
 #include "lib/fdio.h"
 #include "lib/xalloc.h"
 #include "manager/instances_int.h"
-#include "manager/pathlook.h"
 #include "manager/units.h"
+#include "manager/watch/pathlook.h"
 #include "unit/instance_set.h"
 
 struct reading {

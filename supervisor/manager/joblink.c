@@ -6,17 +6,19 @@
 #include "lib/clock.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
-#include "manager/drain.h"
+#include "manager/bonds.h"
 #include "manager/end.h"
-#include "manager/freeze.h"
-#include "manager/hold.h"
 #include "manager/instances.h"
-#include "manager/jitter.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
+#include "manager/part/part.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "manager/units.h"
+#include "manager/wish/drain.h"
+#include "manager/wish/freeze.h"
+#include "manager/wish/hold.h"
+#include "manager/wish/jitter.h"
 #include "unit/conf.h"
 #include "unit/load.h"
 
@@ -38,15 +40,25 @@ ops_startable(void *arg, struct job_unit *ju)
 
 	if (u == NULL)
 		return xasprintf("%s is not a name of a unit", job_unit_name(ju));
-	if (u->conf->builtin)
-		return NULL;
 	/* A person's edit counts from the next start on, which this is. */
-	if (unit_conf_changed(m->paths, u->conf))
+	if (unit_files_changed(u))
 		unit_reload(u);
 	no = unit_refusal(u);
-	if (no == NULL && u->svc == NULL)
+	if (no == NULL && !unit_can_start(u))
 		no = xasprintf("%s is not of a type that can be started", u->name);
 	return no;
+}
+
+static enum job_been
+ops_has_been(void *arg, struct job_unit *ju)
+{
+	const struct unit *u = unit_of(arg, ju);
+
+	if (u == NULL || (u->part != NULL && !part_was_started(u->part)) ||
+	    (u->part == NULL &&
+		(u->svc == NULL || !unit_started_here(arg, svc_memory(u->svc)))))
+		return JOB_BEEN_NOT;
+	return unit_active(u) == SVC_ACTIVE_FAILED ? JOB_BEEN_FAILED : JOB_BEEN_WELL;
 }
 
 static bool
@@ -85,16 +97,73 @@ ops_is_frozen(void *arg, struct job_unit *ju)
 	return u != NULL && freeze_is_on(u);
 }
 
+static bool
+ops_may_isolate(void *arg, struct job_unit *ju)
+{
+	const struct unit *u = unit_of(arg, ju);
+
+	return u != NULL && u->conf->rules->allow_isolate;
+}
+
+static bool
+ops_is_spared(void *arg, struct job_unit *ju)
+{
+	const struct unit *u = unit_of(arg, ju);
+
+	/* A slice, a pool is where others are; it stops nothing by being there. */
+	return u == NULL || u->conf->type == UNIT_SLICE || u->conf->type == UNIT_POOL ||
+	       u->conf->rules->ignore_on_isolate;
+}
+
+static void
+ops_timeouts(void *arg, struct job_unit *ju, uint64_t *queued_us, uint64_t *running_us)
+{
+	const struct unit *u = unit_of(arg, ju);
+
+	if (u == NULL)
+		return;
+	*queued_us = u->conf->rules->job_timeout_us;
+	*running_us = u->conf->rules->job_running_timeout_us;
+}
+
+static void
+ops_timed_out(void *arg, const struct job *j)
+{
+	struct unit *u = unit_of(arg, job_of(j));
+
+	if (u != NULL)
+		end_by_unit(u, u->conf->rules->job_timeout_action, 1, "a job timed out");
+}
+
+static void
+ops_cycle(void *arg, struct job_unit *anchor, const char *path, const char *dropped)
+{
+	struct manager *m = arg;
+
+	event_begin(m->events, EVENT_ORDER_CYCLE, job_unit_name(anchor), NULL);
+	event_str(m->events, "path", path);
+	if (dropped != NULL)
+		event_str(m->events, "left_out", dropped);
+	event_end(m->events);
+	if (dropped != NULL)
+		manager_say(m, MARK_FAIL, "%s: the order has a cycle: %s; %s is left out",
+		    job_unit_name(anchor), path, dropped);
+	else
+		manager_say(m, MARK_FAIL, "%s: the order has a cycle: %s",
+		    job_unit_name(anchor), path);
+}
+
 static enum job_unit_state
 ops_state(void *arg, struct job_unit *ju)
 {
 	struct unit *u = unit_of(arg, ju);
 
-	if (u == NULL || u->svc == NULL)
-		return u != NULL && u->conf->builtin ? JOB_UNIT_UP : JOB_UNIT_DOWN;
-	if (svc_next_restart_us(u->svc) != 0 || svc_state(u->svc) == SVC_AUTO_RESTART)
+	if (u == NULL)
+		return JOB_UNIT_DOWN;
+	if (u->svc != NULL &&
+	    (svc_next_restart_us(u->svc) != 0 || svc_state(u->svc) == SVC_AUTO_RESTART))
 		return JOB_UNIT_WAITING;
-	switch (svc_active(u->svc)) {
+	switch (unit_active(u)) {
 	case SVC_ACTIVE_ACTIVATING:
 		return JOB_UNIT_STARTING;
 	case SVC_ACTIVE_ACTIVE:
@@ -113,6 +182,8 @@ ops_reloadable(void *arg, struct job_unit *ju)
 	struct unit *u = unit_of(arg, ju);
 	const char *no;
 
+	if (u != NULL && u->part != NULL)
+		return xstrdup("only services have something to reload");
 	if (u == NULL || u->svc == NULL)
 		return xstrdup("it is not running");
 	no = svc_reload_refusal(u->svc);
@@ -127,14 +198,22 @@ ops_start(void *arg, struct job_unit *ju, const struct job_request *r)
 		.automatic = (r->mode & JOB_AUTOMATIC) != 0,
 		.ref = r->ref,
 		.day = r->day,
-		.log_name = r->log_name };
+		.log_name = r->log_name,
+		.env = r->env,
+		.pid = r->pid,
+		.pid_ticks = r->pid_ticks };
 
+	if (u != NULL && u->part != NULL) {
+		part_start(u->part, r);
+		return;
+	}
 	if (u == NULL || u->svc == NULL) {
-		jobs_unit_done(ju, JOB_START,
-		    u != NULL && u->conf->builtin ? JOB_DONE : JOB_INVALID, NULL);
+		jobs_unit_done(ju, JOB_START, JOB_INVALID, NULL);
 		return;
 	}
 	svc_want_up(u->svc, &start);
+	if (bonds_begin_restart(u))
+		svc_on_timer(u->svc, SVC_TIMER_PHASE);
 }
 
 static void
@@ -143,6 +222,10 @@ ops_stop(void *arg, struct job_unit *ju, bool restart, bool force, const char *o
 	struct unit *u = unit_of(arg, ju);
 	const struct job *j = job_unit_job(ju);
 
+	if (u != NULL && u->part != NULL) {
+		part_stop(u->part, origin);
+		return;
+	}
 	if (u == NULL || u->svc == NULL) {
 		jobs_unit_done(ju, JOB_STOP, JOB_DONE, NULL);
 		return;
@@ -240,6 +323,19 @@ given_up(struct manager *m, const struct job *j, const char *why)
 		return;
 	if (u != NULL && u->svc != NULL)
 		svc_start_given_up(u->svc, why);
+	if (u != NULL && u->part != NULL && !part_is_up(u->part))
+		part_given_up(u->part, why);
+}
+
+/* Its start came to nothing, and not by what it did itself. */
+static bool
+is_unstarted(const struct unit *u, const struct job *j, enum job_result r)
+{
+	if (job_type(j) != JOB_START && job_type(j) != JOB_RESTART)
+		return false;
+	return r == JOB_DEPENDENCY ||
+	       (r == JOB_TIMEOUT &&
+		   (u->svc == NULL || svc_memory(u->svc)->result != SVC_RESULT_TIMEOUT));
 }
 
 static void
@@ -263,6 +359,11 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 	u = job_unit_data(job_of(j));
 	if (u == NULL)
 		return;
+	if (is_unstarted(u, j, r))
+		bonds_on_unstarted(u);
+	bonds_restart_ended(u, r, message);
+	bonds_look(u);
+	unit_collect(u);
 	drain_look(u);
 	member_on_rest(u);
 	/* A stop that was given up leaves nobody frozen whom nobody wants so. */
@@ -272,10 +373,16 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 
 static const struct job_ops real = {
 	.startable = ops_startable,
+	.has_been = ops_has_been,
 	.is_stopped_by_person = ops_is_stopped_by_person,
 	.is_held = ops_is_held,
 	.is_delayed = ops_is_delayed,
 	.is_frozen = ops_is_frozen,
+	.may_isolate = ops_may_isolate,
+	.is_spared = ops_is_spared,
+	.timeouts = ops_timeouts,
+	.timed_out = ops_timed_out,
+	.cycle = ops_cycle,
 	.state = ops_state,
 	.reloadable = ops_reloadable,
 	.start = ops_start,

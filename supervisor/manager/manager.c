@@ -1,4 +1,5 @@
 #include "manager/manager.h"
+#include "manager/part/part.h"
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -22,39 +23,43 @@
 #include "lib/loop.h"
 #include "lib/version.h"
 #include "lib/xalloc.h"
-#include "manager/adopt.h"
-#include "manager/budgets.h"
+#include "manager/budget/budgets.h"
 #include "manager/control/control.h"
-#include "manager/drain.h"
-#include "manager/emergency.h"
 #include "manager/end.h"
-#include "manager/freeze.h"
-#include "manager/hold.h"
 #include "manager/joblink.h"
 #include "manager/kept.h"
 #include "manager/lastwords.h"
-#include "manager/link.h"
-#include "manager/mountwatch.h"
+#include "manager/link/adopt.h"
+#include "manager/link/link.h"
+#include "manager/links.h"
 #include "manager/notify_up.h"
 #include "manager/ops.h"
-#include "manager/reach.h"
+#include "manager/part/pools.h"
+#include "manager/part/timers.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/record/metrics.h"
 #include "manager/record/store.h"
-#include "manager/request_files.h"
-#include "manager/requests.h"
 #include "manager/service/memory.h"
 #include "manager/service/service.h"
 #include "manager/service/service_exec.h"
-#include "manager/sessions.h"
+#include "manager/sessions/sessions.h"
 #include "manager/start.h"
 #include "manager/status.h"
 #include "manager/units.h"
-#include "manager/unitwatch.h"
+#include "manager/watch/mountwatch.h"
+#include "manager/watch/reach.h"
+#include "manager/watch/unitwatch.h"
+#include "manager/wish/drain.h"
+#include "manager/wish/emergency.h"
+#include "manager/wish/freeze.h"
+#include "manager/wish/hold.h"
+#include "manager/wish/request_files.h"
+#include "manager/wish/requests.h"
 #include "proto/ring.h"
 #include "unit/conf.h"
 #include "unit/diag.h"
+#include "unit/instance.h"
 #include "unit/load.h"
 
 enum { FD_FIRST_EXTRA = ROLE_FD_EXTRA };
@@ -121,10 +126,13 @@ take_descriptors(struct manager *m)
 static void
 collect_one(struct unit *u, void *arg)
 {
-	if (u->svc == NULL)
+	if (!unit_can_start(u))
 		return;
 	jw_kv_obj(arg, u->name);
-	svc_memory_write(svc_memory(u->svc), arg);
+	if (u->part != NULL)
+		part_write(u->part, arg);
+	else
+		svc_memory_write(svc_memory(u->svc), arg);
 	jw_end(arg);
 }
 
@@ -142,6 +150,17 @@ send_snapshot(void *arg, uint64_t id, int fd, uint64_t size)
 	return link_snapshot_take_fd(m->link, id, SNAPSHOT_STATE, fd, size);
 }
 
+static void
+tell_diags(const struct diags *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		char *line = diag_format(&d->v[i]);
+
+		log_warnx("%s", line);
+		free(line);
+	}
+}
+
 void
 manager_read_conf(struct manager *m)
 {
@@ -150,7 +169,7 @@ manager_read_conf(struct manager *m)
 	struct diags d;
 
 	if (reach_may(m->reach, m->root_path, true))
-		path = paths_conf(m->root_path);
+		path = instance_conf(m->root_path);
 	m->conf_unanswered = path == NULL || !reach_may(m->reach, path, true);
 	if (m->conf_unanswered && old != NULL) {
 		free(path);
@@ -166,12 +185,7 @@ manager_read_conf(struct manager *m)
 	if (m->world != NULL)
 		m->world->conf = m->conf;
 	supd_conf_free(old);
-	for (size_t i = 0; i < d.n; i++) {
-		char *line = diag_format(&d.v[i]);
-
-		log_warnx("%s", line);
-		free(line);
-	}
+	tell_diags(&d);
 	diags_clear(&d);
 	free(path);
 }
@@ -203,12 +217,21 @@ on_clock_set(void *arg)
 	hold_run(m);
 	budgets_on_clock_set(m);
 	sessions_on_clock_set(m);
+	timers_on_clock_set(m);
 }
 
+/* Until the next supd: units are loaded from them all the time. */
 static void
-restore_wish(void *arg, const char *line, size_t len)
+read_paths(struct manager *m)
 {
-	wish_restore(arg, line, len);
+	struct diags d;
+
+	diags_init(&d);
+	m->paths = paths_units(m->root_path, m->run_path, m->conf->unit_path, &d);
+	tell_diags(&d);
+	diags_clear(&d);
+	m->scope = unit_scope_of_instance(instance_kind_of(m->root_path));
+	m->links = links_new(m);
 }
 
 static void
@@ -225,7 +248,7 @@ manager_start(struct manager *m)
 	m->events = emitter_new(m->loop, m->ring, ROLE_FD_RING, m->wake_fd, m->metrics);
 	m->reach = reach_new(m);
 	manager_read_conf(m);
-	m->paths = paths_units(m->root_path, m->run_path);
+	read_paths(m);
 	unit_paths_set_guard(m->paths, reach_may, m->reach);
 	make_world(m);
 	joblink_new(m);
@@ -237,7 +260,7 @@ manager_start(struct manager *m)
 	m->budgets = budgets_new(m);
 	/* Each wish and each slot loads its unit: what is not there is asked once. */
 	unit_paths_scan(m->paths);
-	store_each_wish(m->store, restore_wish, m);
+	wishes_restore(m);
 	m->kept = kept_new(m);
 	loop_on_clock_set(m->loop, on_clock_set, m);
 }
@@ -335,6 +358,7 @@ manager_leave_safe_mode(struct manager *m, const char *why)
 	mountwatch_begin(m);
 	request_files_take(m);
 	hold_run(m);
+	pools_begin(m);
 }
 
 static void
@@ -401,6 +425,7 @@ manager_on_replay_end(struct manager *m)
 	}
 	emergencies_restore(m);
 	hold_run(m);
+	pools_begin(m);
 	if (m->generation == 0 && !m->revived)
 		manager_say(m, MARK_NOTE,
 		    "supd %s for %s: %zu units; `supctl status' shows them, Ctrl-C ends "

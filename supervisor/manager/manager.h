@@ -19,7 +19,9 @@
 #include "lib/map.h"
 #include "lib/strv.h"
 #include "proto/table.h"
+#include "unit/load.h"
 
+struct bonds;
 struct budgets;
 struct control;
 struct emergency;
@@ -31,10 +33,14 @@ struct history;
 struct jobs;
 struct kept;
 struct link;
+struct links;
 struct loop;
 struct loop_timer;
 struct metrics;
+struct pathwatch;
+struct pools;
 struct reach;
+struct reload;
 struct ring;
 struct shutdown;
 struct scanner;
@@ -43,6 +49,7 @@ struct status;
 struct store;
 struct supd_conf;
 struct svc_world;
+struct timers;
 struct unit;
 struct unit_paths;
 struct unitwatch;
@@ -90,7 +97,12 @@ struct manager {
 	bool has_credentials; /* run/credentials may have folders of units */
 	bool memory_unanswered; /* and what is remembered of them waits */
 	struct unit_paths *paths;
-	struct map units;      /* name or alias -> struct unit */
+	enum unit_path_scope scope; /* whose instance it is */
+	struct links *links;        /* what starts with it */
+	struct map units;           /* name or alias -> struct unit */
+	bool edges_stale;           /* see units_set_edges */
+	bool sysinit_masked;        /* as it was told (sysinit.c) */
+	size_t n_scopes;            /* of the units, those that are scopes */
 	struct unit **by_name; /* each once, sorted; NULL: to be made (units_all.c) */
 	size_t n_by_name;
 	struct strv rested;      /* see unit_ended; oldest first */
@@ -103,13 +115,17 @@ struct manager {
 	struct loop_timer *jitter_timer;     /* NULL: no start was spread yet */
 	struct loop_timer *hold_timer;       /* NULL: no hold ends by itself yet */
 	TAILQ_HEAD(, emergency) emergencies; /* that are on, the oldest first */
+	struct timers *timers;               /* timers.c; NULL: there never was one */
+	struct pools *pools;                 /* part/pools.c; NULL: there never was one */
 	struct due *due;                     /* wants.c; NULL: nothing ever was */
 	struct filewatch *filewatch;         /* NULL: nothing is watched yet */
+	struct pathwatch *pathwatch;         /* NULL: no path is watched yet */
 	struct jobs *jobs;
 	struct emitter *events;
 	struct metrics *metrics;
 	struct history *history;
 	struct store *store;
+	struct bonds *bonds; /* NULL: nothing ever followed */
 	struct budgets *budgets;
 	struct kept *kept;
 	struct control *control;
@@ -158,6 +174,8 @@ void manager_read_conf(struct manager *m);
 void manager_leave_safe_mode(struct manager *m, const char *why);
 /* Read supd.conf and all unit files again; a person who asks for it ends safe mode. */
 void manager_reload(struct manager *m, const char *who);
+/* The second half of it, of a look (reload.h) that remains the caller's. */
+void manager_take_reload(struct manager *m, struct reload *r, const char *who);
 
 /* ---- what link.c hands on ---- */
 void manager_on_hello(struct manager *m, const struct msg_hello *hello);

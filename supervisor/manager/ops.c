@@ -15,22 +15,26 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
-#include "manager/adopt.h"
-#include "manager/budgets.h"
-#include "manager/drain.h"
+#include "manager/bonds.h"
+#include "manager/budget/budgets.h"
+#include "manager/conditions.h"
 #include "manager/end.h"
-#include "manager/hold.h"
 #include "manager/job/job.h"
-#include "manager/link.h"
+#include "manager/link/adopt.h"
+#include "manager/link/link.h"
 #include "manager/manager.h"
 #include "manager/ops_int.h"
+#include "manager/part/part.h"
+#include "manager/part/pools.h"
 #include "manager/scan.h"
 #include "manager/service/probe.h"
 #include "manager/service/service_exec.h"
-#include "manager/sessions.h"
+#include "manager/sessions/sessions.h"
 #include "manager/tell.h"
 #include "manager/units.h"
-#include "manager/wants.h"
+#include "manager/wish/drain.h"
+#include "manager/wish/hold.h"
+#include "manager/wish/wants.h"
 
 struct unit_ops *
 unit_ops(struct unit *u)
@@ -121,6 +125,19 @@ ops_slot_take(void *arg, char *why, size_t size)
 	return SLOT_NONE;
 }
 
+static enum svc_pool
+ops_pool_enter(
+    void *arg, const struct unit_conf *conf, uint64_t *number, char *why, size_t size)
+{
+	return pools_enter(arg, conf, number, why, size);
+}
+
+static void
+ops_pool_leave(void *arg)
+{
+	pools_leave(arg);
+}
+
 static int
 ops_slot_open(void *arg, const struct msg_slot_open *open)
 {
@@ -155,6 +172,14 @@ ops_proc_set(
 	struct unit *u = arg;
 
 	link_proc_set(u->manager->link, slot, kind, pid, start_ticks);
+}
+
+static void
+ops_proc_join(void *arg, uint32_t slot, int32_t pid, uint64_t start_ticks)
+{
+	struct unit *u = arg;
+
+	link_proc_join(u->manager->link, slot, pid, start_ticks);
 }
 
 static void
@@ -228,6 +253,8 @@ on_timer(struct loop_timer *t, void *arg)
 		wants(ut->unit, DUE_ENSURE);
 		return;
 	}
+	if (ut->which == SVC_TIMER_PHASE && bonds_restart(ut->unit))
+		return;
 	svc_on_timer(ut->unit->svc, ut->which);
 }
 
@@ -383,6 +410,8 @@ ops_emit(void *arg, const struct svc_note *note, const struct svc_memory *mem)
 	budgets_on_note(arg, note, mem);
 	if (note->what == SVC_EMIT_STATE || note->what == SVC_EMIT_MEMORY)
 		drain_look(arg);
+	if (note->what == SVC_EMIT_STATE)
+		unit_note_active(arg);
 }
 
 static void
@@ -400,6 +429,14 @@ ops_held(void *arg)
 		return false;
 	unit_render_drop(u);
 	return true;
+}
+
+static void
+ops_conditions(void *arg, const struct unit_conf *conf, struct svc_conditions *out)
+{
+	struct unit *u = arg;
+
+	conditions_ask(u->manager, conf, out);
 }
 
 static bool
@@ -421,6 +458,7 @@ ops_done(void *arg, enum svc_done what, enum svc_done_result r, const char *why)
 		[SVC_DONE_FAILED] = JOB_FAILED,
 		[SVC_DONE_TIMEOUT] = JOB_TIMEOUT,
 		[SVC_DONE_SKIPPED] = JOB_SKIPPED,
+		[SVC_DONE_ASSERT] = JOB_ASSERT,
 		[SVC_DONE_CANCELED] = JOB_CANCELED,
 	};
 	struct unit *u = arg;
@@ -451,10 +489,13 @@ ops_conf_release(void *arg, const struct unit_conf *conf)
 const struct svc_ops svc_ops_real = {
 	.slot_fill = ops_slot_fill,
 	.slot_take = ops_slot_take,
+	.pool_enter = ops_pool_enter,
+	.pool_leave = ops_pool_leave,
 	.slot_open = ops_slot_open,
 	.slot_close = ops_slot_close,
 	.spawn = ops_spawn,
 	.proc_set = ops_proc_set,
+	.proc_join = ops_proc_join,
 	.signal = ops_signal,
 	.watch_empty = ops_watch_empty,
 	.exit_ack = ops_exit_ack,
@@ -473,6 +514,7 @@ const struct svc_ops svc_ops_real = {
 	.judge = ops_judge,
 	.is_idle = ops_is_idle,
 	.held = ops_held,
+	.conditions = ops_conditions,
 	.cleanup = ops_cleanup,
 	.emit = ops_emit,
 	.done = ops_done,

@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 
 #include "lib/strv.h"
+#include "manager/removal.h"
 #include "manager/service/service.h"
 
 struct helper;
@@ -48,13 +49,11 @@ struct unit_spawn {
 	char why[SVC_WHY_MAX];
 };
 
-/* What is left of a service that ended is removed by a helper: it is much, or may hang.
- */
+/* What a unit has left is removed by a helper (removal.c). */
 struct unit_removal {
-	struct manager *manager;
 	struct unit *unit; /* NULL: its service is gone, the removal goes on */
-	char *name;
-	struct helper *helper;
+	removal_fn *fn;
+	void *arg;
 };
 
 /* What hangs on a unit for its service; made on first use. */

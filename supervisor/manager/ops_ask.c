@@ -10,14 +10,14 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
-#include "manager/adopt.h"
+#include "manager/link/adopt.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
 #include "manager/ops_int.h"
-#include "manager/reach.h"
 #include "manager/scan.h"
 #include "manager/service/procfs.h"
 #include "manager/units.h"
+#include "manager/watch/reach.h"
 
 enum { PIDS_MAX = 1024 };
 
@@ -161,9 +161,21 @@ int32_t
 ops_guess_main(void *arg, uint32_t slot)
 {
 	struct unit *u = arg;
-	int32_t pids[2];
+	int32_t pids[PIDS_MAX], main = 0;
+	size_t n = pids_of(u->manager, slot, pids, PIDS_MAX);
 
-	return pids_of(u->manager, slot, pids, 2) == 1 ? pids[0] : 0;
+	/* What was left to init by the one that ended; its own children are others'. */
+	for (size_t i = 0; i < n && i < PIDS_MAX; i++) {
+		struct procfs_stat st;
+
+		if (procfs_stat(pids[i], &st) == -1 || st.state == 'Z' ||
+		    st.ppid != u->manager->table->init_pid)
+			continue;
+		if (main != 0)
+			return 0;
+		main = pids[i];
+	}
+	return main;
 }
 
 void

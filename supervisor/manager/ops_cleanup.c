@@ -20,90 +20,19 @@
 #include "manager/manager.h"
 #include "manager/ops.h"
 #include "manager/ops_int.h"
-#include "manager/reach.h"
 #include "manager/record/event.h"
+#include "manager/removal.h"
 #include "manager/service/credentials.h"
-#include "manager/service/helper.h"
 #include "manager/units.h"
+#include "manager/watch/reach.h"
 #include "unit/load.h"
 
 enum {
-	REMOVALS_MAX = 1000000,
 	REMOVALS_NOW = 64,      /* are done at once; more are a helper's */
 	CREDENTIALS_NOW = 8192, /* likewise: they are in memory */
+	REMOVALS_MAX = 1000000,
 	REMOVAL_SEC = 30,
 };
-
-/* One thing to remove: what it is, the folder that it is in, its name. */
-enum removal_kind {
-	REMOVE_FILE = 'F',
-	REMOVE_FOLDER = 'D',
-	REMOVE_CREDENTIALS = 'C',
-};
-
-static void
-list_add(struct buf *list, enum removal_kind kind, const char *base, const char *name)
-{
-	buf_addc(list, (char)kind);
-	buf_append(list, base, strlen(base) + 1);
-	buf_append(list, name, strlen(name) + 1);
-}
-
-static int
-remove_one(enum removal_kind kind, const char *base, const char *name, size_t max)
-{
-	int dir, r, err;
-
-	if (kind == REMOVE_FILE)
-		return unlink(name) == 0 || errno == ENOENT ? 0 : -1;
-	dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir == -1)
-		return errno == ENOENT ? 0 : -1;
-	r = kind == REMOVE_CREDENTIALS ? credentials_remove_at(dir, name, max)
-				       : rm_rf_at(dir, name, max);
-	err = errno;
-	close(dir);
-	errno = err;
-	return r;
-}
-
-/* All of a list of list_add.  -1 with errno (E2BIG above all): why says what is left. */
-static int
-remove_listed(const char *list, size_t len, size_t max, struct buf *why)
-{
-	int err = 0;
-
-	for (const char *p = list; p < list + len;) {
-		enum removal_kind kind = (enum removal_kind) * p++;
-		const char *base = p, *name = base + strlen(base) + 1;
-
-		p = name + strlen(name) + 1;
-		if (remove_one(kind, base, name, max) == 0)
-			continue;
-		if (err != E2BIG)
-			err = errno;
-		buf_addf(why, "%s%s%s%s: %s", why->len > 0 ? ", " : "", base,
-		    kind == REMOVE_FILE ? "" : "/", name, strerror(errno));
-	}
-	errno = err;
-	return err == 0 ? 0 : -1;
-}
-
-struct removal_question {
-	size_t len;
-	char list[];
-};
-
-static void
-work_remove(const void *question, struct buf *out)
-{
-	const struct removal_question *q = question;
-	struct buf why = { 0 };
-
-	buf_addc(out, 'K');
-	if (remove_listed(q->list, q->len, REMOVALS_MAX, &why) == -1)
-		buf_adds(out, buf_str(&why));
-}
 
 static void
 tell_not_removed(struct manager *m, const char *unit, const char *why)
@@ -114,47 +43,32 @@ tell_not_removed(struct manager *m, const char *unit, const char *why)
 	event_end(m->events);
 }
 
-static void
-on_removed(void *arg, const struct buf *answer)
-{
-	struct unit_removal *r = arg;
-	struct unit *u = r->unit;
+struct cleanup {
+	struct manager *manager;
+	char *name;
+};
 
-	if (answer == NULL)
-		tell_not_removed(r->manager, r->name, strerror(errno));
-	else if (answer->len > 1)
-		tell_not_removed(r->manager, r->name, buf_str(answer) + 1);
-	free(r->name);
-	free(r);
-	if (u == NULL)
-		return;
-	u->ops->removal = NULL;
-	ops_spawns_flush(u);
+static void
+on_removed(void *arg, const char *why)
+{
+	struct cleanup *c = arg;
+
+	if (why != NULL)
+		tell_not_removed(c->manager, c->name, why);
+	free(c->name);
+	free(c);
 }
 
-/* The next start of the unit (NULL: of none) makes the folders anew: it waits for this.
- */
 static void
 remove_by_helper(
     struct manager *m, struct unit *u, const char *what, const struct buf *list)
 {
-	struct unit_removal *r = xcalloc(1, sizeof(*r));
-	struct removal_question *q = xcalloc(1, sizeof(*q) + list->len);
+	struct cleanup *c = xcalloc(1, sizeof(*c));
 
-	q->len = list->len;
-	memcpy(q->list, list->data, list->len);
-	r->manager = m;
-	r->unit = u;
-	r->name = xstrdup(what);
-	if (u != NULL) {
-		/* Two of one unit: the first is on its own then. */
-		if (unit_ops(u)->removal != NULL)
-			unit_ops(u)->removal->unit = NULL;
-		u->ops->removal = r;
-	}
-	r->helper = helper_new(m->loop, work_remove, q, sizeof(*q) + list->len,
-	    REMOVAL_SEC * USEC_PER_SEC, on_removed, r);
-	free(q);
+	c->manager = m;
+	c->name = xstrdup(what);
+	removal_begin(
+	    m, u, list, REMOVALS_MAX, REMOVAL_SEC * USEC_PER_SEC, on_removed, c);
 }
 
 /* False: to touch one of the paths may take for ever. */
@@ -190,7 +104,7 @@ remove_credentials_folder(struct manager *m, const char *name)
 	if (dir == -1 || credentials_remove_at(dir, name, CREDENTIALS_NOW) == -1) {
 		snprintf(gone, sizeof(gone), ".gone-%" PRIx64, clock_mono_us());
 		if (dir != -1 && errno == E2BIG && renameat(dir, name, dir, gone) == 0) {
-			list_add(&list, REMOVE_CREDENTIALS, base, gone);
+			removal_add(&list, REMOVE_CREDENTIALS, base, gone);
 			remove_by_helper(m, NULL, name, &list);
 			buf_free(&list);
 		} else {
@@ -227,9 +141,10 @@ ops_cleanup(void *arg, const struct unit_conf *conf, bool restarts)
 	struct buf list = { 0 }, why = { 0 };
 
 	if (pid_file != NULL)
-		list_add(&list, REMOVE_FILE, "", pid_file);
-	for (size_t i = 0; i < names->n; i++)
-		list_add(&list, REMOVE_FOLDER, base, names->v[i]);
+		removal_add(&list, REMOVE_FILE, "", pid_file);
+	if (removes)
+		removal_add_dirs(&list, base, &x->dirs[DIR_RUNTIME],
+		    exec_dir_is_private(x, DIR_RUNTIME));
 	/* Whatever the unit file says by now. */
 	if (m->has_credentials)
 		remove_credentials(m, conf->id);
@@ -237,7 +152,7 @@ ops_cleanup(void *arg, const struct unit_conf *conf, bool restarts)
 		return;
 	if (!is_local(m, pid_file, base, names))
 		remove_by_helper(m, u, u->name, &list);
-	else if (remove_listed(list.data, list.len, REMOVALS_NOW, &why) == -1) {
+	else if (removal_do(&list, REMOVALS_NOW, &why) == -1) {
 		if (errno == E2BIG)
 			remove_by_helper(m, u, u->name, &list);
 		else

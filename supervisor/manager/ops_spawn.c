@@ -14,16 +14,18 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/kept.h"
-#include "manager/link.h"
+#include "manager/link/link.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
 #include "manager/ops_int.h"
-#include "manager/request_files.h"
+#include "manager/part/sockets.h"
 #include "manager/service/credentials.h"
 #include "manager/service/helper.h"
 #include "manager/service/service_exec.h"
+#include "manager/service/service_fds.h"
 #include "manager/service/service_users.h"
 #include "manager/units.h"
+#include "manager/wish/request_files.h"
 
 enum {
 	FILES_SEC = 30, /* that EnvironmentFile= and LoadCredential= may take */
@@ -60,25 +62,36 @@ spawn_is_quick(const struct service *s, const struct svc_spawn *sp)
 	if (sp->kind == PROC_MAIN && unit_conf_terminal(svc_conf(s)) != 0)
 		return false;
 	return svc_stored(s, NULL, NULL) == 0 &&
-	       (sp->kind != PROC_MAIN || (c->type != SERVICE_EXEC && c->notify_fd < 0));
+	       (sp->kind != PROC_MAIN ||
+		   (c->type != SERVICE_EXEC && c->type != SERVICE_DBUS &&
+		       c->notify_fd < 0));
 }
 
 static int
-spawn_now(struct unit *u, const struct svc_spawn *sp, const struct strv *from_files,
+spawn_now(struct unit *u, const struct svc_spawn *wanted, const struct strv *from_files,
     char *why, size_t size)
 {
-	struct msg_spawn q = { .slot = sp->slot, .kind = sp->kind, .seq = sp->seq };
+	struct svc_spawn sp = *wanted;
+	struct msg_spawn q = { .slot = sp.slot, .kind = sp.kind, .seq = sp.seq };
+	struct svc_fds fds = { 0 };
 	int fd;
 
-	if (sp->kind == PROC_MAIN)
+	if (sp.kind == PROC_MAIN) {
 		request_files_prepare(u);
+		sockets_fds(u, &fds);
+		sp.fds = &fds;
+	}
 	fd = svc_exec_spec(
-	    u->manager->world, u->svc, sp, from_files, &q.spec_size, why, size);
-	if (fd == -1)
+	    u->manager->world, u->svc, &sp, from_files, &q.spec_size, why, size);
+	if (fd == -1) {
+		svc_fds_clear(&fds);
 		return -1;
-	memcpy(q.invocation, sp->invocation, sizeof(q.invocation));
-	link_spawn_take_fd(u->manager->link, &q, spawn_is_quick(u->svc, sp), fd);
-	if (sp->kind == PROC_MAIN)
+	}
+	memcpy(q.invocation, sp.invocation, sizeof(q.invocation));
+	link_spawn_take_fd(
+	    u->manager->link, &q, fds.n == 0 && spawn_is_quick(u->svc, &sp), fd);
+	svc_fds_clear(&fds);
+	if (sp.kind == PROC_MAIN)
 		kept_started(u);
 	return 0;
 }

@@ -11,17 +11,19 @@
 #include "instance/settings.h"
 #include "lib/log.h"
 #include "lib/version.h"
-#include "manager/budgets.h"
+#include "manager/budget/budgets.h"
 #include "manager/control/control.h"
-#include "manager/link.h"
+#include "manager/link/link.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
 #include "manager/record/store.h"
-#include "manager/request_files.h"
+#include "manager/reload.h"
 #include "manager/service/memory.h"
 #include "manager/service/service_exec.h"
 #include "manager/start.h"
+#include "manager/wish/request_files.h"
 #include "unit/conf.h"
+#include "unit/defaults.h"
 #include "unit/load.h"
 
 /* ---- signals ------------------------------------------------------------------------
@@ -54,6 +56,16 @@ end_by_signal(struct manager *m, const struct msg_got_signal *sig, uint32_t how)
 	manager_end(m, &e);
 }
 
+static void
+reload_by_signal(struct manager *m)
+{
+	struct reload *r = reload_look(m);
+
+	if (!reload_is_refused(r))
+		manager_take_reload(m, r, "signal HUP");
+	reload_free(r);
+}
+
 /*
  * The table of signals, as in supd(8).  RTMIN+3 to +6 are what systemd's PID 1 knows and
  * container engines send.
@@ -78,7 +90,7 @@ manager_on_signal(struct manager *m, const struct msg_got_signal *sig)
 			end_by_signal(m, sig, HALT_EXIT);
 			break;
 		case SIGHUP:
-			manager_reload(m, "signal HUP");
+			reload_by_signal(m);
 			break;
 		case SIGUSR1:
 			request_files_take(m);
@@ -95,6 +107,18 @@ manager_on_signal(struct manager *m, const struct msg_got_signal *sig)
 void
 manager_reload(struct manager *m, const char *who)
 {
+	struct reload *r = reload_look(m);
+
+	manager_take_reload(m, r, who);
+	reload_free(r);
+}
+
+void
+manager_take_reload(struct manager *m, struct reload *r, const char *who)
+{
+	const struct supd_conf *looked = reload_conf(r);
+	/* Of values only: what it points to is gone. */
+	struct supd_conf before = looked != NULL ? *looked : *m->conf;
 	struct msg_settings settings;
 	struct msg_log_settings log;
 
@@ -106,7 +130,8 @@ manager_reload(struct manager *m, const char *who)
 	link_log_settings(m->link, &log);
 	if (m->control != NULL)
 		control_on_conf(m->control);
-	start_reload_units(m, who);
+	/* (Written again since the look.) */
+	reload_take_units(r, who, defaults_differ(&before, m->conf));
 	manager_leave_safe_mode(m, "the files were read again");
 }
 

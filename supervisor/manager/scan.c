@@ -18,14 +18,15 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
-#include "manager/adopt.h"
-#include "manager/link.h"
+#include "manager/link/adopt.h"
+#include "manager/link/link.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
 #include "manager/service/procfs.h"
 #include "manager/service/service.h"
-#include "manager/service/tag.h"
 #include "manager/units.h"
+#include "proto/tag.h"
+#include "unit/name.h"
 
 enum {
 	ENVIRON_MAX = 256 * 1024,
@@ -95,6 +96,9 @@ mark_of(struct manager *m, uint32_t slot, struct mark *k)
 	k->tag = svc_tag(s->invocation);
 	for (int i = 0; i < PROC_N; i++)
 		k->session[i] = s->proc[i].pid;
+	/* A session that the main process of a scope leads is older than the scope. */
+	if (unit_name_type(s->unit) == UNIT_SCOPE)
+		k->session[PROC_MAIN] = 0;
 	hex_encode(k->cookie, s->invocation, sizeof(s->invocation));
 }
 
@@ -509,4 +513,41 @@ scan_unwatch(struct unit *u)
 	watch_stop(o->scan);
 	free(o->scan);
 	o->scan = NULL;
+}
+
+/* ---- whose one process is -----------------------------------------------------------
+ */
+
+struct owner {
+	struct met met;
+	const char *unit;
+};
+
+static void
+compare_scope(struct unit *u, void *arg)
+{
+	struct owner *o = arg;
+	struct manager *m = u->manager;
+	const struct svc_memory *mem = u->svc == NULL ? NULL : svc_memory(u->svc);
+	struct mark k;
+
+	if (o->unit != NULL || mem == NULL || unit_name_type(u->name) != UNIT_SCOPE ||
+	    mem->slot == SLOT_NONE || mem->slot >= table_used(m->table) ||
+	    adopt_slot_is_contained(m, mem->slot))
+		return;
+	mark_of(m, mem->slot, &k);
+	if (is_marked(&o->met, &k))
+		o->unit = u->name;
+}
+
+const char *
+scan_scope_of(struct manager *m, int32_t pid)
+{
+	struct owner o = { 0 };
+
+	if (is_ours(m, pid) || !meet(pid, &o.met))
+		return NULL;
+	units_foreach(m, compare_scope, &o);
+	buf_free(&o.met.environ);
+	return o.unit;
 }

@@ -29,5 +29,8 @@ bool scan_signal(struct manager *m, uint32_t slot, int signo);
 /* Tell the unit's service (svc_on_empty) when none is left; at once if so already. */
 void scan_watch(struct unit *u, uint32_t slot);
 void scan_unwatch(struct unit *u);
+/* The scope without a cgroup whose marks pid has, NULL: none.  No proof of anything: who
+ * knows the marks can put them on himself. */
+const char *scan_scope_of(struct manager *m, int32_t pid);
 
 #endif

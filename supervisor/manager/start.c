@@ -8,41 +8,75 @@
 #include "lib/log.h"
 #include "lib/map.h"
 #include "lib/strv.h"
-#include "manager/budgets.h"
+#include "manager/bonds.h"
+#include "manager/budget/budgets.h"
 #include "manager/end.h"
-#include "manager/filewatch.h"
 #include "manager/instances.h"
-#include "manager/jitter.h"
 #include "manager/job/job.h"
+#include "manager/links.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
-#include "manager/reach.h"
+#include "manager/part/part.h"
+#include "manager/part/paths.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "manager/units.h"
-#include "manager/unitwatch.h"
+#include "manager/watch/filewatch.h"
+#include "manager/watch/reach.h"
+#include "manager/watch/unitwatch.h"
+#include "manager/wish/jitter.h"
 #include "unit/conf.h"
 #include "unit/load.h"
 
-enum { CHANGES_MAX = 64 };
-
 static void
-request(struct unit *u, enum job_type type, const char *origin)
+request_with(struct unit *u, enum job_type type, unsigned mode, const char *origin)
 {
-	struct job_request r = {
-		.type = type,
-		.mode =
-		    JOB_BREAK_CYCLES | (type == JOB_STOP ? 0U : (unsigned)JOB_AUTOMATIC),
-		.origin = origin,
-	};
+	struct job_request r = { .type = type, .mode = mode, .origin = origin };
 	struct buf why = { 0 };
 
 	if (job_request(u->manager->jobs, u->job_unit, &r, NULL, NULL, &why) == 0) {
 		log_debug("%s: the request was refused", u->name);
-		if (type == JOB_START)
+		if (type == JOB_START && u->svc != NULL)
 			svc_start_given_up(u->svc, buf_str(&why));
 	}
 	buf_free(&why);
+}
+
+static void
+request(struct unit *u, enum job_type type, const char *origin)
+{
+	request_with(u, type, type == JOB_STOP ? 0U : (unsigned)JOB_AUTOMATIC, origin);
+}
+
+/* It starts with the instance. */
+static void
+request_boot(struct unit *u, const char *why)
+{
+	request_with(u, JOB_START, JOB_AUTOMATIC | JOB_BOOT, why);
+}
+
+/* A link that came when all that start with the instance were started: the next time. */
+static bool
+is_late_link(const struct unit *u)
+{
+	return u->wish != WISH_STARTED && !u->flag[WISH_FLAG_ENABLED] &&
+	       unit_is_by_links(u) && links_are_done(u->manager);
+}
+
+/* A target, a timer and their like: once in the life of this supd. */
+static void
+start_part(struct unit *u)
+{
+	const char *why;
+
+	if (u->wish == WISH_STOPPED && unit_is_running(u) &&
+	    u->wish_who.wall_us > u->part->active_wall_us)
+		request(u, JOB_STOP, "the wish of a person");
+	else if (!unit_is_running(u) && unit_is_wanted(u, &why) && !is_late_link(u) &&
+		 (!part_was_started(u->part) ||
+		     (u->wish == WISH_STARTED &&
+			 u->wish_who.wall_us > u->part->changed_wall_us)))
+		request_boot(u, why);
 }
 
 /* jitter: it is one of all that start with the instance. */
@@ -51,8 +85,11 @@ start_if_wanted(struct unit *u, bool jitter)
 {
 	struct manager *m = u->manager;
 	const struct svc_memory *mem;
+	uint64_t tried_us;
 	const char *why;
 
+	if (u->part != NULL)
+		start_part(u);
 	if (u->svc == NULL)
 		return;
 	mem = svc_memory(u->svc);
@@ -69,7 +106,7 @@ start_if_wanted(struct unit *u, bool jitter)
 		request(u, JOB_START, "a restart that was begun");
 		return;
 	}
-	if (!unit_is_wanted(u, &why))
+	if (!unit_is_wanted(u, &why) || is_late_link(u))
 		return;
 	/* As many at a time as its template says. */
 	if (member_is_named(u) && u->wish != WISH_STARTED)
@@ -78,12 +115,14 @@ start_if_wanted(struct unit *u, bool jitter)
 	 * again from there. */
 	if (unit_is_running(u) && svc_active(u->svc) != SVC_ACTIVE_DEACTIVATING)
 		return;
+	tried_us = mem->checked_wall_us > mem->started_wall_us ? mem->checked_wall_us
+							       : mem->started_wall_us;
 	if (unit_started_here(m, mem) &&
-	    !(u->wish == WISH_STARTED && u->wish_who.wall_us > mem->started_wall_us))
+	    !(u->wish == WISH_STARTED && u->wish_who.wall_us > tried_us))
 		return;
 	if (jitter)
 		jitter_begin(u);
-	request(u, JOB_START, why);
+	request_boot(u, why);
 }
 
 static void
@@ -127,11 +166,13 @@ void
 start_units(struct manager *m)
 {
 	units_load_all(m);
+	links_mark(m);
 	units_count_ended(m);
 	instances_look_all(m);
 	m->boot_unanswered = any_unanswered(m);
 	units_foreach(m, start_one, m);
 	end_start_exit_unit(m);
+	bonds_look_all(m);
 }
 
 /* Whether a folder of unit files is another one than at the last look. */
@@ -167,6 +208,7 @@ start_look_again(struct manager *m)
 		units_on_change(m, NULL);
 	}
 	filewatch_again(m);
+	paths_look_all(m);
 	budget_files_again(m);
 	instances_look_all(m);
 }
@@ -183,117 +225,13 @@ start_answered(struct manager *m)
 		units_on_change(m, NULL);
 	unitwatch_again(m->watch);
 	filewatch_answered(m);
+	paths_look_all(m);
 	instances_look_all(m);
 	if (!m->boot_unanswered || any_unanswered(m))
 		return;
 	m->boot_unanswered = false;
 	units_foreach(m, start_one, m);
 	end_start_exit_unit(m);
-}
-
-/* ---- reload -------------------------------------------------------------------------
- */
-
-struct reload {
-	struct map before; /* names with a file; thousands are looked up in it */
-	struct strv added, removed, changed;
-	const char *unit;
-	int errors;
-};
-
-static void
-note_loaded(struct unit *u, void *arg)
-{
-	struct reload *r = arg;
-
-	if (u->conf->load_state != UNIT_NOT_FOUND)
-		map_set(&r->before, u->name, u);
-}
-
-static void
-note_difference(void *arg, const char *name, const char *old_value, const char *new_value)
-{
-	struct reload *r = arg;
-
-	(void)old_value;
-	(void)new_value;
-	if (r->changed.n < CHANGES_MAX)
-		strv_addf(&r->changed, "%s %s", r->unit, name);
-}
-
-static void
-reload_one(struct unit *u, void *arg)
-{
-	struct reload *r = arg;
-	struct manager *m = u->manager;
-	struct unit_conf *now;
-	struct diags d;
-
-	if (!unit_conf_changed(m->paths, u->conf))
-		return;
-	/* Loaded once more for the comparison: the old one may be freed by the reload. */
-	diags_init(&d);
-	now = unit_load(m->paths, m->conf, u->name, &d);
-	r->unit = u->name;
-	if (now->load_state == UNIT_LOADED && u->conf->load_state == UNIT_LOADED)
-		unit_conf_diff(u->conf, now, note_difference, r);
-	unit_conf_free(now);
-	diags_clear(&d);
-	unit_reload(u);
-}
-
-static void
-note_result(struct unit *u, void *arg)
-{
-	struct reload *r = arg;
-	bool was = map_has(&r->before, u->name);
-	bool is = u->conf->load_state != UNIT_NOT_FOUND;
-
-	if (is && !was)
-		strv_add(&r->added, u->name);
-	if (!is && was)
-		strv_add(&r->removed, u->name);
-	if (u->conf->load_state == UNIT_BAD_SETTING ||
-	    u->conf->load_state == UNIT_LOAD_ERROR)
-		r->errors++;
-}
-
-static void
-put_list(struct jw *w, const char *key, const struct strv *v)
-{
-	jw_kv_arr(w, key);
-	for (size_t i = 0; i < v->n && i < CHANGES_MAX; i++)
-		jw_str(w, v->v[i]);
-	jw_end(w);
-}
-
-void
-start_reload_units(struct manager *m, const char *who)
-{
-	struct reload r = { .errors = 0 };
-	struct jw *w;
-
-	units_foreach(m, note_loaded, &r);
-	units_foreach(m, reload_one, &r);
-	units_load_all(m);
-	instances_look_all(m);
-	units_foreach(m, note_result, &r);
-	event_begin(m->events, EVENT_RELOADED, NULL, NULL);
-	event_str(m->events, "who", who);
-	w = event_jw(m->events);
-	if (w != NULL) {
-		put_list(w, "added", &r.added);
-		put_list(w, "removed", &r.removed);
-		put_list(w, "changed", &r.changed);
-	}
-	event_int(m->events, "errors", r.errors);
-	event_end(m->events);
-	manager_say(m, MARK_NOTE, "files read again: %u new, %u gone, %u changes",
-	    r.added.n, r.removed.n, r.changed.n);
-	map_clear(&r.before, NULL);
-	strv_free(&r.added);
-	strv_free(&r.removed);
-	strv_free(&r.changed);
 }
 
 /* ---- the rest -----------------------------------------------------------------------
@@ -316,6 +254,9 @@ static void
 log_one(struct unit *u, void *arg)
 {
 	(void)arg;
+	if (u->part != NULL)
+		log_info("%s: %s (%s): %s", u->name, svc_active_name(unit_active(u)),
+		    u->part->kind->sub(u->part), u->part->why);
 	if (u->svc != NULL)
 		log_info("%s: %s (%s): %s", u->name, svc_active_name(svc_active(u->svc)),
 		    svc_state_name(svc_state(u->svc)), svc_why(u->svc));

@@ -1,11 +1,8 @@
 /*
- * start: which units start when, after a start of supd or of the manager alone, and what
- * a reload of all files does.
+ * start: which units start when, after a start of supd or of the manager alone.
  */
 #ifndef SUPD_MANAGER_START_H
 #define SUPD_MANAGER_START_H
-
-#include <stddef.h>
 
 struct manager;
 struct unit;
@@ -20,8 +17,6 @@ void start_answered(struct manager *m);
 /* Other file systems are mounted now: all that is watched by a path may be another file.
  */
 void start_look_again(struct manager *m);
-/* Read all unit files again; says what changed.  Nothing is started or restarted. */
-void start_reload_units(struct manager *m, const char *who);
 /* A new logger has no patterns. */
 void start_resend_patterns(struct manager *m);
 /* One line for each unit on stderr (SIGUSR2). */

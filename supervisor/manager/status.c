@@ -16,7 +16,7 @@
 #include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "manager/control/control.h"
-#include "manager/link.h"
+#include "manager/link/link.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
 #include "unit/conf.h"

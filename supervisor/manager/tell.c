@@ -13,10 +13,12 @@
 #include "lib/json.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
+#include "manager/activate/pool.h"
+#include "manager/conditions.h"
 #include "manager/end.h"
 #include "manager/instances.h"
 #include "manager/job/job.h"
-#include "manager/link.h"
+#include "manager/link/link.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
@@ -281,7 +283,8 @@ say_state(struct unit *u, const struct svc_note *note, const struct svc_memory *
 {
 	struct manager *m = u->manager;
 	enum svc_active a = svc_state_active(note->state);
-	const char *stem = u->conf->stem;
+	/* (That of the file may be another unit's by now.) */
+	const char *stem = svc_conf(u->svc)->stem;
 
 	if (a == SVC_ACTIVE_ACTIVE && svc_state_active(note->old) != SVC_ACTIVE_ACTIVE &&
 	    svc_state_active(note->old) != SVC_ACTIVE_RELOADING)
@@ -341,6 +344,7 @@ tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory 
 		end_on_unit_down(u, mem);
 		if (u->transient || unit_is_of_template(u))
 			unit_ended(u);
+		unit_collect(u);
 		member_on_rest(u);
 	}
 }
@@ -464,6 +468,33 @@ tell_ready(struct unit *u, const struct svc_note *note, const struct svc_memory 
 }
 
 static void
+tell_queued(struct unit *u, const struct svc_memory *mem)
+{
+	struct emitter *ev = u->manager->events;
+
+	event_begin(ev, EVENT_POOL_QUEUED, u->name, mem->invocation);
+	event_str(ev, "pool", mem->pool);
+	event_int(
+	    ev, "place", (int64_t)(u->in_pool == NULL ? 0 : pool_place(u->in_pool)));
+	event_int(ev, "queued",
+	    (int64_t)(u->in_pool == NULL || u->in_pool->pool == NULL
+			  ? 0
+			  : pool_waiting(u->in_pool->pool)));
+	event_end(ev);
+}
+
+static void
+tell_admitted(struct unit *u, const struct svc_note *note, const struct svc_memory *mem)
+{
+	struct emitter *ev = u->manager->events;
+
+	event_begin(ev, EVENT_POOL_ADMITTED, u->name, mem->invocation);
+	event_str(ev, "pool", mem->pool);
+	event_us_by(ev, "pool_wait_us", note->duration_us, mem->pool);
+	event_end(ev);
+}
+
+static void
 tell_health(struct unit *u, const struct svc_note *note, const struct svc_memory *mem)
 {
 	struct emitter *ev = u->manager->events;
@@ -546,8 +577,17 @@ tell_note(struct unit *u, const struct svc_note *note, const struct svc_memory *
 	case SVC_EMIT_READY:
 		tell_ready(u, note, mem);
 		break;
+	case SVC_EMIT_QUEUED:
+		tell_queued(u, mem);
+		break;
+	case SVC_EMIT_ADMITTED:
+		tell_admitted(u, note, mem);
+		break;
 	case SVC_EMIT_HEALTH:
 		tell_health(u, note, mem);
+		break;
+	case SVC_EMIT_SKIPPED:
+		conditions_tell(u, mem->unmet, mem->found, note->text);
 		break;
 	default:
 		tell_text(u, note, mem);

@@ -9,23 +9,27 @@
 #include "lib/map.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
-#include "manager/adopt.h"
-#include "manager/budgets.h"
-#include "manager/drain.h"
+#include "manager/bonds.h"
+#include "manager/budget/budgets.h"
 #include "manager/instances.h"
 #include "manager/job/job.h"
 #include "manager/kept.h"
+#include "manager/link/adopt.h"
 #include "manager/manager.h"
 #include "manager/ops.h"
+#include "manager/part/part.h"
+#include "manager/part/pools.h"
+#include "manager/part/sockets.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/record/store.h"
-#include "manager/request_files.h"
-#include "manager/requests.h"
 #include "manager/service/service.h"
-#include "manager/sessions.h"
+#include "manager/sessions/sessions.h"
 #include "manager/tell.h"
 #include "manager/units_int.h"
+#include "manager/wish/drain.h"
+#include "manager/wish/request_files.h"
+#include "manager/wish/requests.h"
 #include "unit/conf.h"
 #include "unit/load.h"
 #include "unit/name.h"
@@ -38,14 +42,26 @@ add_name(struct unit *u, const char *name)
 	if (map_has(&m->units, name))
 		return;
 	map_set(&m->units, name, u);
-	if (strcmp(name, u->name) != 0)
-		jobs_unit_alias(m->jobs, name, u->job_unit);
+	if (strcmp(name, u->name) == 0) {
+		units_forget_order(m);
+		return;
+	}
+	strv_add(&u->other_names, name);
+	jobs_unit_alias(m->jobs, name, u->job_unit);
+}
+
+/* What others said of that name they say of another unit now. */
+static void
+forget_name(struct manager *m, const char *name)
+{
+	map_del(&m->units, name);
+	jobs_unit_alias(m->jobs, name, NULL);
+	m->edges_stale = true;
 }
 
 static void
 register_names(struct unit *u)
 {
-	units_forget_order(u->manager);
 	add_name(u, u->name);
 	for (size_t i = 0; i < u->conf->aliases.n; i++)
 		add_name(u, u->conf->aliases.v[i]);
@@ -54,24 +70,23 @@ register_names(struct unit *u)
 static void
 unregister_names(struct unit *u)
 {
-	struct strv names = { 0 };
+	struct manager *m = u->manager;
 
-	units_forget_order(u->manager);
-	map_keys(&u->manager->units, &names);
-	for (size_t i = 0; i < names.n; i++) {
-		if (map_get(&u->manager->units, names.v[i]) != u)
-			continue;
-		map_del(&u->manager->units, names.v[i]);
-		if (strcmp(names.v[i], u->name) != 0)
-			jobs_unit_alias(u->manager->jobs, names.v[i], NULL);
-	}
-	strv_free(&names);
+	units_forget_order(m);
+	if (map_get(&m->units, u->name) == u)
+		map_del(&m->units, u->name);
+	for (size_t i = 0; i < u->other_names.n; i++)
+		forget_name(m, u->other_names.v[i]);
+	strv_free(&u->other_names);
 }
 
 /* To a person who looks on: the first thing that is wrong; status has the rest. */
 static void
 say_refused(const struct unit *u)
 {
+	/* (Mounts and the like come with every system, and are not for supd.) */
+	if (!unit_type_is_known(u->conf->type))
+		return;
 	for (size_t i = 0; i < u->diags.n; i++) {
 		char *line;
 
@@ -116,7 +131,10 @@ tell_loaded(struct unit *u)
 static bool
 can_run(const struct unit_conf *conf)
 {
-	return conf->load_state == UNIT_LOADED && conf->type == UNIT_SERVICE;
+	return conf->load_state == UNIT_LOADED &&
+	       (conf->type == UNIT_SERVICE || part_kind_of(conf) != NULL ||
+		   conf->type == UNIT_SCOPE) &&
+	       !(unit_name_is_template(conf->id) && conf->type != UNIT_SERVICE);
 }
 
 static bool
@@ -164,6 +182,7 @@ drop_service(struct unit *u)
 {
 	sessions_forget(u);
 	budgets_forget(u);
+	pools_leave(u);
 	svc_free(u->svc);
 	u->svc = NULL;
 	/* After it: the service ends what it has begun by these. */
@@ -173,6 +192,31 @@ drop_service(struct unit *u)
 		unit_conf_free(u->svc_conf);
 	u->svc_conf = NULL;
 	release_all(u);
+}
+
+/* The part is not of use any more, and it is down. */
+static void
+drop_part(struct unit *u)
+{
+	part_free(u->part);
+	u->part = NULL;
+	if (u->svc_conf != u->conf)
+		unit_conf_free(u->svc_conf);
+	u->svc_conf = NULL;
+}
+
+static void
+give_part_conf(struct unit *u, struct unit_conf *conf)
+{
+	struct unit_conf *old = u->svc_conf;
+
+	u->svc_conf = conf;
+	u->kept = false;
+	if (u->part == NULL)
+		u->part = part_new(u, conf);
+	else
+		part_set_conf(u->part, conf);
+	unit_conf_free(old);
 }
 
 static void
@@ -194,6 +238,15 @@ give_conf(struct unit *u, struct unit_conf *conf)
 	u->stand_in = false;
 }
 
+void
+unit_set_edges(struct unit *u)
+{
+	/* What is up without a usable file starts what it did: its edges stay. */
+	job_unit_set_deps(u->job_unit, u->conf->load_state == UNIT_LOADED ? u->conf
+				       : u->part != NULL                  ? u->svc_conf
+									  : NULL);
+}
+
 /* conf is the newest; what the service has of older ones it gives back itself. */
 static void
 set_conf(struct unit *u, struct unit_conf *conf)
@@ -205,13 +258,17 @@ set_conf(struct unit *u, struct unit_conf *conf)
 	u->transient = is_transient(u);
 	if (old != NULL && old != u->svc_conf)
 		unit_conf_free(old);
-	if (can_run(conf)) {
+	if (can_run(conf) && part_kind_of(conf) != NULL) {
+		give_part_conf(u, conf);
+	} else if (can_run(conf)) {
 		give_conf(u, conf);
+	} else if (u->part != NULL && !unit_is_running(u) && !is_refused(conf)) {
+		drop_part(u);
 	} else if (u->svc != NULL && !unit_is_running(u) && !is_refused(conf)) {
 		drop_service(u);
 		sessions_remove_files(u); /* (A wish may keep the unit.) */
 	}
-	job_unit_set_deps(u->job_unit, conf->load_state == UNIT_LOADED ? conf : NULL);
+	unit_set_edges(u);
 	if (unit_name_is_template(u->name))
 		instances_on_conf(u);
 	budgets_on_load(u);
@@ -251,7 +308,12 @@ unit_take_kept(struct unit *u)
 	diags_clear(&d);
 	if (kept == NULL)
 		return false;
-	give_conf(u, kept);
+	if (part_kind_of(kept) != NULL) {
+		give_part_conf(u, kept);
+		job_unit_set_deps(u->job_unit, kept);
+	} else {
+		give_conf(u, kept);
+	}
 	u->kept = true;
 	say_what_holds(u);
 	return true;
@@ -280,11 +342,9 @@ unit_make_stoppable(struct unit *u)
 bool
 unit_is_running(const struct unit *u)
 {
-	if (u->svc == NULL)
-		return false;
-	if (svc_has_slot(u->svc))
+	if (u->svc != NULL && svc_has_slot(u->svc))
 		return true;
-	switch (svc_active(u->svc)) {
+	switch (unit_active(u)) {
 	case SVC_ACTIVE_INACTIVE:
 	case SVC_ACTIVE_FAILED:
 		return false;
@@ -302,22 +362,40 @@ unit_started_here(const struct manager *m, const struct svc_memory *mem)
 	return mem->life == m->boot_wall_us;
 }
 
+/* Its name has become another one of a unit that we may have as well. */
+static bool
+is_moved(const struct unit *u)
+{
+	return strcmp(u->conf->id, u->name) != 0;
+}
+
 /* Takes conf and diags. */
 static struct unit *
-unit_new(struct manager *m, struct unit_conf *conf, struct diags *diags)
+unit_new(struct manager *m, const char *name, struct unit_conf *conf, struct diags *diags)
 {
 	struct unit *u = xcalloc(1, sizeof(*u));
 
 	u->manager = m;
 	u->last_slot = u->told_slot = SLOT_NONE;
-	u->name = xstrdup(conf->id);
+	u->name = xstrdup(name);
+	m->n_scopes += unit_name_type(u->name) == UNIT_SCOPE;
 	u->job_unit = jobs_unit(m->jobs, u->name);
 	job_unit_set_data(u->job_unit, u);
 	u->diags = *diags;
+	u->looked = unit_paths_scan_number(m->paths);
 	set_conf(u, conf);
-	register_names(u);
+	/* (Before that it may have been up, and nobody has asked yet.) */
+	if (m->phase != MANAGER_RESTORING)
+		unit_know_active(u);
+	if (is_moved(u))
+		add_name(u, u->name);
+	else
+		register_names(u);
 	if (conf->load_state != UNIT_NOT_FOUND)
 		tell_loaded(u);
+	/* Of one that comes later nothing is still to be read but its start. */
+	if (m->phase != MANAGER_RESTORING)
+		unit_know_active(u);
 	return u;
 }
 
@@ -326,6 +404,7 @@ unit_free(struct unit *u)
 {
 	struct jobs *js = u->manager->jobs;
 
+	u->manager->n_scopes -= unit_name_type(u->name) == UNIT_SCOPE;
 	requests_forget(u);
 	drain_forget(u);
 	tell_forget_signal(u);
@@ -335,6 +414,10 @@ unit_free(struct unit *u)
 	job_unit_set_data(u->job_unit, NULL);
 	if (u->svc != NULL)
 		drop_service(u);
+	if (u->part != NULL)
+		drop_part(u);
+	bonds_forget(u);
+	connection_free(u->connection);
 	unit_conf_free(u->conf);
 	diags_clear(&u->diags);
 	if (u->share != NULL)
@@ -346,6 +429,7 @@ unit_free(struct unit *u)
 		free(u->terms[i].reason);
 		free(u->terms[i].text);
 	}
+	free(u->wanted_by);
 	free(u->name);
 	free(u);
 }
@@ -364,13 +448,6 @@ unit_find(struct manager *m, const char *name)
 	u = map_get(&m->units, full);
 	free(full);
 	return u;
-}
-
-/* Its name has become another one of a unit that we may have as well. */
-static bool
-is_moved(const struct unit *u)
-{
-	return strcmp(u->conf->id, u->name) != 0;
 }
 
 struct unit *
@@ -397,7 +474,7 @@ unit_get(struct manager *m, const char *name)
 		unit_conf_free(conf);
 		diags_clear(&d);
 	} else {
-		u = unit_new(m, conf, &d);
+		u = unit_new(m, conf->id, conf, &d);
 		u->unanswered = unanswered;
 		add_name(u, full);
 		/* Whoever asks for many names must not fill the memory. */
@@ -408,14 +485,70 @@ unit_get(struct manager *m, const char *name)
 	return u;
 }
 
+/* By what is on the disk, NAME is not the unit of that id. */
+static bool
+leads_elsewhere(struct manager *m, const char *name, const char *id)
+{
+	char *now = unit_real_name(m->paths, name);
+	bool elsewhere = strcmp(now, id) != 0 && !unit_paths_unanswered(m->paths);
+
+	free(now);
+	return elsewhere;
+}
+
 /* Two units must not run what is one: this one is refused until it can be forgotten, and
  * its name is that of the other from then on. */
-static void
-refuse_moved(const struct unit *u, struct unit_conf *conf, struct diags *d)
+static struct unit_conf *
+load_own(struct manager *m, const struct supd_conf *sc, const char *name, bool runs,
+    struct diags *d)
 {
+	struct unit_conf *conf = unit_load(m->paths, sc, name, d);
+
+	if (strcmp(conf->id, name) == 0)
+		return conf;
 	conf->load_state = UNIT_LOAD_ERROR;
-	diag_add(d, DIAG_ERROR, u->name, 0, 0, "stop what runs by the old name",
-	    "it is another name of %s now", conf->id);
+	diag_add(d, DIAG_ERROR, name, 0, 0,
+	    runs ? "stop what runs by the old name" : NULL,
+	    "it is another name of %s now%s", conf->id,
+	    runs ? ", and what was started by the old name runs" : "");
+	return conf;
+}
+
+struct unit_conf *
+unit_load_again(const struct unit *u, const struct supd_conf *sc, struct diags *d)
+{
+	return load_own(u->manager, sc, u->name, unit_is_running(u), d);
+}
+
+struct unit *
+unit_get_own(struct manager *m, const char *name)
+{
+	struct unit *other = unit_get(m, name), *u;
+	struct unit_conf *conf;
+	struct diags d;
+	bool unanswered;
+
+	if (other == NULL || strcmp(other->name, name) == 0)
+		return other;
+	forget_name(m, name);
+	(void)strv_remove(&other->other_names, name);
+	diags_init(&d);
+	conf = load_own(m, m->conf, name, true, &d);
+	unanswered = unit_paths_unanswered(m->paths);
+	u = unit_new(m, name, conf, &d);
+	u->unanswered = unanswered;
+	wish_restore_own(u);
+	wish_restore_own(other);
+	return u;
+}
+
+bool
+unit_files_changed(const struct unit *u)
+{
+	struct manager *m = u->manager;
+
+	return unit_conf_changed(m->paths, u->conf) ||
+	       (is_moved(u) && leads_elsewhere(m, u->name, u->conf->id));
 }
 
 void
@@ -426,18 +559,56 @@ unit_reload(struct unit *u)
 	struct diags d;
 
 	diags_init(&d);
-	conf = unit_load(m->paths, m->conf, u->name, &d);
+	conf = unit_load_again(u, m->conf, &d);
 	if (unit_paths_unanswered(m->paths) && !u->unanswered) {
 		/* What is known of it is better. */
 		unit_conf_free(conf);
 		diags_clear(&d);
 		return;
 	}
-	u->unanswered = unit_paths_unanswered(m->paths);
-	if (strcmp(conf->id, u->name) != 0)
-		refuse_moved(u, conf, &d);
+	unit_take_conf(u, conf, &d, unit_paths_unanswered(m->paths));
+}
+
+bool
+unit_name_is_stale(struct unit *u, const char *name)
+{
+	return strcmp(name, u->name) != 0 && leads_elsewhere(u->manager, name, u->name);
+}
+
+void
+unit_check_names(struct unit *u)
+{
+	struct manager *m = u->manager;
+	bool dropped = false;
+
+	for (size_t i = u->other_names.n; i-- > 0;) {
+		const char *name = u->other_names.v[i];
+
+		if (!unit_name_is_stale(u, name))
+			continue;
+		forget_name(m, name);
+		strv_remove_at(&u->other_names, i);
+		dropped = true;
+	}
+	if (!dropped)
+		return;
+	/* Drop-ins of that name are not its own any more; an edit of what runs still
+	 * waits for a start. */
+	if (unit_is_running(u) && (u->changed || unit_files_changed(u)))
+		u->changed = true;
+	else
+		unit_reload(u);
+}
+
+void
+unit_take_conf(
+    struct unit *u, struct unit_conf *conf, struct diags *diags, bool unanswered)
+{
+	u->unanswered = unanswered;
+	u->looked = unit_paths_scan_number(u->manager->paths);
 	diags_clear(&u->diags);
-	u->diags = d;
+	u->diags = *diags;
+	diags_init(diags);
 	set_conf(u, conf);
 	if (!is_moved(u))
 		register_names(u);
@@ -447,11 +618,24 @@ unit_reload(struct unit *u)
 	adopt_late(u);
 }
 
+static bool
+is_group(const struct unit *u)
+{
+	return u->part != NULL &&
+	       (u->conf->type == UNIT_TARGET || u->conf->type == UNIT_SLICE);
+}
+
 bool
 unit_refresh(struct unit *u)
 {
-	bool changed = unit_conf_changed(u->manager->paths, u->conf);
+	unsigned scan = unit_paths_scan_number(u->manager->paths);
+	bool changed;
 
+	/* Once in a scan: whoever wants a newer look scans anew. */
+	if (scan != 0 && u->looked == scan)
+		return false;
+	changed = unit_files_changed(u);
+	u->looked = scan;
 	if (u->unanswered) {
 		if (unit_paths_unanswered(u->manager->paths))
 			return false;
@@ -460,8 +644,9 @@ unit_refresh(struct unit *u)
 	}
 	if (!changed)
 		return false;
-	/* What runs with a stand-in waits for nothing but a usable file. */
-	if (unit_is_running(u) && !u->stand_in) {
+	/* What runs with a stand-in waits for nothing but a usable file; and what only
+	 * holds others together is what it names now. */
+	if (unit_is_running(u) && !u->stand_in && !is_group(u)) {
 		if (u->changed)
 			return false;
 		u->changed = true;

@@ -14,8 +14,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/strv.h"
 #include "unit/diag.h"
 
+struct bond;
+struct connection;
 struct drain;
 struct instances;
 struct job_unit;
@@ -23,9 +26,11 @@ struct jw;
 struct loop_timer;
 struct manager;
 struct member;
+struct part;
+struct pool_member;
 struct service;
 struct session;
-struct strv;
+struct supd_conf;
 struct svc_memory;
 struct unit_budget;
 struct unit_conf;
@@ -70,12 +75,16 @@ struct wish_terms {
 
 struct unit {
 	struct manager *manager;
-	char *name;             /* conf->id, or the name asked for when not loaded */
-	struct unit_conf *conf; /* of the newest load; never NULL */
-	struct diags diags;     /* of that load */
-	struct service *svc;    /* NULL: not a service, or nothing to run */
+	char *name;              /* conf->id, or the name asked for when not loaded */
+	struct unit_conf *conf;  /* of the newest load; never NULL */
+	struct diags diags;      /* of that load */
+	struct service *svc;     /* NULL: not a service, or nothing to run */
+	struct strv other_names; /* by which the manager knows it as well */
+	struct part *part;       /* NULL: a service, or nothing that can be started */
+	int told_active;         /* enum svc_active, when it was looked at last */
+	bool tells_active;       /* see unit_know_active */
 	struct unit_conf
-	    *svc_conf; /* the newest that svc was given; conf may be a bad one */
+	    *svc_conf; /* the newest that svc or part was given; conf may be bad */
 	struct unit_conf **held; /* older ones that svc still reads */
 	size_t n_held;
 	struct unit_ops *ops;         /* what ops.c keeps for svc */
@@ -84,31 +93,39 @@ struct unit {
 	uint32_t log_err_slot;        /* of this slot */
 	struct session *session;      /* NULL: it never had a terminal (sessions.c) */
 	struct unit_request *request; /* the last one; NULL: none (requests.c) */
+	struct bond *bond;            /* NULL: nothing of others followed yet (bonds.c) */
 	struct instances *instances;  /* a template's [Instances] (instances.c); NULL */
 	struct member *member;        /* what a template's source names; NULL: nothing */
-	bool changed;                 /* a file differs from conf */
-	bool stand_in;                /* svc_conf is that of unit_make_stoppable */
-	bool unanswered;              /* conf is not what is on the disk: see reach.h */
-	bool transient;               /* made by `supctl run' */
-	bool kept;                    /* what svc_conf was read from (kept.c) */
-	bool kept_due;                /* that waits for its turn */
-	bool adopted;                 /* was running when this manager came */
-	bool restored;                /* its memory was given to svc */
-	int told_result;              /* enum svc_result of the newest event about it */
+	unsigned looked; /* the scan in which its files were looked at last; 0: in none */
+	bool changed;    /* a file differs from conf */
+	bool stand_in;   /* svc_conf is that of unit_make_stoppable */
+	bool unanswered; /* conf is not what is on the disk: see reach.h */
+	bool transient;  /* made by `supctl run' */
+	unsigned pins;   /* so many have still to tell of it: it is not forgotten */
+	bool kept;       /* what svc_conf was read from (kept.c) */
+	bool kept_due;   /* that waits for its turn */
+	bool adopted;    /* was running when this manager came */
+	bool restored;   /* its memory was given to svc */
+	int told_result; /* enum svc_result of the newest event about it */
 	uint32_t last_slot;       /* of the newest one that had a slot, else SLOT_NONE */
 	uint32_t told_slot;       /* the same, until its failure is told */
 	unsigned untold_failures; /* their event waits for the end of the log */
 	struct loop_timer *share; /* of a bounded end; NULL: none */
+	char
+	    *wanted_by; /* by links, with the instance, for people; NULL: not (links.h) */
 	enum wish wish;
 	struct wish_who wish_who;
 	bool flag[WISH_NFLAGS];
 	struct wish_who *flag_who[WISH_NFLAGS]; /* ours; NULL: never said */
 	struct wish_terms terms[WISH_NFLAGS];
-	struct unit_budget *budget; /* NULL: it has none, or nobody asked (budgets.c) */
-	struct drain *drain;        /* NULL: it is not being drained (drain.c) */
-	bool released;              /* what waited for that is still to be started */
-	struct unit_signal *signal; /* the last that was sent; NULL: none (tell.c) */
+	struct unit_budget *budget;  /* NULL: it has none, or nobody asked (budgets.c) */
+	struct drain *drain;         /* NULL: it is not being drained (drain.c) */
+	bool released;               /* what waited for that is still to be started */
+	struct unit_signal *signal;  /* the last that was sent; NULL: none (tell.c) */
+	struct pool_member *in_pool; /* NULL: it is in none (part/pools.c) */
 	uint64_t start_at_us; /* its start with the instance waits; 0: no (jitter.h) */
+	/* Accept=yes made it (sockets_accept.c); NULL */
+	struct connection *connection;
 	/* control's cached JSON, full and short, freed by units with free() */
 	void *rendered[2];
 	uint32_t rendered_len[2];
@@ -119,11 +136,26 @@ struct unit *unit_find(struct manager *m, const char *name);
 /* The same, loaded when it has to be.  NULL only when the name is not valid; a unit
  * without a file is there with load state not-found. */
 struct unit *unit_get(struct manager *m, const char *name);
+/* While all is restored: the unit of that very name, which has processes.  It is not the
+ * unit that the name has become another one of meanwhile. */
+struct unit *unit_get_own(struct manager *m, const char *name);
+/* NAME is known as another one of u, and is not any more by what is on the disk; tell
+ * units_on_change. */
+bool unit_name_is_stale(struct unit *u, const char *name);
 /* Look at the files again (a few stat(2)), unless they hang; loads anew what is not
  * running, marks changed what is.  Returns true when something is different now. */
 bool unit_refresh(struct unit *u);
 /* Load anew whatever runs; the service takes the new one with its next start. */
 void unit_reload(struct unit *u);
+/* What its files say now, nothing taken yet; refused when its name has become another one
+ * of another unit (the id of what is returned is that). */
+struct unit_conf *unit_load_again(
+    const struct unit *u, const struct supd_conf *conf, struct diags *diags);
+/* Whether they are other ones than those that u->conf was made from; a few stat(2). */
+bool unit_files_changed(const struct unit *u);
+/* The same as unit_reload with what was loaded again; takes conf and diags. */
+void unit_take_conf(
+    struct unit *u, struct unit_conf *conf, struct diags *diags, bool unanswered);
 /* A transient unit from the text of a unit file, as run would write it.  NULL with *err
  * (malloc'd) when it is refused or the name is in use. */
 struct unit *unit_make_transient(
@@ -155,6 +187,12 @@ bool unit_is_of_template(const struct unit *u);
 /* A transient unit, or one of a template, has ended: it can be looked at until many
  * others have. */
 void unit_ended(struct unit *u);
+/* The same, and gone at once by CollectMode=. */
+void unit_collect(struct unit *u);
+/* Whoever has still to tell of it keeps it from being forgotten, until as many unpin it.
+ */
+void unit_pin(struct unit *u);
+void unit_unpin(struct unit *u);
 /* Forget one of a template, soon, unless somebody needs it by then. */
 void unit_forget_later(struct unit *u);
 /* At the start: those that ended before count as if they had ended now. */
@@ -166,8 +204,16 @@ void unit_forget_transient(struct manager *m, const char *name);
 
 /* Load all of the folders.  Returns how many units are known. */
 size_t units_load_all(struct manager *m);
+/* The same within a scan (unit/load.h) of the caller's, for what was not looked at in it
+ * yet. */
+void units_load_scanned(struct manager *m);
+/* When a name is not that of another unit any more: what all say of others is about those
+ * that have the names now. */
+void units_set_edges(struct manager *m);
 /* A file changed, came or vanished (watch.c); name NULL: anything may have. */
 void units_on_change(struct manager *m, const char *name);
+/* The same of several names. */
+void units_on_changes(struct manager *m, const struct strv *names);
 /* Each unit once, by name. */
 typedef void unit_fn(struct unit *u, void *arg);
 void units_foreach(struct manager *m, unit_fn *fn, void *arg);
@@ -205,8 +251,11 @@ void unit_set_awaited(struct unit *u, bool on);
 enum { WISH_REASON_MAX = 256 };
 uint64_t unit_set_terms(struct unit *u, enum wish_flag flag, const char *reason,
     uint64_t until_wall_us, const struct wish_who *who);
-/* Read one line of state/wishes or a wish event again (restore). */
-void wish_restore(struct manager *m, const char *line, size_t len);
+/* All that is stored of wishes counts again.  What is stored of another name that a unit
+ * has by now is of it, too, where nothing is of its own. */
+void wishes_restore(struct manager *m);
+/* Once more for u, by what is stored of exactly its name. */
+void wish_restore_own(struct unit *u);
 const char *wish_name(enum wish wish);
 const char *wish_flag_name(enum wish_flag flag);
 

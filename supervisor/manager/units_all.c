@@ -10,11 +10,13 @@
 #include "lib/map.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
-#include "manager/groups.h"
+#include "manager/links.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
+#include "manager/sysinit.h"
 #include "manager/units.h"
 #include "manager/units_int.h"
+#include "manager/wish/groups.h"
 #include "unit/conf.h"
 #include "unit/load.h"
 #include "unit/name.h"
@@ -30,21 +32,6 @@ units_forget_order(struct manager *m)
 	free(m->by_name);
 	m->by_name = NULL;
 	m->n_by_name = 0;
-}
-
-void
-units_foreach(struct manager *m, unit_fn *fn, void *arg)
-{
-	struct strv names = { 0 };
-
-	map_keys(&m->units, &names);
-	for (size_t i = 0; i < names.n; i++) {
-		struct unit *u = map_get(&m->units, names.v[i]);
-
-		if (u != NULL && strcmp(u->name, names.v[i]) == 0)
-			fn(u, arg);
-	}
-	strv_free(&names);
 }
 
 static int
@@ -69,6 +56,24 @@ make_order(struct manager *m)
 			m->by_name[m->n_by_name++] = u;
 	}
 	qsort(m->by_name, m->n_by_name, sizeof(struct unit *), compare_names);
+}
+
+void
+units_foreach(struct manager *m, unit_fn *fn, void *arg)
+{
+	struct strv names = { 0 };
+
+	if (m->by_name == NULL)
+		make_order(m);
+	for (size_t i = 0; i < m->n_by_name; i++)
+		strv_add(&names, m->by_name[i]->name);
+	for (size_t i = 0; i < names.n; i++) {
+		struct unit *u = map_get(&m->units, names.v[i]);
+
+		if (u != NULL && strcmp(u->name, names.v[i]) == 0)
+			fn(u, arg);
+	}
+	strv_free(&names);
 }
 
 void
@@ -129,24 +134,63 @@ look_at_template(struct manager *m, const char *name)
 	diags_clear(&d);
 }
 
-size_t
-units_load_all(struct manager *m)
+/* All that the scan knows of and that has no unit yet. */
+static void
+load_new(struct manager *m)
 {
 	struct strv names = { 0 };
 
-	unit_paths_scan(m->paths);
 	unit_list_dir(m->paths, &names);
 	for (size_t i = 0; i < names.n; i++) {
-		if (unit_name_type(names.v[i]) != UNIT_SERVICE)
+		if (!unit_type_is_known(unit_name_type(names.v[i])))
 			continue;
 		if (unit_name_is_template(names.v[i]))
 			look_at_template(m, names.v[i]);
 		else
 			(void)unit_get(m, names.v[i]);
 	}
-	units_foreach(m, refresh_one, NULL);
-	unit_paths_forget(m->paths);
 	strv_free(&names);
+}
+
+static void
+check_names_of(struct unit *u, void *arg)
+{
+	(void)arg;
+	unit_check_names(u);
+}
+
+static void
+set_edges_of(struct unit *u, void *arg)
+{
+	(void)arg;
+	unit_set_edges(u);
+}
+
+void
+units_set_edges(struct manager *m)
+{
+	if (!m->edges_stale)
+		return;
+	m->edges_stale = false;
+	units_look(m, set_edges_of, NULL);
+}
+
+void
+units_load_scanned(struct manager *m)
+{
+	units_foreach(m, check_names_of, NULL);
+	load_new(m);
+	units_foreach(m, refresh_one, NULL);
+	units_set_edges(m);
+	sysinit_look(m);
+}
+
+size_t
+units_load_all(struct manager *m)
+{
+	unit_paths_scan(m->paths);
+	units_load_scanned(m);
+	unit_paths_forget(m->paths);
 	return units_count(m);
 }
 
@@ -176,23 +220,35 @@ change_one(struct unit *u, void *arg)
 	(void)unit_forget(u);
 }
 
-void
-units_on_change(struct manager *m, const char *name)
+/* TEMPLATES, whose instances may be called otherwise; NULL: anything.  One look at all,
+ * however many. */
+static void
+change_many(struct manager *m, const struct strv *templates)
 {
-	struct unit *u;
+	unit_paths_scan(m->paths);
+	units_foreach(m, check_names_of, NULL);
+	units_foreach(m, change_one, NULL);
+	if (templates == NULL)
+		units_load_scanned(m);
+	for (size_t i = 0; templates != NULL && i < templates->n; i++)
+		look_at_template(m, templates->v[i]);
+	unit_paths_forget(m->paths);
+}
 
-	if (name == NULL || unit_name_is_template(name)) {
-		units_foreach(m, change_one, NULL);
-		if (name == NULL)
-			units_load_all(m);
-		else
-			look_at_template(m, name);
-		return;
-	}
-	u = unit_find(m, name);
+static void
+change_named(struct manager *m, const char *name)
+{
+	struct unit *u = unit_find(m, name);
+
 	if (u != NULL) {
+		bool is_other = strcmp(u->name, name) != 0;
+
+		if (is_other)
+			unit_check_names(u);
 		change_one(u, NULL);
-		return;
+		/* (The name may be that of another unit since then.) */
+		if (!is_other || unit_find(m, name) != NULL)
+			return;
 	}
 	u = unit_get(m, name);
 	if (u == NULL)
@@ -201,6 +257,47 @@ units_on_change(struct manager *m, const char *name)
 		(void)unit_forget(u);
 	else
 		tell_changed(u, "new");
+}
+
+static void
+look_at_rest(struct manager *m)
+{
+	units_set_edges(m);
+	sysinit_look(m);
+	links_changed(m);
+	links_mark(m);
+}
+
+void
+units_on_changes(struct manager *m, const struct strv *names)
+{
+	struct strv templates = { 0 };
+
+	for (size_t i = 0; i < names->n; i++)
+		if (unit_name_is_template(names->v[i]))
+			strv_add(&templates, names->v[i]);
+	if (templates.n > 0)
+		change_many(m, &templates);
+	strv_free(&templates);
+	for (size_t i = 0; i < names->n; i++)
+		if (!unit_name_is_template(names->v[i]))
+			change_named(m, names->v[i]);
+	look_at_rest(m);
+}
+
+void
+units_on_change(struct manager *m, const char *name)
+{
+	if (name == NULL) {
+		change_many(m, NULL);
+		look_at_rest(m);
+	} else {
+		struct strv names = { 0 };
+
+		strv_add(&names, name);
+		units_on_changes(m, &names);
+		strv_free(&names);
+	}
 }
 
 struct matching {

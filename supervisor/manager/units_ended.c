@@ -51,6 +51,20 @@ remove_transient(struct manager *m, const char *name)
 	free(path);
 }
 
+/* What its file is refused for, without the place: nobody has written that file. */
+static char *
+first_error(const struct unit *u)
+{
+	for (size_t i = 0; i < u->diags.n; i++) {
+		const struct diag *g = &u->diags.v[i];
+
+		if (g->level == DIAG_ERROR)
+			return xasprintf("%s%s%s", g->text, g->hint != NULL ? "; " : "",
+			    g->hint != NULL ? g->hint : "");
+	}
+	return xstrdup(unit_load_state_name(u->conf->load_state));
+}
+
 struct unit *
 unit_make_transient(
     struct manager *m, const char *name, const char *text, size_t len, char **err)
@@ -77,10 +91,8 @@ unit_make_transient(
 		unit_reload(u);
 	}
 	if (u != NULL && u->conf->load_state != UNIT_LOADED) {
-		*err = u->diags.n > 0 ? diag_format(&u->diags.v[0])
-				      : xasprintf("%s: %s", full,
-					    unit_load_state_name(u->conf->load_state));
-		unit_ended(u);
+		*err = first_error(u);
+		unit_forget_transient(m, full);
 		u = NULL;
 	}
 	free(full);
@@ -162,7 +174,7 @@ forget_by_name(struct manager *m, const char *name)
 {
 	struct unit *u = unit_find(m, name);
 
-	if (u == NULL)
+	if (u == NULL || u->pins > 0)
 		return;
 	if (u->transient)
 		unit_forget_transient(m, name);
@@ -199,6 +211,28 @@ unit_ended(struct unit *u)
 	strv_add(&m->rested, u->name);
 	if (m->rested.n > ENDED_KEPT)
 		loop_post(m->loop, on_forget, m);
+}
+
+void
+unit_collect(struct unit *u)
+{
+	if ((u->transient || unit_is_of_template(u)) && !unit_is_running(u) &&
+	    u->svc_conf != NULL &&
+	    u->svc_conf->rules->collect == COLLECT_INACTIVE_OR_FAILED)
+		unit_forget_later(u);
+}
+
+void
+unit_pin(struct unit *u)
+{
+	u->pins++;
+}
+
+void
+unit_unpin(struct unit *u)
+{
+	if (u->pins > 0 && --u->pins == 0)
+		unit_collect(u);
 }
 
 void

@@ -15,6 +15,11 @@ bool unit_has_flags(const struct unit *u);
  */
 void unit_drop(struct unit *u);
 
+/* Gives up the other names that lead elsewhere by now, or nowhere. */
+void unit_check_names(struct unit *u);
+/* What it says of others, as it holds now, to the jobs. */
+void unit_set_edges(struct unit *u);
+
 /* The set of units, or a name of one, is another from now on. */
 void units_forget_order(struct manager *m);
 

@@ -22,6 +22,7 @@ enum item_kind {
 	KIND_IDS,
 	KIND_LIMIT,
 	KIND_DIR,
+	KIND_LINK,
 	KIND_STDIO,
 };
 enum item_count { COUNT_ONE, COUNT_MANY };
@@ -91,6 +92,26 @@ dir_is_valid(const void *data, size_t len)
 }
 
 static bool
+link_is_valid(const void *data, size_t len)
+{
+	const struct spec_link *l = data;
+	const char *name, *target;
+
+	if (len < sizeof(*l))
+		return false;
+	len -= sizeof(*l);
+	if (l->kind >= SPEC_DIR_N || l->base_len > len ||
+	    l->name_len > len - l->base_len ||
+	    l->target_len != len - l->base_len - l->name_len)
+		return false;
+	name = l->text + l->base_len;
+	target = name + l->name_len;
+	return is_text(l->text, l->base_len) && l->text[0] == '/' &&
+	       is_text(name, l->name_len) && is_relative(name) &&
+	       is_text(target, l->target_len) && target[0] != '/' && target[0] != '\0';
+}
+
+static bool
 stdio_is_valid(uint32_t tag, const void *data, size_t len)
 {
 	const struct spec_stdio *io = data;
@@ -113,6 +134,9 @@ stdio_is_valid(uint32_t tag, const void *data, size_t len)
 		return tag != SPEC_STDIN && is_text(io->text, len) && io->text[0] == '/';
 	case SPEC_IO_DATA:
 		return tag == SPEC_STDIN;
+	case SPEC_IO_TTY:
+		return io->arg < SPEC_TTY_N && is_text(io->text, len) &&
+		       io->text[0] == '/';
 	default:
 		return false;
 	}
@@ -145,6 +169,8 @@ item_is_valid(uint32_t tag, const void *data, size_t len)
 		return limit_is_valid(data, len);
 	case KIND_DIR:
 		return dir_is_valid(data, len);
+	case KIND_LINK:
+		return link_is_valid(data, len);
 	case KIND_STDIO:
 		return stdio_is_valid(tag, data, len);
 	}
@@ -349,6 +375,7 @@ spec_dir_phase(uint32_t kind)
 	switch (kind) {
 	case SPEC_DIR_RUNTIME:
 		return PHASE_RUNTIME_DIRECTORY;
+	case SPEC_DIR_PRIVATE:
 	case SPEC_DIR_STATE:
 		return PHASE_STATE_DIRECTORY;
 	case SPEC_DIR_CACHE:

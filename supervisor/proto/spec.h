@@ -47,7 +47,23 @@ enum spec_io {
 	SPEC_IO_TRUNCATE, /* text: path */
 	SPEC_IO_DATA,     /* stdin: these bytes, then end of file */
 	SPEC_IO_STORED,   /* arg: init's number of a stored descriptor */
+	SPEC_IO_TTY,      /* text: path; arg of stdin, whose controlling terminal it
+			   * becomes: enum spec_tty_wait */
 	SPEC_IO_N,
+};
+
+/* What happens when another session has the terminal. */
+enum spec_tty_wait {
+	SPEC_TTY_WAIT,
+	SPEC_TTY_FORCE,
+	SPEC_TTY_FAIL,
+	SPEC_TTY_N,
+};
+
+/* Of SPEC_TTY_FLAGS. */
+enum {
+	SPEC_TTY_RESET = 1 << 0,
+	SPEC_TTY_HANGUP = 1 << 1,
 };
 
 /* Which setting a directory belongs to: it decides the phase of a failure. */
@@ -57,6 +73,7 @@ enum spec_dir_kind {
 	SPEC_DIR_CACHE,
 	SPEC_DIR_LOGS,
 	SPEC_DIR_CONFIGURATION,
+	SPEC_DIR_PRIVATE, /* holds those of transient users; made where it is missing */
 	SPEC_DIR_N,
 };
 
@@ -87,6 +104,15 @@ struct spec_dir {
 	uint32_t name_len;
 	char text[]; /* BASE NUL NAME NUL.  BASE is made if it is missing and may hold
 		      * links; in NAME no component may be one. */
+};
+
+struct spec_link {
+	uint32_t kind; /* enum spec_dir_kind */
+	uint32_t base_len;
+	uint32_t name_len;
+	uint32_t target_len;
+	char text[]; /* BASE NUL NAME NUL TARGET NUL: BASE/NAME is a link to TARGET, which
+		      * is relative to where it lies */
 };
 
 struct spec_stdio {
@@ -157,9 +183,13 @@ void spec_put_ids(struct spec_buf *b, enum spec_tag tag, const uint32_t *ids, si
 void spec_put_limit(struct spec_buf *b, int resource, uint64_t soft, uint64_t hard);
 void spec_put_dir(struct spec_buf *b, enum spec_dir_kind kind, const char *base,
     const char *name, uint32_t mode, uint32_t uid, uint32_t gid);
+void spec_put_link(struct spec_buf *b, enum spec_dir_kind kind, const char *base,
+    const char *name, const char *target);
 /* tag: SPEC_STDIN, SPEC_STDOUT or SPEC_STDERR; path for the kinds that have one. */
 void spec_put_stdio(
     struct spec_buf *b, enum spec_tag tag, enum spec_io kind, const char *path);
+void spec_put_stdio_tty(
+    struct spec_buf *b, enum spec_tag tag, enum spec_tty_wait wait, const char *path);
 void spec_put_stdio_stored(struct spec_buf *b, enum spec_tag tag, uint32_t id);
 void spec_put_stdin_data(struct spec_buf *b, const void *data, size_t len);
 

@@ -163,6 +163,24 @@ spec_put_dir(struct spec_buf *b, enum spec_dir_kind kind, const char *base,
 	memcpy(p + sizeof(d) + base_len, name, name_len);
 }
 
+void
+spec_put_link(struct spec_buf *b, enum spec_dir_kind kind, const char *base,
+    const char *name, const char *target)
+{
+	size_t base_len = strlen(base) + 1, name_len = strlen(name) + 1;
+	size_t target_len = strlen(target) + 1;
+	struct spec_link l = { (uint32_t)kind, (uint32_t)base_len, (uint32_t)name_len,
+		(uint32_t)target_len };
+	char *p = item(b, SPEC_LINK, sizeof(l) + base_len + name_len + target_len);
+
+	if (p == NULL)
+		return;
+	memcpy(p, &l, sizeof(l));
+	memcpy(p + sizeof(l), base, base_len);
+	memcpy(p + sizeof(l) + base_len, name, name_len);
+	memcpy(p + sizeof(l) + base_len + name_len, target, target_len);
+}
+
 static void
 put_stdio(struct spec_buf *b, enum spec_tag tag, enum spec_io kind, uint32_t arg,
     const void *text, size_t len)
@@ -181,6 +199,13 @@ void
 spec_put_stdio(struct spec_buf *b, enum spec_tag tag, enum spec_io kind, const char *path)
 {
 	put_stdio(b, tag, kind, 0, path, path == NULL ? 0 : strlen(path) + 1);
+}
+
+void
+spec_put_stdio_tty(
+    struct spec_buf *b, enum spec_tag tag, enum spec_tty_wait wait, const char *path)
+{
+	put_stdio(b, tag, SPEC_IO_TTY, (uint32_t)wait, path, strlen(path) + 1);
 }
 
 void

@@ -128,9 +128,8 @@ struct when {
 	int32_t v[CAL_NFIELDS];
 };
 
-/* The least value of item that is value or more, as far as end; -1 for none. */
-static int32_t
-item_at_least(const struct cal_item *item, int32_t value, int32_t end)
+int32_t
+cal_item_at_least(const struct cal_item *item, int32_t value, int32_t end)
 {
 	int32_t stop = item->step == 0    ? item->start
 		       : item->stop == -1 ? end
@@ -165,7 +164,7 @@ item_from_end(const struct cal_item *item, int32_t value, int32_t days)
 		turned.start = days + 1 - item->stop;
 		turned.stop = first;
 	}
-	return item_at_least(&turned, value, days);
+	return cal_item_at_least(&turned, value, days);
 }
 
 /* The least value of a field that is w's or more; -1 for none. */
@@ -181,7 +180,7 @@ at_least(const struct calendar *c, enum cal_field f, const struct when *w)
 	for (size_t i = 0; i < list->n; i++) {
 		int32_t found = f == CAL_DAY && c->from_end
 				    ? item_from_end(&list->items[i], w->v[f], end)
-				    : item_at_least(&list->items[i], w->v[f], end);
+				    : cal_item_at_least(&list->items[i], w->v[f], end);
 
 		if (found != -1 && (least == -1 || found < least))
 			least = found;
@@ -256,11 +255,34 @@ when_civil(const struct when *w, struct civil *t)
 		(int)(w->v[CAL_MICROSECOND] / 1000000) };
 }
 
+const struct zone *
+cal_zone(const struct calendar *c, const struct zone *local)
+{
+	return c->zone_name == NULL || c->is_short ? local : c->zone;
+}
+
+/* Not while the zone is called otherwise: on to the next day that is not all so. */
+static bool
+skip_other_name(
+    const struct calendar *c, const struct zone *zone, int64_t t, struct when *w)
+{
+	if (!c->is_short || zone_offset_s(zone, t) == c->short_s)
+		return false;
+	if (zone_offset_s(zone, t + 86400) == c->short_s) {
+		w->v[CAL_MINUTE]++;
+		restart_behind(w, CAL_MINUTE);
+	} else {
+		w->v[CAL_DAY]++;
+		restart_behind(w, CAL_DAY);
+	}
+	return true;
+}
+
 int
 calendar_next(const struct calendar *c, const struct zone *local, uint64_t after_us,
     uint64_t *next_us)
 {
-	const struct zone *zone = c->zone_name == NULL ? local : c->zone;
+	const struct zone *zone = cal_zone(c, local);
 	uint64_t from_us = after_us + 1;
 	struct civil t;
 	struct when w, shown;
@@ -284,6 +306,8 @@ calendar_next(const struct calendar *c, const struct zone *local, uint64_t after
 		zone_civil(zone, at[0], &t);
 		when_set(&shown, &t, us);
 		found = (uint64_t)at[0] * USEC_PER_SEC + (uint64_t)us;
+		if (skip_other_name(c, zone, at[0], &w))
+			continue;
 		if (memcmp(&shown, &w, sizeof(w)) == 0 && at[0] >= 0 &&
 		    found > after_us) {
 			*next_us = found;

@@ -4,7 +4,8 @@
  *
  * A time that clocks set forward leave out does not come that day; one that comes twice
  * when they are set back counts once, the first time.  Years are 1970 to 2199.  Nothing
- * here reads a clock; a named zone is read from its file when the expression is parsed.
+ * here reads a clock; a named zone is read from its file when the expression is parsed. A
+ * short name of the zone of the machine, as "CEST", is that zone while it is called so.
  *
  * Times are microseconds since the epoch.
  */
@@ -40,5 +41,12 @@ void calendar_format(struct buf *, const struct calendar *);
  */
 int calendar_next(const struct calendar *, const struct zone *local, uint64_t after_us,
     uint64_t *next_us);
+
+/*
+ * How often it holds later than after_us, and no later than until_us.  Exact, unless
+ * there are tens of thousands within an hour.
+ */
+uint64_t calendar_count(const struct calendar *, const struct zone *local,
+    uint64_t after_us, uint64_t until_us);
 
 #endif

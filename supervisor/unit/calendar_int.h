@@ -47,10 +47,18 @@ struct calendar {
 	bool from_end;     /* days count back from the end of the month, 1 the last */
 	char *zone_name;   /* as it is to be written; NULL: the local one */
 	struct zone *zone; /* NULL where zone_name is "UTC" */
+	/* zone_name is that of the local zone at one time of the year, as "CEST": it
+	 * holds while that is so. */
+	bool is_short;
+	int32_t short_s; /* east of UTC */
 };
 
 #define CAL_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The least value of item that is value or more, as far as end; -1 for none. */
+int32_t cal_item_at_least(const struct cal_item *item, int32_t value, int32_t end);
+/* In which it is to be read. */
+const struct zone *cal_zone(const struct calendar *c, const struct zone *local);
 /* Empty, memory returned. */
 void cal_list_clear(struct cal_list *list);
 

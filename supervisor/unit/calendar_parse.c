@@ -2,6 +2,7 @@
  * calendar_parse: reads an expression from left to right, with systemd's eyes: weekdays,
  * a date, a time; the zone is taken off the end first.
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -377,6 +378,7 @@ static void
 read_zone(struct reader *r, struct calendar *c)
 {
 	const char *blank = memrchr(r->text, ' ', (size_t)(r->end - r->text));
+	const char *local;
 	char *name;
 
 	if (blank == NULL)
@@ -384,12 +386,31 @@ read_zone(struct reader *r, struct calendar *c)
 	name = xstrndup(blank + 1, (size_t)(r->end - blank - 1));
 	if (strcasecmp(name, "UTC") == 0) {
 		c->zone_name = xstrdup("UTC");
+	} else if ((local = zone_short_name(zone_here(), name, &c->short_s)) != NULL) {
+		/* Before files of that name, as CET, which may be another zone. */
+		c->zone_name = xstrdup(local);
+		c->is_short = true;
 	} else if ((c->zone = zone_load(name)) != NULL) {
 		c->zone_name = xstrdup(name);
 	}
 	free(name);
 	if (c->zone_name != NULL)
 		r->end = blank;
+}
+
+/* The last of several words, where nothing else than a zone can be meant; else NULL. */
+static const char *
+zone_that_is_none(const char *text)
+{
+	const char *blank = strrchr(text, ' ');
+
+	if (blank == NULL || !isalpha((unsigned char)blank[1]))
+		return NULL;
+	for (size_t i = 0; i < CAL_COUNT(weekday_names); i++)
+		if (strncasecmp(blank + 1, weekday_names[i].name,
+			strlen(weekday_names[i].name)) == 0)
+			return NULL;
+	return blank + 1;
 }
 
 static int
@@ -523,6 +544,12 @@ calendar_parse(const char *text, struct calendar_error *error)
 
 	read_zone(&r, c);
 	if (read_all(&r, c) == -1) {
+		const char *zone = c->zone_name == NULL ? zone_that_is_none(text) : NULL;
+
+		/* Whatever was stumbled over before it. */
+		if (zone != NULL)
+			*error = (struct calendar_error){ .at = (size_t)(zone - text),
+				.why = "there is no time zone of that name" };
 		calendar_free(c);
 		return NULL;
 	}

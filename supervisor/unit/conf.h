@@ -19,15 +19,19 @@
 #include <stdint.h>
 
 #include "lib/strv.h"
+#include "unit/exit_set.h"
+#include "unit/session_conf.h"
+#include "unit/trigger.h"
 
 #define UNIT_INFINITY UINT64_MAX
 
 enum {
-	UNIT_NAME_MAX = 255,     /* bytes of a unit name, suffix included */
-	UNIT_ROWS_MAX = 640,     /* more than directives.def has rows */
-	UNIT_LIST_MAX = 4096,    /* members of one list: look-ups in it are linear */
-	UNIT_LINE_MAX = 1 << 20, /* bytes of a line, also of one joined by continuation,
-				  * and of a value with its specifiers replaced */
+	UNIT_NAME_MAX = 255,      /* bytes of a unit name, suffix included */
+	UNIT_POOL_NAME_MAX = 127, /* of a pool that services name: they remember it */
+	UNIT_ROWS_MAX = 1024,     /* more than directives.def has rows */
+	UNIT_LIST_MAX = 4096,     /* members of one list: look-ups in it are linear */
+	UNIT_LINE_MAX = 1 << 20,  /* bytes of a line, also of one joined by continuation,
+				   * and of a value with its specifiers replaced */
 	/* What all files of a unit may have together: bytes of values, of which a word
 	 * costs more than its letters, for it is kept and looked up. */
 	UNIT_BYTES_MAX = 32 << 20,
@@ -41,6 +45,7 @@ enum unit_type {
 	UNIT_SOCKET,
 	UNIT_TARGET,
 	UNIT_SLICE,
+	UNIT_POOL,
 	UNIT_MOUNT,     /* never loaded: known only as a name in dependencies */
 	UNIT_AUTOMOUNT, /* likewise */
 	UNIT_SWAP,      /* likewise */
@@ -76,6 +81,7 @@ enum unit_dep {
 	DEP_PROPAGATES_STOP_TO,
 	DEP_STOP_PROPAGATED_FROM,
 	DEP_JOINS_NAMESPACE_OF,
+	DEP_TRIGGERS, /* what a timer, path or socket starts */
 	DEP_NKINDS,
 };
 
@@ -92,6 +98,23 @@ enum unit_action {
 	ACTION_POWEROFF_IMMEDIATE,
 };
 
+/* OnFailureJobMode= and OnSuccessJobMode=, by the words of --job-mode=. */
+enum unit_job_mode {
+	UNIT_JOB_REPLACE,
+	UNIT_JOB_FAIL,
+	UNIT_JOB_REPLACE_IRREVERSIBLY,
+	UNIT_JOB_ISOLATE,
+	UNIT_JOB_FLUSH,
+	UNIT_JOB_IGNORE_DEPENDENCIES,
+	UNIT_JOB_IGNORE_REQUIREMENTS,
+};
+
+/* When a unit without a file of its own is forgotten. */
+enum unit_collect {
+	COLLECT_INACTIVE, /* a failed one stays, and others for a while */
+	COLLECT_INACTIVE_OR_FAILED,
+};
+
 /* One file that a unit was made of.  A file of zero size with mtime 0 and ino 0 was
  * absent. */
 struct unit_source {
@@ -100,6 +123,8 @@ struct unit_source {
 	ino_t ino;
 	off_t size;
 	int64_t wall_mtime_ns;
+	int64_t wall_ctime_ns; /* of a regular file, 0 while that tells nothing */
+	uint64_t sum;          /* of what was read of it, else 0 */
 };
 
 /* Condition*= and Assert*=: name without that prefix, for example "PathExists". */
@@ -109,6 +134,8 @@ struct unit_condition {
 	bool is_assert;
 	bool trigger; /* `|': at least one of these must hold */
 	bool negate;  /* `!' */
+	char *file;   /* where it stands */
+	uint32_t line;
 };
 
 /* ---- [Service] ----------------------------------------------------------------------
@@ -122,6 +149,7 @@ enum service_type {
 	SERVICE_NOTIFY,
 	SERVICE_IDLE, /* started as simple */
 	SERVICE_NOTIFY_RELOAD,
+	SERVICE_DBUS, /* as exec; BusName= is a probe of readiness */
 };
 
 enum service_exit {
@@ -137,6 +165,11 @@ enum service_restart {
 	RESTART_ON_ABNORMAL,
 	RESTART_ON_ABORT,
 	RESTART_ON_WATCHDOG,
+};
+
+enum service_restart_mode {
+	RESTART_NORMAL,
+	RESTART_DIRECT, /* who depends on it does not hear of it */
 };
 
 enum service_exec {
@@ -163,6 +196,12 @@ enum kill_mode {
 	KILL_MIXED,
 	KILL_PROCESS,
 	KILL_NONE,
+};
+
+enum keyring_mode {
+	KEYRING_INHERIT,
+	KEYRING_PRIVATE,
+	KEYRING_SHARED,
 };
 
 enum timeout_mode {
@@ -206,12 +245,6 @@ struct exec_list {
 	size_t n;
 };
 
-/* A set of ends of a process: exit statuses 0-255 and signals 1-64. */
-struct exit_set {
-	uint64_t status[4];
-	uint64_t signals; /* bit n-1 for signal n */
-};
-
 struct stop_step {
 	int signal;
 	uint64_t wait_us; /* UNIT_INFINITY after the last step that names no time */
@@ -223,6 +256,7 @@ enum probe_kind {
 	PROBE_HTTP,
 	PROBE_EXEC,
 	PROBE_FILE,
+	PROBE_BUS, /* BusName= of Type=dbus */
 };
 
 struct probe_conf {
@@ -277,6 +311,7 @@ enum exec_dir_kind {
 
 struct exec_dir {
 	struct strv names; /* relative, without `..' */
+	struct strv links; /* NAME:LINK: LINK is a link to NAME */
 	mode_t mode;
 };
 
@@ -297,7 +332,15 @@ enum stdio_kind {
 	STDIO_FD,       /* fd:NAME, from the file descriptor store or a listener */
 	STDIO_TTY,
 	STDIO_SOCKET,
+	STDIO_TTY_FORCE, /* of stdin: taken from who has it */
+	STDIO_TTY_FAIL,  /* of stdin: not when somebody has it */
 };
+
+static inline bool
+stdio_is_tty(enum stdio_kind k)
+{
+	return k == STDIO_TTY || k == STDIO_TTY_FORCE || k == STDIO_TTY_FAIL;
+}
 
 struct stdio_conf {
 	enum stdio_kind kind;
@@ -322,7 +365,8 @@ enum log_sync {
 };
 
 struct exec_conf {
-	char *user; /* NULL: as supd */
+	char *user;        /* NULL: as supd */
+	bool dynamic_user; /* user is one that needs not be there */
 	char *group;
 	struct strv supplementary_groups;
 	mode_t umask;
@@ -342,8 +386,27 @@ struct exec_conf {
 	bool nice_set;
 	int oom_score_adjust;
 	bool oom_score_adjust_set;
+	int cpu_policy; /* SCHED_*, when set */
+	bool cpu_policy_set;
+	bool cpu_reset_on_fork;
+	int cpu_priority;          /* as written; see exec_cpu_priority */
+	unsigned long *cpus;       /* the kernel's mask */
+	size_t n_cpus;             /* words; 0: all */
+	int io_class, io_priority; /* when io_set */
+	bool io_set;
+	bool timer_slack_set;
+	bool coredump_filter_set;
+	bool personality_set;
+	uint64_t timer_slack_ns;
+	uint32_t coredump_filter; /* as in /proc/PID/coredump_filter */
+	uint32_t personality;
+	uint32_t secure_bits; /* SECBIT_*; 0: none */
+	enum keyring_mode keyring;
 	struct exec_dir dirs[DIR_NKINDS];
 	enum dir_preserve runtime_directory_preserve;
+	char *tty_path; /* NULL: the console */
+	bool tty_reset, tty_vhangup;
+	uint32_t tty_rows, tty_columns; /* 0: as they are */
 	struct stdio_conf in;
 	struct stdio_conf out;
 	struct stdio_conf err;
@@ -362,6 +425,12 @@ struct exec_conf {
 	uint64_t log_max_bytes; /* of one invocation; 0: without limit */
 	char *log_day;          /* YYYYMMDD: pinned; NULL: the day of each line */
 };
+
+/* The priority that its policy can have next to CPUSchedulingPriority=. */
+int exec_cpu_priority(const struct exec_conf *x);
+
+/* Whether folders of that kind lie in private/ and only a link to them beside it. */
+bool exec_dir_is_private(const struct exec_conf *x, enum exec_dir_kind kind);
 
 static inline bool
 exec_has_credentials(const struct exec_conf *x)
@@ -388,6 +457,7 @@ struct service_conf {
 	struct exec_list exec[EXEC_NKINDS];
 
 	enum service_restart restart;
+	enum service_restart_mode restart_mode;
 	uint64_t restart_us;
 	uint32_t restart_steps;
 	uint64_t restart_max_us;    /* UNIT_INFINITY: RestartSec= for ever */
@@ -406,20 +476,25 @@ struct service_conf {
 	uint64_t timeout_start_us; /* INFINITY for oneshot unless set */
 	uint64_t timeout_stop_us;
 	uint64_t timeout_abort_us;
+	uint64_t timeout_clean_us;
 	uint64_t runtime_max_us;
 	uint64_t runtime_randomized_extra_us;
 	enum timeout_mode timeout_start_mode;
 	enum timeout_mode timeout_stop_mode;
 
 	enum notify_access
-	    notify_access; /* already raised from none to main where needed */
-	int notify_fd;     /* -1: none; else the number in the child */
-	char *pid_file;    /* absolute */
+	    notify_access;   /* already raised from none to main where needed */
+	bool non_blocking;   /* of the sockets that are passed */
+	struct strv sockets; /* Sockets=, beside those that trigger it */
+	int notify_fd;       /* -1: none; else the number in the child */
+	char *pid_file;      /* absolute */
+	char *bus_name;      /* of Type=dbus also in ready */
 	bool guess_main_pid;
 	bool remain_after_exit;
 	bool permissions_start_only; /* already in the flags of the commands */
 	uint64_t watchdog_us;        /* 0: off */
 	uint32_t fd_store_max;
+	enum dir_preserve fd_store_preserve;
 	enum oom_policy oom_policy;
 
 	struct probe_list ready;
@@ -433,263 +508,14 @@ struct service_conf {
 	uint64_t health_grace_us;
 	enum health_action health_action;
 
+	char *pool;   /* its unit, "llm.pool"; NULL: none */
+	int priority; /* the higher one is admitted before */
+
 	char *status_group;  /* under which status screens list it; NULL: its template */
 	bool status_summary; /* they count its group instead of listing it */
 
 	struct exec_conf context;
 	struct kill_conf kill;
-};
-
-/* ---- sessions: [Session], [Heartbeat], [Rule NAME], [Budget], [Instances] -----------
- */
-
-/* What a session does, as the rules and its screen say (DESIGN 6). */
-enum session_state {
-	SESSION_UNKNOWN, /* not running, or nothing is known */
-	SESSION_STARTING,
-	SESSION_WORKING,
-	SESSION_IDLE,
-	SESSION_WAITING, /* for a human */
-	SESSION_LIMITED, /* by a rate or usage limit, until a time where one is known */
-	SESSION_STUCK,
-	SESSION_NSTATES,
-};
-
-/* A set of session states: bit n for state n. */
-typedef uint32_t session_states;
-#define SESSION_STATE_BIT(s) (1U << (s))
-
-enum stale_action {
-	STALE_NONE,
-	STALE_NOTIFY, /* an event, and the state is stuck */
-	STALE_POKE,   /* a heartbeat at once, whatever its interval */
-	STALE_RESTART,
-	STALE_STOP,
-};
-
-enum session_record {
-	RECORD_NO,
-	RECORD_YES,   /* an asciicast beside the log of each invocation */
-	RECORD_INPUT, /* and what is typed, too */
-};
-
-struct session_conf {
-	bool terminal;
-	uint16_t rows, cols; /* TerminalSize=COLSxROWS of a session that nobody watches */
-	char *profile;       /* NULL: none; its file was read before the unit's */
-	char *initial_input; /* sent once an invocation is ready; NULL: nothing */
-	uint64_t pending_start_us;  /* how long InitialInput= may wait for its state */
-	uint64_t input_debounce_us; /* between text and Enter */
-	char *input_clear;          /* keys of replace mode, as "C-u"; "": none */
-	session_states input_when;
-	uint64_t input_expire_us;
-	uint64_t
-	    input_confirm_us;   /* for the screen to show that it took it; 0: not asked */
-	uint32_t input_retries; /* of Enter, while it was not confirmed */
-	uint64_t
-	    draft_us; /* a person who typed so lately has a draft: no input meanwhile */
-	uint64_t idle_us;  /* no output for so long is idle, where no rule says more */
-	uint64_t stale_us; /* INFINITY: off, also below */
-	enum stale_action stale_action;
-	uint64_t very_stale_us;
-	enum stale_action very_stale_action;
-	uint64_t stale_grace_us; /* after the start */
-	session_states
-	    stale_exempt;    /* states that are never stale: idle, waiting, limited */
-	char *drain_message; /* told before a drain; NULL: nothing */
-	uint64_t drain_window_us; /* what it has to come to its end */
-	struct strv stale_files;  /* their age counts instead of that of the output */
-	enum session_record record;
-};
-
-struct idle_tier {
-	uint64_t idle_us;     /* from this idle age on ... */
-	uint64_t interval_us; /* ... so long between two heartbeats */
-};
-
-enum pick {
-	PICK_ROTATE,
-	PICK_RANDOM, /* never the same twice in a row */
-	PICK_RANDOM_REPEAT,
-};
-
-struct heartbeat_conf {
-	uint64_t interval_us;    /* 0: no heartbeat, unless there are tiers */
-	struct idle_tier *tiers; /* IdleIntervals=, by rising idle_us */
-	size_t n_tiers;
-	char *activity_file; /* idle age is that of its content or mtime; NULL: the
-				session */
-	struct strv messages;
-	char *message_file; /* one message a line, read when due; NULL */
-	enum pick pick;
-	session_states when;
-	char *coalesce;    /* slot of the input queue: a newer one replaces the older */
-	bool replace;      /* InputClear= is sent before it */
-	char *only_if_new; /* glob of files: none changed since the last, no heartbeat;
-			      NULL */
-};
-
-enum rule_source {
-	RULE_SCREEN,
-	RULE_STDOUT,
-	RULE_STDERR,
-	RULE_EXIT,
-	RULE_FILE,
-};
-
-enum rule_action {
-	RULE_NONE,
-	RULE_NOTIFY,
-	RULE_SEND, /* Text= into the input queue */
-	RULE_KEY,  /* Keys= at once */
-	RULE_HOLD, /* as supctl hold, until Until= or a release */
-	RULE_HOLD_POOL,
-	RULE_RESTART,
-	RULE_STOP,
-	RULE_FATAL, /* no restart follows */
-	RULE_RETRY, /* a restart follows, whatever Restart= says */
-	RULE_NACTIONS,
-};
-
-/* One [Rule NAME]; they are tried in the order of the files, and all that it names must
- * hold. */
-struct rule_conf {
-	char *name;
-	bool profile; /* it came with the profile, and stands behind those of the unit */
-	uint32_t set; /* bit n: a file assigned the nth row of [Rule] */
-	enum rule_source source;
-	char *pattern; /* extended regular expression; NULL: any */
-	uint32_t
-	    lines;     /* RULE_SCREEN: only the last so many that are not blank; 0: all */
-	char *file;    /* RULE_FILE: absolute path */
-	char *pointer; /* RULE_FILE: JSON pointer of the text; NULL: the whole file */
-	struct exit_set exit_status;
-	bool exit_status_set;
-	enum session_state state; /* SESSION_UNKNOWN: says nothing of it */
-	enum rule_action action;
-	char *text;       /* of RULE_SEND */
-	struct strv keys; /* of RULE_KEY */
-	char *until;      /* a time, with "\\1" to "\\9" for what was captured; NULL */
-	bool count_as_failure;
-	uint64_t cooldown_us; /* the action is not done again before */
-};
-
-enum { UNIT_RULES_MAX = 256 };
-
-/* The logger looks for it, line by line.  (The last words of one with a terminal stand on
- * its screen.) */
-static inline bool
-rule_reads_log(const struct rule_conf *r, bool terminal)
-{
-	return (r->source == RULE_STDOUT || r->source == RULE_STDERR ||
-		   (r->source == RULE_EXIT && !terminal)) &&
-	       r->pattern != NULL;
-}
-
-struct rule_list {
-	struct rule_conf *v;
-	size_t n;
-};
-
-enum budget_kind {
-	BUDGET_RESTARTS,
-	BUDGET_RUN_TIME, /* microseconds */
-	BUDGET_LOG_BYTES,
-	BUDGET_TOKENS,
-	BUDGET_COST, /* millionths of the unit that the agent counts in */
-	BUDGET_NKINDS,
-};
-
-/* The key of a limit; also its name in what is kept of it. */
-static inline const char *
-budget_kind_name(enum budget_kind kind)
-{
-	static const char *const names[] = {
-		[BUDGET_RESTARTS] = "Restarts",
-		[BUDGET_RUN_TIME] = "RunTimeSec",
-		[BUDGET_LOG_BYTES] = "LogBytes",
-		[BUDGET_TOKENS] = "Tokens",
-		[BUDGET_COST] = "Cost",
-	};
-
-	return kind < BUDGET_NKINDS ? names[kind] : "?";
-}
-
-enum budget_action {
-	BUDGET_HOLD, /* stopped and held: a person decides */
-	BUDGET_STOP,
-	BUDGET_NOTIFY,
-};
-
-/* What sources count. */
-enum budget_counted {
-	BUDGET_COUNTED_TOKENS,
-	BUDGET_COUNTED_COST,
-	BUDGET_NCOUNTED,
-};
-
-enum budget_source_kind {
-	BUDGET_FROM_NOTIFY, /* X_SUPD_TOKENS=, X_SUPD_COST= in sd_notify */
-	BUDGET_FROM_FILE,   /* file:PATH#/pointer/to/tokens,/pointer/to/cost */
-	BUDGET_FROM_RULE,   /* rule:NAME#1,2: what it captured first and second */
-};
-
-enum {
-	BUDGET_SOURCES_MAX = 8,
-	BUDGET_NAME_MAX = 600, /* bytes of "file:PATH#POINTER", by which it is kept */
-};
-
-struct budget_source {
-	enum budget_source_kind kind;
-	char *arg; /* PATH or NAME; NULL of BUDGET_FROM_NOTIFY */
-	/* By enum budget_counted.  NULL of a file: not there. */
-	char *pointer[BUDGET_NCOUNTED];
-	uint8_t capture[BUDGET_NCOUNTED]; /* of a rule; 0: none */
-};
-
-enum budget_calendar {
-	BUDGET_SPAN, /* of period_us, begun by the first use after the last one */
-	BUDGET_HOUR,
-	BUDGET_DAY,
-	BUDGET_WEEK, /* from Monday */
-	BUDGET_MONTH,
-};
-
-struct budget_period {
-	enum budget_calendar calendar;
-	uint64_t us; /* of BUDGET_SPAN; INFINITY: for ever */
-};
-
-struct budget_conf {
-	uint64_t limit[BUDGET_NKINDS]; /* INFINITY: none */
-	struct budget_period period;
-	struct budget_source *sources; /* none: notify */
-	size_t n_sources;
-	enum budget_action on_exceed;
-};
-
-enum instances_on_remove {
-	INSTANCES_LEAVE,
-	INSTANCES_STOP,
-	INSTANCES_DRAIN,
-};
-
-struct instances_conf {
-	char *json_file;    /* NULL: not from JSON */
-	char *json_pointer; /* of an object (its keys) or an array (its strings) */
-	char *glob;         /* NULL: not from files */
-	uint32_t max_new;   /* per scan; 0: no limit */
-	enum instances_on_remove on_remove;
-};
-
-/* NULL in struct unit_conf when no file of the unit has such a section. */
-struct unit_session {
-	bool any;
-	struct session_conf session;
-	struct heartbeat_conf heartbeat;
-	struct rule_list rules;
-	struct budget_conf budget;
-	struct instances_conf instances;
 };
 
 /* ---- a unit -------------------------------------------------------------------------
@@ -706,15 +532,26 @@ struct unit_rules {
 	enum unit_action success_action;
 	int failure_action_status; /* -1: of the main process */
 	int success_action_status; /* likewise */
+	enum unit_job_mode on_failure_mode;
+	enum unit_job_mode on_success_mode;
+	bool on_failure_isolate; /* the older word for isolate */
+	enum unit_collect collect;
+	bool stop_when_unneeded;
 	bool default_dependencies;
 	bool refuse_manual_start;
 	bool refuse_manual_stop;
+	bool allow_isolate;
+	bool ignore_on_isolate;
+	uint64_t job_timeout_us; /* UNIT_INFINITY: none */
+	uint64_t job_running_timeout_us;
+	enum unit_action job_timeout_action;
 	bool has_install; /* an [Install] section was seen: started with the instance */
 	struct unit_condition *conditions;
 	size_t n_conditions;
 
 	struct strv wanted_by;
 	struct strv required_by;
+	struct strv upheld_by;
 	struct strv alias;
 	struct strv also;
 	char *default_instance;
@@ -748,6 +585,7 @@ struct unit_conf {
 	const struct unit_rules *rules;
 	const struct service_conf *service;
 	const struct unit_session *session; /* NULL: an ordinary service */
+	const struct unit_trigger *trigger; /* NULL: no timer, path, socket or pool */
 };
 
 /* rows << 16 | columns of its terminal, 0: it has none. */
@@ -767,6 +605,7 @@ struct unit_parts {
 	struct unit_rules rules;
 	struct service_conf service;
 	struct unit_session session;
+	struct unit_trigger trigger;
 	struct rule_conf rule; /* what a new rule begins with */
 };
 
@@ -828,6 +667,7 @@ struct supd_conf {
 	uint64_t shutdown_timeout_us; /* SUPD_TIMEOUT_AUTO: see above */
 	uint32_t max_slots;
 	char *control_group; /* NULL: only root and the owner */
+	char *unit_path;     /* DIR[:DIR...]; NULL: the usual folders */
 	struct strv launcher_names;
 
 	/* roles */
@@ -838,6 +678,7 @@ struct supd_conf {
 	uint64_t request_max_age_us; /* INFINITY: none is too old */
 	uint64_t boot_jitter_us;     /* start_jitter_us of sessions */
 	uint64_t safe_mode_us;       /* INFINITY: it does not end by itself */
+	uint64_t timer_catch_up_us;  /* over which what timers missed is spread */
 
 	/* logs */
 	enum supd_log_mirror log_mirror;
@@ -862,6 +703,7 @@ struct supd_conf {
 	uint64_t failure_tail_us;
 	uint64_t unit_watch_delay_us;
 	uint64_t file_watch_delay_us;
+	uint64_t path_retry_us;
 
 	/* control socket */
 	uint32_t control_max_clients;

@@ -68,23 +68,15 @@ look_up(const struct strv *env, const char *p, size_t n, struct strv *unset)
 	return value;
 }
 
-/* The words of a value, quotes removed, as for a word that is exactly $NAME. */
+/* The words of a value, quotes removed, as for a word that is $NAME. */
 static void
 add_words(const char *value, struct strv *argv)
 {
 	struct buf word = { 0 };
 	const char *why;
-	int r;
 
-	for (;;) {
-		r = quote_next(&value, QUOTE_UNESCAPE, &word, NULL, &why);
-		if (r != 1)
-			break;
+	while (quote_next(&value, QUOTE_VALUE, &word, NULL, &why) == 1)
 		strv_add(argv, buf_str(&word));
-	}
-	/* An unbalanced quote: what is left is taken as it is, not lost. */
-	if (r == -1)
-		strv_add(argv, value);
 	buf_free(&word);
 }
 
@@ -95,17 +87,21 @@ add_word(const char *word, const struct strv *env, struct strv *argv, struct str
 	const char *p = word;
 
 	while (*p != '\0') {
+		const char *value;
 		size_t n;
 
 		if (p[0] == '$' && p[1] == '$') {
 			buf_addc(&out, '$');
 			p += 2;
-		} else if (p[0] == '$' && p[1] == '{' && (n = name_length(p + 2)) > 0 &&
-			   p[2 + n] == '}') {
-			const char *value = look_up(env, p + 2, n, unset);
-
-			buf_adds(&out, value != NULL ? value : "");
-			p += n + 3;
+		} else if (p[0] == '$' && p[1] == '{') {
+			/* What has a colon in it, or no end, stands for itself. */
+			n = 2 + strcspn(p + 2, ":}");
+			value = p[n] == '}' ? look_up(env, p + 2, n - 2, unset) : NULL;
+			if (value != NULL)
+				buf_adds(&out, value);
+			else if (p[n] != '}')
+				buf_append(&out, p, n);
+			p += n + (p[n] == '}');
 		} else {
 			buf_addc(&out, *p++);
 		}
@@ -119,15 +115,15 @@ exec_cmd_expand(const struct exec_cmd *cmd, const struct strv *env, struct strv 
 {
 	for (size_t i = 0; i < cmd->argv.n; i++) {
 		const char *word = cmd->argv.v[i];
-		size_t n;
 
 		/* The program's own name is never taken from the environment. */
 		if (i == 0 || (cmd->flags & EXEC_NO_EXPAND) ||
 		    strchr(word, '$') == NULL) {
 			strv_add(argv, word);
-		} else if (word[0] == '$' && (n = name_length(word + 1)) > 0 &&
-			   word[1 + n] == '\0') {
-			const char *value = look_up(env, word + 1, n, unset);
+		} else if (word[0] == '$' && word[1] != '{' && word[1] != '$') {
+			/* All of it is the name: $A-b and $A$B name nothing. */
+			const char *value =
+			    look_up(env, word + 1, strlen(word + 1), unset);
 
 			if (value != NULL)
 				add_words(value, argv);
@@ -172,12 +168,17 @@ is_blank(int c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
+/* A carriage return alone ends a line as well. */
+static bool
+is_end(int c)
+{
+	return c == -1 || c == '\n' || c == '\r';
+}
+
 static void
 skip_line(struct env_reader *r)
 {
-	int c;
-
-	while ((c = take(r)) != -1 && c != '\n')
+	while (!is_end(take(r)))
 		;
 }
 
@@ -193,7 +194,7 @@ read_quoted(struct env_reader *r, int quote, struct buf *value)
 
 			if (next == -1)
 				break;
-			if (next == '\n')
+			if (is_end(next))
 				continue;
 			if (strchr("\"\\`$", next) == NULL)
 				buf_addc(value, '\\');
@@ -216,7 +217,7 @@ read_value(struct env_reader *r, struct buf *value)
 	bool bare = false;
 	int c;
 
-	while ((c = take(r)) != -1 && c != '\n') {
+	while (!is_end(c = take(r))) {
 		if (!bare && is_blank(c))
 			continue;
 		if (!bare && (c == '"' || c == '\'')) {
@@ -225,12 +226,10 @@ read_value(struct env_reader *r, struct buf *value)
 		} else if (c == '\\') {
 			int next = take(r);
 
-			if (next == -1)
-				break;
+			/* Blanks before it stay, too. */
 			bare = true;
-			if (next == '\n')
-				continue;
-			buf_addc(value, (char)next);
+			if (!is_end(next))
+				buf_addc(value, (char)next);
 			keep = value->len;
 		} else {
 			bare = true;
@@ -292,7 +291,7 @@ env_file_parse(
 		}
 		buf_clear(&key);
 		buf_clear(&value);
-		while ((c = take(&r)) != -1 && c != '\n' && c != '=')
+		while (!is_end(c = take(&r)) && c != '=')
 			buf_addc(&key, (char)c);
 		while (key.len > 0 && is_blank((unsigned char)key.data[key.len - 1]))
 			buf_truncate(&key, key.len - 1);

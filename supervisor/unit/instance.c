@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,10 +179,55 @@ instance_find(struct instance *in, const char *dir, bool use_env, struct buf *wh
 	return r;
 }
 
+enum instance_kind
+instance_kind_of(const char *root)
+{
+	enum instance_kind kind = INSTANCE_FOLDER;
+	char *own;
+
+	if (strcmp(root, INSTANCE_SYSTEM_ROOT) == 0)
+		return INSTANCE_SYSTEM;
+	if (geteuid() == 0)
+		return INSTANCE_FOLDER;
+	own = user_root();
+	if (own != NULL && strcmp(own, root) == 0)
+		kind = INSTANCE_USER;
+	free(own);
+	return kind;
+}
+
 void
 instance_clear(struct instance *in)
 {
 	free(in->root);
 	free(in->run);
 	memset(in, 0, sizeof(*in));
+}
+
+char *
+instance_conf(const char *root)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char *own = xasprintf("%s/supd.conf", root);
+
+	/* A link is not followed: what it leads to may be on a file system that hangs.
+	 * One that leads nowhere is there, too, and its reader says so: another file in
+	 * its place would hide the mistake. */
+	if (faccessat(AT_FDCWD, own, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return own;
+	if (strcmp(root, INSTANCE_SYSTEM_ROOT) == 0) {
+		free(own);
+		return xstrdup("/etc/supd/supd.conf");
+	}
+	if (instance_kind_of(root) != INSTANCE_USER)
+		return own;
+	if (config != NULL && *config == '/') {
+		free(own);
+		return xasprintf("%s/supd/supd.conf", config);
+	}
+	if (home != NULL && *home == '/') {
+		free(own);
+		return xasprintf("%s/.config/supd/supd.conf", home);
+	}
+	return own;
 }

@@ -45,6 +45,12 @@ struct instance {
  */
 int instance_find(struct instance *in, const char *dir, bool use_env, struct buf *why);
 void instance_clear(struct instance *in);
+/* Which instance it is by its folder: the system's, the user's (of who asks, for another
+ * user than root), or one in a folder of its own. */
+enum instance_kind instance_kind_of(const char *root);
+/* ROOT/supd.conf; for the system's and the user's instance the one where configuration
+ * belongs, if ROOT has none.  malloc'd. */
+char *instance_conf(const char *root);
 /*
  * Where supd as uid puts the run folder of the instance: paths on a tmpfs, the best one
  * first, each PARENT/HASH.  xdg is $XDG_RUNTIME_DIR if it may be used, or NULL.

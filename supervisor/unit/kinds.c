@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/xalloc.h"
+#include "unit/load.h"
 #include "unit/name.h"
 #include "unit/parse.h"
 #include "unit/quote.h"
@@ -16,13 +17,14 @@
 #include "unit/span.h"
 
 const char *const service_type_words[] = { "simple", "exec", "forking", "oneshot",
-	"notify", "idle", "notify-reload", NULL };
+	"notify", "idle", "notify-reload", "dbus", NULL };
 const char *const service_exit_words[] = { "main", "cgroup", NULL };
 const char *const restart_words[] = { "no", "always", "on-success", "on-failure",
 	"on-abnormal", "on-abort", "on-watchdog", NULL };
 const char *const notify_access_words[] = { "none", "main", "exec", "all", NULL };
 const char *const kill_mode_words[] = { "control-group", "mixed", "process", "none",
 	NULL };
+const char *const keyring_mode_words[] = { "inherit", "private", "shared", NULL };
 const char *const timeout_mode_words[] = { "terminate", "abort", "kill", NULL };
 const char *const oom_policy_words[] = { "stop", "continue", "kill", NULL };
 const char *const ready_when_words[] = { "all", "any", NULL };
@@ -31,6 +33,10 @@ const char *const preserve_words[] = { "no", "yes", "restart", NULL };
 const char *const action_words[] = { "none", "exit", "exit-force", "reboot",
 	"reboot-force", "reboot-immediate", "poweroff", "poweroff-force",
 	"poweroff-immediate", NULL };
+const char *const job_mode_words[] = { "replace", "fail", "replace-irreversibly",
+	"isolate", "flush", "ignore-dependencies", "ignore-requirements", NULL };
+const char *const collect_words[] = { "inactive", "inactive-or-failed", NULL };
+const char *const restart_mode_words[] = { "normal", "direct", NULL };
 const char *const log_overflow_words[] = { "block", "drop", NULL };
 const char *const log_format_words[] = { "text", "json", "raw", NULL };
 const char *const log_sync_words[] = { "never", "interval", "each", NULL };
@@ -95,11 +101,6 @@ set_enum(struct parse *p, const struct directive *d, void *field, const char *va
 		goto out;
 	}
 	value = buf_str(&b);
-	if (d->kind == &kinds[KIND_SERVICE_TYPE] && strcmp(value, "dbus") == 0) {
-		parse_error(p, NULL, "use simple, exec or notify",
-		    "Type=dbus is refused: there is no message bus");
-		goto out;
-	}
 	near = nearest_word(words, value);
 	if (near != NULL)
 		hint = xasprintf("did you mean %s?", near);
@@ -140,6 +141,28 @@ set_count(struct parse *p, const struct directive *d, void *field, const char *v
 	uint64_t n;
 
 	if (number_parse(value, UINT32_MAX, &n) == -1)
+		return not_understood(p, d, value);
+	*(uint32_t *)field = (uint32_t)n;
+	return 0;
+}
+
+int
+set_integer(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	int64_t n;
+
+	if (integer_parse(value, INT32_MIN, INT32_MAX, &n) == -1)
+		return not_understood(p, d, value);
+	*(int *)field = (int)n;
+	return 0;
+}
+
+int
+set_tty_size(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	uint64_t n;
+
+	if (number_parse(value, UINT16_MAX, &n) == -1)
 		return not_understood(p, d, value);
 	*(uint32_t *)field = (uint32_t)n;
 	return 0;
@@ -399,6 +422,24 @@ set_string(struct parse *p, const struct directive *d, void *field, const char *
 	return set_text(p, d, field, value);
 }
 
+/* DIR[:DIR...][:], as in $SYSTEMD_UNIT_PATH. */
+int
+set_unit_path(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct strv dirs = { 0 };
+	bool absolute = strlen(value) < UNIT_PATH_TEXT_MAX;
+
+	strv_split(&dirs, value, ":");
+	for (size_t i = 0; i < dirs.n; i++)
+		absolute = absolute && dirs.v[i][0] == '/';
+	strv_free(&dirs);
+	if (!absolute) {
+		errno = EINVAL;
+		return not_understood(p, d, value);
+	}
+	return set_text(p, d, field, value);
+}
+
 int
 set_day(struct parse *p, const struct directive *d, void *field, const char *value)
 {
@@ -430,6 +471,29 @@ set_unit_name(struct parse *p, const struct directive *d, void *field, const cha
 		return not_understood(p, d, value);
 	}
 	replace(field, name);
+	return 0;
+}
+
+int
+set_pool(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct buf b = { 0 };
+
+	if (*value != '\0' && parse_expand(p, value, value, &b) == -1) {
+		buf_free(&b);
+		return -1;
+	}
+	if (b.len > 0 && unit_name_type(buf_str(&b)) == UNIT_TYPE_NONE)
+		buf_adds(&b, ".pool");
+	if (b.len > 0 &&
+	    (unit_name_type(buf_str(&b)) != UNIT_POOL ||
+		!unit_name_is_valid(buf_str(&b)) || unit_name_is_template(buf_str(&b)) ||
+		b.len > UNIT_POOL_NAME_MAX)) {
+		buf_free(&b);
+		errno = EINVAL;
+		return not_understood(p, d, value);
+	}
+	kinds_keep(field, &b);
 	return 0;
 }
 
@@ -479,6 +543,13 @@ set_run_path(struct parse *p, const struct directive *d, void *field, const char
 		free(joined);
 	}
 	buf_free(&b);
+	if (strncmp(path, "/var/run/", 9) == 0) {
+		char *run = xstrdup(path + 4);
+
+		parse_warn(p, NULL, run, "%s= is below /var/run, which is /run", d->key);
+		free(path);
+		path = run;
+	}
 	if (strstr(path, "/../") != NULL) {
 		parse_error(p, NULL, NULL, "%s= may not go up by `..'", d->key);
 		free(path);
@@ -490,6 +561,16 @@ set_run_path(struct parse *p, const struct directive *d, void *field, const char
 
 /* ---- lists of words ---- */
 
+void
+kinds_unknown_escape(struct parse *p, const char *at, const char *what)
+{
+	/* Behind the backslash there may be nothing, or the first byte of several. */
+	int shown = at[1] > ' ' && at[1] < 0x7f ? 2 : 1;
+
+	parse_warn(p, at, "write \\\\ for a backslash", "escape %.*s means nothing%s",
+	    shown, at, what);
+}
+
 int
 kinds_each_word(struct parse *p, const struct directive *d, enum quote_mode mode,
     const char *value, void *field, kinds_word *add)
@@ -497,6 +578,7 @@ kinds_each_word(struct parse *p, const struct directive *d, enum quote_mode mode
 	struct buf word = { 0 };
 	struct buf expanded = { 0 };
 	const char *q = value;
+	const char *unknown = NULL;
 	const char *why;
 	int result = 0;
 	int r;
@@ -504,7 +586,7 @@ kinds_each_word(struct parse *p, const struct directive *d, enum quote_mode mode
 	for (;;) {
 		const char *at = q + strspn(q, " \t");
 
-		r = quote_next(&q, mode, &word, NULL, &why);
+		r = quote_next(&q, mode, &word, &unknown, &why);
 		if (r != 1)
 			break;
 		if (parse_expand(p, buf_str(&word), at, &expanded) == -1 ||
@@ -514,6 +596,10 @@ kinds_each_word(struct parse *p, const struct directive *d, enum quote_mode mode
 	if (r == -1) {
 		parse_error(p, q, NULL, "%s", why);
 		result = -1;
+	} else if (unknown != NULL) {
+		kinds_unknown_escape(p, unknown,
+		    mode == QUOTE_STRICT ? ": this word and those after it are left out"
+					 : " and is kept as it is");
 	}
 	buf_free(&word);
 	buf_free(&expanded);
@@ -612,94 +698,4 @@ show_units(const struct directive *d, const void *field, struct buf *b)
 	(void)d;
 	for (size_t i = 0; i < list->n; i++)
 		buf_addf(b, "%s%s", i > 0 ? " " : "", list->v[i]);
-}
-
-/* ---- conditions ---- */
-
-static void
-clear_conditions(struct unit_rules *rules, bool asserts)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < rules->n_conditions; i++) {
-		struct unit_condition *c = &rules->conditions[i];
-
-		if (c->is_assert == asserts) {
-			free(c->name);
-			free(c->arg);
-		} else {
-			rules->conditions[kept++] = *c;
-		}
-	}
-	rules->n_conditions = kept;
-	if (kept == 0) {
-		free(rules->conditions);
-		rules->conditions = NULL;
-	}
-}
-
-static bool
-wants_path(const char *name)
-{
-	return strncmp(name, "Path", 4) == 0 || strncmp(name, "Directory", 9) == 0 ||
-	       strncmp(name, "File", 4) == 0 || strcmp(name, "NeedsUpdate") == 0;
-}
-
-int
-set_condition(struct parse *p, const struct directive *d, void *field, const char *value)
-{
-	bool is_assert = strncmp(d->key, "Assert", 6) == 0;
-	const char *name = d->key + (is_assert ? 6 : 9);
-	struct unit_rules *rules = &p->parts->rules;
-	struct unit_condition c = { .is_assert = is_assert };
-	struct buf b = { 0 };
-
-	(void)field;
-	if (*value == '\0') {
-		clear_conditions(rules, is_assert);
-		return 0;
-	}
-	for (; *value == '|' || *value == '!'; value++)
-		*(*value == '|' ? &c.trigger : &c.negate) = true;
-	value += strspn(value, " \t");
-	if (parse_expand(p, value, value, &b) == -1) {
-		buf_free(&b);
-		return -1;
-	}
-	if (wants_path(name) && *buf_str(&b) != '/') {
-		parse_error(p, value, NULL, "%s= needs an absolute path, not \"%s\"",
-		    d->key, buf_str(&b));
-		buf_free(&b);
-		return -1;
-	}
-	if (!parse_has_room(p, NULL, rules->n_conditions)) {
-		buf_free(&b);
-		return -1;
-	}
-	c.name = xstrdup(name);
-	c.arg = buf_take(&b);
-	rules->conditions = xreallocarray(
-	    rules->conditions, rules->n_conditions + 1, sizeof(*rules->conditions));
-	rules->conditions[rules->n_conditions++] = c;
-	return 0;
-}
-
-void
-show_condition(const struct directive *d, const void *field, struct buf *b)
-{
-	/* The field is the array; its length stands right behind it in the conf. */
-	const struct unit_rules *rules =
-	    (const void *)((const char *)field - offsetof(struct unit_rules, conditions));
-	bool is_assert = strncmp(d->key, "Assert", 6) == 0;
-	const char *name = d->key + (is_assert ? 6 : 9);
-	size_t start = b->len;
-
-	for (size_t i = 0; i < rules->n_conditions; i++) {
-		const struct unit_condition *c = &rules->conditions[i];
-
-		if (c->is_assert != is_assert || strcmp(c->name, name) != 0)
-			continue;
-		buf_addf(b, "%s%s%s%s", b->len > start ? " " : "", c->trigger ? "|" : "",
-		    c->negate ? "!" : "", c->arg);
-	}
 }

@@ -1,10 +1,10 @@
 /*
  * kinds: the readers and writers of values that kinds.def names.  Only the table calls
  * them.  kinds.c has single values, kinds_exec.c command lines and ends of processes,
- * kinds_context.c what a process gets, kinds_limits.c, kinds_stdio.c and
- * kinds_credential.c the same of its limits, standard descriptors and secrets;
- * kinds_session.c, kinds_rule.c and kinds_budget.c have what the sections of sessions
- * say.
+ * kinds_context.c what a process gets, kinds_sched.c how it is scheduled, kinds_limits.c,
+ * kinds_stdio.c and kinds_credential.c the same of its limits, standard descriptors and
+ * secrets; kinds_session.c, kinds_rule.c and kinds_budget.c have what the sections of
+ * sessions say.
  */
 #ifndef SUPD_UNIT_KINDS_H
 #define SUPD_UNIT_KINDS_H
@@ -41,6 +41,9 @@ kind_show show_enum;
 /* One word of a list, expanded, into FIELD; AT is where it stands.  -1 after telling. */
 typedef int kinds_word(struct parse *, const struct directive *, const char *word,
     const char *at, void *field);
+/* Warns of the escape whose backslash is AT; WHAT becomes of it goes on the sentence. */
+void kinds_unknown_escape(struct parse *, const char *at, const char *what);
+
 /* Splits VALUE and hands each word to ADD.  0, or -1 after telling. */
 int kinds_each_word(struct parse *, const struct directive *, enum quote_mode,
     const char *value, void *field, kinds_word *add);
@@ -56,6 +59,8 @@ int kinds_refuse(
 void kinds_keep(void *field, struct buf *text);
 /* RFC 6901: nothing, or members with a slash before each; ~0 and ~1 are ~ and /. */
 bool kinds_is_pointer(const char *text);
+/* A name or a number of a user, in the strict syntax. */
+bool user_name_is_valid(const char *name);
 /* A name of a profile, rule or slot. */
 bool session_name_is_valid(const char *name);
 /* How many groups PATTERN, which was accepted, has. */

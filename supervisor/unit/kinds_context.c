@@ -19,8 +19,8 @@
  * A decimal id that is not the "no id" of the kernel, or a name in the strict syntax.
  * Everything else is refused: "0day" must not become root, "0x1" not user 1.
  */
-static bool
-is_user(const char *name)
+bool
+user_name_is_valid(const char *name)
 {
 	uint64_t id;
 	size_t n = strlen(name);
@@ -51,7 +51,7 @@ set_user(struct parse *p, const struct directive *d, void *field, const char *va
 		buf_free(&b);
 		return -1;
 	}
-	if (b.len > 0 && !is_user(buf_str(&b))) {
+	if (b.len > 0 && !user_name_is_valid(buf_str(&b))) {
 		parse_error(p, NULL, NULL,
 		    "\"%s\" is not a valid name or number for %s=", buf_str(&b), d->key);
 		buf_free(&b);
@@ -67,7 +67,7 @@ static int
 add_group(struct parse *p, const struct directive *d, const char *word, const char *at,
     void *field)
 {
-	if (!is_user(word)) {
+	if (!user_name_is_valid(word)) {
 		parse_error(p, at, NULL,
 		    "\"%s\" is not a valid name or number for %s=", word, d->key);
 		return -1;
@@ -177,6 +177,49 @@ show_caps_ambient(const struct directive *d, const void *field, struct buf *b)
 	show_caps(*(const uint64_t *)field, b);
 }
 
+/* ---- secure bits ---- */
+
+static const char *const secure_words[] = { "noroot", "noroot-locked", "no-setuid-fixup",
+	"no-setuid-fixup-locked", "keep-caps", "keep-caps-locked" };
+
+static int
+add_secure_bit(struct parse *p, const struct directive *d, const char *word,
+    const char *at, void *field)
+{
+	struct exec_conf *x = field;
+
+	for (size_t i = 0; i < sizeof(secure_words) / sizeof(secure_words[0]); i++) {
+		if (strcmp(word, secure_words[i]) == 0) {
+			x->secure_bits |= UINT32_C(1) << i;
+			return 0;
+		}
+	}
+	return kinds_refuse(p, d, at, word);
+}
+
+int
+set_secure_bits(
+    struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct exec_conf *x = field;
+
+	if (*value == '\0')
+		x->secure_bits = 0;
+	return kinds_each_word(p, d, QUOTE_UNESCAPE, value, field, add_secure_bit);
+}
+
+void
+show_secure_bits(const struct directive *d, const void *field, struct buf *b)
+{
+	const struct exec_conf *x = field;
+	size_t start = b->len;
+
+	(void)d;
+	for (size_t i = 0; i < sizeof(secure_words) / sizeof(secure_words[0]); i++)
+		if (x->secure_bits >> i & 1)
+			buf_addf(b, "%s%s", b->len > start ? " " : "", secure_words[i]);
+}
+
 /* ---- environment ---- */
 
 static int
@@ -200,7 +243,12 @@ int
 set_environment(
     struct parse *p, const struct directive *d, void *field, const char *value)
 {
-	return kinds_list(p, d, value, field, add_assignment);
+	if (*value == '\0') {
+		strv_free(field);
+		return 0;
+	}
+	/* As systemd reads it; elsewhere it keeps what it does not know. */
+	return kinds_each_word(p, d, QUOTE_STRICT, value, field, add_assignment);
 }
 
 static int
@@ -366,6 +414,28 @@ show_workdir(const struct directive *d, const void *field, struct buf *b)
 		    x->working_directory);
 }
 
+/* The user is made; what systemd takes for granted with him is isolation. */
+int
+set_transient_user(
+    struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	static const char implied[] = "PrivateTmp=, ProtectSystem=strict, "
+				      "ProtectHome=read-only and RemoveIPC=";
+
+	if (set_bool(p, d, field, value) == -1)
+		return -1;
+	if (!*(bool *)field)
+		return 0;
+	if (p->defaults == NULL || p->defaults->isolation != ISOLATION_REQUIRE) {
+		parse_warn(p, p->lex->name, NULL,
+		    "%s= makes the user; %s are not applied", d->key, implied);
+		return 0;
+	}
+	parse_error(p, p->lex->name, "set Isolation=warn in supd.conf to run it so",
+	    "%s= cannot be applied in full: it implies %s", d->key, implied);
+	return -1;
+}
+
 /* ---- folders ---- */
 
 /* Relative, and going only down. */
@@ -390,40 +460,100 @@ is_below(const char *path)
 }
 
 static int
-add_dir(struct parse *p, const struct directive *d, const char *word, const char *at,
-    void *field)
+dir_error(struct parse *p, const char *at, const struct directive *d, const char *name)
 {
-	size_t n = strcspn(word, ":");
-	char *name = xstrndup(word, n);
-
-	while (n > 1 && name[n - 1] == '/')
-		name[--n] = '\0';
-	if (!is_below(name)) {
-		parse_error(p, at, NULL,
-		    "%s= takes paths below its folder, without .., not \"%s\"", d->key,
-		    name);
-		free(name);
-		return -1;
-	}
 	if (strcmp(d->key, "RuntimeDirectory") != 0 && strcmp(name, "private") == 0) {
 		parse_error(
 		    p, at, NULL, "the name \"private\" is reserved, in %s=", d->key);
-		free(name);
 		return -1;
 	}
-	if (word[strcspn(word, ":")] == ':')
-		parse_warn(p, at, NULL, "the link after `:' is not made, in %s=", d->key);
-	if (!parse_has_room(p, at, ((struct strv *)field)->n)) {
-		free(name);
-		return -1;
+	if (is_below(name) && strchr(name, ':') == NULL)
+		return 0;
+	parse_error(p, at, NULL,
+	    "%s= takes paths below its folder, without .., not \"%s\"", d->key, name);
+	return -1;
+}
+
+/* Without slashes at its end. */
+static char *
+dir_name(const char *word, size_t n)
+{
+	while (n > 1 && word[n - 1] == '/')
+		n--;
+	return xstrndup(word, n);
+}
+
+/* NAME or NAME:LINK. */
+static int
+add_dir(struct parse *p, const struct directive *d, const char *word, const char *at,
+    void *field)
+{
+	struct exec_dir *dir = field;
+	const char *colon = strchr(word, ':');
+	char *name = dir_name(word, strcspn(word, ":"));
+	char *link = colon != NULL ? dir_name(colon + 1, strlen(colon + 1)) : NULL;
+	int r = dir_error(p, at, d, name);
+
+	if (r == 0 && link != NULL && strcmp(d->key, "ConfigurationDirectory") == 0) {
+		parse_warn(
+		    p, at, NULL, "%s= makes no links: %s is not made", d->key, link);
+	} else if (r == 0 && link != NULL) {
+		r = dir_error(p, at, d, link);
+		if (r == 0 && !parse_has_room(p, at, dir->links.n))
+			r = -1;
+		if (r == 0)
+			strv_addf(&dir->links, "%s:%s", name, link);
 	}
-	strv_add_unique(field, name);
+	if (r == 0 && !parse_has_room(p, at, dir->names.n))
+		r = -1;
+	if (r == 0)
+		strv_add_unique(&dir->names, name);
 	free(name);
-	return 0;
+	free(link);
+	return r;
 }
 
 int
 set_dirs(struct parse *p, const struct directive *d, void *field, const char *value)
 {
-	return kinds_list(p, d, value, field, add_dir);
+	struct exec_dir *dir = field;
+
+	if (*value != '\0')
+		return kinds_each_word(p, d, QUOTE_UNESCAPE, value, dir, add_dir);
+	strv_free(&dir->names);
+	strv_free(&dir->links);
+	return 0;
+}
+
+/* Those with links as they were written, the others by their name. */
+void
+show_dirs(const struct directive *d, const void *field, struct buf *b)
+{
+	const struct exec_dir *dir = field;
+	size_t start = b->len;
+
+	(void)d;
+	for (size_t i = 0; i < dir->names.n; i++) {
+		const char *name = dir->names.v[i];
+		size_t n = strlen(name), links = 0;
+
+		for (size_t k = 0; k < dir->links.n; k++) {
+			const char *link = dir->links.v[k];
+
+			if (strncmp(link, name, n) != 0 || link[n] != ':')
+				continue;
+			buf_addf(b, "%s%s", b->len > start ? " " : "", link);
+			links++;
+		}
+		if (links == 0)
+			buf_addf(b, "%s%s", b->len > start ? " " : "", name);
+	}
+}
+
+bool
+exec_dir_is_private(const struct exec_conf *x, enum exec_dir_kind kind)
+{
+	/* What goes with the unit needs no lock. */
+	return x->dynamic_user && kind != DIR_CONFIGURATION &&
+	       (kind != DIR_RUNTIME || x->runtime_directory_preserve != PRESERVE_NO);
 }

@@ -124,8 +124,7 @@ next_word(struct parse *p, const char **q, struct buf *raw, struct buf *word)
 		return -1;
 	}
 	if (unknown != NULL)
-		parse_warn(p, unknown, "write \\\\ for a backslash",
-		    "escape \\%c means nothing and is kept as it is", unknown[1]);
+		kinds_unknown_escape(p, unknown, " and is kept as it is");
 	if (r == 1 && word != NULL && parse_expand(p, buf_str(raw), at, word) == -1)
 		return -1;
 	return r;
@@ -462,6 +461,42 @@ set_probe_http(struct parse *p, const struct directive *d, void *field, const ch
 		return refuse_probe(p, d, &c);
 	c.path = xasprintf("%s%s", *rest == '/' ? "" : "/", rest);
 	return add_probe(p, field, &c);
+}
+
+/* At least two parts with dots between them, none of which begins with a digit. */
+static bool
+is_bus_name(const char *s)
+{
+	size_t parts = 0;
+
+	if (strlen(s) > 255)
+		return false;
+	for (;; s++) {
+		size_t n =
+		    strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+			      "0123456789_-");
+
+		if (n == 0 || (*s >= '0' && *s <= '9'))
+			return false;
+		parts++;
+		s += n;
+		if (*s != '.')
+			return *s == '\0' && parts > 1;
+	}
+}
+
+int
+set_bus_name(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct buf b = { 0 };
+	int r = parse_expand(p, value, value, &b);
+
+	if (r == 0 && *value != '\0' && !is_bus_name(buf_str(&b)))
+		r = kinds_refuse(p, d, NULL, buf_str(&b));
+	if (r == 0)
+		kinds_keep(field, &b);
+	buf_free(&b);
+	return r;
 }
 
 int

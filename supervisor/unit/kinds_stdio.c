@@ -27,18 +27,14 @@ static const struct stdio_row stdio_rows[] = {
 	{ "journal+console", STDIO_LOG, false, true, NULL },
 	{ "kmsg", STDIO_LOG, false, true, "it goes to the log of supd" },
 	{ "kmsg+console", STDIO_LOG, false, true, "it goes to the log of supd" },
-	{ "syslog", STDIO_LOG, false, true, "it goes to the log of supd" },
-	{ "syslog+console", STDIO_LOG, false, true, "it goes to the log of supd" },
-	{ "tty", STDIO_TTY, false, true,
-	    "only Terminal=yes in [Session] gives a terminal, without it the log is "
-	    "meant" },
-	{ "tty", STDIO_TTY, true, false,
-	    "only Terminal=yes in [Session] gives a terminal, without it null is meant" },
-	{ "tty-force", STDIO_TTY, true, false,
-	    "only Terminal=yes in [Session] gives a terminal, without it null is meant" },
-	{ "tty-fail", STDIO_TTY, true, false,
-	    "only Terminal=yes in [Session] gives a terminal, without it null is meant" },
+	{ "syslog", STDIO_LOG, false, true, "it is journal now, the log of supd" },
+	{ "syslog+console", STDIO_LOG, false, true,
+	    "it is journal now, the log of supd" },
+	{ "tty", STDIO_TTY, true, true, NULL },
+	{ "tty-force", STDIO_TTY_FORCE, true, false, NULL },
+	{ "tty-fail", STDIO_TTY_FAIL, true, false, NULL },
 	{ "data", STDIO_DATA, true, false, NULL },
+	{ "socket", STDIO_SOCKET, true, true, NULL },
 	{ "file:", STDIO_FILE, true, true, NULL },
 	{ "append:", STDIO_APPEND, false, true, NULL },
 	{ "truncate:", STDIO_TRUNCATE, false, true, NULL },
@@ -95,10 +91,8 @@ set_stdio(struct parse *p, const struct directive *d, struct stdio_conf *s,
 		value = d->dflt;
 	r = find_stdio(value, in);
 	if (r == NULL) {
-		parse_error(p, NULL,
-		    strcmp(value, "socket") == 0 ? "socket units come later" : NULL,
-		    "\"%s\" is not understood: %s= takes %s", value, d->key,
-		    d->kind->syntax);
+		parse_error(p, NULL, NULL, "\"%s\" is not understood: %s= takes %s",
+		    value, d->key, d->kind->syntax);
 		return -1;
 	}
 	if (r->word[strlen(r->word) - 1] == ':') {
@@ -114,7 +108,7 @@ set_stdio(struct parse *p, const struct directive *d, struct stdio_conf *s,
 		parse_warn(p, NULL, NULL, "%s=%s: %s", d->key, value, r->note);
 	free(s->arg);
 	s->arg = arg;
-	s->kind = r->kind != STDIO_TTY ? r->kind : in ? STDIO_NULL : STDIO_LOG;
+	s->kind = r->kind;
 	return 0;
 }
 

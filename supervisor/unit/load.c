@@ -13,7 +13,10 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/clock.h"
 #include "lib/xalloc.h"
+#include "unit/builtin.h"
+#include "unit/defaults.h"
 #include "unit/file.h"
 #include "unit/pack.h"
 #include "unit/parse.h"
@@ -39,40 +42,26 @@ unit_load_state_name(enum unit_load_state s)
 
 /* ---- life ---- */
 
-/* What supd.conf says for units that say nothing. */
-static void
-apply_defaults(struct unit_parts *parts, const struct supd_conf *sc)
-{
-	struct service_conf *s = &parts->service;
-
-	parts->rules.start_limit_interval_us = sc->default_start_limit_interval_us;
-	parts->rules.start_limit_burst = sc->default_start_limit_burst;
-	s->restart_us = sc->default_restart_us;
-	s->timeout_start_us = sc->default_timeout_start_us;
-	s->timeout_stop_us = sc->default_timeout_stop_us;
-	s->context.log_overflow = sc->log_overflow;
-	s->context.log_format = sc->log_format;
-	s->context.log_sync = sc->log_sync;
-	s->context.log_max_bytes = sc->log_max_bytes;
-}
-
 static struct unit_parts *
 parts_new(const struct unit_paths *paths, const struct supd_conf *sc, const char *id)
 {
 	struct unit_parts *parts = xmemdup(&paths->defaults, sizeof(*parts));
 	struct unit_conf *conf = &parts->unit;
 
+	conf->type = unit_name_type(id);
 	conf->rules = &parts->rules;
 	conf->service = &parts->service;
 	conf->session = &parts->session;
+	conf->trigger = unit_type_triggers(conf->type) || conf->type == UNIT_POOL
+			    ? &parts->trigger
+			    : NULL;
 	memset(parts->rules.set, 0, sizeof(parts->rules.set));
 	if (sc != NULL)
-		apply_defaults(parts, sc);
+		defaults_inherit(parts, sc);
 	conf->id = xstrdup(id);
 	conf->stem = unit_name_stem(id);
 	conf->prefix = unit_name_prefix(id);
 	conf->instance = unit_name_instance(id);
-	conf->type = unit_name_type(id);
 	return parts;
 }
 
@@ -121,7 +110,7 @@ load_begin(struct load *l, struct unit_paths *paths, const struct supd_conf *sc,
 	l->conf = &l->parts->unit;
 	l->base = paths->defaults;
 	if (sc != NULL)
-		apply_defaults(&l->base, sc);
+		defaults_inherit(&l->base, sc);
 	l->diags = d;
 	l->room = UNIT_BYTES_MAX;
 	l->spec = (struct specifier){
@@ -146,6 +135,7 @@ parse_begin(struct load *l, const char *file, struct parse *p)
 		.defaults = l->sc,
 		.places = &l->places,
 		.room = &l->room,
+		.on_line = l->paths->on_line,
 	};
 }
 
@@ -180,11 +170,21 @@ load_text(struct load *l, const char *file, const char *text, size_t len, bool p
 	l->rejected = l->rejected || p.rejected;
 }
 
+/* What was changed in the tick in which it was read, or later by a clock that is ahead,
+ * can have changed again without another time: its text is to be looked at the next time.
+ */
+static int64_t
+settled_ctime(const struct unit_source *s, int64_t before_ns)
+{
+	return s->wall_ctime_ns < before_ns ? s->wall_ctime_ns : 0;
+}
+
 /* Reads a file into PIECE, which borrows PATH, and looks for Profile= in it. */
 static void
 read_piece(struct load *l, const char *path, struct unit_source *source, bool profile,
     struct piece *piece)
 {
+	int64_t before_ns = clock_file_ns();
 	struct stat st;
 
 	piece->path = path;
@@ -195,11 +195,14 @@ read_piece(struct load *l, const char *path, struct unit_source *source, bool pr
 		diag_add(l->diags, DIAG_ERROR, path, 0, 0, NULL, "cannot be read: %s",
 		    unit_file_strerror(errno));
 		l->unreadable = true;
+		source->size = -1; /* no file is like it: it is tried again */
 		return;
 	}
 	/* As it was when it was read, so that a later change is seen. */
 	free(source->path);
 	source_from_stat(source, path, &st);
+	source->wall_ctime_ns = settled_ctime(source, before_ns);
+	source->sum = source_sum(buf_str(&piece->text), piece->text.len);
 	piece->whole = take_file_room(l, path, piece->text.len);
 	if (piece->whole && !profile)
 		profile_scan(
@@ -340,28 +343,61 @@ load_finish(struct load *l, bool profile)
 		conf->load_state = UNIT_BAD_SETTING;
 }
 
-/* Types that have no loader: their files are named, not read. */
+/* supd itself has written it. */
+static bool
+is_transient(const struct load *l)
+{
+	const char *path = l->conf->fragment;
+
+	for (size_t i = 0; path != NULL && i < unit_paths_count(l->paths); i++) {
+		const char *dir = unit_paths_dir(l->paths, i);
+		size_t n = strlen(dir);
+
+		if (unit_paths_kind(l->paths, i) == UNIT_PATH_TRANSIENT &&
+		    strncmp(path, dir, n) == 0 && path[n] == '/')
+			return true;
+	}
+	return false;
+}
+
+/* Types that have no loader: their files are named, not read.  A scope is of processes
+ * that are there already: nobody else can write one. */
 static bool
 refuse_type(struct load *l)
 {
+	bool scope = l->conf->type == UNIT_SCOPE;
 	const char *type = unit_type_name(l->conf->type);
 
-	if (l->conf->type == UNIT_SERVICE)
+	if (unit_type_is_known(l->conf->type) || l->conf->builtin ||
+	    (scope && is_transient(l)))
 		return false;
 	if (l->conf->load_state == UNIT_LOADED) {
 		diag_add(l->diags, DIAG_ERROR, l->conf->fragment, 0, 0, NULL,
-		    "%s units are not supported yet", type);
+		    scope ? "%ss are made by supctl run --scope, not by files"
+			  : "supd has no %s units",
+		    type);
 		l->conf->load_state = UNIT_BAD_SETTING;
 	}
 	conf_complete(l->parts);
 	return true;
 }
 
+/* Before its drop-ins, as its file would be. */
+static void
+load_builtin(struct load *l)
+{
+	struct buf text = { 0 };
+
+	builtin_text(l->conf->id, &text);
+	load_text(l, l->conf->id, buf_str(&text), text.len, false);
+	buf_free(&text);
+}
+
 static void
 load_resolved(struct load *l, struct resolved *r)
 {
 	struct unit_conf *conf = l->conf;
-	size_t n = 1 + r->drop_ins.n;
+	size_t n = 1 + r->drop_ins.n, first = r->builtin ? 1 : 0;
 	struct piece *pieces;
 
 	conf->load_state = r->state;
@@ -375,18 +411,20 @@ load_resolved(struct load *l, struct resolved *r)
 	r->sources = NULL;
 	r->n_sources = 0;
 	l->spec.fragment = conf->fragment;
-	if (r->state != UNIT_LOADED || r->builtin) {
+	if (r->state != UNIT_LOADED) {
 		conf_complete(l->parts);
 		return;
 	}
 	if (refuse_type(l))
 		return;
+	if (r->builtin)
+		load_builtin(l);
 	pieces = xcalloc(n, sizeof(*pieces));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = first; i < n; i++)
 		read_piece(l, i == 0 ? conf->fragment : r->drop_ins.v[i - 1],
-		    &conf->sources[i], false, &pieces[i]);
+		    &conf->sources[i - first], false, &pieces[i]);
 	load_profile(l);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = first; i < n; i++)
 		load_piece(l, &pieces[i], false);
 	free(pieces);
 	tell_missing_profile(l);
@@ -484,9 +522,10 @@ unit_conf_profile(const struct unit_conf *conf)
 		   : NULL;
 }
 
-void
-unit_profile_verify(
-    struct unit_paths *paths, const char *path, const char *name, struct diags *d)
+/* A file that makes no whole unit. */
+static void
+verify_part(struct unit_paths *paths, const char *path, const char *name, bool profile,
+    struct diags *d)
 {
 	struct unit_source source = { 0 };
 	struct piece piece = { 0 };
@@ -496,16 +535,60 @@ unit_profile_verify(
 	l.conf->fragment = xstrdup(path);
 	l.spec.fragment = l.conf->fragment;
 	read_piece(&l, path, &source, true, &piece);
-	load_piece(&l, &piece, true);
+	load_piece(&l, &piece, profile);
 	/* It is for units that have one. */
-	l.parts->session.session.terminal = true;
+	l.parts->session.session.terminal |= profile;
 	load_finish(&l, true);
 	free(source.path);
 	conf_pack_free(conf_pack(paths->pool, l.parts));
 }
 
+void
+unit_profile_verify(
+    struct unit_paths *paths, const char *path, const char *name, struct diags *d)
+{
+	verify_part(paths, path, name, true, d);
+}
+
+void
+unit_drop_in_verify(
+    struct unit_paths *paths, const char *path, const char *name, struct diags *d)
+{
+	verify_part(paths, path, name, false, d);
+}
+
+char *
+unit_real_name(struct unit_paths *paths, const char *name)
+{
+	paths->unanswered = false;
+	return resolve_name(paths, name);
+}
+
+/* Whether the file is another one than was read.  When only the time of its inode differs
+ * its text decides, and that time is noted, so that it is not read the next time. */
+static bool
+is_other(struct unit_paths *paths, struct unit_source *was, const struct unit_source *now)
+{
+	int64_t before_ns = clock_file_ns();
+	struct buf text = { 0 };
+	struct stat st;
+	bool other = true;
+
+	if (!source_equal(was, now))
+		return true;
+	if (was->wall_ctime_ns == now->wall_ctime_ns)
+		return false;
+	if (paths_touch(paths, now->path, true) == 0 &&
+	    unit_file_read(now->path, &text, &st) == 0)
+		other = source_sum(buf_str(&text), text.len) != was->sum;
+	if (!other)
+		was->wall_ctime_ns = settled_ctime(now, before_ns);
+	buf_free(&text);
+	return other;
+}
+
 bool
-unit_conf_changed(struct unit_paths *paths, const struct unit_conf *conf)
+unit_conf_changed(struct unit_paths *paths, struct unit_conf *conf)
 {
 	const struct unit_source *profile = unit_conf_profile(conf);
 	size_t n = conf->n_sources - (profile != NULL ? 1 : 0);
@@ -518,13 +601,13 @@ unit_conf_changed(struct unit_paths *paths, const struct unit_conf *conf)
 	resolve_unit(paths, conf->id, &conf->aliases, &r, NULL);
 	changed = r.n_sources != n || strcmp(r.id, conf->id) != 0;
 	for (size_t i = 0; !changed && i < r.n_sources; i++)
-		changed = !source_equal(&r.sources[i], &conf->sources[i]);
+		changed = is_other(paths, &conf->sources[i], &r.sources[i]);
 	resolved_clear(&r);
 	if (!changed && profile != NULL) {
 		struct unit_source now;
 
 		profile_find(paths, conf->session->session.profile, &now);
-		changed = !source_equal(&now, profile);
+		changed = is_other(paths, &conf->sources[n], &now);
 		free(now.path);
 	}
 	return changed && !paths->unanswered;

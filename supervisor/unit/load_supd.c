@@ -13,8 +13,9 @@
 #include "unit/load.h"
 #include "unit/parse.h"
 
-struct supd_conf *
-supd_conf_load_text(const char *file, const char *text, size_t len, struct diags *d)
+static struct supd_conf *
+load_text(const char *file, const char *text, size_t len, struct diags *d,
+    const struct line_hook *hook)
 {
 	struct supd_conf *sc = xcalloc(1, sizeof(*sc));
 	struct supd_conf base = { 0 };
@@ -32,12 +33,19 @@ supd_conf_load_text(const char *file, const char *text, size_t len, struct diags
 	p.set = sc->set;
 	p.defaults = sc;
 	parse_defaults(&p, true);
+	p.on_line = *hook;
 	parse_text(&p, text, len);
 	return sc;
 }
 
 struct supd_conf *
-supd_conf_load(const char *path, struct diags *d)
+supd_conf_load_text(const char *file, const char *text, size_t len, struct diags *d)
+{
+	return load_text(file, text, len, d, &(struct line_hook){ 0 });
+}
+
+struct supd_conf *
+supd_conf_load_lines(const char *path, struct diags *d, const struct line_hook *hook)
 {
 	struct buf text = { 0 };
 	struct supd_conf *sc;
@@ -54,9 +62,15 @@ supd_conf_load(const char *path, struct diags *d)
 					  : unit_file_strerror(err));
 		buf_clear(&text);
 	}
-	sc = supd_conf_load_text(path, buf_str(&text), text.len, d);
+	sc = load_text(path, buf_str(&text), text.len, d, hook);
 	buf_free(&text);
 	return sc;
+}
+
+struct supd_conf *
+supd_conf_load(const char *path, struct diags *d)
+{
+	return supd_conf_load_lines(path, d, &(struct line_hook){ 0 });
 }
 
 void
@@ -68,6 +82,7 @@ supd_conf_free(struct supd_conf *sc)
 	strv_free(&sc->pass_environment);
 	free(sc->exit_unit);
 	free(sc->control_group);
+	free(sc->unit_path);
 	strv_free(&sc->launcher_names);
 	free(sc);
 }

@@ -17,6 +17,7 @@ static const char *const type_names[UNIT_NTYPES] = {
 	[UNIT_SOCKET] = "socket",
 	[UNIT_TARGET] = "target",
 	[UNIT_SLICE] = "slice",
+	[UNIT_POOL] = "pool",
 	[UNIT_MOUNT] = "mount",
 	[UNIT_AUTOMOUNT] = "automount",
 	[UNIT_SWAP] = "swap",
@@ -30,6 +31,29 @@ unit_type_name(enum unit_type t)
 	return t >= 0 && t < UNIT_NTYPES ? type_names[t] : "unknown";
 }
 
+bool
+unit_type_is_known(enum unit_type t)
+{
+	switch (t) {
+	case UNIT_SERVICE:
+	case UNIT_TIMER:
+	case UNIT_PATH:
+	case UNIT_SOCKET:
+	case UNIT_TARGET:
+	case UNIT_SLICE:
+	case UNIT_POOL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool
+unit_type_triggers(enum unit_type t)
+{
+	return t == UNIT_TIMER || t == UNIT_PATH || t == UNIT_SOCKET;
+}
+
 enum unit_type
 unit_name_type(const char *name)
 {
@@ -38,7 +62,7 @@ unit_name_type(const char *name)
 	if (dot == NULL)
 		return UNIT_TYPE_NONE;
 	for (int i = 0; i < UNIT_NTYPES; i++)
-		if (strcmp(dot + 1, type_names[i]) == 0)
+		if (dot[1] == type_names[i][0] && strcmp(dot + 1, type_names[i]) == 0)
 			return (enum unit_type)i;
 	return UNIT_TYPE_NONE;
 }
@@ -89,69 +113,6 @@ unit_name_is_instance(const char *name)
 {
 	return unit_name_is_valid(name) && strchr(name, '@') != NULL &&
 	       !unit_name_is_template(name);
-}
-
-bool
-unit_name_is_builtin(const char *name)
-{
-	/* Sorted.  Targets that mean an end (reboot.target) are not "always active". */
-	static const char *const names[] = {
-		"basic.target",
-		"boot-complete.target",
-		"cryptsetup-pre.target",
-		"cryptsetup.target",
-		"default.target",
-		"exit.target",
-		"final.target",
-		"first-boot-complete.target",
-		"getty-pre.target",
-		"getty.target",
-		"graphical-session-pre.target",
-		"graphical-session.target",
-		"graphical.target",
-		"integritysetup.target",
-		"local-fs-pre.target",
-		"local-fs.target",
-		"machines.target",
-		"multi-user.target",
-		"network-online.target",
-		"network-pre.target",
-		"network.target",
-		"nss-lookup.target",
-		"nss-user-lookup.target",
-		"paths.target",
-		"remote-cryptsetup.target",
-		"remote-fs-pre.target",
-		"remote-fs.target",
-		"remote-veritysetup.target",
-		"rpcbind.target",
-		"shutdown.target",
-		"slices.target",
-		"sockets.target",
-		"swap.target",
-		"sysinit.target",
-		"time-set.target",
-		"time-sync.target",
-		"timers.target",
-		"umount.target",
-		"veritysetup-pre.target",
-		"veritysetup.target",
-	};
-	size_t low = 0;
-	size_t high = sizeof(names) / sizeof(names[0]);
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-		int c = strcmp(name, names[mid]);
-
-		if (c == 0)
-			return true;
-		if (c < 0)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return false;
 }
 
 char *

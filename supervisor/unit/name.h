@@ -22,10 +22,14 @@ bool unit_name_is_instance(const char *name);
 enum unit_type unit_name_type(const char *name);
 /* "service" for UNIT_SERVICE. */
 const char *unit_type_name(enum unit_type);
+/* Its files are read: all but mounts, devices and the like. */
+bool unit_type_is_known(enum unit_type);
+/* A timer, a path or a socket: it starts another unit. */
+bool unit_type_triggers(enum unit_type);
 
 /*
- * A standard target (network.target, multi-user.target, ...): always active here, so that
- * existing files which order themselves by it load.
+ * A unit that is there without a file (builtin.h): a standard target, as network.target,
+ * and any slice, mount or device.
  */
 bool unit_name_is_builtin(const char *name);
 

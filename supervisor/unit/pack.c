@@ -158,6 +158,8 @@ conf_pack(struct pack_pool *pool, struct unit_parts *parts)
 	parts->unit.service = share(pool, PART_SERVICE, &parts->service);
 	parts->unit.session =
 	    parts->session.any ? share(pool, PART_SESSION, &parts->session) : NULL;
+	if (parts->unit.trigger != NULL)
+		parts->unit.trigger = share(pool, PART_TRIGGER, &parts->trigger);
 	conf = xmalloc(part_measure(PART_UNIT, &parts->unit));
 	part_copy(PART_UNIT, &parts->unit, conf, NULL);
 	part_free_pieces(PART_UNIT, &parts->unit);
@@ -174,5 +176,7 @@ conf_pack_free(struct unit_conf *conf)
 	unshare(conf->service);
 	if (conf->session != NULL)
 		unshare(conf->session);
+	if (conf->trigger != NULL)
+		unshare(conf->trigger);
 	free(conf);
 }

@@ -149,8 +149,11 @@ walk_context_arrays(struct walk *w, struct exec_conf *x)
 	walk_strv_array(w, &x->load_credentials);
 	walk_strv_array(w, &x->set_credentials);
 	walk_array(w, &x->limits, x->n_limits * sizeof(x->limits[0]));
-	for (int i = 0; i < DIR_NKINDS; i++)
+	walk_array(w, &x->cpus, x->n_cpus * sizeof(x->cpus[0]));
+	for (int i = 0; i < DIR_NKINDS; i++) {
 		walk_strv_array(w, &x->dirs[i].names);
+		walk_strv_array(w, &x->dirs[i].links);
+	}
 	walk_array(w, &x->stdin_data, x->stdin_data_len);
 }
 
@@ -165,6 +168,7 @@ walk_service_arrays(struct walk *w, void *at)
 	walk_probe_arrays(w, &s->health);
 	walk_array(
 	    w, &s->kill.sequence, s->kill.n_sequence * sizeof(s->kill.sequence[0]));
+	walk_strv_array(w, &s->sockets);
 	walk_context_arrays(w, &s->context);
 }
 
@@ -190,6 +194,20 @@ walk_session_arrays(struct walk *w, void *at)
 }
 
 static void
+walk_trigger_arrays(struct walk *w, void *at)
+{
+	struct unit_trigger *t = at;
+	struct timer_when *when = &t->timer.when;
+
+	walk_strv_array(w, &when->calendars);
+	walk_array(w, &when->spans, when->n_spans * sizeof(when->spans[0]));
+	walk_array(
+	    w, &t->socket.listen.v, t->socket.listen.n * sizeof(t->socket.listen.v[0]));
+	walk_strv_array(w, &t->socket.symlinks);
+	walk_array(w, &t->path.watch.v, t->path.watch.n * sizeof(t->path.watch.v[0]));
+}
+
+static void
 walk_rules_arrays(struct walk *w, void *at)
 {
 	struct unit_rules *r = at;
@@ -200,6 +218,7 @@ walk_rules_arrays(struct walk *w, void *at)
 	walk_array(w, &r->conditions, r->n_conditions * sizeof(r->conditions[0]));
 	walk_strv_array(w, &r->wanted_by);
 	walk_strv_array(w, &r->required_by);
+	walk_strv_array(w, &r->upheld_by);
 	walk_strv_array(w, &r->alias);
 	walk_strv_array(w, &r->also);
 }
@@ -255,8 +274,11 @@ walk_context_texts(struct walk *w, struct exec_conf *x)
 	walk_strv_texts(w, &x->search_path);
 	walk_strv_texts(w, &x->load_credentials);
 	walk_strv_texts(w, &x->set_credentials);
-	for (int i = 0; i < DIR_NKINDS; i++)
+	for (int i = 0; i < DIR_NKINDS; i++) {
 		walk_strv_texts(w, &x->dirs[i].names);
+		walk_strv_texts(w, &x->dirs[i].links);
+	}
+	walk_text(w, &x->tty_path);
 	walk_text(w, &x->in.arg);
 	walk_text(w, &x->out.arg);
 	walk_text(w, &x->err.arg);
@@ -272,9 +294,12 @@ walk_service_texts(struct walk *w, void *at)
 		for (size_t i = 0; i < s->exec[k].n; i++)
 			walk_command_texts(w, &s->exec[k].v[i]);
 	walk_text(w, &s->pid_file);
+	walk_text(w, &s->bus_name);
 	walk_probe_texts(w, &s->ready);
 	walk_probe_texts(w, &s->health);
+	walk_text(w, &s->pool);
 	walk_text(w, &s->status_group);
+	walk_strv_texts(w, &s->sockets);
 	walk_context_texts(w, &s->context);
 }
 
@@ -319,6 +344,33 @@ walk_session_texts(struct walk *w, void *at)
 }
 
 static void
+walk_socket_texts(struct walk *w, struct socket_conf *s)
+{
+	walk_text(w, &s->service);
+	walk_text(w, &s->user);
+	walk_text(w, &s->group);
+	walk_text(w, &s->fd_name);
+	walk_text(w, &s->bind_to_device);
+	walk_text(w, &s->congestion);
+	for (size_t i = 0; i < s->listen.n; i++)
+		walk_text(w, &s->listen.v[i].address);
+	walk_strv_texts(w, &s->symlinks);
+}
+
+static void
+walk_trigger_texts(struct walk *w, void *at)
+{
+	struct unit_trigger *t = at;
+
+	walk_text(w, &t->timer.unit);
+	walk_strv_texts(w, &t->timer.when.calendars);
+	walk_text(w, &t->path.unit);
+	for (size_t i = 0; i < t->path.watch.n; i++)
+		walk_text(w, &t->path.watch.v[i].path);
+	walk_socket_texts(w, &t->socket);
+}
+
+static void
 walk_rules_texts(struct walk *w, void *at)
 {
 	struct unit_rules *r = at;
@@ -329,9 +381,11 @@ walk_rules_texts(struct walk *w, void *at)
 	for (size_t i = 0; i < r->n_conditions; i++) {
 		walk_text(w, &r->conditions[i].name);
 		walk_text(w, &r->conditions[i].arg);
+		walk_text(w, &r->conditions[i].file);
 	}
 	walk_strv_texts(w, &r->wanted_by);
 	walk_strv_texts(w, &r->required_by);
+	walk_strv_texts(w, &r->upheld_by);
 	walk_strv_texts(w, &r->alias);
 	walk_strv_texts(w, &r->also);
 	walk_text(w, &r->default_instance);
@@ -367,10 +421,13 @@ static const struct {
 	    walk_service_texts },
 	[PART_SESSION] = { sizeof(struct unit_session), walk_session_arrays,
 	    walk_session_texts },
+	[PART_TRIGGER] = { sizeof(struct unit_trigger), walk_trigger_arrays,
+	    walk_trigger_texts },
 };
 static_assert(sizeof(struct unit_conf) % 8 == 0 && sizeof(struct unit_rules) % 8 == 0 &&
 		  sizeof(struct service_conf) % 8 == 0 &&
-		  sizeof(struct unit_session) % 8 == 0,
+		  sizeof(struct unit_session) % 8 == 0 &&
+		  sizeof(struct unit_trigger) % 8 == 0,
     "arrays begin right behind the struct");
 
 size_t

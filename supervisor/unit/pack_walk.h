@@ -15,6 +15,7 @@ enum part {
 	PART_RULES,
 	PART_SERVICE,
 	PART_SESSION,
+	PART_TRIGGER,
 };
 
 /* Where in a block its pointers are.  v is malloc'd. */

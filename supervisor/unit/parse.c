@@ -198,49 +198,89 @@ names_only_targets(const char *value)
 	return only;
 }
 
+/* The key as it stands, and behind an old spelling the one that is meant. */
+static char *
+name_of(const struct directive *written, const struct directive *d)
+{
+	bool moved = written->section != d->section;
+
+	if (written == d)
+		return xasprintf("%s=", d->key);
+	if (moved && strcmp(written->key, d->key) == 0)
+		return xasprintf("%s= (now in [%s])", d->key, section_name(d->section));
+	return xasprintf("%s= (now %s=%s%s%s)", written->key, d->key,
+	    moved ? " in [" : "", moved ? section_name(d->section) : "",
+	    moved ? "]" : "");
+}
+
 /* The word for a value that has no effect, or none. */
-static void
-answer(struct parse *p, const struct directive *d, const char *value)
+static bool
+answer(struct parse *p, const struct directive *d, const char *name, const char *value)
 {
 	const char *key = p->lex->name;
 	bool require = p->defaults != NULL && p->defaults->isolation == ISOLATION_REQUIRE;
 
 	if (is_off(value))
-		return;
+		return false;
 	switch (d->status) {
 	case DIRECTIVE_OK:
 	case DIRECTIVE_SILENT:
-		break;
+		return false;
 	case DIRECTIVE_LATER:
 		if (strcmp(value, d->dflt) == 0 ||
 		    (d->kind == &kinds[KIND_UNITS] && names_only_targets(value)))
-			break;
-		parse_warn(p, key, NULL, "%s= is not acted on yet", key);
+			return false;
+		parse_warn(p, key, NULL, "%s is not acted on yet", name);
 		break;
 	case DIRECTIVE_IGNORED:
-		parse_warn(p, key, NULL, "%s= has no effect: %s", key, d->help);
+		parse_warn(p, key, NULL, "%s has no effect: %s", name, d->help);
 		break;
 	case DIRECTIVE_ISOLATES:
 		if (require)
 			parse_error(p, key,
 			    "set Isolation=warn in supd.conf to run it so",
-			    "%s= cannot be applied: %s", key, d->help);
+			    "%s cannot be applied: %s", name, d->help);
 		else
-			parse_warn(p, key, NULL, "%s= is not applied: %s", key, d->help);
+			parse_warn(p, key, NULL, "%s is not applied: %s", name, d->help);
 		break;
 	case DIRECTIVE_REFUSED:
-		parse_error(p, key, NULL, "%s= is refused: %s", key, d->help);
+		parse_error(p, key, NULL, "%s is refused: %s", name, d->help);
 		break;
 	}
+	return true;
+}
+
+/* What is to be said of the key itself: once a line. */
+static void
+tell(struct parse *p, const struct directive *written, const struct directive *d,
+    const char *value)
+{
+	const char *key = p->lex->name;
+	char *name = name_of(written, d);
+
+	if (!answer(p, d, name, value) && written != d) {
+		if (strcmp(written->key, d->key) == 0)
+			parse_warn(p, key, NULL, "%s= belongs to [%s] now", d->key,
+			    section_name(d->section));
+		else
+			parse_warn(p, key, NULL, "%s= is the old name of %s=%s%s%s",
+			    written->key, d->key,
+			    written->section != d->section ? " in [" : "",
+			    written->section != d->section ? section_name(d->section)
+							   : "",
+			    written->section != d->section ? "]" : "");
+	}
+	free(name);
 }
 
 static void
-assign(struct parse *p, const struct directive *d, const char *value)
+assign(struct parse *p, const struct directive *written, const struct directive *d,
+    const char *value)
 {
-	answer(p, d, value);
+	tell(p, written, d, value);
 	note_place(p, d, d->section == SECTION_RULE ? p->rule->name : NULL, value);
 	if (d->form == FORM_ANSWER) {
-		mark(p, d, *value != '\0');
+		mark(p, d, !is_off(value));
 		return;
 	}
 	if (*value == '\0' && d->kind->width > 0) {
@@ -265,6 +305,12 @@ unknown_key(struct parse *p, enum section section, const char *key)
 
 	if (strncmp(key, "X-", 2) == 0)
 		return;
+	/* systemd runs commands for sockets, and so takes all that is about processes. */
+	if (section == SECTION_SOCKET && directive_find(SECTION_SERVICE, key) != NULL) {
+		parse_warn(p, key, "write it in [Service] of its service",
+		    "%s= has no effect in [Socket]: sockets run no commands", key);
+		return;
+	}
 	/* Looked for only as long as it is shown. */
 	if (!diags_is_full(p->diags) && other == NULL)
 		near = directive_nearest(section, key);
@@ -281,6 +327,14 @@ unknown_key(struct parse *p, enum section section, const char *key)
 	free(hint);
 }
 
+/* [Slice] of a slice: it has no section that is read. */
+static bool
+is_type_section(const char *name, const struct unit_parts *parts)
+{
+	return parts != NULL && parts->unit.type == UNIT_SLICE &&
+	       strcmp(name, "Slice") == 0;
+}
+
 /* Sections that are known although nothing here reads them. */
 static const char *
 foreign_section(const struct parse *p, const char *name, enum section s)
@@ -288,6 +342,11 @@ foreign_section(const struct parse *p, const char *name, enum section s)
 	if (p->profile &&
 	    (s == SECTION_UNIT || s == SECTION_INSTALL || s == SECTION_INSTANCES))
 		return "the file is a profile";
+	if (p->parts != NULL && s != SECTION_NONE && s != SECTION_SUPD &&
+	    !section_is_of_type(s, p->parts->unit.type))
+		return "a unit of this type does not read it";
+	if (s == SECTION_NONE && is_type_section(name, p->parts))
+		return "resources are not limited yet";
 	if (strncmp(name, "Alert", 5) == 0 && (name[5] == '\0' || name[5] == ' '))
 		return "alerts are not supported yet";
 	return NULL;
@@ -371,6 +430,10 @@ open_section(struct parse *p, const char *name)
 
 	if (p->parts != NULL && is_rule_header(name))
 		return open_rule(p, name);
+	/* What can be said of a scope is some of what can be said of a service. */
+	if (p->parts != NULL && p->parts->unit.type == UNIT_SCOPE &&
+	    strcmp(name, "Scope") == 0)
+		return SECTION_SERVICE;
 	if (why == NULL && s != SECTION_NONE &&
 	    (s == SECTION_SUPD) == (p->parts == NULL)) {
 		if (s == SECTION_INSTALL)
@@ -398,24 +461,108 @@ open_section(struct parse *p, const char *name)
 }
 
 static void
-parse_line(struct parse *p, enum section section)
+parse_line(struct parse *p, enum section section, const struct directive *written)
 {
 	const char *key = p->lex->name;
-	const struct directive *d = directive_resolve(directive_find(section, key));
+	const struct directive *d = directive_resolve(written);
 
 	if (d == NULL)
 		unknown_key(p, section, key);
 	else if (p->profile && section == SECTION_SESSION && strcmp(key, "Profile") == 0)
 		parse_warn(p, key, NULL, "Profile= has no effect in a profile");
 	else
-		assign(p, d, p->lex->value);
+		assign(p, written, d, p->lex->value);
+}
+
+/* ---- what became of a line ---- */
+
+/* Before it is read: how much was said. */
+struct said {
+	size_t errors, all;
+};
+
+static struct said
+what_was_said(const struct parse *p)
+{
+	return (struct said){ p->n_errors,
+		p->diags != NULL ? p->diags->n + p->diags->n_dropped : 0 };
+}
+
+static enum line_answer
+answer_of(const struct parse *p, const struct directive *d, struct said before)
+{
+	struct said now = what_was_said(p);
+
+	if (now.errors > before.errors)
+		return LINE_REFUSED;
+	if (d == NULL)
+		return now.all == before.all ? LINE_NOTE : LINE_UNKNOWN;
+	if (now.all == before.all)
+		return d->status == DIRECTIVE_SILENT ? LINE_NOTE : LINE_HONOURED;
+	switch (d->status) {
+	case DIRECTIVE_LATER:
+		return LINE_LATER;
+	case DIRECTIVE_IGNORED:
+	case DIRECTIVE_ISOLATES:
+		return LINE_NO_EFFECT;
+	default:
+		return LINE_DOUBTED;
+	}
+}
+
+static void
+tell_line(struct parse *p, const char *section, const struct directive *d,
+    enum line_answer answer)
+{
+	struct unit_line line = {
+		.file = p->file,
+		.section = section,
+		.rule = d != NULL && d->section == SECTION_RULE && p->rule != NULL
+			    ? p->rule->name
+			    : NULL,
+		.row = d,
+		.key = p->lex->name,
+		.value = p->lex->value,
+		.answer = answer,
+		.lex = p->lex,
+	};
+
+	if (p->on_line.fn == NULL)
+		return;
+	lex_where(p->lex, p->lex->name, &line.line, &line.col);
+	p->on_line.fn(p->on_line.arg, &line);
+}
+
+/* One that stands where nothing is read: above all sections, or in one that was told of.
+ */
+static void
+skip_line(struct parse *p, const char *header)
+{
+	if (header == NULL)
+		parse_warn(p, p->lex->name,
+		    p->parts == NULL ? "write [Supd] above it"
+				     : "write [Section] above it",
+		    "%s= stands before any section, line ignored", p->lex->name);
+	tell_line(p, header != NULL ? header : "", NULL,
+	    header != NULL && strncmp(header, "X-", 2) == 0 ? LINE_NOTE : LINE_UNKNOWN);
+}
+
+static void
+read_line(struct parse *p, enum section section, const char *header)
+{
+	const struct directive *written = directive_find(section, p->lex->name);
+	const struct directive *d = directive_resolve(written);
+	struct said before = what_was_said(p);
+
+	parse_line(p, section, written);
+	tell_line(p, header, d, answer_of(p, d, before));
 }
 
 void
 parse_text(struct parse *p, const char *text, size_t len)
 {
 	enum section section = SECTION_NONE;
-	bool any_section = false;
+	char *header = NULL;
 	enum lex_kind kind;
 	struct lex lx;
 
@@ -425,16 +572,15 @@ parse_text(struct parse *p, const char *text, size_t len)
 		p->value = lx.value != NULL ? lx.value : lx.name;
 		if (kind == LEX_SECTION) {
 			section = open_section(p, lx.name);
-			any_section = true;
+			free(header);
+			header = xstrdup(lx.name);
 		} else if (section != SECTION_NONE) {
-			parse_line(p, section);
-		} else if (!any_section) {
-			parse_warn(p, lx.name,
-			    p->parts == NULL ? "write [Supd] above it"
-					     : "write [Section] above it",
-			    "%s= stands before any section, line ignored", lx.name);
+			read_line(p, section, header);
+		} else {
+			skip_line(p, header);
 		}
 	}
+	free(header);
 	if (kind == LEX_REJECT) {
 		p->n_errors++;
 		p->rejected = true;

@@ -11,6 +11,7 @@
 #include "unit/conf.h"
 #include "unit/diag.h"
 #include "unit/lex.h"
+#include "unit/line.h"
 #include "unit/specifier.h"
 #include "unit/table.h"
 
@@ -40,7 +41,8 @@ struct parse {
 	const struct supd_conf *defaults; /* for Isolation=, UnknownKeys=; may be NULL */
 	struct places *places;            /* NULL: they are not kept */
 	bool profile;                     /* the file is one, and not of the unit */
-	struct rule_conf *rule;           /* the section is [Rule] of this one */
+	struct line_hook on_line;
+	struct rule_conf *rule; /* the section is [Rule] of this one */
 	/* Of the current line. */
 	struct lex *lex; /* NULL while defaults are set */
 	const char *value;

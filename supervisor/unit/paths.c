@@ -31,6 +31,7 @@ unit_paths_new(void)
 		.parts = &paths->defaults,
 	};
 
+	paths->root = xstrdup("");
 	paths->pool = pack_pool_new();
 	specifier_host_init(&paths->host);
 	parse_defaults(&p, false);
@@ -49,53 +50,11 @@ unit_paths_free(struct unit_paths *paths)
 	for (size_t i = 0; i < paths->n; i++)
 		free(paths->v[i].dir);
 	free(paths->v);
+	free(paths->root);
 	strv_free(&paths->shipped);
 	pack_pool_end(paths->pool);
 	specifier_host_clear(&paths->host);
 	free(paths);
-}
-
-void
-unit_paths_add(struct unit_paths *paths, const char *dir, enum unit_path_kind kind)
-{
-	size_t n = strlen(dir);
-
-	if (paths->n == PATHS_MAX)
-		return;
-	while (n > 1 && dir[n - 1] == '/')
-		n--;
-	unit_paths_forget(paths);
-	paths->v = xreallocarray(paths->v, paths->n + 1, sizeof(*paths->v));
-	paths->v[paths->n++] = (struct path_dir){ xstrndup(dir, n), kind };
-}
-
-static void
-add_below(struct unit_paths *paths, const char *base, const char *below,
-    enum unit_path_kind kind)
-{
-	char *dir = xasprintf("%s/%s", base, below);
-
-	unit_paths_add(paths, dir, kind);
-	free(dir);
-}
-
-void
-unit_paths_add_system(struct unit_paths *paths)
-{
-	unit_paths_add(paths, "/etc/supd/units", UNIT_PATH_ADMIN);
-	unit_paths_add(paths, "/run/supd/units", UNIT_PATH_RUNTIME);
-	unit_paths_add(paths, "/usr/local/lib/supd/units", UNIT_PATH_VENDOR);
-	unit_paths_add(paths, "/usr/lib/supd/units", UNIT_PATH_VENDOR);
-}
-
-void
-unit_paths_add_user(struct unit_paths *paths)
-{
-	add_below(paths, paths->host.value['E'], "supd/units", UNIT_PATH_ADMIN);
-	add_below(paths, paths->host.value['t'], "supd/units", UNIT_PATH_RUNTIME);
-	unit_paths_add(paths, "/etc/supd/user", UNIT_PATH_ADMIN);
-	add_below(paths, paths->host.value['D'], "supd/units", UNIT_PATH_VENDOR);
-	unit_paths_add(paths, "/usr/lib/supd/user", UNIT_PATH_VENDOR);
 }
 
 /* BINDIR/../share/supd as `make install' has it, BUILDDIR/../units of a source tree. */
@@ -114,24 +73,6 @@ unit_paths_add_shipped(struct unit_paths *paths)
 	/* Where a binary that lies alone, or no /proc, does not say it. */
 	strv_add_unique(&paths->shipped, "/usr/local/share/supd/profiles");
 	strv_add_unique(&paths->shipped, "/usr/share/supd/profiles");
-}
-
-size_t
-unit_paths_count(const struct unit_paths *paths)
-{
-	return paths->n;
-}
-
-const char *
-unit_paths_dir(const struct unit_paths *paths, size_t i)
-{
-	return i < paths->n ? paths->v[i].dir : NULL;
-}
-
-enum unit_path_kind
-unit_paths_kind(const struct unit_paths *paths, size_t i)
-{
-	return paths->v[i].kind;
 }
 
 const char *
@@ -196,6 +137,23 @@ paths_opendir(struct unit_paths *paths, const char *path)
 	return paths_touch(paths, path, true) == 0 ? opendir(path) : NULL;
 }
 
+bool
+paths_has_dir(struct unit_paths *paths, const char *dir)
+{
+	struct stat a, b;
+
+	for (size_t i = 0; i < paths->n; i++)
+		if (strcmp(paths->v[i].dir, dir) == 0)
+			return true;
+	if (paths_stat(paths, dir, &a) == -1)
+		return false;
+	for (size_t i = 0; i < paths->n; i++)
+		if (paths_stat(paths, paths->v[i].dir, &b) == 0 && a.st_dev == b.st_dev &&
+		    a.st_ino == b.st_ino)
+			return true;
+	return false;
+}
+
 /* ---- the scan ---- */
 
 static struct path_entry *
@@ -239,6 +197,19 @@ scan_link(struct unit_paths *paths, int dirfd, const char *name)
 		strv_add_unique(&entry_of(paths, base)->aliases, name);
 }
 
+/* NAME.d and the folders of links; what else is called so costs a look, no more. */
+static bool
+is_below(const char *name)
+{
+	static const char *const suffixes[] = { ".d", ".wants", ".requires", ".upholds" };
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot != NULL && i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+		if (strcmp(dot, suffixes[i]) == 0)
+			return true;
+	return false;
+}
+
 static void
 scan_dir(struct unit_paths *paths, size_t i)
 {
@@ -246,17 +217,20 @@ scan_dir(struct unit_paths *paths, size_t i)
 	struct dirent *de;
 
 	if (dir == NULL) {
-		if (errno == ETIMEDOUT)
+		if (errno != ENOENT)
 			paths->unscanned |= UINT64_C(1) << i;
 		return;
 	}
-	while ((de = readdir(dir)) != NULL) {
+	while ((errno = 0, de = readdir(dir)) != NULL) {
 		if (de->d_name[0] == '.')
 			continue;
 		entry_of(paths, de->d_name)->dirs |= UINT64_C(1) << i;
+		paths->has_below = paths->has_below || is_below(de->d_name);
 		if (de->d_type == DT_LNK && unit_name_is_valid(de->d_name))
 			scan_link(paths, dirfd(dir), de->d_name);
 	}
+	if (errno != 0)
+		paths->unscanned |= UINT64_C(1) << i;
 	closedir(dir);
 }
 
@@ -268,6 +242,15 @@ unit_paths_scan(struct unit_paths *paths)
 	for (size_t i = 0; i < paths->n; i++)
 		scan_dir(paths, i);
 	paths->scanned = true;
+	/* 0 is no scan's. */
+	if (++paths->scan == 0)
+		paths->scan = 1;
+}
+
+unsigned
+unit_paths_scan_number(const struct unit_paths *paths)
+{
+	return paths->scanned ? paths->scan : 0;
 }
 
 void
@@ -275,6 +258,7 @@ unit_paths_forget(struct unit_paths *paths)
 {
 	map_clear(&paths->entries, free_entry);
 	paths->scanned = false;
+	paths->has_below = false;
 	paths->unscanned = 0;
 }
 
@@ -297,8 +281,7 @@ unit_list_dir(struct unit_paths *paths, struct strv *names)
 			strv_add(&found, name);
 	}
 	strv_sort(&found);
-	strv_add_all(names, &found);
-	strv_free(&found);
+	strv_move_all(names, &found);
 	if (mine)
 		unit_paths_forget(paths);
 }
@@ -312,4 +295,10 @@ paths_may_have(const struct unit_paths *paths, size_t i, const char *name)
 		return true;
 	e = map_get(&paths->entries, name);
 	return e != NULL && (e->dirs & UINT64_C(1) << i) != 0;
+}
+
+bool
+paths_may_have_below(const struct unit_paths *paths)
+{
+	return !paths->scanned || paths->unscanned != 0 || paths->has_below;
 }

@@ -99,6 +99,12 @@ take_backslash(const char **p, enum quote_mode mode, struct buf *word,
 		*p = q;
 		return 0;
 	}
+	if (mode == QUOTE_VALUE) {
+		if (*q != '\0')
+			buf_addc(word, *q++);
+		*p = q;
+		return 0;
+	}
 	n = escape_one(q, word);
 	if (n < 0) {
 		*why = "a NUL byte cannot be part of a value";
@@ -137,6 +143,8 @@ quote_next(const char **p, enum quote_mode mode, struct buf *word, const char **
 				*p = at;
 				return -1;
 			}
+			if (mode == QUOTE_STRICT && *unknown != NULL)
+				return 0;
 		} else if (quote != '\0' && *q == quote) {
 			quote = '\0';
 			q++;
@@ -147,7 +155,7 @@ quote_next(const char **p, enum quote_mode mode, struct buf *word, const char **
 			buf_addc(word, *q++);
 		}
 	}
-	if (quote != '\0') {
+	if (quote != '\0' && mode != QUOTE_VALUE) {
 		*why = "this quote is never closed";
 		*p = opened;
 		return -1;

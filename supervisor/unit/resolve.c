@@ -13,6 +13,7 @@
 #include "lib/map.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "unit/builtin.h"
 #include "unit/diag.h"
 #include "unit/name.h"
 #include "unit/paths.h"
@@ -32,6 +33,22 @@ source_from_stat(struct unit_source *s, const char *path, const struct stat *st)
 	s->size = st->st_size;
 	s->wall_mtime_ns =
 	    (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec;
+	/* What is in a folder has its other time changed. */
+	s->wall_ctime_ns =
+	    S_ISREG(st->st_mode)
+		? (int64_t)st->st_ctim.tv_sec * 1000000000 + (int64_t)st->st_ctim.tv_nsec
+		: 0;
+	s->sum = 0;
+}
+
+uint64_t
+source_sum(const char *text, size_t len)
+{
+	uint64_t sum = UINT64_C(14695981039346656037);
+
+	for (size_t i = 0; i < len; i++)
+		sum = (sum ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
+	return sum;
 }
 
 bool
@@ -61,6 +78,7 @@ resolved_clear(struct resolved *r)
 {
 	free(r->id);
 	free(r->fragment);
+	free(r->file);
 	strv_free(&r->aliases);
 	strv_free(&r->drop_ins);
 	strv_free(&r->wants);
@@ -71,23 +89,6 @@ resolved_clear(struct resolved *r)
 }
 
 /* ---- the main file ---- */
-
-static bool
-is_on_path(struct unit_paths *paths, const char *dir)
-{
-	struct stat a, b;
-
-	for (size_t i = 0; i < paths->n; i++)
-		if (strcmp(paths->v[i].dir, dir) == 0)
-			return true;
-	if (paths_stat(paths, dir, &a) == -1)
-		return false;
-	for (size_t i = 0; i < paths->n; i++)
-		if (paths_stat(paths, paths->v[i].dir, &b) == 0 && a.st_dev == b.st_dev &&
-		    a.st_ino == b.st_ino)
-			return true;
-	return false;
-}
 
 /* The name that the alias NAME stands for when its link leads to BASE; NULL if it cannot.
  */
@@ -113,11 +114,12 @@ alias_target(const char *name, const char *base)
 
 /*
  * Reads the link at PATH in dir.  Sets *ALIAS if it is another name of a unit on the
- * path; -1 if it leads nowhere sensible, told to D.
+ * path, else *FILE to what it leads to (malloc'd); -1 if it leads nowhere sensible, told
+ * to D.
  */
 static int
 follow_link(struct unit_paths *paths, const char *dir, const char *path, const char *name,
-    char **alias, bool *masked, struct diags *d)
+    char **alias, bool *masked, char **file, struct diags *d)
 {
 	char target[4096];
 	ssize_t n = readlink(path, target, sizeof(target) - 1);
@@ -127,18 +129,23 @@ follow_link(struct unit_paths *paths, const char *dir, const char *path, const c
 
 	*alias = NULL;
 	*masked = false;
-	if (n < 0)
+	if (n < 0) {
+		diag_add(d, DIAG_ERROR, path, 0, 0, NULL,
+		    "where the link leads cannot be read: %s", strerror(errno));
 		return -1;
+	}
 	target[n] = '\0';
 	if (strcmp(target, "/dev/null") == 0) {
 		*masked = true;
 		return 0;
 	}
-	full = target[0] == '/' ? xstrdup(target) : xasprintf("%s/%s", dir, target);
+	full = target[0] == '/' ? xasprintf("%s%s", paths->root, target)
+				: xasprintf("%s/%s", dir, target);
+	*file = xstrdup(full);
 	*strrchr(full, '/') = '\0';
 	base = strrchr(target, '/');
 	base = base != NULL ? base + 1 : target;
-	if (is_on_path(paths, *full != '\0' ? full : "/")) {
+	if (paths_has_dir(paths, *full != '\0' ? full : "/")) {
 		char *own = xstrdup(strrchr(path, '/') + 1);
 
 		/* The template's own link, seen from an instance of it, is no alias. */
@@ -171,7 +178,7 @@ find_file(struct unit_paths *paths, const char *file_name, const char *name,
 	for (size_t i = 0; i < paths->n; i++) {
 		struct stat st;
 		bool masked = false;
-		char *path;
+		char *path, *file = NULL;
 
 		if (!paths_may_have(paths, i, file_name))
 			continue;
@@ -189,9 +196,10 @@ find_file(struct unit_paths *paths, const char *file_name, const char *name,
 		}
 		if (S_ISLNK(st.st_mode)) {
 			if (follow_link(paths, paths->v[i].dir, path, name, alias,
-				&masked, d) == -1) {
+				&masked, &file, d) == -1) {
 				add_source(r, path, &st);
 				free(path);
+				free(file);
 				return FIND_BAD;
 			}
 			/* An instance that leads to its template is no other name, but
@@ -202,9 +210,10 @@ find_file(struct unit_paths *paths, const char *file_name, const char *name,
 			}
 			if (*alias != NULL) {
 				free(path);
+				free(file);
 				return FIND_ALIAS;
 			}
-			if (!masked && paths_stat(paths, path, &st) == -1) {
+			if (!masked && paths_stat(paths, file, &st) == -1) {
 				add_source(r, path, &st);
 				if (errno == ETIMEDOUT)
 					diag_add(d, DIAG_ERROR, path, 0, 0, NULL,
@@ -216,6 +225,7 @@ find_file(struct unit_paths *paths, const char *file_name, const char *name,
 					    "the link leads to nothing: %s",
 					    strerror(errno));
 				free(path);
+				free(file);
 				return FIND_BAD;
 			}
 			masked = masked || S_ISCHR(st.st_mode);
@@ -224,6 +234,8 @@ find_file(struct unit_paths *paths, const char *file_name, const char *name,
 		add_source(r, path, &st);
 		r->state = masked ? UNIT_MASKED : UNIT_LOADED;
 		r->fragment = path;
+		r->file = file != NULL ? file : xstrdup(path);
+		r->dir = i;
 		return FIND_FILE;
 	}
 	return FIND_NOTHING;
@@ -423,6 +435,20 @@ find_link_folders(struct unit_paths *paths, struct resolved *r)
 	free(template);
 }
 
+/* The link may be hidden by a file that goes before it, or lead out of the folders. */
+static bool
+is_link_to(struct unit_paths *paths, const char *name, const char *id)
+{
+	struct resolved r = { 0 };
+	char *alias = NULL;
+	bool is = find_file(paths, name, name, &r, &alias, NULL) == FIND_ALIAS &&
+		  strcmp(alias, id) == 0;
+
+	free(alias);
+	resolved_clear(&r);
+	return is;
+}
+
 /* Other names that a scan saw. */
 static void
 add_scanned_aliases(struct unit_paths *paths, struct resolved *r, struct diags *d)
@@ -437,8 +463,40 @@ add_scanned_aliases(struct unit_paths *paths, struct resolved *r, struct diags *
 		    "when they are asked for",
 		    PATHS_ALIASES_MAX);
 	for (size_t i = 0; i < e->aliases.n; i++)
-		if (strcmp(e->aliases.v[i], r->id) != 0)
+		if (is_link_to(paths, e->aliases.v[i], r->id))
 			strv_add_unique(&r->aliases, e->aliases.v[i]);
+}
+
+static bool
+is_anywhere(struct unit_paths *paths, const char *name)
+{
+	bool there = false;
+
+	for (size_t i = 0; i < paths->n && !there; i++) {
+		char *path = xasprintf("%s/%s", paths->v[i].dir, name);
+		struct stat st;
+
+		there =
+		    paths_may_have(paths, i, name) && paths_lstat(paths, path, &st) == 0;
+		free(path);
+	}
+	return there;
+}
+
+/* Other names that it has without a link, unless there is one that leads elsewhere. */
+static void
+add_builtin_aliases(struct unit_paths *paths, struct resolved *r)
+{
+	const char *name, *target;
+
+	if (unit_name_type(r->id) != UNIT_TARGET)
+		return;
+	for (unsigned i = 0; (name = builtin_name(i)) != NULL; i++) {
+		target = builtin_alias(name);
+		if (target != NULL && strcmp(target, r->id) == 0 &&
+		    !is_anywhere(paths, name))
+			(void)strv_add_unique(&r->aliases, name);
+	}
 }
 
 /* The unit is what was asked for, and its link what may change. */
@@ -458,9 +516,10 @@ forget_circle(struct unit_paths *paths, const char *name, struct resolved *r)
 	}
 }
 
-void
-resolve_unit(struct unit_paths *paths, const char *name, const struct strv *known,
-    struct resolved *r, struct diags *d)
+/* From NAME to the unit's own, with its file. */
+static enum find
+follow_names(
+    struct unit_paths *paths, const char *name, struct resolved *r, struct diags *d)
 {
 	enum find f = FIND_NOTHING;
 	char *alias = NULL;
@@ -470,6 +529,10 @@ resolve_unit(struct unit_paths *paths, const char *name, const struct strv *know
 	r->state = UNIT_NOT_FOUND;
 	for (int links = 0; links <= LINKS_MAX; links++) {
 		f = find_fragment(paths, r, &alias, d);
+		if (f == FIND_NOTHING && builtin_alias(r->id) != NULL) {
+			alias = xstrdup(builtin_alias(r->id));
+			f = FIND_ALIAS;
+		}
 		if (f != FIND_ALIAS)
 			break;
 		strv_add_unique(&r->aliases, r->id);
@@ -481,6 +544,27 @@ resolve_unit(struct unit_paths *paths, const char *name, const struct strv *know
 		diag_add(d, DIAG_ERROR, name, 0, 0, NULL, "its links go in a circle");
 		forget_circle(paths, name, r);
 	}
+	return f;
+}
+
+char *
+resolve_name(struct unit_paths *paths, const char *name)
+{
+	struct resolved r;
+	char *id;
+
+	(void)follow_names(paths, name, &r, NULL);
+	id = xstrdup(r.id);
+	resolved_clear(&r);
+	return id;
+}
+
+void
+resolve_unit(struct unit_paths *paths, const char *name, const struct strv *known,
+    struct resolved *r, struct diags *d)
+{
+	enum find f = follow_names(paths, name, r, d);
+
 	if (f == FIND_ALIAS || f == FIND_BAD)
 		r->state = UNIT_LOAD_ERROR;
 	if (r->state == UNIT_MASKED || r->state == UNIT_LOAD_ERROR)
@@ -489,10 +573,13 @@ resolve_unit(struct unit_paths *paths, const char *name, const struct strv *know
 	if (r->builtin)
 		r->state = UNIT_LOADED;
 	add_scanned_aliases(paths, r, d);
+	add_builtin_aliases(paths, r);
 	for (size_t i = 0; known != NULL && i < known->n; i++)
 		strv_add_unique(&r->aliases, known->v[i]);
 	strv_sort(&r->aliases);
 	/* Folders beside it count even if the file itself is missing. */
+	if (!paths_may_have_below(paths))
+		return;
 	find_drop_ins(paths, r);
 	find_link_folders(paths, r);
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/strv.h"
 #include "unit/conf.h"
@@ -26,6 +27,8 @@ struct resolved {
 	    *sources; /* the fragment, drop-ins in order, folders of links */
 	size_t n_sources;
 	char *fragment;       /* NULL if there is none */
+	char *file;           /* what it leads to when it is a link, else the same */
+	size_t dir;           /* the folder that it is in */
 	struct strv drop_ins; /* paths, in the order in which they apply */
 	struct strv wants;    /* folders NAME.wants */
 	struct strv requires;
@@ -38,11 +41,17 @@ struct resolved {
  */
 void resolve_unit(struct unit_paths *, const char *name, const struct strv *known,
     struct resolved *, struct diags *d);
+/* The id alone, malloc'd. */
+char *resolve_name(struct unit_paths *, const char *name);
 void resolved_clear(struct resolved *);
 
 /* Into s; path is copied, and freed by sources_free. */
 void source_from_stat(struct unit_source *, const char *path, const struct stat *);
+/* The same file and its time of writing.  The time of its inode may be another one: by a
+ * link to it, other rights, or because somebody set the other time. */
 bool source_equal(const struct unit_source *, const struct unit_source *);
+/* Of a text, to tell it from another one; FNV-1a. */
+uint64_t source_sum(const char *text, size_t len);
 void sources_free(struct unit_source *, size_t n);
 
 #endif

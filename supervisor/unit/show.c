@@ -10,6 +10,7 @@
 #include "lib/xalloc.h"
 #include "unit/kinds.h"
 #include "unit/load.h"
+#include "unit/paths.h"
 #include "unit/table.h"
 
 static const char *const dep_names[DEP_NKINDS] = {
@@ -29,6 +30,7 @@ static const char *const dep_names[DEP_NKINDS] = {
 	[DEP_PROPAGATES_STOP_TO] = "PropagatesStopTo",
 	[DEP_STOP_PROPAGATED_FROM] = "StopPropagatedFrom",
 	[DEP_JOINS_NAMESPACE_OF] = "JoinsNamespaceOf",
+	[DEP_TRIGGERS] = "Triggers",
 };
 
 const char *
@@ -45,11 +47,17 @@ is_shown(const struct directive *d, bool supd)
 	       d->kind->show != show_nothing;
 }
 
-/* A row says where in struct unit_parts its field is.  NULL: the conf has no such part.
- */
+/* A row says where in struct unit_parts its field is.  NULL: the conf has no such part,
+ * or a unit of its type does not read it. */
 static const void *
 field_of(const struct unit_conf *conf, const struct directive *d)
 {
+	if (!section_is_of_type(d->section, conf->type))
+		return NULL;
+	if (d->offset >= offsetof(struct unit_parts, trigger))
+		return conf->trigger == NULL ? NULL
+					     : (const char *)conf->trigger + d->offset -
+						   offsetof(struct unit_parts, trigger);
 	if (d->offset >= offsetof(struct unit_parts, session))
 		return conf->session == NULL ? NULL
 					     : (const char *)conf->session + d->offset -
@@ -184,16 +192,6 @@ diff_rules(
 
 /* ---- all rows ---- */
 
-/* What the row is called: keys of sessions are no words of systemd, and some stand in
- * several sections. */
-static char *
-name_of(const struct directive *d)
-{
-	return section_is_session(d->section)
-		   ? xasprintf("%s.%s", section_name(d->section), d->key)
-		   : xstrdup(d->key);
-}
-
 void
 unit_conf_show(const struct unit_conf *conf, unit_show_fn *fn, void *arg)
 {
@@ -208,7 +206,7 @@ unit_conf_show(const struct unit_conf *conf, unit_show_fn *fn, void *arg)
 			continue;
 		buf_clear(&b);
 		d->kind->show(d, field, &b);
-		name = name_of(d);
+		name = directive_shown_name(d, NULL);
 		fn(arg, name, buf_str(&b));
 		free(name);
 	}
@@ -257,8 +255,8 @@ unit_conf_diff(
 		const void *in_b = field_of(b, d);
 		char *name;
 
-		if (!is_shown(d, false) || d->section == SECTION_RULE ||
-		    (in_a == NULL && in_b == NULL))
+		/* (Parts that say the same are one: see pack.h.) */
+		if (in_a == in_b || !is_shown(d, false) || d->section == SECTION_RULE)
 			continue;
 		if ((in_a == NULL && !is_set(b, d)) || (in_b == NULL && !is_set(a, d)))
 			continue;
@@ -271,7 +269,7 @@ unit_conf_diff(
 		if (strcmp(buf_str(&x), buf_str(&y)) == 0 &&
 		    !is_other_secret(d, in_a, in_b))
 			continue;
-		name = name_of(d);
+		name = directive_shown_name(d, NULL);
 		fn(arg, name, buf_str(&x), buf_str(&y));
 		free(name);
 	}
@@ -300,24 +298,21 @@ unit_conf_is_set(const struct unit_conf *conf, const char *directive)
 {
 	static const char rule[] = "Rule.";
 	const char *dot = strchr(directive, '.');
+	const struct directive *d;
 
 	if (strncmp(directive, rule, sizeof(rule) - 1) == 0)
 		return rule_is_set(conf, dot + 1);
-	for (int s = 0; s < SECTION_NKINDS; s++) {
-		const struct directive *d;
+	d = directive_by_shown_name(conf->type, directive);
+	return d != NULL && is_set(conf, d);
+}
 
-		if (s == SECTION_SUPD || s == SECTION_RULE)
-			continue;
-		/* A key of sessions is called by its section, any other without. */
-		if (section_is_session((enum section)s) != (dot != NULL))
-			continue;
-		if (dot != NULL && strncmp(section_name((enum section)s), directive,
-				       (size_t)(dot - directive)) != 0)
-			continue;
-		d = directive_resolve(
-		    directive_find((enum section)s, dot != NULL ? dot + 1 : directive));
-		if (d != NULL)
-			return is_set(conf, d);
-	}
-	return false;
+char *
+unit_default_show(const struct unit_paths *paths, const struct directive *d)
+{
+	struct buf b = { 0 };
+
+	if (d->form != FORM_DIRECTIVE || d->kind->width == 0)
+		return xstrdup(d->dflt);
+	d->kind->show(d, (const char *)&paths->defaults + d->offset, &b);
+	return buf_take(&b);
 }

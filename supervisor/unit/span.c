@@ -154,12 +154,19 @@ span_parse(const char *text, uint64_t default_us, uint64_t *us)
 		uint64_t whole, millionths;
 		uint64_t factor = default_us;
 		bool fraction;
+		const char *after;
 		size_t n;
 
 		if (read_number(&p, &whole, &millionths, &fraction) == -1)
 			return -1;
+		after = p;
 		p += strspn(p, blanks);
 		n = strcspn(p, " \t\n\r0123456789.");
+		/* "1.2.3" is not 1.2 and .3. */
+		if (n == 0 && p == after && *p != '\0') {
+			errno = EINVAL;
+			return -1;
+		}
 		if (n > 0) {
 			const struct unit_row *u = find_unit(
 			    time_units, sizeof(time_units) / sizeof(time_units[0]), p, n);
@@ -210,6 +217,43 @@ span_format(struct buf *b, uint64_t us)
 	}
 }
 
+void
+span_format_human(struct buf *b, uint64_t us)
+{
+	static const struct {
+		struct unit_row row;
+		int digits; /* of its fraction */
+	} rows[] = {
+		{ { "y", 31557600 * SECOND }, 0 },
+		{ { "month", 2629800 * SECOND }, 0 },
+		{ { "w", 7 * 86400 * SECOND }, 0 },
+		{ { "d", 86400 * SECOND }, 0 },
+		{ { "h", 3600 * SECOND }, 0 },
+		{ { "min", 60 * SECOND }, 0 },
+		{ { "s", SECOND }, 6 },
+		{ { "ms", 1000 }, 3 },
+		{ { "us", 1 }, 0 },
+	};
+	const char *space = "";
+
+	if (us == UINT64_MAX || us == 0)
+		return span_format(b, us);
+	for (size_t i = 0; us > 0; i++) {
+		uint64_t whole = us / rows[i].row.factor;
+
+		if (whole == 0)
+			continue;
+		us %= rows[i].row.factor;
+		buf_addf(b, "%s%llu", space, (unsigned long long)whole);
+		if (us > 0 && rows[i].digits > 0) {
+			buf_addf(b, ".%0*llu", rows[i].digits, (unsigned long long)us);
+			us = 0;
+		}
+		buf_adds(b, rows[i].row.name);
+		space = " ";
+	}
+}
+
 int
 size_parse(const char *text, uint64_t *bytes)
 {
@@ -229,12 +273,19 @@ size_parse(const char *text, uint64_t *bytes)
 		const struct unit_row *u = &size_units[0];
 		uint64_t whole, millionths;
 		bool fraction;
+		const char *after;
 		size_t n;
 
 		if (read_number(&p, &whole, &millionths, &fraction) == -1)
 			return -1;
+		after = p;
 		p += strspn(p, blanks);
 		n = strcspn(p, " \t\n\r0123456789.");
+		/* "1.2.3" is not 1.2 and .3. */
+		if (n == 0 && p == after && *p != '\0') {
+			errno = EINVAL;
+			return -1;
+		}
 		if (n > 0)
 			u = find_unit(
 			    size_units, sizeof(size_units) / sizeof(size_units[0]), p, n);

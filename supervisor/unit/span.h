@@ -16,7 +16,10 @@ struct buf;
 
 /* "1min 30s", "2.5h", "90", "infinity": microseconds; without a unit, default_us each. */
 int span_parse(const char *text, uint64_t default_us, uint64_t *us);
+/* As files have it: days and shorter, and no fractions. */
 void span_format(struct buf *, uint64_t us);
+/* As people read it: from years on, with a fraction in what is less than a minute. */
+void span_format_human(struct buf *, uint64_t us);
 
 /* "64M", "1G 500M", "1.5K", "infinity" (UINT64_MAX): bytes, units of 1024. */
 int size_parse(const char *text, uint64_t *bytes);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/xalloc.h"
 #include "unit/conf.h"
 #include "unit/kinds.h"
 
@@ -27,6 +28,10 @@ const struct kind kinds[KIND_NKINDS] = {
 #define OFFSET_HEARTBEAT(field) OFFSET_SESSION(field)
 #define OFFSET_BUDGET(field) OFFSET_SESSION(field)
 #define OFFSET_INSTANCES(field) OFFSET_SESSION(field)
+#define OFFSET_TIMER(field) offsetof(struct unit_parts, trigger.timer.field)
+#define OFFSET_PATH(field) offsetof(struct unit_parts, trigger.path.field)
+#define OFFSET_POOL(field) offsetof(struct unit_parts, trigger.pool.field)
+#define OFFSET_SOCKET(field) offsetof(struct unit_parts, trigger.socket.field)
 #define OFFSET_RULE(field) offsetof(struct unit_parts, rule.field)
 #define OFFSET_SUPD(field) offsetof(struct supd_conf, field)
 
@@ -79,10 +84,14 @@ static const char *const section_names[SECTION_NKINDS] = {
 	[SECTION_HEARTBEAT] = "Heartbeat",
 	[SECTION_INSTALL] = "Install",
 	[SECTION_INSTANCES] = "Instances",
+	[SECTION_PATH] = "Path",
+	[SECTION_POOL] = "Pool",
 	[SECTION_RULE] = "Rule",
 	[SECTION_SERVICE] = "Service",
 	[SECTION_SESSION] = "Session",
+	[SECTION_SOCKET] = "Socket",
 	[SECTION_SUPD] = "Supd",
+	[SECTION_TIMER] = "Timer",
 	[SECTION_UNIT] = "Unit",
 };
 
@@ -151,7 +160,8 @@ directive_find_elsewhere(enum section section, const char *key)
 {
 	static const enum section order[] = { SECTION_SERVICE, SECTION_UNIT,
 		SECTION_INSTALL, SECTION_SESSION, SECTION_HEARTBEAT, SECTION_RULE,
-		SECTION_BUDGET, SECTION_INSTANCES };
+		SECTION_BUDGET, SECTION_INSTANCES, SECTION_TIMER, SECTION_PATH,
+		SECTION_SOCKET, SECTION_POOL };
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		const struct directive *d = directive_find(order[i], key);
@@ -236,6 +246,30 @@ section_find(const char *name)
 }
 
 bool
+section_is_of_type(enum section s, enum unit_type type)
+{
+	switch (s) {
+	case SECTION_UNIT:
+	case SECTION_INSTALL:
+		return true;
+	case SECTION_TIMER:
+		return type == UNIT_TIMER;
+	case SECTION_PATH:
+		return type == UNIT_PATH;
+	case SECTION_SOCKET:
+		return type == UNIT_SOCKET;
+	case SECTION_POOL:
+		return type == UNIT_POOL;
+	case SECTION_SERVICE:
+		return type == UNIT_SERVICE || type == UNIT_SCOPE;
+	case SECTION_SUPD:
+		return false;
+	default:
+		return type == UNIT_SERVICE;
+	}
+}
+
+bool
 section_is_session(enum section s)
 {
 	switch (s) {
@@ -248,4 +282,37 @@ section_is_session(enum section s)
 	default:
 		return false;
 	}
+}
+
+char *
+directive_shown_name(const struct directive *d, const char *rule)
+{
+	if (!section_is_session(d->section))
+		return xstrdup(d->key);
+	if (rule != NULL)
+		return xasprintf("%s.%s.%s", section_name(d->section), rule, d->key);
+	return xasprintf("%s.%s", section_name(d->section), d->key);
+}
+
+const struct directive *
+directive_by_shown_name(enum unit_type type, const char *name)
+{
+	const char *dot = strchr(name, '.'), *key = strrchr(name, '.');
+
+	for (int s = 0; s < SECTION_NKINDS; s++) {
+		const char *section = section_name((enum section)s);
+		const struct directive *d;
+
+		if (s == SECTION_SUPD || !section_is_of_type((enum section)s, type) ||
+		    section_is_session((enum section)s) != (dot != NULL))
+			continue;
+		if (dot != NULL && (strncmp(section, name, (size_t)(dot - name)) != 0 ||
+				       section[dot - name] != '\0'))
+			continue;
+		d = directive_resolve(
+		    directive_find((enum section)s, key != NULL ? key + 1 : name));
+		if (d != NULL)
+			return d;
+	}
+	return NULL;
 }

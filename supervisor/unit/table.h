@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "lib/buf.h"
+#include "unit/conf.h"
 
 struct parse;
 struct directive;
@@ -17,10 +18,14 @@ enum section {
 	SECTION_HEARTBEAT,
 	SECTION_INSTALL,
 	SECTION_INSTANCES,
+	SECTION_PATH,
+	SECTION_POOL,
 	SECTION_RULE,
 	SECTION_SERVICE,
 	SECTION_SESSION,
+	SECTION_SOCKET,
 	SECTION_SUPD,
+	SECTION_TIMER,
 	SECTION_UNIT,
 	SECTION_NKINDS,
 	SECTION_NONE = -1,
@@ -86,11 +91,22 @@ const struct directive *directive_find_elsewhere(enum section, const char *key);
 /* The nearest key in the section by edit distance, NULL if nothing is near. */
 const struct directive *directive_nearest(enum section, const char *key);
 
+/*
+ * What a row is called where settings are shown: its key; in the sections of sessions,
+ * whose keys are no words of systemd, "Session.Terminal", and of a rule
+ * "Rule.limit.Until".  malloc'd.
+ */
+char *directive_shown_name(const struct directive *, const char *rule);
+/* The row of that name for a unit of the type, aliases followed; NULL: there is none. */
+const struct directive *directive_by_shown_name(enum unit_type, const char *name);
+
 /* "Service"; and back, SECTION_NONE if unknown. */
 const char *section_name(enum section);
 enum section section_find(const char *name);
 /* One of those that make a service a session. */
 bool section_is_session(enum section);
+/* A unit of that type reads it. */
+bool section_is_of_type(enum section, enum unit_type);
 
 /* How many edits lead from A to B, case not counted; at most LIMIT + 1. */
 size_t edit_distance(const char *a, const char *b, size_t limit);

@@ -4,10 +4,64 @@
 #include "unit/verify.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/xalloc.h"
+#include "unit/kinds.h"
 #include "unit/load.h"
+#include "unit/name.h"
 #include "unit/verify_session.h"
+#include "unit/verify_socket.h"
+
+enum { USER_NAME_MAX = 32 };
+
+/* The bus is there before it, and its name there is what the start waits for. */
+static void
+complete_bus_name(struct unit_parts *parts)
+{
+	struct service_conf *s = &parts->service;
+
+	s->ready.v = xreallocarray(s->ready.v, s->ready.n + 1, sizeof(s->ready.v[0]));
+	s->ready.v[s->ready.n++] =
+	    (struct probe_conf){ .kind = PROBE_BUS, .text = xstrdup(s->bus_name) };
+	strv_add_unique(&parts->rules.deps[DEP_AFTER], "dbus.socket");
+}
+
+/* The user that is made has the name of User=, else of the unit where that can be one. */
+static void
+complete_dynamic_user(struct unit_parts *parts)
+{
+	const struct unit_conf *conf = &parts->unit;
+	struct exec_conf *x = &parts->service.context;
+	const char *name = conf->prefix;
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+
+	x->no_new_privileges = true;
+	if (x->user != NULL)
+		return;
+	if (user_name_is_valid(name) && strlen(name) < USER_NAME_MAX &&
+	    (*name < '0' || *name > '9')) {
+		x->user = xstrdup(name);
+		return;
+	}
+	for (const char *c = name; *c != '\0'; c++)
+		sum = (sum ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+	x->user = xasprintf("_du%016llx", (unsigned long long)sum);
+}
+
+/* What its processes write is theirs, the last of them ends it, and who made it is the
+ * only one that can start it. */
+static void
+complete_scope(struct unit_parts *parts)
+{
+	struct service_conf *s = &parts->service;
+
+	s->type = SERVICE_SIMPLE;
+	s->exit_type = SERVICE_EXIT_CGROUP;
+	s->context.in.kind = s->context.out.kind = s->context.err.kind = STDIO_NULL;
+	parts->rules.refuse_manual_start = true;
+	parts->rules.collect = COLLECT_INACTIVE_OR_FAILED;
+}
 
 static void
 complete_service(struct unit_parts *parts)
@@ -16,9 +70,26 @@ complete_service(struct unit_parts *parts)
 	struct service_conf *s = &parts->service;
 
 	if (!unit_conf_is_set(conf, "Type") && s->type != SERVICE_EXEC)
-		s->type = s->exec[EXEC_START].n > 0 ? SERVICE_SIMPLE : SERVICE_ONESHOT;
+		s->type = s->exec[EXEC_START].n == 0 ? SERVICE_ONESHOT
+			  : s->bus_name != NULL      ? SERVICE_DBUS
+						     : SERVICE_SIMPLE;
+	if (s->type == SERVICE_DBUS && s->bus_name != NULL)
+		complete_bus_name(parts);
 	if (s->type == SERVICE_ONESHOT && !unit_conf_is_set(conf, "TimeoutStartSec"))
 		s->timeout_start_us = UNIT_INFINITY;
+	/* What is read from a socket is answered to it. */
+	if (s->context.in.kind == STDIO_SOCKET &&
+	    !unit_conf_is_set(conf, "StandardOutput"))
+		s->context.out.kind = STDIO_INHERIT;
+	for (size_t i = 0; i < s->sockets.n; i++) {
+		strv_add_unique(&parts->rules.deps[DEP_WANTS], s->sockets.v[i]);
+		strv_add_unique(&parts->rules.deps[DEP_AFTER], s->sockets.v[i]);
+	}
+	/* As with a slice: the pool is there before, and what is in it is not without. */
+	if (s->pool != NULL) {
+		strv_add_unique(&parts->rules.deps[DEP_REQUIRES], s->pool);
+		strv_add_unique(&parts->rules.deps[DEP_AFTER], s->pool);
+	}
 	if (!unit_conf_is_set(conf, "TimeoutAbortSec"))
 		s->timeout_abort_us = s->timeout_stop_us;
 	if (s->notify_access == NOTIFY_ACCESS_NONE &&
@@ -26,6 +97,11 @@ complete_service(struct unit_parts *parts)
 		s->watchdog_us > 0 || s->fd_store_max > 0 ||
 		session_wants_notify(&parts->session)))
 		s->notify_access = NOTIFY_ACCESS_MAIN;
+	/* Who divides its group further minds what happens in it. */
+	if (!unit_conf_is_set(conf, "OOMPolicy") && unit_conf_is_set(conf, "Delegate"))
+		s->oom_policy = OOM_CONTINUE;
+	if (s->context.dynamic_user)
+		complete_dynamic_user(parts);
 	for (int k = 0; k < EXEC_NKINDS; k++) {
 		struct exec_list *list = &s->exec[k];
 		const uint32_t privileges =
@@ -37,6 +113,46 @@ complete_service(struct unit_parts *parts)
 	}
 }
 
+/* NAME@1 to NAME@N. */
+static void
+triggers_instances(struct unit_parts *parts, const char *template, uint32_t n)
+{
+	const char *at = strchr(template, '@');
+
+	for (uint32_t i = 1; i <= n; i++) {
+		char *name =
+		    xasprintf("%.*s@%u%s", (int)(at - template), template, i, at + 1);
+
+		strv_add_unique(&parts->rules.deps[DEP_TRIGGERS], name);
+		strv_add_unique(&parts->rules.deps[DEP_BEFORE], name);
+		free(name);
+	}
+}
+
+/* The edges to what a trigger starts: it is up before that. */
+static void
+complete_trigger(struct unit_parts *parts)
+{
+	const struct unit_conf *conf = &parts->unit;
+	struct unit_trigger *t = &parts->trigger;
+	char **unit = conf->type == UNIT_TIMER  ? &t->timer.unit
+		      : conf->type == UNIT_PATH ? &t->path.unit
+						: &t->socket.service;
+
+	/* A connection makes the unit that it is for. */
+	if (conf->type == UNIT_SOCKET && t->socket.accept)
+		return;
+	if (*unit == NULL)
+		*unit = xasprintf("%s.service", conf->stem);
+	if (conf->type == UNIT_TIMER && t->timer.policy.overlap == OVERLAP_ALLOW &&
+	    unit_name_is_template(*unit)) {
+		triggers_instances(parts, *unit, t->timer.policy.allow);
+		return;
+	}
+	strv_add_unique(&parts->rules.deps[DEP_TRIGGERS], *unit);
+	strv_add_unique(&parts->rules.deps[DEP_BEFORE], *unit);
+}
+
 void
 conf_complete(struct unit_parts *parts)
 {
@@ -44,10 +160,18 @@ conf_complete(struct unit_parts *parts)
 
 	if (conf->description == NULL)
 		conf->description = xstrdup(conf->id);
+	if (!unit_conf_is_set(conf, "JobRunningTimeoutSec"))
+		parts->rules.job_running_timeout_us = parts->rules.job_timeout_us;
 	if (conf->type == UNIT_SERVICE) {
 		session_complete(parts);
 		complete_service(parts);
 	}
+	if (conf->type == UNIT_SCOPE)
+		complete_scope(parts);
+	if (conf->type == UNIT_SOCKET)
+		socket_complete(parts);
+	if (unit_type_triggers(conf->type))
+		complete_trigger(parts);
 }
 
 /* Where the whole unit is complained about. */
@@ -121,15 +245,64 @@ verify_restart(const struct unit_conf *conf, struct diags *d)
 }
 
 static void
+verify_timer(const struct unit_conf *conf, struct diags *d)
+{
+	const struct timer_conf *t = &conf->trigger->timer;
+	bool template = unit_name_is_template(t->unit);
+	bool allow = t->policy.overlap == OVERLAP_ALLOW;
+
+	if (t->when.calendars.n == 0 && t->when.n_spans == 0 && !t->on_clock_change &&
+	    !t->on_timezone_change)
+		diag_add(d, DIAG_ERROR, place(conf), 0, 0,
+		    "add OnCalendar=, or one of the other On...Sec=, to [Timer]",
+		    "the timer has no time");
+	if (template && !allow)
+		diag_add(d, DIAG_ERROR, place(conf), 0, 0,
+		    "name an instance, or set Overlap=allow:N",
+		    "Unit=%s is a template, of which nothing runs", t->unit);
+	if (allow && !template)
+		diag_add(d, DIAG_ERROR, place(conf), 0, 0,
+		    "name a template by Unit=NAME@.service, or set Overlap=queue",
+		    "Overlap=allow:N needs a template: one unit runs once at a time");
+	if (t->wake_system)
+		diag_add(d, DIAG_WARNING, place(conf), 0, 0,
+		    "what was missed runs when it wakes up",
+		    "WakeSystem=yes does not wake the machine");
+}
+
+/* A trigger of itself, or a socket of what is no service. */
+static void
+verify_trigger(const struct unit_conf *conf, struct diags *d)
+{
+	const struct strv *units = &conf->rules->deps[DEP_TRIGGERS];
+
+	if (conf->type == UNIT_TIMER)
+		verify_timer(conf, d);
+	if (conf->type == UNIT_PATH && conf->trigger->path.watch.n == 0)
+		diag_add(d, DIAG_ERROR, place(conf), 0, 0,
+		    "add PathExists=, PathChanged= or one of the others to [Path]",
+		    "the path unit has no path");
+	for (size_t i = 0; i < units->n; i++) {
+		if (strcmp(units->v[i], conf->id) == 0)
+			diag_add(d, DIAG_ERROR, place(conf), 0, 0, "name another unit",
+			    "it would start itself");
+		else if (conf->type == UNIT_SOCKET &&
+			 unit_name_type(units->v[i]) != UNIT_SERVICE)
+			diag_add(d, DIAG_ERROR, place(conf), 0, 0,
+			    "Service= is NAME.service",
+			    "a socket is for a service, and %s is none", units->v[i]);
+	}
+}
+
+static void
 verify_rest(const struct unit_conf *conf, struct diags *d)
 {
 	const struct service_conf *s = conf->service;
 
-	if (unit_conf_is_set(conf, "BusName") && !unit_conf_is_set(conf, "Type"))
+	if (s->type == SERVICE_DBUS && s->bus_name == NULL)
 		diag_add(d, DIAG_ERROR, place(conf), 0, 0,
-		    "set Type=simple, exec or notify",
-		    "BusName= without Type= means Type=dbus, and there is no message "
-		    "bus");
+		    "add BusName=, or set Type=exec",
+		    "Type=dbus needs the name on the bus that it waits for");
 	if (s->type == SERVICE_ONESHOT && s->runtime_max_us != UNIT_INFINITY)
 		diag_add(d, DIAG_WARNING, place(conf), 0, 0, "use TimeoutStartSec=",
 		    "RuntimeMaxSec= has no effect on Type=oneshot");
@@ -150,6 +323,10 @@ verify_rest(const struct unit_conf *conf, struct diags *d)
 void
 conf_verify(const struct unit_conf *conf, bool bad_lines, struct diags *d)
 {
+	if (unit_type_triggers(conf->type))
+		verify_trigger(conf, d);
+	if (conf->type == UNIT_SOCKET)
+		socket_verify(conf, d);
 	if (conf->type != UNIT_SERVICE)
 		return;
 	if (!bad_lines || !unit_conf_is_set(conf, "ExecStart"))

@@ -153,7 +153,7 @@ verify_terminal(const struct check *c)
 		"StandardError" };
 	const struct service_conf *s = c->conf->service;
 	const bool defaults[] = {
-		s->context.in.kind == STDIO_NULL || s->context.in.kind == STDIO_TTY,
+		s->context.in.kind == STDIO_NULL || stdio_is_tty(s->context.in.kind),
 		s->context.out.kind == STDIO_LOG || s->context.out.kind == STDIO_TTY,
 		s->context.err.kind == STDIO_INHERIT ||
 		    s->context.err.kind == STDIO_LOG || s->context.err.kind == STDIO_TTY
@@ -261,7 +261,7 @@ verify_rule_action(const struct check *c, const struct rule_conf *r)
 		    rule_action_name(r->action));
 	if (r->action == RULE_HOLD_POOL)
 		tell(c, DIAG_WARNING, SECTION_RULE, r, "Action", "use Action=hold",
-		    "Action=hold-pool is unavailable: there are no pools yet");
+		    "Action=hold-pool is unavailable: no pool can be held yet");
 	if (r->action == RULE_NONE && r->state == SESSION_UNKNOWN &&
 	    !rule_has(r, "Action") && !rule_has(r, "State") &&
 	    !rule_has(r, "CountAsFailure") && !is_budget_source(c, r))

@@ -14,6 +14,7 @@
 #include "unit/conf.h"
 #include "unit/file.h"
 #include "unit/load.h"
+#include "unit/resolve.h"
 
 #define NSEC_PER_SEC INT64_C(1000000000)
 
@@ -28,7 +29,8 @@ add_file(const struct unit_source *source, struct buf *out)
 
 	if (unit_file_read(source->path, &text, &st) == -1)
 		goto out;
-	if (st.st_dev != source->dev || st.st_ino != source->ino ||
+	if (source_sum(buf_str(&text), text.len) != source->sum ||
+	    st.st_dev != source->dev || st.st_ino != source->ino ||
 	    st.st_size != source->size ||
 	    st.st_mtim.tv_sec * NSEC_PER_SEC + st.st_mtim.tv_nsec !=
 		source->wall_mtime_ns) {

@@ -6,13 +6,16 @@ set -u
 
 SUPD=${SUPD_BIN:-${SUPD_BUILD:?run me through tests/run}}/supd
 SUPCTL=${SUPD_BIN:-$SUPD_BUILD}/supctl
+ASK=${SUPD_BIN:-$SUPD_BUILD/tests/e2e}/ask
+BEAT=${SUPD_BIN:-$SUPD_BUILD/tests/e2e}/beat
+WITHIN=${SUPD_BIN:-$SUPD_BUILD/tests/e2e}/within
 T=$(mktemp -d "${TMPDIR:-/tmp}/e2e.XXXXXX") || exit 2
 chmod 755 "$T"
 D=$T/i
 mkdir -p "$D/units"
 LOG=$T/supd.log
 SUP_PID=
-TAP_N=0 TAP_FAILED=0
+TAP_N=0 TAP_FAILED=0 SEEDED=
 # Seconds that a wait may take before the test gives up; not a measure of speed.
 PATIENCE=${PATIENCE:-40}
 
@@ -59,9 +62,22 @@ is() {
 	fi
 }
 
+# Some line of GOT is like REGEX, as grep -E has it; and of a short one without a process.
+matches() { # GOT REGEX
+	local line
+	if [ ${#1} -gt 4000 ] || [[ $2 == *$'\n'* ]]; then
+		grep -qE -- "$2" <<<"$1"
+		return
+	fi
+	while IFS= read -r line || [ -n "$line" ]; do
+		[[ $line =~ $2 ]] && return 0
+	done <<<"$1"
+	return 1
+}
+
 # like WHAT GOT REGEX
 like() {
-	if grep -qE -- "$3" <<<"$2"; then
+	if matches "$2" "$3"; then
 		ok "$1"
 	else
 		not_ok "$1"
@@ -71,16 +87,26 @@ like() {
 	fi
 }
 
-# wait_for COMMAND…: until it succeeds, at most PATIENCE seconds.
+# A pause that needs no process: nothing is ever written there.
+exec {NOTHING}<> <(:)
+pause() { read -rt "$1" -u "$NOTHING" || true; }
+
+# wait_for COMMAND…: until it succeeds, at most PATIENCE seconds.  What asks costs more than
+# what it asks for: after some looks they come less often.
 wait_for() {
-	local end=$((SECONDS + PATIENCE))
+	local end=$((SECONDS + PATIENCE)) looks=0
+	case $1 in
+	is_state) "$ASK" "$D" "$2" state "$3" "$PATIENCE" 2>/dev/null ;;
+	is_field) "$ASK" "$D" "$2" "$3" "$4" "$PATIENCE" 2>/dev/null ;;
+	*) false ;;
+	esac && return
 	until "$@" >/dev/null 2>&1; do
 		if [ "$SECONDS" -ge "$end" ]; then
 			note "waited $PATIENCE s in vain for: $*"
 			return 1
 		fi
 		# The pause of a polling wait; every wait has its deadline above.
-		sleep 0.05
+		if [ $((looks += 1)) -lt 10 ]; then pause 0.05; else pause 0.15; fi
 	done
 }
 
@@ -95,11 +121,11 @@ sup() {
 	*--timeout*) ;;
 	status\ * | list\ * | check\ * | logs\ * | is-*) set -- "$1" --timeout=30s "${@:2}" ;;
 	esac
-	timeout 60 "$SUPCTL" -C "$D" "$@"
+	"$WITHIN" 60 "$SUPCTL" -C "$D" "$@"
 }
 
 sup_start() { # [OPTION…]
-	"$SUPD" -C "$D" "$@" </dev/null >>"$LOG" 2>&1 &
+	"$SUPD" -C "$D" "$@" </dev/null >>"$LOG" 2>&1 {NOTHING}>&- &
 	SUP_PID=$!
 	wait_for sup status || {
 		note "$(cat "$LOG")"
@@ -118,15 +144,32 @@ sup_stop() {
 	return 0
 }
 
+# seed: of a test that draws its cases, before it does.  They are the same in each run, but
+# SEED=N in the environment repeats those of N, and SEED=new draws one.  Sets SEED and RANDOM.
+# (In $(...) and behind a pipe, RANDOM has numbers that no seed repeats.)
+seed() {
+	case ${SEED:=1} in
+	new) SEED=$((SRANDOM % 1000000000)) ;;
+	*[!0-9]*)
+		echo "Bail out! SEED is no number: $SEED"
+		exit 2
+		;;
+	esac
+	RANDOM=$SEED
+	SEEDED=1
+	note "SEED=$SEED"
+}
+
 gone() { # PID: no such process, or only a zombie is left
 	local s
-	s=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) || return 0
-	case $s in Z* | X* | '') return 0 ;; esac
+	read -r s 2>/dev/null <"/proc/$1/stat" || return 0
+	case ${s##*) } in Z* | X* | '') return 0 ;; esac
 	return 1
 }
 
+# What supd does not answer with one word, supctl may tell from the files.
 field() { # field UNIT KEY: from status --json
-	sup status "$1" --json 2>/dev/null | python3 -c '
+	"$ASK" "$D" "$1" "$2" 2>/dev/null || sup status "$1" --json 2>/dev/null | python3 -c '
 import json, sys
 v = json.load(sys.stdin)
 if isinstance(v, list):
@@ -136,13 +179,20 @@ for k in sys.argv[1].split("."):
 print("" if v is None else v if not isinstance(v, bool) else str(v).lower())' "$2"
 }
 
-# These are asked all the time, by tests that wait: no interpreter for each.
 first_of() { grep -oE "\"$1\":\"?[^,\"}]*" | head -n 1 | sed 's/^[^:]*:"\{0,1\}//; s/^null$//'; }
-state() { sup status "$1" --json 2>/dev/null | first_of state; }
-is_state() { [ "$(state "$1")" = "$2" ]; }
-pid_of() { sup status "$1" --json 2>/dev/null | first_of pid; }
+state() { "$ASK" "$D" "$1" state 2>/dev/null || sup status "$1" --json 2>/dev/null | first_of state; }
+is_field() { # is_field UNIT KEY VALUE
+	"$ASK" "$D" "$@" 0 2>/dev/null
+	case $? in
+	0) return 0 ;;
+	1) return 1 ;;
+	esac
+	[ "$(field "$1" "$2")" = "$3" ]
+}
+is_state() { is_field "$1" state "$2"; }
+pid_of() { "$ASK" "$D" "$1" pid 2>/dev/null || sup status "$1" --json 2>/dev/null | first_of pid; }
 role_pid() { # role_pid manager
-	sup status --json 2>/dev/null | grep -oE "\"name\":\"$1\",\"pid\":[0-9]+" | sed 's/.*://'
+	"$ASK" "$D" -r "$1" 2>/dev/null || sup status --json 2>/dev/null | grep -oE "\"name\":\"$1\",\"pid\":[0-9]+" | sed 's/.*://'
 }
 
 e2e_end() {
@@ -150,7 +200,7 @@ e2e_end() {
 	if [ -n "$SUP_PID" ]; then
 		kill -TERM "$SUP_PID" 2>/dev/null
 		local end=$((SECONDS + 15))
-		while ! gone "$SUP_PID" && [ "$SECONDS" -lt "$end" ]; do sleep 0.05; done
+		while ! gone "$SUP_PID" && [ "$SECONDS" -lt "$end" ]; do pause 0.05; done
 		gone "$SUP_PID" || kill -KILL "$SUP_PID" 2>/dev/null
 	fi
 	# Who was killed was killed by a test, or by init when it hung; the rest are crashes.
@@ -165,6 +215,7 @@ e2e_end() {
 		echo "# supd said:"
 		tail -n 40 "$LOG" | sed 's/^/#   /'
 	fi
+	[ "$TAP_FAILED" -eq 0 ] || [ -z "$SEEDED" ] || note "SEED=$SEED repeats its cases"
 	local run
 	run=$(readlink "$D/run" 2>/dev/null)
 	case $run in */supd*/*) rm -rf --one-file-system "$run" ;; esac

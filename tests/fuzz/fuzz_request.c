@@ -9,7 +9,7 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/xalloc.h"
-#include "manager/request_text.h"
+#include "manager/wish/request_text.h"
 
 #include "fuzz.h"
 

@@ -2,7 +2,11 @@
  * Any bytes as a unit file, as supd.conf, as an environment file, as a name and as
  * numbers. Nothing may crash; what is accepted must show as text that gives the same
  * value again.
+ *
+ * The first byte may say the type of the unit, and is no part of it then: T a timer, P a
+ * path, S a socket, G a target, L a slice, C a scope; else it is a service.
  */
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +20,7 @@
 #include "unit/keys.h"
 #include "unit/load.h"
 #include "unit/span.h"
+#include "unit/table.h"
 
 #include "fuzz.h"
 
@@ -23,8 +28,33 @@ static struct unit_paths *paths;
 
 struct again {
 	const struct unit_conf *conf;
+	const char *name;
 	struct buf text;
 };
+
+static const struct type {
+	char mark;
+	const char *name;
+	enum section section; /* its own */
+} types[] = {
+	{ 'T', "fuzz@inst.timer", SECTION_TIMER },
+	{ 'P', "fuzz@inst.path", SECTION_PATH },
+	{ 'S', "fuzz@inst.socket", SECTION_SOCKET },
+	{ 'G', "fuzz@inst.target", SECTION_NONE },
+	{ 'L', "fuzz.slice", SECTION_NONE },
+	{ 'C', "fuzz.scope", SECTION_NONE },
+	{ '\0', "fuzz@inst.service", SECTION_NONE },
+};
+
+static const struct type *
+type_of(const uint8_t *data, size_t size)
+{
+	const struct type *t = types;
+
+	while (t->mark != '\0' && (size == 0 || data[0] != (uint8_t)t->mark))
+		t++;
+	return t;
+}
 
 /* A value, its percent signs doubled. */
 static void
@@ -59,6 +89,63 @@ write_session_line(struct again *a, const char *name, const char *value)
 	write_value(&a->text, value);
 }
 
+/* Of what there may be several of, each has a line of its own. */
+static void
+write_list(struct again *a, const char *name, const char *value, const char *between)
+{
+	const char *end;
+
+	do {
+		end = strstr(value, between);
+		buf_addf(&a->text, "%s=", name);
+		if (end == NULL)
+			write_value(&a->text, value);
+		else {
+			char *one = xstrndup(value, (size_t)(end - value));
+
+			write_value(&a->text, one);
+			free(one);
+			value = end + strlen(between);
+		}
+	} while (end != NULL);
+}
+
+/* Paths may have anything in them; as they are shown, blanks are between. */
+static void
+write_paths(struct again *a, const char *name)
+{
+	const struct path_specs *specs = &a->conf->trigger->path.watch;
+
+	for (size_t i = 0; i < specs->n; i++) {
+		if (strcmp(path_kind_name(specs->v[i].kind), name) != 0)
+			continue;
+		buf_addf(&a->text, "%s=", name);
+		write_value(&a->text, specs->v[i].path);
+	}
+}
+
+/* All of [Timer], [Path] and [Socket].  False: it is none of these. */
+static bool
+write_trigger_line(struct again *a, const char *name, const char *value)
+{
+	enum section own = SECTION_NONE;
+	const struct directive *d;
+
+	for (const struct type *t = types; t->mark != '\0'; t++)
+		if (strcmp(t->name, a->name) == 0)
+			own = t->section;
+	if (own == SECTION_NONE || (d = directive_find(own, name)) == NULL)
+		return false;
+	if (*value == '\0' || !unit_conf_is_set(a->conf, name))
+		return true;
+	buf_addf(&a->text, "[%s]\n", section_name(own));
+	if (d->offset == offsetof(struct unit_parts, trigger.path.watch))
+		write_paths(a, name);
+	else
+		write_list(a, name, value, own == SECTION_TIMER ? " ; " : "\n");
+	return true;
+}
+
 /* Keys whose text reads back to the same value, one line each. */
 static void
 write_line(void *arg, const char *name, const char *value)
@@ -74,6 +161,8 @@ write_line(void *arg, const char *name, const char *value)
 		write_session_line(a, name, value);
 		return;
 	}
+	if (write_trigger_line(a, name, value))
+		return;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (strcmp(name, keys[i]) != 0 || *value == '\0' ||
 		    !unit_conf_is_set(a->conf, name))
@@ -87,7 +176,7 @@ static void
 no_difference(void *arg, const char *name, const char *old_value, const char *new_value)
 {
 	const struct again *a = arg;
-	struct again probe = { a->conf, { 0 } };
+	struct again probe = { a->conf, a->name, { 0 } };
 
 	write_line(&probe, name, old_value);
 	if (probe.text.len != 0)
@@ -97,14 +186,14 @@ no_difference(void *arg, const char *name, const char *old_value, const char *ne
 }
 
 static void
-check_round_trip(const struct unit_conf *conf)
+check_round_trip(const struct unit_conf *conf, const char *name)
 {
-	struct again a = { conf, { 0 } };
+	struct again a = { conf, name, { 0 } };
 	struct unit_conf *two;
 
 	unit_conf_show(conf, write_line, &a);
-	two = unit_load_text(paths, NULL, "fuzz@inst.service", "again", buf_str(&a.text),
-	    a.text.len, NULL);
+	two = unit_load_text(
+	    paths, NULL, name, "again", buf_str(&a.text), a.text.len, NULL);
 	unit_conf_diff(conf, two, no_difference, &a);
 	unit_conf_free(two);
 	buf_free(&a.text);
@@ -176,23 +265,26 @@ try_text(const char *text)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *text = xmalloc(size + 1);
+	const struct type *type = type_of(data, size);
+	size_t skip = type->mark != '\0';
+	char *text = xmalloc(size - skip + 1);
 	struct unit_conf *conf;
 	struct supd_conf *sc;
 	struct strv env = { 0 };
 	struct diags d;
 
-	memcpy(text, data, size);
+	size -= skip;
+	memcpy(text, data + skip, size);
 	text[size] = '\0';
 	if (paths == NULL)
 		paths = unit_paths_new();
 	diags_init(&d);
 	env_file_parse("env", text, size, &env, &d);
 	sc = supd_conf_load_text("supd.conf", text, size, &d);
-	conf = unit_load_text(paths, sc, "fuzz@inst.service", "fuzz", text, size, &d);
+	conf = unit_load_text(paths, sc, type->name, "fuzz", text, size, &d);
 	check_diags(&d);
 	expand_all(conf, &env);
-	check_round_trip(conf);
+	check_round_trip(conf, type->name);
 	if (size < 256)
 		try_text(text);
 	unit_conf_free(conf);

@@ -21,384 +21,11 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/job/job.h"
+#include "net.h"
 #include "random.h"
 #include "walks.h"
 
-#define SEC USEC_PER_SEC
-
-enum { MAX_UNITS = 32, DEFAULT_GRAPHS = 3000 };
-
-enum behaviour { WORKS, FAILS, HANGS };
-
-struct unit {
-	struct net *net;
-	struct job_unit *ju;
-	struct unit_conf conf;
-	struct unit_rules rules; /* its own */
-	char name[32];
-	enum job_unit_state state;
-	bool busy; /* a start, stop or reload was begun and not answered */
-	enum job_type doing;
-	enum behaviour start, stop;
-	bool held;       /* its start waits */
-	bool missing;    /* cannot be started at all */
-	bool at_once;    /* answers from within */
-	unsigned starts; /* begun */
-	unsigned stops;
-	char ref[16];
-};
-
-struct net {
-	struct jobs *js;
-	struct unit u[MAX_UNITS];
-	size_t n;
-	uint64_t now_us, timer_us;
-	bool scheduled;
-	char log[1 << 15];
-	size_t len;
-	unsigned done;
-	uint32_t last_id;
-	enum job_result last;
-	char message[512];
-	unsigned queued, ended;
-	bool check_order;
-	uint64_t seed;
-};
-
-static uint64_t
-now(enum clock_kind kind, void *arg)
-{
-	struct net *n = arg;
-
-	(void)kind;
-	return n->now_us;
-}
-
-static struct unit *
-of(struct job_unit *ju)
-{
-	return job_unit_data(ju);
-}
-
-static void
-say(struct net *n, const char *what, const char *name)
-{
-	if (n->len + 64 < sizeof(n->log))
-		n->len += (size_t)snprintf(
-		    n->log + n->len, sizeof(n->log) - n->len, "%s%s ", what, name);
-}
-
-/* ---- the ops ----------------------------------------------------------------- */
-
-static char *
-op_startable(void *arg, struct job_unit *ju)
-{
-	(void)arg;
-	if (of(ju) == NULL)
-		return xasprintf("there is no unit %s", job_unit_name(ju));
-	return of(ju)->missing ? xstrdup("it is masked") : NULL;
-}
-
-static enum job_unit_state
-op_state(void *arg, struct job_unit *ju)
-{
-	(void)arg;
-	return of(ju) != NULL ? of(ju)->state : JOB_UNIT_DOWN;
-}
-
-static char *
-op_reloadable(void *arg, struct job_unit *ju)
-{
-	(void)arg;
-	return of(ju)->state == JOB_UNIT_UP ? NULL : xstrdup("it is not running");
-}
-
-static bool
-ordered_after(const struct unit *a, const struct unit *b)
-{
-	for (size_t i = 0; i < a->rules.deps[DEP_AFTER].n; i++)
-		if (strcmp(a->rules.deps[DEP_AFTER].v[i], b->name) == 0)
-			return true;
-	for (size_t i = 0; i < b->rules.deps[DEP_BEFORE].n; i++)
-		if (strcmp(b->rules.deps[DEP_BEFORE].v[i], a->name) == 0)
-			return true;
-	return false;
-}
-
-/* Nothing that must be over first is on its way or waits. */
-static void
-check_order(struct net *n, struct unit *u, bool up)
-{
-	for (size_t i = 0; n->check_order && i < n->n; i++) {
-		struct unit *o = &n->u[i];
-		struct job *j = job_unit_job(o->ju);
-		bool after = ordered_after(u, o), before = ordered_after(o, u), stops;
-
-		if (o == u || j == NULL || (!after && !before) || (after && before))
-			continue;
-		stops = job_type(j) == JOB_STOP;
-		if (job_type(j) == JOB_RESTART || job_type(j) == JOB_RELOAD)
-			continue;
-		if ((up && !stops && after) || (!up && stops && before) || (up && stops))
-			fail_msg("%s of %s before %s of %s (seed %llu)",
-			    up ? "start" : "stop", u->name, stops ? "stop" : "start",
-			    o->name, (unsigned long long)n->seed);
-	}
-}
-
-static void
-answer(struct unit *u)
-{
-	enum behaviour b = u->doing == JOB_STOP ? u->stop : u->start;
-	enum job_type was = u->doing;
-
-	if (!u->busy || b == HANGS)
-		return;
-	u->busy = false;
-	if (was == JOB_START)
-		u->state = b == WORKS ? JOB_UNIT_UP : JOB_UNIT_DOWN;
-	else if (was == JOB_STOP)
-		u->state = JOB_UNIT_DOWN;
-	jobs_unit_done(u->ju, was, b == WORKS ? JOB_DONE : JOB_FAILED,
-	    b == WORKS ? NULL : "it does not work");
-	jobs_unit_changed(u->ju);
-}
-
-static void
-begin(struct unit *u, enum job_type what, enum job_unit_state state)
-{
-	if (u->busy && u->doing == JOB_START && what == JOB_STOP) {
-		/* As a service does: the start is answered by the stop. */
-		u->busy = false;
-		jobs_unit_done(u->ju, JOB_START, JOB_CANCELED, "a stop was asked for");
-	}
-	u->busy = true;
-	u->doing = what;
-	u->state = state;
-	if (u->at_once)
-		answer(u);
-}
-
-static void
-op_start(void *arg, struct job_unit *ju, const struct job_request *r)
-{
-	struct net *n = arg;
-	struct unit *u = of(ju);
-
-	assert_true(u->state != JOB_UNIT_STOPPING);
-	if (u->state == JOB_UNIT_UP) {
-		jobs_unit_done(ju, JOB_START, JOB_DONE, NULL);
-		return;
-	}
-	if (u->busy && u->doing == JOB_START)
-		return; /* joined */
-	say(n, "+", u->name);
-	check_order(n, u, true);
-	u->starts++;
-	snprintf(u->ref, sizeof(u->ref), "%s", r->ref != NULL ? r->ref : "");
-	begin(u, JOB_START, JOB_UNIT_STARTING);
-}
-
-static void
-op_stop(void *arg, struct job_unit *ju, bool restart, bool force, const char *origin)
-{
-	struct net *n = arg;
-	struct unit *u = of(ju);
-
-	(void)restart;
-	(void)origin;
-	if (u->state == JOB_UNIT_DOWN || u->state == JOB_UNIT_WAITING) {
-		u->state = JOB_UNIT_DOWN;
-		jobs_unit_done(ju, JOB_STOP, JOB_DONE, NULL);
-		return;
-	}
-	if (u->state == JOB_UNIT_STOPPING && u->busy && u->doing == JOB_STOP)
-		return;
-	say(n, force ? "!" : "-", u->name);
-	if (!force)
-		check_order(n, u, false);
-	u->stops++;
-	begin(u, JOB_STOP, JOB_UNIT_STOPPING);
-}
-
-static void
-op_reload(void *arg, struct job_unit *ju, const char *origin)
-{
-	(void)origin;
-	say(arg, "~", of(ju)->name);
-	begin(of(ju), JOB_RELOAD, JOB_UNIT_UP);
-}
-
-static void
-op_schedule(void *arg)
-{
-	((struct net *)arg)->scheduled = true;
-}
-
-static void
-op_timer(void *arg, uint64_t deadline_us)
-{
-	((struct net *)arg)->timer_us = deadline_us;
-}
-
-static void
-op_queued(void *arg, const struct job *j)
-{
-	(void)j;
-	((struct net *)arg)->queued++;
-}
-
-static void
-op_began(void *arg, const struct job *j)
-{
-	(void)arg;
-	(void)j;
-}
-
-static void
-op_ended(void *arg, const struct job *j, enum job_result r, const char *message)
-{
-	(void)j;
-	(void)r;
-	(void)message;
-	((struct net *)arg)->ended++;
-}
-
-static bool
-op_is_held(void *arg, struct job_unit *ju)
-{
-	(void)arg;
-	return ((struct unit *)job_unit_data(ju))->held;
-}
-
-static const struct job_ops ops = {
-	.startable = op_startable,
-	.is_held = op_is_held,
-	.state = op_state,
-	.reloadable = op_reloadable,
-	.start = op_start,
-	.stop = op_stop,
-	.reload = op_reload,
-	.schedule = op_schedule,
-	.timer = op_timer,
-	.queued = op_queued,
-	.began = op_began,
-	.ended = op_ended,
-};
-
-static void
-on_done(void *arg, uint32_t id, enum job_result result, const char *message)
-{
-	struct net *n = arg;
-
-	n->done++;
-	n->last_id = id;
-	n->last = result;
-	snprintf(n->message, sizeof(n->message), "%s", message != NULL ? message : "");
-}
-
-/* ---- nets -------------------------------------------------------------------- */
-
-static struct net *
-net_new(void)
-{
-	struct net *n = xcalloc(1, sizeof(*n));
-
-	n->now_us = 1000 * SEC;
-	n->timer_us = UINT64_MAX;
-	n->js = jobs_new(&ops, n);
-	n->check_order = true;
-	clock_set_source(now, n);
-	return n;
-}
-
-static struct unit *
-add(struct net *n, const char *name)
-{
-	struct unit *u = &n->u[n->n++];
-
-	u->net = n;
-	snprintf(u->name, sizeof(u->name), "%s", name);
-	u->ju = jobs_unit(n->js, u->name);
-	job_unit_set_data(u->ju, u);
-	return u;
-}
-
-static void
-dep(struct unit *a, enum unit_dep kind, const char *b)
-{
-	strv_add(&a->rules.deps[kind], b);
-	a->conf.rules = &a->rules;
-	job_unit_set_deps(a->ju, &a->conf);
-}
-
-static void
-net_free(struct net *n)
-{
-	jobs_free(n->js);
-	for (size_t i = 0; i < n->n; i++)
-		for (int k = 0; k < DEP_NKINDS; k++)
-			strv_clear(&n->u[i].rules.deps[k]);
-	free(n);
-	clock_set_source(NULL, NULL);
-}
-
-static uint32_t
-ask_mode(struct net *n, struct unit *u, enum job_type type, unsigned mode)
-{
-	struct job_request r = { .type = type, .mode = mode, .origin = "a person" };
-
-	return job_request(n->js, u->ju, &r, on_done, n, NULL);
-}
-
-static uint32_t
-ask(struct net *n, struct unit *u, enum job_type type)
-{
-	return ask_mode(n, u, type, 0);
-}
-
-static void
-settle(struct net *n)
-{
-	for (int i = 0; n->scheduled && i < 10000; i++) {
-		n->scheduled = false;
-		jobs_settle(n->js);
-	}
-	assert_false(n->scheduled);
-}
-
-/* Everything that can be answered is, one unit after the other. */
-static void
-run(struct net *n)
-{
-	bool any = true;
-
-	settle(n);
-	for (int i = 0; any && i < 10000; i++) {
-		any = false;
-		for (size_t k = 0; k < n->n; k++) {
-			struct unit *u = &n->u[k];
-
-			if (!u->busy ||
-			    (u->doing == JOB_STOP ? u->stop : u->start) == HANGS)
-				continue;
-			answer(u);
-			settle(n);
-			any = true;
-		}
-	}
-}
-
-static void
-advance(struct net *n, uint64_t us)
-{
-	n->now_us += us;
-	if (n->timer_us <= n->now_us) {
-		n->timer_us = UINT64_MAX;
-		jobs_on_timer(n->js);
-	}
-	run(n);
-}
+enum { DEFAULT_GRAPHS = 3000 };
 
 /* ---- scripts ----------------------------------------------------------------- */
 
@@ -494,6 +121,31 @@ test_parallel(void **state)
 	net_free(n);
 }
 
+/* What waited for the same one begins in the order in which it was asked for. */
+static void
+test_who_waits_longest_begins(void **state)
+{
+	struct net *n = net_new();
+	char expect[64] = "", name[16];
+
+	(void)state;
+	add(n, "pool");
+	for (int i = 0; i < 5; i++) {
+		struct unit *u;
+
+		snprintf(name, sizeof(name), "u%d", i);
+		u = add(n, name);
+		dep(u, DEP_REQUIRES, "pool");
+		dep(u, DEP_AFTER, "pool");
+		ask(n, u, JOB_START);
+		snprintf(expect + strlen(expect), sizeof(expect) - strlen(expect),
+		    "%s+%s", i > 0 ? " " : "", name);
+	}
+	run(n);
+	assert_non_null(strstr(n->log, expect));
+	net_free(n);
+}
+
 static void
 test_dependency_fails(void **state)
 {
@@ -581,7 +233,7 @@ test_boot_breaks_cycles(void **state)
 	dep(a, DEP_WANTS, "b");
 	dep(a, DEP_AFTER, "b");
 	dep(b, DEP_AFTER, "a");
-	ask_mode(n, a, JOB_START, JOB_BREAK_CYCLES);
+	ask_mode(n, a, JOB_START, 0);
 	run(n);
 	assert_int_equal(n->last, JOB_DONE);
 	assert_int_equal(a->state, JOB_UNIT_UP);
@@ -902,12 +554,7 @@ random_graph(uint64_t seed)
 	}
 	run(n);
 	if (jobs_count(n->js) != 0) {
-		for (size_t i = 0; i < n->n; i++)
-			if (job_unit_job(n->u[i].ju) != NULL)
-				print_message("%s: %s %s\n", n->u[i].name,
-				    job_type_name(job_type(job_unit_job(n->u[i].ju))),
-				    job_is_running(job_unit_job(n->u[i].ju)) ? "runs"
-									     : "waits");
+		show_left(n);
 		fail_msg("%zu jobs never end (seed %llu)", jobs_count(n->js),
 		    (unsigned long long)seed);
 	}
@@ -938,6 +585,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_start_order),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_parallel),
+		cmocka_unit_test(test_who_waits_longest_begins),
 		cmocka_unit_test(test_dependency_fails),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_cycle_is_named_and_refused),

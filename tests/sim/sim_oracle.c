@@ -11,7 +11,7 @@
  *  - no timer is in the past, and the same call again changes nothing;
  *  - without a timer nothing changes, however long one waits.
  *
- * sim_oracle [SEED [STEPS]]
+ * sim_oracle [SEED [WALKS]], STEPS=
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../seed.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -530,11 +531,10 @@ walk(uint64_t s, uint64_t steps)
 int
 main(int argc, char **argv)
 {
-	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-	uint64_t steps = argc > 2 ? strtoull(argv[2], NULL, 10) : STEPS;
-	uint64_t acts = 0, changes = 0;
-	const char *more = getenv("WALKS");
-	uint64_t walks = more != NULL ? strtoull(more, NULL, 10) : WALKS;
+	uint64_t first = seed_of(argc > 1 ? argv[1] : NULL);
+	uint64_t walks =
+	    argc > 2 ? seed_number("WALKS", argv[2]) : seed_count("WALKS", WALKS);
+	uint64_t steps = seed_count("STEPS", STEPS), acts = 0, changes = 0;
 
 	clock_set_source(clocks, NULL);
 	for (uint64_t i = 0; i < walks; i++) {

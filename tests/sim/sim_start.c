@@ -457,10 +457,66 @@ test_resources(void **state)
 	w_free(w);
 }
 
+static void
+set_unmet(struct world *w, bool asserted)
+{
+	w->conditions = (struct svc_conditions){ .asserted = asserted,
+		.unmet = "ConditionPathExists=/x",
+		.found = "No such file or directory" };
+}
+
+/* A start that is skipped leaves no trace, and no other manager makes up for it. */
+static void
+test_conditions(void **state)
+{
+	struct world *w =
+	    w_new("[Unit]\nConditionPathExists=/x\n" U("Restart=always\n" SIMPLE));
+
+	(void)state;
+	set_unmet(w, false);
+	w_up(w);
+	w_run(w);
+	assert_state(w, SVC_DEAD);
+	assert_result(w, SVC_RESULT_SUCCESS);
+	assert_int_equal(w->done_last[SVC_DONE_START], SVC_DONE_SKIPPED);
+	assert_string_equal(svc_memory(w->s)->unmet, "ConditionPathExists=/x");
+	assert_int_not_equal(svc_memory(w->s)->checked_wall_us, 0);
+	assert_int_equal(svc_memory(w->s)->slot, SLOT_NONE);
+	assert_non_null(
+	    strstr(svc_why(w->s), "skipped: ConditionPathExists=/x: No such"));
+	set_unmet(w, true);
+	w_up(w);
+	w_run(w);
+	assert_state(w, SVC_DEAD);
+	assert_int_equal(w->done_last[SVC_DONE_START], SVC_DONE_ASSERT);
+	w_revive(w);
+	w_run(w);
+	assert_state(w, SVC_DEAD);
+	assert_string_equal(svc_memory(w->s)->unmet, "ConditionPathExists=/x");
+	assert_string_equal(svc_memory(w->s)->found, "No such file or directory");
+	assert_int_equal(w->spawns[PROC_MAIN], 0);
+	w->conditions = (struct svc_conditions){ .held = true };
+	w_up(w);
+	w_run(w);
+	assert_state(w, SVC_RUNNING);
+	assert_string_equal(svc_memory(w->s)->unmet, "");
+	/* A restart asks again, and then nothing is due any more. */
+	set_unmet(w, false);
+	w_exit(w, PROC_MAIN, EXIT_EXITED, 1);
+	w_run(w);
+	assert_state(w, SVC_AUTO_RESTART);
+	w_advance(w, 10 * SEC);
+	assert_state(w, SVC_DEAD);
+	assert_int_equal(svc_next_restart_us(w->s), 0);
+	assert_int_equal(w->spawns[PROC_MAIN], 1);
+	w_free(w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_table_is_total),
 		cmocka_unit_test(test_simple),
 		cmocka_unit_test(test_end_by_itself),

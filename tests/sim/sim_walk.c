@@ -90,6 +90,8 @@ static const struct script scripts[] = {
 	{ "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecCondition=/c\nExecStart=/1\n"
 	  "ExecStart=/2\nExecStart=/3\n",
 	    once, 12, SVC_EXITED, SVC_RESULT_SUCCESS, 3 },
+	{ "[Service]\nPool=llm\nRestart=on-failure\nRestartSec=2\nExecStart=/bin/main\n",
+	    life, 12, SVC_DEAD, SVC_RESULT_SUCCESS, 2 },
 	{ "[Service]\nExecStart=/bin/main\nExecStopPost=/t\n", again, 12, SVC_RUNNING,
 	    SVC_RESULT_SUCCESS, 2 },
 };
@@ -180,6 +182,7 @@ random_conf(struct buf *b)
 		buf_addf(b, "Restart=%s\n", restarts[below(7)]);
 	buf_addf(b, "KillMode=%s\nRestartSec=%u\n", kills[below(2)], below(4));
 	buf_adds(b, "ExecStart=/bin/main\nTimeoutStartSec=20\nTimeoutStopSec=5\n");
+	addf(b, 3, "Pool=llm\n");
 	addf(b, 4, "ExecCondition=/c\n");
 	addf(b, 3, "ExecStartPre=/p\n");
 	addf(b, 4, "ExecStartPre=-/p2\n");
@@ -254,11 +257,12 @@ random_step(struct world *w)
 	static const char *const words[] = { "READY=1", "RELOADING=1", "STOPPING=1",
 		"WATCHDOG=1", "WATCHDOG=trigger", "EXTEND_TIMEOUT_USEC=3000000",
 		"STATUS=busy", "MAINPID=1", "WATCHDOG_USEC=2000000", "RESTART_RESET=1" };
-	static const char *const names[21] = { "start", "start", "stop", "restart",
+	static const char *const names[23] = { "start", "start", "stop", "restart",
 		"reload", "force or reset", "an end", "an end", "notify", "notify",
 		"a probe", "other programs", "time", "a timer", "a timer",
-		"the manager dies soon", [20] = "freeze or thaw" };
-	unsigned what = below(21);
+		"the manager dies soon", [20] = "freeze or thaw", "the pool",
+		"the pool" };
+	unsigned what = below(23);
 	int t;
 
 	TELL("%s: %s\n", svc_state_name(svc_state(w->s)),
@@ -330,6 +334,12 @@ random_step(struct world *w)
 	case 20:
 		svc_set_frozen(w->s, one_in(2));
 		break;
+	case 21:
+		w->pool_full = one_in(2);
+		break;
+	case 22:
+		w_admit(w);
+		break;
 	default:
 		w_deliver(w);
 		break;
@@ -351,17 +361,26 @@ check(struct world *w)
 		    (unsigned long long)w->seed);
 	if (mains > 1)
 		fail_msg("%u instances (seed %llu)", mains, (unsigned long long)w->seed);
+	if ((w->pool != W_POOL_OUT) != (m->pool[0] != '\0') ||
+	    (w->pool == W_POOL_WAITS) != (m->state == SVC_QUEUED))
+		fail_msg("%d of the pool %s while %s (seed %llu)", (int)w->pool, m->pool,
+		    svc_state_name(m->state), (unsigned long long)w->seed);
 	switch (m->state) {
 	case SVC_DEAD:
 	case SVC_AUTO_RESTART:
 	case SVC_LIMIT_WAIT:
+		if (m->pool[0] != '\0')
+			fail_msg("a slot of the pool while %s (seed %llu)",
+			    svc_state_name(m->state), (unsigned long long)w->seed);
+		/* fallthrough */
+	case SVC_QUEUED:
 		if (m->slot != SLOT_NONE || m->main_running || m->control_running ||
 		    mains > 0)
 			fail_msg("processes while %s (seed %llu)",
 			    svc_state_name(m->state), (unsigned long long)w->seed);
 		break;
 	case SVC_FAILED:
-		if (m->slot != SLOT_NONE && !m->leftover)
+		if ((m->slot != SLOT_NONE || m->pool[0] != '\0') && !m->leftover)
 			fail_msg("a slot while failed (seed %llu)",
 			    (unsigned long long)w->seed);
 		break;
@@ -388,6 +407,8 @@ end_of_walk(struct world *w)
 	w->deaf = w->exec_fails = w->immortal = false;
 	w->auto_exit_control = true;
 	w->fail_slots = w->fail_spawn = w->fail_fill = 0;
+	w->pool_full = false;
+	w_admit(w);
 	w_advance(w, SEC);
 	for (uint32_t i = 0; i < W_SLOTS; i++)
 		if (w->slot[i].used && w->slot[i].proc[PROC_CONTROL].running)
@@ -458,7 +479,7 @@ test_random_walks(void **state)
 static void
 spoil(struct svc_memory *m)
 {
-	switch (below(16)) {
+	switch (below(17)) {
 	case 0:
 		m->state = (enum svc_state)below(SVC_NSTATES);
 		break;
@@ -504,6 +525,9 @@ spoil(struct svc_memory *m)
 		break;
 	case 14:
 		m->stop_after = m->reloading = m->stopping = one_in(2);
+		break;
+	case 15:
+		svc_memory_text(&m->pool, SVC_POOL_MAX, one_in(2) ? "x.pool" : NULL);
 		break;
 	default:
 		m->invocation[0] ^= 1;

@@ -3,6 +3,8 @@
  *
  *	sim_NAME [SEED [WALKS]]
  *
+ * (or by the environment: tests/seed.h)
+ *
  * A walk is made from its seed and from the numbers of its steps, and from nothing else.
  * The seed of one that fails is in its message, below the fewest of its steps that still
  * fail; give it back, with 1, to see it again.
@@ -20,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "../seed.h"
 #include "shrink.h"
 
 /* What main was asked for; walks_args sets them. */
@@ -44,17 +47,17 @@ struct walks_batch {
 	walk_fn *walk;
 	uint64_t seed;
 	unsigned n;
-	uint32_t *steps; /* 0, 1, 2 ...: all of a walk */
+	uint32_t *steps; /* 0, 1, 2 ...: all of a walk; owned */
 	size_t n_steps;
 };
 
-/* Reads [SEED [WALKS]]: from a seed of its own, and so many, unless it is told. */
+/* Reads [SEED [WALKS]]: so many, unless it is told. */
 static void
 walks_args(int argc, char **argv, unsigned otherwise)
 {
-	base_seed =
-	    argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)getpid() * 1000003U + 17;
-	walks = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : otherwise;
+	base_seed = seed_of(argc > 1 ? argv[1] : NULL);
+	walks = (unsigned)(argc > 2 ? seed_number("WALKS", argv[2])
+				    : seed_count("WALKS", otherwise));
 }
 
 static bool
@@ -81,6 +84,7 @@ walks_fail(struct walks_batch *b)
 	tell = true;
 	(void)shrink_goes_wrong(walks_try, b->steps, n, b, false);
 	tell = false;
+	free(b->steps); /* a test that fails does not come back */
 	fail_msg("a walk fails: seed %llu, %zu of its %zu steps, shown above",
 	    (unsigned long long)b->seed, n, b->n_steps);
 }

@@ -73,7 +73,8 @@ struct w_msg {
 
 struct world {
 	uint64_t now_us;
-	bool held;                      /* a restart that is due waits */
+	bool held; /* a restart that is due waits */
+	struct svc_conditions conditions;
 	struct svc_judgement judgement; /* of each end */
 	bool idle;                      /* it has nothing to do */
 	struct unit_paths *paths;
@@ -102,6 +103,7 @@ struct world {
 	bool tells_empty;       /* with an exit, as init does of a slot with a cgroup */
 	unsigned forks;         /* extra processes that main leaves in the group */
 	bool full;              /* no slot, but one is being closed */
+	bool pool_full;         /* Pool= is; who waits is admitted by w_admit */
 	int fail_slots;         /* SLOT_OPEN fails so often */
 	int fail_fill;
 	int fail_spawn;
@@ -109,6 +111,10 @@ struct world {
 	int32_t pidfile;    /* 0: missing, -1 bad */
 	bool pidfile_trusted;
 	int32_t guess;
+
+	/* What it has of its pool. */
+	enum { W_POOL_OUT, W_POOL_WAITS, W_POOL_HOLDS } pool;
+	uint64_t pool_number;
 
 	/* What came of it. */
 	char log[W_LOG]; /* deeds as words */
@@ -291,6 +297,39 @@ op_slot_take(void *arg, char *why, size_t size)
 	return SLOT_NONE;
 }
 
+static enum svc_pool
+op_pool_enter(
+    void *arg, const struct unit_conf *conf, uint64_t *number, char *why, size_t size)
+{
+	struct world *w = arg;
+
+	(void)why;
+	(void)size;
+	if (conf->service->pool == NULL) {
+		w->pool = W_POOL_OUT;
+		return SVC_POOL_NONE;
+	}
+	assert_true(w->pool != W_POOL_HOLDS);
+	if (*number == 0)
+		*number = ++w->pool_number;
+	w->pool = w->pool_full ? W_POOL_WAITS : W_POOL_HOLDS;
+	return w->pool_full ? SVC_POOL_QUEUED : SVC_POOL_ADMITTED;
+}
+
+static void
+op_pool_leave(void *arg)
+{
+	struct world *w = arg;
+
+	if (!w_op(w))
+		return;
+	assert_true(w->pool != W_POOL_OUT);
+	/* Others may have it from here on. */
+	assert_true(w->mem.pool[0] == '\0');
+	w->pool = W_POOL_OUT;
+	w_log(w, "leave ");
+}
+
 static int
 op_slot_open(void *arg, const struct msg_slot_open *open)
 {
@@ -353,6 +392,8 @@ op_spawn(void *arg, const struct svc_spawn *sp, char *why, size_t size)
 
 	if (!w_op(w))
 		return 0;
+	if (w->conf->service->pool != NULL)
+		assert_true(w->spoilt || w->pool == W_POOL_HOLDS);
 	if (w->fail_spawn > 0) {
 		w->fail_spawn--;
 		snprintf(why, size, "no memory for it");
@@ -478,6 +519,30 @@ op_proc_set(void *arg, uint32_t slot, enum proc_kind kind, int32_t pid, uint64_t
 	w_log(w, "mainpid ");
 	st = &w_post(w, W_STARTED)->started;
 	*st = (struct msg_started){ .slot = slot, .kind = kind, .pid = pid, .execed = 1 };
+}
+
+/* As init does it: what was taken in already is only told again. */
+static void
+op_proc_join(void *arg, uint32_t slot, int32_t pid, uint64_t ticks)
+{
+	struct world *w = arg;
+	struct w_proc *p = &w->slot[slot].proc[PROC_MAIN];
+	struct msg_started *st;
+
+	if (!w_op(w))
+		return;
+	assert_true(w->mem.main_pid == pid && w->mem.main_ticks == ticks);
+	if (!p->running) {
+		w_log(w, "join ");
+		p->running = p->execed = true;
+		p->has_exit = false;
+		p->pid = pid;
+		p->seq = 0;
+	}
+	st = &w_post(w, W_STARTED)->started;
+	*st = (struct msg_started){
+		.slot = slot, .kind = PROC_MAIN, .pid = pid, .execed = 1
+	};
 }
 
 static void
@@ -786,13 +851,25 @@ op_held(void *arg)
 	return w->held;
 }
 
+static void
+op_conditions(void *arg, const struct unit_conf *conf, struct svc_conditions *out)
+{
+	const struct world *w = arg;
+
+	(void)conf;
+	*out = w->conditions;
+}
+
 static const struct svc_ops w_ops = {
 	.slot_fill = op_slot_fill,
 	.slot_take = op_slot_take,
+	.pool_enter = op_pool_enter,
+	.pool_leave = op_pool_leave,
 	.slot_open = op_slot_open,
 	.slot_close = op_slot_close,
 	.spawn = op_spawn,
 	.proc_set = op_proc_set,
+	.proc_join = op_proc_join,
 	.signal = op_signal,
 	.watch_empty = op_watch_empty,
 	.exit_ack = op_exit_ack,
@@ -811,6 +888,7 @@ static const struct svc_ops w_ops = {
 	.judge = op_judge,
 	.is_idle = op_is_idle,
 	.held = op_held,
+	.conditions = op_conditions,
 	.cleanup = op_cleanup,
 	.emit = op_emit,
 	.done = op_done,
@@ -855,6 +933,7 @@ w_new(const char *text)
 	w->last_pid = W_PID0;
 	svc_memory_init(&w->mem);
 	w->auto_exit_control = true;
+	w->conditions.held = true;
 	for (int i = 0; i < SVC_NTIMERS; i++)
 		w->timer_us[i] = UINT64_MAX;
 	w_current = w;
@@ -966,6 +1045,16 @@ w_up(struct world *w)
 	svc_want_up(w->s, &(struct svc_start){ .who = "a person" });
 }
 
+/* There is a slot of its pool, if it waits for one. */
+UNUSED static void
+w_admit(struct world *w)
+{
+	if (w->pool != W_POOL_WAITS || w->dead)
+		return;
+	w->pool = W_POOL_HOLDS;
+	svc_on_admitted(w->s);
+}
+
 UNUSED static void
 w_down(struct world *w)
 {
@@ -1057,6 +1146,17 @@ w_through_json(const struct svc_memory *in, struct svc_memory *out)
 	buf_free(&b);
 }
 
+/* A new manager knows of the pool what the service remembers. */
+static void
+w_sync_pool(struct world *w)
+{
+	const struct svc_memory *m = svc_memory(w->s);
+
+	w->pool = m->pool[0] == '\0'       ? W_POOL_OUT
+		  : m->state == SVC_QUEUED ? W_POOL_WAITS
+					   : W_POOL_HOLDS;
+}
+
 /* A new manager, from what was emitted and what init holds. */
 UNUSED static void
 w_revive(struct world *w)
@@ -1106,7 +1206,9 @@ w_revive(struct world *w)
 				svc_on_exit(w->s, &p->exit);
 		}
 	}
+	w_sync_pool(w);
 	svc_adopt(w->s);
+	w_sync_pool(w);
 }
 
 /* Die at the n-th op from now. */

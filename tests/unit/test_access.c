@@ -29,6 +29,16 @@ unit_of_pid(void *arg, pid_t pid)
 	return pid == known_pid ? "agent.service" : NULL;
 }
 
+/* One that is known by what it inherited. */
+static pid_t marked_pid;
+
+static const char *
+unit_of_mark(void *arg, pid_t pid)
+{
+	(void)arg;
+	return pid == marked_pid ? "agent.scope" : NULL;
+}
+
 /* A child that is connected to us; ends when its socket is closed. */
 static pid_t
 peer_child(int *fd, uid_t uid, bool grandchild)
@@ -87,6 +97,8 @@ conf_for(pid_t init_pid)
 		.control_group = (gid_t)-1,
 		.init_pid = init_pid,
 		.unit_of_pid = unit_of_pid,
+		.has_scopes = true,
+		.unit_of_mark = unit_of_mark,
 	};
 }
 
@@ -136,6 +148,74 @@ a_supervised_process_may_only_read(void **state)
 	}
 }
 
+/* A scope, whose parent is no process of ours. */
+static void
+one_that_joined_from_outside_may_only_read(void **state)
+{
+	struct access_conf conf = conf_for(0x3fffffff);
+	struct access_peer p;
+	int fd;
+	pid_t pid;
+
+	(void)state;
+	for (int grandchild = 0; grandchild < 2; grandchild++) {
+		pid = peer_child(&fd, getuid(), grandchild);
+		known_pid = pid;
+		access_decide(fd, &conf, &p);
+		assert_int_equal(p.class, ACCESS_READ);
+		assert_true(p.supervised);
+		assert_string_equal(p.unit, "agent.service");
+		known_pid = 0;
+		end_child(pid, fd);
+	}
+}
+
+/* Of a scope that has no cgroup, and of which it has left the first process. */
+static void
+one_with_the_mark_of_a_scope_may_only_read(void **state)
+{
+	struct access_conf conf = conf_for(0x3fffffff);
+	struct access_peer p;
+	int fd;
+	pid_t pid = peer_child(&fd, getuid(), false);
+
+	(void)state;
+	marked_pid = pid;
+	access_decide(fd, &conf, &p);
+	assert_int_equal(p.class, ACCESS_READ);
+	assert_true(p.supervised);
+	assert_string_equal(p.unit, "agent.scope");
+	/* No scope, no mark. */
+	conf.has_scopes = false;
+	access_decide(fd, &conf, &p);
+	assert_int_equal(p.class, ACCESS_ADMINISTER);
+	/* Marks can be copied: who may nothing gains nothing by one. */
+	conf.has_scopes = true;
+	conf.owner = getuid() + 1;
+	if (getuid() != 0) {
+		access_decide(fd, &conf, &p);
+		assert_int_equal(p.class, ACCESS_NONE);
+		assert_false(p.supervised);
+	}
+	end_child(pid, fd);
+	if (getuid() == 0) {
+		pid = marked_pid = peer_child(&fd, 65534, false);
+		access_decide(fd, &conf, &p);
+		assert_int_equal(p.class, ACCESS_NONE);
+		assert_false(p.supervised);
+		assert_string_equal(p.unit, "");
+		end_child(pid, fd);
+	}
+	/* Nor may it choose another unit. */
+	conf = conf_for(getpid());
+	pid = marked_pid = peer_child(&fd, getuid(), false);
+	access_decide(fd, &conf, &p);
+	assert_int_equal(p.class, ACCESS_READ);
+	assert_string_equal(p.unit, "");
+	marked_pid = 0;
+	end_child(pid, fd);
+}
+
 static void
 one_of_another_user_may_ask_for_itself_alone(void **state)
 {
@@ -154,14 +234,11 @@ one_of_another_user_may_ask_for_itself_alone(void **state)
 	assert_int_equal(p.class, ACCESS_SELF);
 	assert_true(p.supervised);
 	assert_string_equal(p.unit, "agent.service");
-	/* Of no unit that is known, or from outside: a stranger. */
+	/* Of no unit that is known: a stranger. */
 	known_pid = 0;
 	access_decide(fd, &conf, &p);
 	assert_int_equal(p.class, ACCESS_NONE);
 	known_pid = pid;
-	conf.init_pid = 0x3fffffff;
-	access_decide(fd, &conf, &p);
-	assert_int_equal(p.class, ACCESS_NONE);
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	conf.init_pid = getpid();
@@ -255,6 +332,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_owner_from_outside_administers),
 		cmocka_unit_test(a_supervised_process_may_only_read),
+		cmocka_unit_test(one_that_joined_from_outside_may_only_read),
+		cmocka_unit_test(one_with_the_mark_of_a_scope_may_only_read),
 		cmocka_unit_test(one_of_another_user_may_ask_for_itself_alone),
 		cmocka_unit_test(a_peer_that_is_gone_may_only_read),
 		cmocka_unit_test(strangers_may_nothing),

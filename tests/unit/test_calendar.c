@@ -111,7 +111,10 @@ what_is_refused(void **state)
 		{ "Montag", 0, "weekday" },
 		{ "Mon,Freitag", 4, "weekday" },
 		{ "5..3:00", 0, "hours" },
-		{ "2:00 Mars/Olympus", 4, "zone" },
+		{ "2:00 Mars/Olympus", 5, "no time zone" },
+		{ "daily Mars/Olympus", 6, "no time zone" },
+		{ "Mon Utopia", 4, "no time zone" },
+		{ "Mon Tue 2:00", 4, "number" },
 		{ "2026-01-01-01", 10, "blank" },
 		{ "99999999999:00", 0, "too large" },
 		{ "@99999999999999999999", 0, "1970 to 2199" },
@@ -224,6 +227,50 @@ clocks_that_are_set(void **state)
 	    "2026-10-03T15:40:00", "never");
 }
 
+/* As many as one counts one by one. */
+static void
+how_many(const char *text, const char *from, uint64_t span_us)
+{
+	struct calendar *c = parse(text);
+	uint64_t after, at, n = 0;
+
+	assert_int_equal(clock_parse(from, &after), 0);
+	for (at = after; calendar_next(c, NULL, at, &at) == 0 && at <= after + span_us;)
+		n++;
+	if (calendar_count(c, NULL, after, after + span_us) != n)
+		fail_msg("%s: not %llu", text, (unsigned long long)n);
+	calendar_free(c);
+}
+
+static void
+how_often_it_comes(void **state)
+{
+	static const char *const texts[] = { "*:*", "*:0/7", "hourly", "02:30", "daily",
+		"*:*:0/20", "Mon..Fri *:15,15/30,45", "*-*-01 00:00", "*-02-30",
+		"*:0/15 Europe/Berlin", "02:30 Europe/Berlin", "*:*:* Europe/Berlin",
+		"*:0/10 Australia/Lord_Howe", "Sat,Sun 1..3:0/2:5,5.5" };
+	static const uint64_t spans[] = { 1, USEC_PER_SEC, 90 * USEC_PER_MINUTE,
+		USEC_PER_DAY, 3 * USEC_PER_DAY + 12345678, 40 * USEC_PER_DAY };
+	struct calendar *c;
+	uint64_t after = 1700000000 * USEC_PER_SEC;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		for (size_t s = 0; s < sizeof(spans) / sizeof(spans[0]); s++) {
+			how_many(texts[i], "2026-03-28T05:17:03Z", spans[s]);
+			how_many(texts[i], "2026-10-24T22:00:00Z", spans[s]);
+		}
+	/* A year of minutes costs next to nothing. */
+	c = parse("*:* Europe/Berlin");
+	assert_int_equal(
+	    calendar_count(c, NULL, after, after + 365 * USEC_PER_DAY), 365 * 1440 - 60);
+	calendar_free(c);
+	c = parse("*:*:0/0.000001");
+	assert_true(calendar_count(c, NULL, after, after + 365 * USEC_PER_DAY) >
+		    UINT64_C(31000000000000));
+	calendar_free(c);
+}
+
 static void
 in_the_zone_of_the_machine(void **state)
 {
@@ -259,6 +306,7 @@ main(void)
 		T(too_many_values),
 		T(when_it_comes),
 		T(clocks_that_are_set),
+		T(how_often_it_comes),
 		T(in_the_zone_of_the_machine),
 	};
 

@@ -126,6 +126,7 @@ is_empty(const struct recording *r)
 	return atomic_load(&ring->tail) == atomic_load(&ring->head);
 }
 
+/* All of it is stored, and what a logger does after that is done. */
 static void
 wait_empty(struct fake *f, const struct recording *r)
 {
@@ -136,6 +137,7 @@ wait_empty(struct fake *f, const struct recording *r)
 		if (!fake_poll(f, 5))
 			fake_start(f);
 	}
+	fake_barrier(f, r->slot);
 }
 
 static void
@@ -425,6 +427,39 @@ test_torn_line(void **state)
 	fake_free(f);
 }
 
+/* Killed between the first line of a new file and the links to it: the next one sets
+ * them, whether more comes or not. */
+static void
+test_links_after_death(void **state)
+{
+	struct fake *f = fake_new(NULL);
+	struct recording r;
+	struct buf b;
+
+	(void)state;
+	fake_start(f);
+	open_recorded(f, &r, 0, "s", "1");
+	fake_tell_open(f, 0);
+	put(f, &r, "{\"version\":2}", true);
+	wait_empty(f, &r);
+	fake_kill(f);
+	fake_kill_step = 230;
+	fake_kill_passes = 1;
+	put(f, &r, "{\"version\":2,\"again\":1}", true);
+	fake_start(f);
+	while (fake_poll(f, 20))
+		;
+	fake_kill_step = -1;
+	assert_true(is_empty(&r));
+	fake_start(f);
+	wait_empty(f, &r);
+	b = fake_read(f, "journal/health/s.cast");
+	assert_string_equal(buf_str(&b), buf_str(&r.all));
+	buf_free(&b);
+	recording_free(&r);
+	fake_free(f);
+}
+
 int
 main(void)
 {
@@ -435,6 +470,7 @@ main(void)
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_torn_line),
+		cmocka_unit_test(test_links_after_death),
 	};
 
 	disk = mmap(NULL, sizeof(*disk), PROT_READ | PROT_WRITE,

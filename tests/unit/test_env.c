@@ -56,15 +56,17 @@ dollars(void **state)
 		{ "/x \"${TWO}\"", "/x|a b" },
 		{ "/x a${TWO}b${ONE}", "/x|aa bb1" },
 		{ "/x a$ONE", "/x|a$ONE" },
-		{ "/x $ONE/", "/x|$ONE/" },
+		{ "/x $ONE/ $ONE$ONE $ONE-b end", "/x|end" },
 		{ "/x $NONE end", "/x|end" },
 		{ "/x ${NONE}", "/x|" },
 		{ "/x a${NONE}b", "/x|ab" },
 		{ "/x $EMPTY end", "/x|end" },
 		{ "/x $QUOTED", "/x|q 1|2" },
 		{ "/x $$ONE $${ONE} $$", "/x|$ONE|${ONE}|$" },
-		{ "/x $ a$ $1 ${1} ${ONE", "/x|$|a$|$1|${1}|${ONE" },
-		{ "/x ${ONE:-x}", "/x|${ONE:-x}" },
+		{ "/x $ a$ $1 ${1} ${ONE", "/x|a$||${ONE" },
+		{ "/x ${ONE:-x} ${A B} ${} x${1}y", "/x|${ONE:-x}|${A|B}||xy" },
+		{ "/x '${A B}' x${$$ONE", "/x||x${$$ONE" },
+		{ "/x $OPEN $BACK", "/x|a b|c|t\\ d" },
 		{ ":/x $ONE ${ONE} $$", "/x|$ONE|${ONE}|$$" },
 		{ "@/x $ONE $ONE", "$ONE|1" },
 		{ "/x ${DOLLAR}", "/x|${ONE}" },
@@ -77,6 +79,8 @@ dollars(void **state)
 	strv_add(&env, "EMPTY=");
 	strv_add(&env, "QUOTED='q 1' 2");
 	strv_add(&env, "DOLLAR=${ONE}");
+	strv_add(&env, "OPEN=a\\ b 'c");
+	strv_add(&env, "BACK=\\t\\\\\\ d");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char *got = expand(rows[i].line, &env, NULL);
 
@@ -133,6 +137,8 @@ environment_files(void **state)
 	check_env("A=joined\\\nline", "A=joinedline");
 	check_env("A=a\\ \\\\b", "A=a \\b");
 	check_env("A=keep\\ ", "A=keep ");
+	check_env("A=keep \\\r\nB=2", "A=keep |B=2");
+	check_env("A=1\rB=2\r# c\rC=\"3\r4\"", "A=1|B=2|C=3\r4");
 	check_env("A=x # not a comment", "A=x # not a comment");
 	check_env("noequal\nA=1", "A=1");
 	check_env("export A=1\nB=2", "B=2");

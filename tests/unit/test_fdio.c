@@ -328,6 +328,15 @@ test_rm_rf(void **state)
 	assert_content("keep/file", "precious");
 	assert_int_equal(rm_rf_at(dir, "keep/..", 100), -1);
 	assert_int_equal(errno, EINVAL);
+	assert_int_equal(rm_rf_at(dir, "../keep", 100), -1);
+	assert_int_equal(errno, EINVAL);
+	/* A link on the way: whose folder it is in may have put it there. */
+	assert_int_equal(symlinkat("keep", dir, "way"), 0);
+	assert_int_equal(rm_rf_at(dir, "way/file", 100), -1);
+	assert_int_equal(errno, ENOTDIR);
+	assert_content("keep/file", "precious");
+	assert_int_equal(rm_rf_at(dir, "keep//file", 100), 0);
+	assert_int_equal(fstatat(dir, "keep/file", &st, 0), -1);
 }
 
 /* Deeper than a path can say, and twice beside each other. */

@@ -2,8 +2,10 @@
  * helper: answers come from the loop, what hangs is cut, what dies is no answer, and
  * hundreds at once are done by and by.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +20,25 @@
 #include "lib/clock.h"
 #include "lib/loop.h"
 #include "manager/service/helper.h"
+
+/* So many processes more can be made; then none, for this reason. */
+static unsigned forks_left = UINT_MAX;
+static int fork_error;
+
+pid_t
+fork(void)
+{
+	static pid_t (*real)(void);
+
+	if (forks_left == 0) {
+		errno = fork_error;
+		return -1;
+	}
+	forks_left--;
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "fork");
+	return real();
+}
 
 struct result {
 	unsigned answers, failures;
@@ -148,6 +169,34 @@ test_no_answer(void **state)
 	loop_free(l);
 }
 
+/* Without a process there is no answer, and the reason is not that it took too long. */
+static void
+test_no_process(void **state)
+{
+	static const int errors[] = { EAGAIN, ENOMEM };
+	struct loop *l = loop_new();
+	struct result r = { 0 };
+	struct buf b = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		forks_left = 0;
+		fork_error = errors[i];
+		helper_new(l, work_echo, "x", 2, 20 * USEC_PER_SEC, on_answer, &r);
+		assert_int_equal(r.failures, i);
+		run_until(l, &r, i + 1);
+		assert_int_equal(r.failures, i + 1);
+		assert_int_equal(r.err, errors[i]);
+		assert_int_equal(helper_ask(work_echo, "x", USEC_PER_SEC, &b), -1);
+		assert_int_equal(errno, errors[i]);
+	}
+	forks_left = UINT_MAX;
+	helper_new(l, work_echo, "x", 2, 20 * USEC_PER_SEC, on_answer, &r);
+	run_until(l, &r, 3);
+	assert_int_equal(r.answers, 1);
+	loop_free(l);
+}
+
 static void
 test_many(void **state)
 {
@@ -193,6 +242,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_no_process),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_asked_at_once),
 	};

@@ -328,6 +328,141 @@ test_dropped_descriptors_are_closed_and_told(void **state)
 	rig_stop(&g);
 }
 
+/* A listener that init keeps as number 1, at an address that is nobody's: its name. */
+static struct sockaddr_un
+store_listener(struct rig *g, bool blocking)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(un);
+	struct msg m;
+	int fd = socket(
+	    AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK), 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(sa_family_t)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&un, &len), 0);
+	msg_init(&m, MSG_FD_PUT);
+	snprintf(m.u.FD_PUT.unit, PROTO_UNIT_MAX, "a.socket");
+	snprintf(m.u.FD_PUT.fdname, PROTO_FDNAME_MAX, "0 Stream x");
+	m.fds[0] = fd;
+	m.nfds = 1;
+	send_to(&g->manager, &m);
+	close(fd);
+	want(g, MSG_STORED, &m);
+	assert_int_equal(m.u.STORED.id, 1);
+	assert_int_equal(m.u.STORED.poll, 0);
+	msg_close_fds(&m);
+	return un;
+}
+
+static int
+connect_to(const struct sockaddr_un *un)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	/* The kernel's own names have a NUL and five letters. */
+	assert_int_equal(
+	    connect(fd, (const struct sockaddr *)un, sizeof(sa_family_t) + 6), 0);
+	return fd;
+}
+
+static void
+ask_accept(struct rig *g, uint32_t id, uint32_t max)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_FD_ACCEPT);
+	m.u.FD_ACCEPT.id = id;
+	m.u.FD_ACCEPT.poll = max;
+	snprintf(m.u.FD_ACCEPT.unit, PROTO_UNIT_MAX, "a.socket");
+	snprintf(m.u.FD_ACCEPT.fdname, PROTO_FDNAME_MAX, ":connection");
+	send_to(&g->manager, &m);
+}
+
+static void
+want_listener(struct rig *g, uint32_t taken)
+{
+	struct msg m;
+
+	want(g, MSG_STORED, &m);
+	assert_int_equal(m.u.STORED.id, 1);
+	assert_int_equal(m.u.STORED.poll, taken);
+	msg_close_fds(&m);
+}
+
+static void
+test_connections_are_taken_and_kept(void **state)
+{
+	struct sockaddr_un un;
+	struct rig g;
+	struct msg m;
+	int c[3];
+	char byte;
+
+	(void)state;
+	rig_start(&g);
+	un = store_listener(&g, false);
+	for (int i = 0; i < 3; i++)
+		c[i] = connect_to(&un);
+	/* No more than were asked for, and the listener says how many. */
+	ask_accept(&g, 1, 2);
+	want_listener(&g, 2);
+	for (uint32_t i = 2; i <= 3; i++) {
+		want(&g, MSG_STORED, &m);
+		assert_int_equal(m.u.STORED.id, i);
+		assert_string_equal(m.u.STORED.unit, "a.socket");
+		assert_string_equal(m.u.STORED.fdname, ":connection");
+		msg_close_fds(&m);
+	}
+	ask_accept(&g, 1, 8);
+	want_listener(&g, 3);
+	want(&g, MSG_STORED, &m);
+	msg_close_fds(&m);
+	ask_accept(&g, 1, 8);
+	want_listener(&g, 3);
+	/* One gets another owner; all of the old one's go without it. */
+	msg_init(&m, MSG_FD_RENAME);
+	m.u.FD_RENAME.id = 2;
+	snprintf(m.u.FD_RENAME.unit, PROTO_UNIT_MAX, "a@0.service");
+	snprintf(m.u.FD_RENAME.fdname, PROTO_FDNAME_MAX, ":connection");
+	send_to(&g.manager, &m);
+	msg_init(&m, MSG_FD_DROP);
+	snprintf(m.u.FD_DROP.unit, PROTO_UNIT_MAX, "a.socket");
+	send_to(&g.manager, &m);
+	for (int i = 0; i < 3; i++) {
+		want(&g, MSG_UNSTORED, &m);
+		assert_string_equal(m.u.UNSTORED.unit, "a.socket");
+		assert_int_not_equal(m.u.UNSTORED.id, 2);
+	}
+	assert_int_equal(recv(c[0], &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(recv(c[1], &byte, 1, 0), 0);
+	assert_int_equal(recv(c[2], &byte, 1, 0), 0);
+	for (int i = 0; i < 3; i++)
+		close(c[i]);
+	rig_stop(&g);
+}
+
+/* init would wait for ever at a listener that waits, and takes none from a stranger's. */
+static void
+test_connections_that_are_not_taken(void **state)
+{
+	struct sockaddr_un un;
+	struct rig g;
+	int c;
+
+	(void)state;
+	rig_start(&g);
+	un = store_listener(&g, true);
+	c = connect_to(&un);
+	ask_accept(&g, 7, 1);
+	ask_accept(&g, 0, 1);
+	ask_accept(&g, 1, 1);
+	want_listener(&g, 0);
+	close(c);
+	rig_stop(&g);
+}
+
 /* how: 0 by request, else the signal of a crash. */
 static void
 run_reexec(int how)
@@ -1086,6 +1221,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_descriptor_limit_fails_only_who_asks),
 		cmocka_unit_test(test_orphans_are_reaped),
 		cmocka_unit_test(test_dropped_descriptors_are_closed_and_told),
+		cmocka_unit_test(test_connections_are_taken_and_kept),
+		cmocka_unit_test(test_connections_that_are_not_taken),
 		cmocka_unit_test(test_reexec_keeps_everything),
 		cmocka_unit_test(test_crash_starts_again_from_the_table),
 		cmocka_unit_test(test_reexec_into_what_cannot_take_over_is_refused),

@@ -9,6 +9,7 @@
 #include "init_rig.h"
 
 #include <linux/filter.h>
+#include <linux/keyctl.h>
 #include <linux/seccomp.h>
 
 #include <sys/mount.h>
@@ -110,6 +111,58 @@ fill_nice(struct rig *g, struct spec_buf *b)
 {
 	(void)g;
 	spec_put_i32(b, SPEC_NICE, 1);
+}
+
+static void
+fill_policy(struct rig *g, struct spec_buf *b)
+{
+	(void)g;
+	spec_put_u32(b, SPEC_CPU_POLICY, 77);
+}
+
+static void
+fill_cpus(struct rig *g, struct spec_buf *b)
+{
+	unsigned long none = 0;
+
+	(void)g;
+	spec_put(b, SPEC_CPUS, &none, sizeof(none));
+}
+
+static void
+fill_ioprio(struct rig *g, struct spec_buf *b)
+{
+	(void)g;
+	spec_put_u32(b, SPEC_IOPRIO, 7 << 13);
+}
+
+static void
+fill_slack(struct rig *g, struct spec_buf *b)
+{
+	(void)g;
+	spec_put_u64(b, SPEC_TIMER_SLACK, 1);
+}
+
+static void
+fill_personality(struct rig *g, struct spec_buf *b)
+{
+	(void)g;
+	spec_put_u32(b, SPEC_PERSONALITY, 0);
+}
+
+static void
+fill_keyring(struct rig *g, struct spec_buf *b)
+{
+	(void)g;
+	spec_put_flag(b, SPEC_KEYRING);
+	spec_put_flag(b, SPEC_KEYRING_SHARED);
+}
+
+static void
+fill_secure_bits(struct rig *g, struct spec_buf *b)
+{
+	(void)g;
+	spec_put_u32(b, SPEC_SECURE_BITS, 1);
 }
 
 static void
@@ -218,6 +271,25 @@ fill_state(struct rig *g, struct spec_buf *b)
 	fill_dir(g, b, SPEC_DIR_STATE);
 }
 
+/* A folder that only root may enter holds one of the user. */
+static void
+fill_private(struct rig *g, struct spec_buf *b)
+{
+	fill_nobody(g, b);
+	spec_put_dir(
+	    b, SPEC_DIR_PRIVATE, g->dir, "private", 0700, UINT32_MAX, UINT32_MAX);
+	spec_put_dir(b, SPEC_DIR_STATE, g->dir, "private/x", 0755, NOBODY, NOBODY);
+}
+
+static void
+fill_link(struct rig *g, struct spec_buf *b)
+{
+	fill_dir(g, b, SPEC_DIR_STATE);
+	spec_buf_clear(b);
+	sh(b, "true");
+	spec_put_link(b, SPEC_DIR_CACHE, g->dir, "file", "elsewhere");
+}
+
 static void
 fill_cache(struct rig *g, struct spec_buf *b)
 {
@@ -239,6 +311,22 @@ fill_configuration(struct rig *g, struct spec_buf *b)
 static const struct step steps[] = {
 	{ PHASE_CHDIR, ENOENT, false, NONE, fill_cwd },
 	{ PHASE_NICE, EACCES, false, ALWAYS(SYS_setpriority, EACCES), fill_nice },
+	{ PHASE_SETSCHEDULER, EINVAL, false, NONE, fill_policy },
+	{ PHASE_CPUAFFINITY, EINVAL, false, NONE, fill_cpus },
+	{ PHASE_IOPRIO, EINVAL, false, NONE, fill_ioprio },
+	{ PHASE_TIMERSLACK, EINVAL, false, WHEN(SYS_prctl, 0, PR_SET_TIMERSLACK, EINVAL),
+	    fill_slack },
+	{ PHASE_PERSONALITY, EINVAL, false, ALWAYS(SYS_personality, EINVAL),
+	    fill_personality },
+	{ PHASE_KEYRING, ENOMEM, false,
+	    WHEN(SYS_keyctl, 0, KEYCTL_JOIN_SESSION_KEYRING, ENOMEM), fill_keyring },
+	{ PHASE_KEYRING, EDQUOT, false, WHEN(SYS_keyctl, 0, KEYCTL_LINK, EDQUOT),
+	    fill_keyring },
+	{ PHASE_SECUREBITS, EPERM, false, WHEN(SYS_prctl, 0, PR_SET_SECUREBITS, EPERM),
+	    fill_secure_bits },
+	/* Said to be done, and not done: found out. */
+	{ PHASE_SECUREBITS, EPERM, false, WHEN(SYS_prctl, 0, PR_SET_SECUREBITS, 0),
+	    fill_secure_bits },
 	{ PHASE_FDS, ENOENT, false, NONE, fill_fd },
 	{ PHASE_EXEC, ENOEXEC, false, NONE, NULL },
 	{ PHASE_LIMITS, EINVAL, false, WHEN(SYS_prlimit64, 1, RLIMIT_MSGQUEUE, EINVAL),
@@ -253,6 +341,9 @@ static const struct step steps[] = {
 	{ PHASE_RUNTIME_DIRECTORY, ENOTDIR, false, NONE, fill_runtime },
 	{ PHASE_STATE_DIRECTORY, ENOTDIR, false, NONE, fill_state },
 	{ PHASE_CACHE_DIRECTORY, ENOTDIR, false, NONE, fill_cache },
+	{ PHASE_CACHE_DIRECTORY, EEXIST, false, NONE, fill_link },
+	{ PHASE_NAMESPACE, EPERM, true, WHEN(SYS_unshare, 0, CLONE_NEWNS, EPERM),
+	    fill_private },
 	{ PHASE_LOGS_DIRECTORY, ENOTDIR, false, NONE, fill_logs },
 	{ PHASE_CONFIGURATION_DIRECTORY, ENOTDIR, false, NONE, fill_configuration },
 	{ PHASE_NO_NEW_PRIVILEGES, EINVAL, false,

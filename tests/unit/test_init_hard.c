@@ -4,6 +4,7 @@
 #include "init_rig.h"
 
 #include <sys/file.h>
+#include <sys/resource.h>
 
 /* Send when there is room; what init says meanwhile is dropped. */
 static void
@@ -98,6 +99,105 @@ proc_set(struct rig *g, int32_t pid)
 	send_to(&g->manager, &m);
 }
 
+static void
+proc_join(struct rig *g, int32_t pid, uint64_t ticks)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_PROC_JOIN);
+	m.u.PROC_JOIN.pid = pid;
+	m.u.PROC_JOIN.start_ticks = ticks;
+	send_to(&g->manager, &m);
+}
+
+/* It is refused, and nobody was told before that it is there. */
+static void
+want_refusal(struct rig *g, int err, struct msg *m)
+{
+	uint64_t until = now_ms() + DEADLINE_MS;
+
+	do {
+		while (!step(g, m, until))
+			;
+		assert_int_not_equal(m->head.id, MSG_STARTED);
+	} while (m->head.id != MSG_EXIT);
+	assert_int_equal(m->u.EXIT.how, EXIT_NOT_STARTED);
+	assert_int_equal(m->u.EXIT.err, err);
+}
+
+/* Field 22 of its stat; the name of sleep has no blank. */
+static uint64_t
+started_at(pid_t pid)
+{
+	char path[64];
+	unsigned long long ticks = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	for (int i = 1; i < 22; i++)
+		assert_int_equal(fscanf(f, "%*s"), 0);
+	assert_int_equal(fscanf(f, "%llu", &ticks), 1);
+	fclose(f);
+	return ticks;
+}
+
+/* A process that supd has not started is of the slot from now on, if it is the one that
+ * the manager has seen; and nothing else becomes of it. */
+static void
+test_stranger_joins(void **state)
+{
+	pid_t one = stranger(), group = getpgid(0);
+	struct rlimit mark;
+	struct rig g;
+	struct msg m;
+	uint64_t ticks = started_at(one);
+
+	(void)state;
+	rig_start(&g);
+	slot_open(&g, 0, false, false);
+	assert_int_not_equal(ticks, 0);
+	proc_join(&g, one, ticks + 1);
+	want_refusal(&g, ESRCH, &m);
+	assert_int_equal(m.u.EXIT.pid, one);
+	ack(&g, &m);
+	proc_join(&g, one, 0);
+	want_refusal(&g, ESRCH, &m);
+	ack(&g, &m);
+	proc_join(&g, g.init, ticks);
+	want_refusal(&g, EINVAL, &m);
+	ack(&g, &m);
+	proc_join(&g, one, ticks);
+	want(&g, MSG_STARTED, &m);
+	assert_int_equal(m.u.STARTED.pid, one);
+	assert_int_equal(m.u.STARTED.execed, 1);
+	assert_int_equal(prlimit(one, RLIMIT_RTTIME, NULL, &mark), 0);
+	assert_int_not_equal(mark.rlim_max, RLIM_INFINITY);
+	/* A later manager asks again: it is told. */
+	proc_join(&g, one, ticks);
+	want(&g, MSG_STARTED, &m);
+	assert_int_equal(m.u.STARTED.pid, one);
+	/* It is of one slot. */
+	slot_open(&g, 1, false, false);
+	msg_init(&m, MSG_PROC_JOIN);
+	m.u.PROC_JOIN.slot = 1;
+	m.u.PROC_JOIN.pid = one;
+	m.u.PROC_JOIN.start_ticks = ticks;
+	send_to(&g.manager, &m);
+	want_refusal(&g, EBUSY, &m);
+	assert_int_equal(m.u.EXIT.slot, 1);
+	ack(&g, &m);
+	assert_int_equal(getpgid(one), group);
+	send_signal(&g, 0, SIGNAL_PROC, SIGTERM);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.slot, 0);
+	assert_int_equal(m.u.EXIT.pid, one);
+	assert_int_equal(m.u.EXIT.how, EXIT_UNKNOWN);
+	assert_int_equal(waitpid(one, NULL, 0), one);
+	rig_stop(&g);
+}
+
 /* The next message that is no PING, and not of our SIGCONT. */
 static void
 want_next(struct rig *g, struct msg *m)
@@ -108,6 +208,46 @@ want_next(struct rig *g, struct msg *m)
 		while (!step(g, m, until))
 			;
 	} while (m->head.id == MSG_PING || m->head.id == MSG_GOT_SIGNAL);
+}
+
+/* Where its cgroup cannot be entered it is of the slot all the same, by its mark, and the
+ * manager hears so before it hears that it is there. */
+static void
+test_stranger_that_cannot_be_moved_joins(void **state)
+{
+	pid_t one = stranger();
+	char path[512], sub[600];
+	struct rlimit mark;
+	struct rig g;
+	struct msg m;
+
+	(void)state;
+	rig_prepare_in_cgroup(&g, path, sizeof(path));
+	rig_exec(&g);
+	want_fds_closed(&g, MSG_REPLAY_END);
+	slot_open(&g, 0, false, true);
+	want(&g, MSG_SLOT_CGROUP, &m);
+	msg_close_fds(&m);
+	snprintf(sub, sizeof(sub), "%s/unit0.service.0", path);
+	assert_int_equal(rmdir(sub), 0);
+	proc_join(&g, one, started_at(one));
+	want_next(&g, &m);
+	assert_string_equal(msg_name(m.head.id), "SLOT");
+	assert_int_equal(m.u.SLOT.has_cgroup, 0);
+	want_next(&g, &m);
+	assert_string_equal(msg_name(m.head.id), "STARTED");
+	assert_int_equal(m.u.STARTED.pid, one);
+	assert_int_equal(m.u.STARTED.execed, 1);
+	assert_int_equal(prlimit(one, RLIMIT_RTTIME, NULL, &mark), 0);
+	assert_int_not_equal(mark.rlim_max, RLIM_INFINITY);
+	send_slot(&g, MSG_WATCH_EMPTY, 0);
+	send_signal(&g, 0, SIGNAL_SLOT, SIGTERM);
+	want(&g, MSG_EXIT, &m);
+	assert_int_equal(m.u.EXIT.pid, one);
+	want(&g, MSG_EMPTY, &m);
+	assert_int_equal(waitpid(one, NULL, 0), one);
+	rig_stop(&g);
+	rmdir(path);
 }
 
 /* The old process hands over and ends in one instant: its end is not that of the new. */
@@ -500,6 +640,8 @@ int
 main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stranger_joins),
+		cmocka_unit_test(test_stranger_that_cannot_be_moved_joins),
 		cmocka_unit_test(test_complaints_wait_for_nobody),
 		cmocka_unit_test(test_end_of_the_old_is_not_that_of_the_new),
 		cmocka_unit_test(test_exit_outlives_a_bad_main_process),

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../seed.h"
 #include "journal/line.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
@@ -131,7 +132,7 @@ test_stamping(void **state)
 	struct line_parser p = { 0 };
 
 	(void)state;
-	srand(7);
+	srand((unsigned)seed_of(NULL));
 	stamp_clock_set(&clock, &style, UINT64_C(1795257045123456));
 	for (int round = 0; round < 200; round++) {
 		struct buf in = { 0 }, out = { 0 }, back = { 0 };

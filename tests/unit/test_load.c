@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
@@ -211,6 +212,37 @@ aliases(void **state)
 	unit_conf_free(conf);
 }
 
+/* A scan sees all links; those that do not lead to the unit are no other names of it. */
+static void
+no_aliases(void **state)
+{
+	struct fixture *f = *state;
+	struct unit_conf *conf;
+	char *name;
+
+	put(f, "low/real.service", "[Unit]\nDescription=real" RUN);
+	put(f, "high/own.service", "[Unit]\nDescription=own" RUN);
+	put(f, "out/real.service", "[Unit]\nDescription=out" RUN);
+	put_link(f, "low/own.service", "real.service");
+	put_link(f, "low/far.service", "../out/real.service");
+	put_link(f, "low/nick.service", "real.service");
+	unit_paths_scan(f->paths);
+	conf = load(f, "real.service");
+	assert_int_equal(conf->aliases.n, 1);
+	assert_string_equal(conf->aliases.v[0], "nick.service");
+	unit_conf_free(conf);
+	unit_paths_forget(f->paths);
+	name = unit_real_name(f->paths, "nick.service");
+	assert_string_equal(name, "real.service");
+	free(name);
+	name = unit_real_name(f->paths, "own.service");
+	assert_string_equal(name, "own.service");
+	free(name);
+	name = unit_real_name(f->paths, "none.service");
+	assert_string_equal(name, "none.service");
+	free(name);
+}
+
 static void
 a_link_to_a_file_elsewhere_is_a_unit(void **state)
 {
@@ -243,7 +275,50 @@ folders_of_wants(void **state)
 }
 
 static void
-standard_targets_are_active_without_a_file(void **state)
+times_of_timers_load(void **state)
+{
+	struct fixture *f = *state;
+	const struct timer_conf *t;
+	struct unit_conf *conf;
+
+	put(f, "low/t.timer",
+	    "[Timer]\nOnBootSec=1\nOnCalendar=daily\nOnActiveSec=\nOnActiveSec=2min\n"
+	    "OnCalendar=*:0/5\nOnCalendar=Mon *-*-* 02:00 Europe/Berlin\n"
+	    "OnUnitInactiveSec=1h 30min\nOverlap=queue\nPersistent=yes\n");
+	conf = load(f, "t.timer");
+	assert_int_equal(conf->load_state, UNIT_LOADED);
+	t = &conf->trigger->timer;
+	assert_int_equal(t->when.calendars.n, 2);
+	assert_string_equal(t->when.calendars.v[0], "*:0/5");
+	assert_int_equal(t->when.n_spans, 2);
+	assert_int_equal(t->when.spans[0].base, TIMER_ON_ACTIVE);
+	assert_int_equal(t->when.spans[1].us, 5400 * UINT64_C(1000000));
+	assert_int_equal(t->accuracy_us, 60 * UINT64_C(1000000));
+	assert_int_equal(t->policy.overlap, OVERLAP_QUEUE);
+	assert_true(t->persistent && t->remain_after_elapse && !t->fixed_random);
+	unit_conf_free(conf);
+	put(f, "low/n.timer", "[Timer]\nOnCalendar=daily\nOnCalendar=\n");
+	check(f, "n.timer", UNIT_BAD_SETTING, NULL);
+	put(f, "low/c.timer", "[Timer]\nOnClockChange=yes\n");
+	check(f, "c.timer", UNIT_LOADED, NULL);
+	put(f, "low/b.timer", "[Timer]\nOnCalendar=25:00\n");
+	check(f, "b.timer", UNIT_BAD_SETTING, NULL);
+	put(f, "low/w.timer", "[Timer]\nOnCalendar=daily\nUnit=w@.service\n");
+	check(f, "w.timer", UNIT_BAD_SETTING, NULL);
+	put(f, "low/v.timer", "[Timer]\nOnCalendar=daily\nOverlap=allow:2\n");
+	check(f, "v.timer", UNIT_BAD_SETTING, NULL);
+	put(f, "low/a.timer",
+	    "[Timer]\nOnCalendar=daily\nOverlap=allow:2\nUnit=w@.service\n");
+	conf = load(f, "a.timer");
+	assert_int_equal(conf->load_state, UNIT_LOADED);
+	assert_int_equal(conf->trigger->timer.policy.allow, 2);
+	assert_true(strv_contains(&conf->rules->deps[DEP_TRIGGERS], "w@2.service"));
+	assert_int_equal(conf->rules->deps[DEP_TRIGGERS].n, 2);
+	unit_conf_free(conf);
+}
+
+static void
+targets_and_triggers_load(void **state)
 {
 	struct fixture *f = *state;
 	struct unit_conf *conf = load(f, "network.target");
@@ -253,9 +328,95 @@ standard_targets_are_active_without_a_file(void **state)
 	unit_conf_free(conf);
 	check(f, "mine.target", UNIT_NOT_FOUND, NULL);
 	put(f, "low/mine.target", "[Unit]\nDescription=x\n");
-	check(f, "mine.target", UNIT_BAD_SETTING, NULL);
-	put(f, "low/t.timer", "[Timer]\nOnBootSec=1\n");
-	check(f, "t.timer", UNIT_BAD_SETTING, NULL);
+	check(f, "mine.target", UNIT_LOADED, "x");
+	put(f, "low/t.timer", "[Timer]\nOnCalendar=daily\n");
+	conf = load(f, "t.timer");
+	assert_int_equal(conf->load_state, UNIT_LOADED);
+	assert_string_equal(conf->trigger->timer.unit, "t.service");
+	assert_true(strv_contains(&conf->rules->deps[DEP_TRIGGERS], "t.service"));
+	assert_true(strv_contains(&conf->rules->deps[DEP_BEFORE], "t.service"));
+	unit_conf_free(conf);
+	put(f, "low/p@.path", "[Path]\nUnit=x-%i.target\n");
+	conf = load(f, "p@1.path");
+	assert_string_equal(conf->trigger->path.unit, "x-1.target");
+	unit_conf_free(conf);
+	put(f, "low/s.socket", "[Socket]\nService=x.target\n");
+	check(f, "s.socket", UNIT_BAD_SETTING, NULL);
+	put(f, "low/s.timer", "[Timer]\nOnCalendar=daily\nUnit=s.timer\n");
+	check(f, "s.timer", UNIT_BAD_SETTING, NULL);
+	put(f, "low/a.slice", "[Slice]\nMemoryMax=1G\n");
+	check(f, "a.slice", UNIT_LOADED, NULL);
+}
+
+/* The clock of files goes by steps: a change from here on has another time. */
+static void
+wait_for_tick(const struct timespec *after)
+{
+	struct timespec now;
+
+	for (int i = 0; i < 10000; i++) {
+		assert_int_equal(clock_gettime(CLOCK_REALTIME_COARSE, &now), 0);
+		if (now.tv_sec > after->tv_sec ||
+		    (now.tv_sec == after->tv_sec && now.tv_nsec > after->tv_nsec))
+			return;
+		usleep(1000);
+	}
+	fail_msg("the clock of files stands still");
+}
+
+/* In place, by as many bytes, and with the time of before: what only the time of the
+ * inode tells. */
+static void
+overwrite_quietly(struct fixture *f, const char *path, const char *old, const char *new)
+{
+	int fd = openat(f->fd, path, O_RDWR | O_CLOEXEC);
+	struct timespec times[2];
+	char text[1024], *at;
+	struct stat st;
+	ssize_t n;
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(fstat(fd, &st), 0);
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	assert_true(n > 0);
+	text[n] = '\0';
+	at = strstr(text, old);
+	assert_non_null(at);
+	assert_int_equal(strlen(old), strlen(new));
+	wait_for_tick(&st.st_ctim);
+	assert_int_equal(pwrite(fd, new, strlen(new), at - text), strlen(new));
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	assert_int_equal(futimens(fd, times), 0);
+	close(fd);
+}
+
+/* Where all times of a file go by the steps of that clock, two writes within one step
+ * leave the same ones, and what was read between them is not what the file says. */
+static void
+changes_within_a_tick_are_seen(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "low/a.service", "[Unit]\nDescription=one" RUN);
+	for (int i = 0; i < 20; i++) {
+		int fd = openat(f->fd, "low/a.service", O_WRONLY | O_CLOEXEC);
+		struct unit_conf *conf;
+
+		assert_int_not_equal(fd, -1);
+		assert_int_equal(pwrite(fd, "[Unit]\nDescription=one", 22, 0), 22);
+		conf = load(f, "a.service");
+		assert_int_equal(pwrite(fd, "[Unit]\nDescription=two", 22, 0), 22);
+		close(fd);
+		assert_true(unit_conf_changed(f->paths, conf));
+		unit_conf_free(conf);
+	}
+}
+
+static int64_t
+ctime_ns(const struct stat *st)
+{
+	return (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
 }
 
 static void
@@ -263,6 +424,7 @@ changes_are_seen(void **state)
 {
 	struct fixture *f = *state;
 	struct unit_conf *conf;
+	struct stat st;
 
 	conf = load(f, "a.service");
 	assert_false(unit_conf_changed(f->paths, conf));
@@ -273,6 +435,24 @@ changes_are_seen(void **state)
 	conf = load(f, "a.service");
 	put(f, "low/a.service", "[Unit]\nDescription=two" RUN);
 	assert_true(unit_conf_changed(f->paths, conf));
+	unit_conf_free(conf);
+
+	conf = load(f, "a.service");
+	overwrite_quietly(f, "low/a.service", "Description=two", "Description=too");
+	assert_true(unit_conf_changed(f->paths, conf));
+	unit_conf_free(conf);
+
+	/* What is no other text is none to be read again and again, either. */
+	assert_int_equal(fstatat(f->fd, "low/a.service", &st, 0), 0);
+	wait_for_tick(&st.st_ctim);
+	conf = load(f, "a.service");
+	assert_int_equal(fchmodat(f->fd, "low/a.service", 0640, 0), 0);
+	assert_int_equal(fstatat(f->fd, "low/a.service", &st, 0), 0);
+	wait_for_tick(&st.st_ctim);
+	assert_true(conf->sources[0].wall_ctime_ns != ctime_ns(&st));
+	assert_false(unit_conf_changed(f->paths, conf));
+	assert_true(conf->sources[0].wall_ctime_ns == ctime_ns(&st));
+	assert_false(unit_conf_changed(f->paths, conf));
 	unit_conf_free(conf);
 
 	conf = load(f, "a.service");
@@ -302,6 +482,17 @@ changes_are_seen(void **state)
 	unit_conf_free(conf);
 }
 
+/* Why it cannot be read may be over at any time: it counts as changed. */
+static void
+check_unreadable(struct fixture *f, const char *name)
+{
+	struct unit_conf *c = load(f, name);
+
+	assert_int_equal(c->load_state, UNIT_LOAD_ERROR);
+	assert_true(unit_conf_changed(f->paths, c));
+	unit_conf_free(c);
+}
+
 static void
 what_is_no_file_is_an_error_and_never_waited_for(void **state)
 {
@@ -310,12 +501,12 @@ what_is_no_file_is_an_error_and_never_waited_for(void **state)
 	put(f, "low/x.service", "");
 	assert_int_equal(mkfifoat(f->fd, "low/fifo.service", 0600), 0);
 	assert_int_equal(mkdirat(f->fd, "low/dir.service", 0700), 0);
-	check(f, "fifo.service", UNIT_LOAD_ERROR, NULL);
-	check(f, "dir.service", UNIT_LOAD_ERROR, NULL);
+	check_unreadable(f, "fifo.service");
+	check_unreadable(f, "dir.service");
 	put(f, "low/a.service", "[Unit]\nDescription=a" RUN);
 	assert_int_equal(mkdirat(f->fd, "low/a.service.d", 0700), 0);
 	assert_int_equal(mkfifoat(f->fd, "low/a.service.d/f.conf", 0600), 0);
-	check(f, "a.service", UNIT_LOAD_ERROR, "a");
+	check_unreadable(f, "a.service");
 }
 
 static void
@@ -686,10 +877,13 @@ main(void)
 		TEST(a_more_specific_drop_in_hides_the_less_specific),
 		TEST(masks),
 		TEST(aliases),
+		TEST(no_aliases),
 		TEST(a_link_to_a_file_elsewhere_is_a_unit),
 		TEST(folders_of_wants),
-		TEST(standard_targets_are_active_without_a_file),
+		TEST(times_of_timers_load),
+		TEST(targets_and_triggers_load),
 		TEST(changes_are_seen),
+		TEST(changes_within_a_tick_are_seen),
 		TEST(what_is_no_file_is_an_error_and_never_waited_for),
 		TEST(all_names_are_listed_once),
 		TEST(differences_are_named_key_by_key),

@@ -131,8 +131,9 @@ static void
 what_changes_something_is_not_for_readers(void **state)
 {
 	static const char *const for_readers[] = { "Status", "Version", "List", "Cat",
-		"Show", "Tree", "IsEnabled", "History", "Wait", "WaitDrain", "Budget",
-		"Follow", "Subscribe", "Position", "Read", "Screen", "Attach" };
+		"Show", "Tree", "Graph", "Plan", "IsEnabled", "History", "Wait",
+		"WaitDrain", "Budget", "Follow", "Subscribe", "Position", "Read",
+		"Screen", "Attach" };
 
 	(void)state;
 	for (size_t r = 0; r < NROWS; r++) {

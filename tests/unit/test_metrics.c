@@ -77,6 +77,8 @@ the_text_is_well_formed(void **state)
 	metrics_sample(m, "start_us", 700);
 	metrics_sample(m, "start_us", UINT64_C(1) << 60);
 	metrics_sample(m, "no_such_field", 1);
+	metrics_sample_by(m, "pool_wait_us", "llm.pool", 700);
+	metrics_sample_by(m, "pool_wait_us", "a\"b", 1);
 	metrics_text_head(&out, "x_total", "counter", "a help\nwith \\ in it");
 	metrics_text_sample(&out, "x_total", labels, 1.5);
 	metrics_write_text(m, &out);
@@ -93,6 +95,10 @@ the_text_is_well_formed(void **state)
 	assert_non_null(
 	    strstr(buf_str(&out), "supd_start_seconds_bucket{le=\"+Inf\"} 3\n"));
 	assert_non_null(strstr(buf_str(&out), "supd_start_seconds_count 3\n"));
+	assert_non_null(strstr(buf_str(&out),
+	    "supd_pool_wait_seconds_bucket{pool=\"llm.pool\",le=\"0.001\"} 1\n"));
+	assert_non_null(
+	    strstr(buf_str(&out), "supd_pool_wait_seconds_count{pool=\"llm.pool\"} 1\n"));
 	buf_free(&out);
 	metrics_free(m);
 }
@@ -109,6 +115,7 @@ a_snapshot_brings_back_every_number(void **state)
 	for (int i = 0; i < 100; i++) {
 		metrics_count(a, EVENT_EXIT);
 		metrics_sample(a, "run_us", (uint64_t)i * 100000);
+		metrics_sample_by(a, "pool_wait_us", i % 2 == 0 ? "x" : "y", 1000);
 	}
 	metrics_write_json(a, w);
 	jw_take(w, &text);
@@ -134,6 +141,7 @@ damaged_numbers_are_left_out(void **state)
 		"{\"counters\":[1,2]}",
 		"{\"counters\":{\"41\":-1,\"0\":5,\"9999\":1,\"x\":1,\"41 \":3}}",
 		"{\"histograms\":{\"1\":{\"sum_us\":1,\"in\":[1]}}}",
+		"{\"histograms\":{\"5\":{\"by\":{\"x\":7,\"y\":{\"in\":[]}}}}}",
 		"{\"histograms\":{\"1\":7,\"-1\":{},\"99\":{}}}",
 	};
 

@@ -28,6 +28,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../seed.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
@@ -526,13 +527,12 @@ test_killed(void **state)
 {
 	static const char *const pieces[] = { "a line\r\n", "\xc3\xa4", "\xe2\x82\xac",
 		"\xf0\x9f\x98\x80", "\033[31m", "\xff", "\033[H\033[2J", "0123456789" };
-	const char *seed = getenv("SEED"), *kills = getenv("KILLS");
 	struct rig *r = *state;
 	struct buf all = { 0 }, want = { 0 };
-	int left = kills != NULL ? atoi(kills) : 60;
+	uint64_t left = seed_count("KILLS", 60);
 	uint64_t end;
 
-	srand(seed != NULL ? (unsigned)atoi(seed) : 1);
+	srand((unsigned)seed_of(NULL));
 	role_begin(r);
 	say_text(r, "begin ");
 	buf_adds(&all, "begin ");

@@ -12,7 +12,7 @@
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
-#include "manager/request_text.h"
+#include "manager/wish/request_text.h"
 
 static const char *
 read_text(const char *text, struct request_text *t, struct jv **v)

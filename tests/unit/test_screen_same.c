@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <vterm.h>
 
+#include "../seed.h"
 #include "lib/buf.h"
 #include "lib/utf8.h"
 #include "terminal/screen.h"
@@ -534,20 +535,15 @@ test_pieces(void **state)
 	}
 }
 
-/* SEED= one walk, WALKS= how many. */
+/* SEED= the first, WALKS= how many. */
 static void
 test_walks(void **state)
 {
-	const char *seed = getenv("SEED"), *walks = getenv("WALKS");
-	uint32_t n = walks != NULL ? (uint32_t)atoi(walks) : 1500;
+	uint32_t first = (uint32_t)seed_of(NULL), n = (uint32_t)seed_count("WALKS", 1500);
 
 	(void)state;
-	if (seed != NULL) {
-		walk((uint32_t)strtoul(seed, NULL, 10));
-		return;
-	}
-	for (uint32_t i = 1; i <= n; i++)
-		walk(i);
+	for (uint32_t i = 0; i < n; i++)
+		walk(first + i);
 }
 
 /* ---- widths ---- */

@@ -54,6 +54,18 @@ slot_take(void *arg, char *why, size_t size)
 	return 7;
 }
 
+static enum svc_pool
+pool_enter(
+    void *arg, const struct unit_conf *conf, uint64_t *number, char *why, size_t size)
+{
+	(void)arg;
+	(void)conf;
+	(void)number;
+	(void)why;
+	(void)size;
+	return SVC_POOL_NONE;
+}
+
 static int
 slot_open(void *arg, const struct msg_slot_open *open)
 {
@@ -189,6 +201,7 @@ judge(void *arg, const struct msg_exit *x, struct svc_judgement *out)
 static const struct svc_ops ops = {
 	.slot_fill = slot_fill,
 	.slot_take = slot_take,
+	.pool_enter = pool_enter,
 	.slot_open = slot_open,
 	.slot_close = slot_close,
 	.spawn = spawn,

@@ -43,8 +43,8 @@ times(void **state)
 		{ "infinity", UINT64_MAX },
 	};
 	static const char *const bad[] = { "", " ", "s", "5x", "5 s x", "-5", "5..5",
-		"5.", "infinity s", "infinit", "1e3", "0x10", "99999999999999999999",
-		"999999999y" };
+		"5.", "1.2.3", "1.2.3 hr", "infinity s", "infinit", "1e3", "0x10",
+		"99999999999999999999", "999999999y" };
 	uint64_t us;
 
 	(void)state;

@@ -91,6 +91,15 @@ test_copy_equal_sort(void **state)
 	assert_string_equal(b.v[0], "a");
 	strv_add_all(&b, &b);
 	assert_int_equal(b.n, 6);
+	strv_move_all(&b, &a);
+	assert_int_equal(b.n, 9);
+	assert_int_equal(a.n, 0);
+	strv_move_all(&a, &b);
+	assert_int_equal(a.n, 9);
+	assert_null(a.v[9]);
+	assert_null(b.v);
+	strv_move_all(&a, &b);
+	assert_int_equal(a.n, 9);
 	strv_free(&a);
 	strv_free(&b);
 }

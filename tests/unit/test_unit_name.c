@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/xalloc.h"
+#include "unit/builtin.h"
 #include "unit/name.h"
 
 static void
@@ -127,9 +129,44 @@ standard_targets_are_known(void **state)
 	assert_true(unit_name_is_builtin("nss-lookup.target"));
 	assert_true(unit_name_is_builtin("sysinit.target"));
 	assert_true(unit_name_is_builtin("veritysetup.target"));
-	assert_false(unit_name_is_builtin("reboot.target"));
+	assert_true(unit_name_is_builtin("reboot.target"));
+	assert_true(unit_name_is_builtin("default.target"));
+	assert_true(unit_name_is_builtin("runlevel3.target"));
+	assert_true(unit_name_is_builtin("-.slice"));
+	assert_true(unit_name_is_builtin("user-1000.slice"));
+	assert_true(unit_name_is_builtin("var-lib.mount"));
+	assert_true(unit_name_is_builtin("dev-sda1.device"));
+	assert_false(unit_name_is_builtin("mine@.slice"));
+	assert_false(unit_name_is_builtin("mine.socket"));
 	assert_false(unit_name_is_builtin("mine.target"));
 	assert_false(unit_name_is_builtin("network.service"));
+}
+
+/* Looked up by halves; other names lead to what is there. */
+static void
+builtin_names_are_in_order(void **state)
+{
+	const char *last = "";
+
+	(void)state;
+	for (unsigned i = 0; builtin_name(i) != NULL; i++) {
+		const char *name = builtin_name(i), *target = builtin_alias(name);
+		struct buf text = { 0 };
+
+		assert_true(strcmp(last, name) < 0);
+		assert_true(unit_name_is_valid(name));
+		assert_true(unit_name_is_builtin(name));
+		last = name;
+		if (target != NULL) {
+			assert_true(unit_name_is_builtin(target));
+			assert_null(builtin_alias(target));
+			assert_int_equal(unit_name_type(target), unit_name_type(name));
+			continue;
+		}
+		builtin_text(name, &text);
+		assert_non_null(strstr(buf_str(&text), "Description="));
+		buf_free(&text);
+	}
 }
 
 int
@@ -141,6 +178,7 @@ main(void)
 		cmocka_unit_test(escaping),
 		cmocka_unit_test(every_byte_survives_escaping),
 		cmocka_unit_test(standard_targets_are_known),
+		cmocka_unit_test(builtin_names_are_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "unit/explain.h"
 #include "unit/kinds.h"
@@ -67,6 +68,41 @@ every_row_is_explained(void **state)
 	assert_non_null(strstr(name, "RestartSec="));
 	free(name);
 	assert_string_equal(unit_explain_nearest("ExceStart"), "ExecStart");
+}
+
+static void
+has(char *text, const char *part)
+{
+	assert_non_null(text);
+	if (strstr(text, part) == NULL)
+		fail_msg("no \"%s\" in: %s", part, text);
+	free(text);
+}
+
+static void
+other_words_are_explained(void **state)
+{
+	struct strv near = { 0 };
+
+	(void)state;
+	has(unit_explain_word("[service]"), "\n  ExecStart=\n");
+	has(unit_explain_word("Rule"), "[Rule NAME]\n");
+	has(unit_explain_word("203"), "exit status 203/EXEC\n  The program was not run");
+	has(unit_explain_word("EXEC"), "203/EXEC");
+	has(unit_explain_word("200/CHDIR"), "200/CHDIR");
+	has(unit_explain_word("137"), "ended by SIGKILL");
+	has(unit_explain_word("3"), "SuccessExitStatus=");
+	has(unit_explain_word("on-abnormal"), "Restart=on-abnormal in [Service]");
+	assert_null(unit_explain_word("256"));
+	assert_null(unit_explain_word(""));
+	assert_null(unit_explain_word("[]"));
+	assert_null(unit_explain_word("[Nothing]"));
+	has(unit_explain("ExecStartPre"), "Changed: it holds from the next start on\n");
+	has(unit_explain("After"), "Changed: it holds at once");
+	has(unit_explain("MaxSlots"), "when supd is started again");
+	unit_explain_near("timeout", 3, &near);
+	assert_int_equal(near.n, 3);
+	strv_free(&near);
 }
 
 struct defaults {
@@ -176,6 +212,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_whole),
 		cmocka_unit_test(every_row_is_explained),
+		cmocka_unit_test(other_words_are_explained),
 		cmocka_unit_test(defaults_are_what_the_table_says),
 		cmocka_unit_test(every_limit_is_its_own),
 		cmocka_unit_test(distances),

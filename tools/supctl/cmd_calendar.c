@@ -183,7 +183,7 @@ show_span(struct ctl *ctl, const char *text)
 		    errno == ERANGE ? "\"%s\" is too long a time"
 				    : "\"%s\" is no time span",
 		    text);
-	span_format(&b, us);
+	span_format_human(&b, us);
 	if (ctl->json) {
 		struct jw *w = ctl_json_new(ctl);
 

@@ -25,6 +25,14 @@
 	"active reloading inactive activating deactivating failed running exited " \
 	"starting working idle waiting limited stuck held frozen"
 
+#define KINDS                                                                      \
+	"all Requires Requisite BindsTo Wants Upholds PartOf Conflicts OnFailure " \
+	"OnSuccess PropagatesStopTo PropagatesReloadTo JoinsNamespaceOf After"
+
+#define JOB_MODES                                                              \
+	"replace fail replace-irreversibly isolate flush ignore-dependencies " \
+	"ignore-requirements triggering restart-dependencies"
+
 static const char script_head[] =
     "# bash completion for supctl; made by `supctl completion bash'\n"
     "_supctl()\n"
@@ -41,6 +49,8 @@ static const char script_tail[] =
     "\t--signal|-s) [[ $cmd == kill ]] && { COMPREPLY=($(compgen -W "
     "'" SIGNALS "' -- \"${cur#SIG}\")); return; } ;;&\n"
     "\t--state|-s) COMPREPLY=($(compgen -W '" STATES "' -- \"$cur\")); return ;;\n"
+    "\t--kind|-k) COMPREPLY=($(compgen -W '" KINDS "' -- \"$cur\")); return ;;\n"
+    "\t--job-mode) COMPREPLY=($(compgen -W '" JOB_MODES "' -- \"$cur\")); return ;;\n"
     "\t--whom|-w) COMPREPLY=($(compgen -W 'main control all' -- \"$cur\")); return ;;\n"
     "\t--unit|-u) words=units ;;\n"
     "\t--event|-e) [[ $cmd == events ]] && words=events ;;\n"

@@ -7,12 +7,15 @@
 #include "ctl.h"
 
 #include "lib/json.h"
+#include "lib/strv.h"
 #include "lib/xalloc.h"
 
-enum { OPT_DRY_RUN = OPT_LONG };
+enum { OPT_DRY_RUN = OPT_LONG, OPT_FORCE };
 
 static const struct opt opts[] = {
 	{ "dry-run", OPT_DRY_RUN, NULL, "say it, change nothing" },
+	{ "force", OPT_FORCE, NULL,
+	    "take what can be used although something is refused" },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -29,8 +32,23 @@ put_names(struct ctl *ctl, const struct jv *list, enum style style, const char *
 	}
 }
 
+/* When a difference holds. */
 static void
-put_changed(struct ctl *ctl, const struct jv *list)
+put_class(struct ctl *ctl, const char *class)
+{
+	if (strcmp(class, "next-start") == 0)
+		ctl_style(ctl, STYLE_DIM, "from the next start on");
+	else if (strcmp(class, "restart") == 0)
+		ctl_style(ctl, STYLE_YELLOW, "from the next start on: needs a restart");
+	else if (strcmp(class, "supd-start") == 0)
+		ctl_style(ctl, STYLE_YELLOW, "when supd is started again");
+	else
+		ctl_style(
+		    ctl, STYLE_DIM, strcmp(class, "now") == 0 ? "holds now" : class);
+}
+
+static void
+put_changed(struct ctl *ctl, const struct jv *list, struct strv *restart)
 {
 	const char *last = "";
 	const char *unit, *class;
@@ -53,13 +71,26 @@ put_changed(struct ctl *ctl, const struct jv *list)
 		ctl_printf(ctl, "\" -> \"");
 		ctl_put(ctl, jv_str(jv_get(d, "new"), ""));
 		ctl_printf(ctl, "\"  ");
-		if (strcmp(class, "next-start") == 0)
-			ctl_style(ctl, STYLE_YELLOW, "from the next start on");
-		else
-			ctl_style(ctl, STYLE_DIM,
-			    strcmp(class, "now") == 0 ? "holds now" : class);
+		put_class(ctl, class);
 		ctl_printf(ctl, "\n");
+		if (strcmp(class, "restart") == 0 && strcmp(unit, "supd.conf") != 0)
+			(void)strv_add_unique(restart, unit);
 	}
+}
+
+/* What is left to do, as a command. */
+static void
+put_restart(struct ctl *ctl, const struct strv *restart)
+{
+	char *names;
+
+	if (restart->n == 0)
+		return;
+	names = strv_join(restart, " ");
+	ctl_printf(ctl, "for what runs: supctl restart ");
+	ctl_put(ctl, names);
+	ctl_printf(ctl, "\n");
+	free(names);
 }
 
 /* The exit status: 1 when a file was refused. */
@@ -80,41 +111,66 @@ put_diagnostics(struct ctl *ctl, const struct jv *list)
 	return code;
 }
 
+static void
+put_differences(struct ctl *ctl, const struct jv *p)
+{
+	const struct jv *added = jv_get(p, "added"), *removed = jv_get(p, "removed"),
+			*changed = jv_get(p, "changed");
+	struct strv restart = { 0 };
+
+	put_names(ctl, added, STYLE_GREEN, "+");
+	put_names(ctl, removed, STYLE_RED, "-");
+	put_changed(ctl, changed, &restart);
+	put_restart(ctl, &restart);
+	if (jv_count(added) + jv_count(removed) + jv_count(changed) == 0)
+		ctl_say(ctl, "nothing differs");
+	strv_free(&restart);
+}
+
+static int
+tell_refused(struct ctl *ctl, bool dry)
+{
+	ctl_warn(
+	    ctl, dry ? "the reload would be refused, and all stay as it is"
+		     : "the reload was refused: nothing of it holds, all is as it was");
+	ctl_note(ctl, "  next: ",
+	    "mend what is named above; or supctl daemon-reload --force takes the rest");
+	return CTL_FAILED;
+}
+
 static int
 run_daemon_reload(struct ctl *ctl, int argc, char **argv)
 {
 	struct reply r = { 0 };
-	const struct jv *added, *removed, *changed;
-	bool dry = false;
+	bool dry = false, force = false;
 	struct jw *w;
 	int id, code;
 
 	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
-		if (id != OPT_DRY_RUN)
+		if (id == OPT_DRY_RUN)
+			dry = true;
+		else if (id == OPT_FORCE)
+			force = true;
+		else
 			return CTL_USAGE;
-		dry = true;
 	}
 	if (ctl_words(ctl, argc) != 0)
 		return CTL_USAGE;
 	w = ctl_params();
 	if (dry)
 		jw_kv_bool(w, "dry_run", true);
+	if (force)
+		jw_kv_bool(w, "force", true);
 	code = ctl_call(ctl, "io.supd.Manager.Reload", w, &r);
 	if (code != 0)
 		return code;
-	added = jv_get(r.params, "added");
-	removed = jv_get(r.params, "removed");
-	changed = jv_get(r.params, "changed");
-	if (ctl->json) {
+	if (ctl->json)
 		ctl_json(ctl, r.params);
-	} else if (!ctl->quiet) {
-		put_names(ctl, added, STYLE_GREEN, "+");
-		put_names(ctl, removed, STYLE_RED, "-");
-		put_changed(ctl, changed);
-		if (jv_count(added) + jv_count(removed) + jv_count(changed) == 0)
-			ctl_say(ctl, "nothing differs");
-	}
+	else if (!ctl->quiet)
+		put_differences(ctl, r.params);
 	code = put_diagnostics(ctl, jv_get(r.params, "diagnostics"));
+	if (jv_bool(jv_get(r.params, "refused"), false))
+		code = tell_refused(ctl, dry);
 	reply_clear(&r);
 	return code;
 }

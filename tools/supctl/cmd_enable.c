@@ -1,6 +1,7 @@
 /*
- * enable, disable, mask, unmask, is-enabled: whether a unit is started with the instance.
- * These are wishes that supd keeps; no file is changed.
+ * enable, disable, mask, unmask and their like: whether a unit is started with the
+ * instance.  Of units in an instance folder these are wishes that supd keeps; of others
+ * they are links on the disk.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -8,20 +9,37 @@
 
 #include "commands.h"
 #include "ctl.h"
+#include "deed.h"
 
 #include "lib/json.h"
 #include "lib/xalloc.h"
 
-enum { OPT_NOW = OPT_LONG };
+#define MODE_OPT                                        \
+	{                                               \
+		"preset-mode", DEED_OPT_MODE, "MODE",   \
+		    "full, enable-only or disable-only" \
+	}
+#define END                         \
+	{                           \
+		NULL, 0, NULL, NULL \
+	}
 
 static const struct opt opts_enable[] = {
-	{ "now", OPT_NOW, NULL, "start it as well" },
-	{ NULL, 0, NULL, NULL },
+	{ "now", DEED_OPT_NOW, NULL, "start it as well" },
+	DEED_LINK_OPTS,
+	DEED_PLACE_OPTS,
+	END,
 };
 static const struct opt opts_disable[] = {
-	{ "now", OPT_NOW, NULL, "stop it as well" },
-	{ NULL, 0, NULL, NULL },
+	{ "now", DEED_OPT_NOW, NULL, "stop it as well" },
+	DEED_LINK_OPTS,
+	DEED_PLACE_OPTS,
+	END,
 };
+static const struct opt opts_links[] = { DEED_LINK_OPTS, DEED_PLACE_OPTS, END };
+static const struct opt opts_preset[] = { MODE_OPT, DEED_LINK_OPTS, DEED_PLACE_OPTS,
+	END };
+static const struct opt opts_revert[] = { DEED_PLACE_OPTS, END };
 
 static const char *
 method_of(const char *verb)
@@ -39,7 +57,7 @@ method_of(const char *verb)
 	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (strcmp(table[i].verb, verb) == 0)
 			return table[i].method;
-	return NULL;
+	return "io.supd.Unit.Install";
 }
 
 /* It was done as it was asked for, and may still not be what is wanted. */
@@ -60,8 +78,8 @@ tell_doubts(struct ctl *ctl, const struct jv *u, const char *unit, const char *e
 		free(hint);
 	} else if (ctl->cmd == &cmd_enable && !jv_bool(jv_get(u, "starts"), true) &&
 		   strstr(unit, "@.") == NULL) {
-		ctl_warn(ctl, "%s is enabled, and is not started all the same: it is %s",
-		    unit, jv_str(jv_get(u, "starts_why"), "not wanted"));
+		ctl_warn(ctl, "%s is enabled, and is not started all the same: %s", unit,
+		    jv_str(jv_get(u, "starts_why"), "not wanted"));
 		hint = xasprintf("supctl status %s tells what undoes that", unit);
 		ctl_note(ctl, "  next: ", hint);
 		free(hint);
@@ -96,145 +114,75 @@ tell(struct ctl *ctl, const struct jv *u)
 	ctl_warn_late(ctl, u);
 }
 
-static bool
-counts_as_enabled(const char *enabled)
+static struct jw *
+params_of(const struct deed *d, const char *method)
 {
-	return strcmp(enabled, "enabled") == 0 || strcmp(enabled, "static") == 0 ||
-	       strcmp(enabled, "alias") == 0 || strcmp(enabled, "indirect") == 0 ||
-	       strcmp(enabled, "transient") == 0 || strcmp(enabled, "generated") == 0;
+	struct jw *w = ctl_params();
+
+	if (strcmp(method, "io.supd.Unit.Install") == 0)
+		jw_kv_str(w, "verb", d->verb);
+	jw_kv_strv(w, "units", &d->names);
+	if (d->target != NULL)
+		jw_kv_str(w, "target", d->target);
+	if (d->mode != NULL)
+		jw_kv_str(w, "mode", d->mode);
+	if (d->now)
+		jw_kv_bool(w, "now", true);
+	if (d->runtime)
+		jw_kv_bool(w, "runtime", true);
+	if (d->force)
+		jw_kv_bool(w, "force", true);
+	return w;
+}
+
+/* By supd. */
+static int
+ask(struct ctl *ctl, const struct deed *d)
+{
+	const char *method = method_of(ctl->cmd->name);
+	struct reply r = { 0 };
+	const struct jv *units, *u;
+	int code;
+
+	code =
+	    (d->now ? ctl_call_waiting : ctl_call)(ctl, method, params_of(d, method), &r);
+	if (code == CTL_DOWN && !d->now && !ctl->json)
+		ctl_note(
+		    ctl, "  or: ", "--offline does it on the disk, where links decide");
+	if (code != 0)
+		return code;
+	units = jv_get(r.params, "units");
+	if (ctl->json)
+		ctl_json(ctl, r.params);
+	for (size_t i = 0; i < jv_count(units); i++) {
+		u = jv_at(units, i);
+		if (!jv_bool(jv_get(u, "links"), false))
+			tell(ctl, u);
+		else if (!ctl->quiet && !ctl->json)
+			tell_doubts(ctl, u, jv_str(jv_get(u, "unit"), "?"),
+			    jv_str(jv_get(u, "enabled"), "?"));
+	}
+	deed_tell_links(ctl, d, r.params);
+	if (jv_bool(jv_get(r.params, "failed"), false))
+		code = CTL_FAILED;
+	reply_clear(&r);
+	return code;
 }
 
 static int
 run_enable(struct ctl *ctl, int argc, char **argv)
 {
-	struct reply r = { 0 };
-	const struct jv *units;
-	struct jw *w;
-	bool now = false;
-	size_t i;
-	int id, code;
+	struct deed d = { 0 };
+	int code = deed_take_opts(ctl, &d, argc, argv);
 
-	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
-		if (id != OPT_NOW)
-			return CTL_USAGE;
-		now = true;
-	}
-	if (ctl_words(ctl, argc) != 0)
-		return CTL_USAGE;
-	w = ctl_params();
-	ctl_param_units(w, argc, argv);
-	if (now)
-		jw_kv_bool(w, "now", true);
-	code = (now ? ctl_call_waiting : ctl_call)(ctl, method_of(ctl->cmd->name), w, &r);
-	units = jv_get(r.params, "units");
-	if (code == 0 && ctl->json)
-		ctl_json(ctl, units);
-	for (i = 0; code == 0 && i < jv_count(units); i++)
-		tell(ctl, jv_at(units, i));
-	reply_clear(&r);
-	return code;
-}
-
-/* ---- is-enabled ---- */
-
-/* What was found so far. */
-struct answers {
-	struct jw *json; /* NULL: not asked for */
-	bool enabled;    /* one of them is */
-	bool found;      /* one of them is there */
-};
-
-static void
-put_answer(struct ctl *ctl, struct answers *a, const struct jv *u)
-{
-	const char *enabled = jv_str(jv_get(u, "enabled"), "unknown");
-
-	a->found = true;
-	if (counts_as_enabled(enabled))
-		a->enabled = true;
-	if (a->json != NULL) {
-		jv_write(u, a->json);
-	} else if (!ctl->quiet) {
-		ctl_put(ctl, enabled);
-		ctl_printf(ctl, "\n");
-	}
-}
-
-/* A word for it all the same, so that a script has one for each. */
-static void
-put_not_found(struct ctl *ctl, struct answers *a, const struct reply *r)
-{
-	if (a->json != NULL) {
-		jw_obj(a->json);
-		jw_kv_str(a->json, "unit", jv_str(jv_get(r->params, "unit"), NULL));
-		jw_kv_str(a->json, "enabled", "not-found");
-		jw_end(a->json);
-	} else if (!ctl->quiet) {
-		ctl_printf(ctl, "not-found\n");
-	}
-	ctl_warn(ctl, "%s", jv_str(jv_get(r->params, "message"), "there is no unit"));
-	ctl_note(ctl, "  next: ", jv_str(jv_get(r->params, "next"), ""));
-}
-
-/* CTL_OK: it is answered, also when the unit is not there; else it was told why not. */
-static int
-ask_one(struct ctl *ctl, int i, char **argv, struct answers *a)
-{
-	struct buf params = { 0 }, why = { 0 };
-	struct reply r = { 0 };
-	struct jw *w = ctl_params();
-	const struct jv *units;
-	enum client_result res;
-	int code = CTL_OK;
-
-	optind = i;
-	ctl_param_units(w, i + 1, argv);
-	jw_end(w);
-	jw_take(w, &params);
-	jw_free(w);
-	res = ctl_call_quietly(ctl, "io.supd.Unit.IsEnabled", buf_str(&params), false,
-	    ctl_deadline(ctl, false), &r, &why);
-	units = jv_get(r.params, "units");
-	if (res != CLIENT_OK) {
-		code = ctl_client_failed(ctl, res, buf_str(&why));
-	} else if (r.error == NULL) {
-		for (size_t k = 0; k < jv_count(units); k++)
-			put_answer(ctl, a, jv_at(units, k));
-	} else if (ctl_error_status(r.error) == CTL_NO_UNIT) {
-		put_not_found(ctl, a, &r);
-	} else {
-		code = ctl_error_reply(ctl, &r);
-	}
-	reply_clear(&r);
-	buf_free(&params);
-	buf_free(&why);
-	return code;
-}
-
-/* One call a unit: one that is not there leaves the others their answer. */
-static int
-run_is_enabled(struct ctl *ctl, int argc, char **argv)
-{
-	struct answers a = { 0 };
-	int code = ctl_no_opts(ctl, argc, argv), first = optind;
-
-	if (code == 0)
-		code = ctl_instance(ctl);
-	if (code == 0 && ctl->json) {
-		a.json = ctl_json_new(ctl);
-		jw_arr(a.json);
-	}
-	for (int i = first; code == 0 && i < argc; i++)
-		code = ask_one(ctl, i, argv, &a);
-	if (a.json != NULL && code == 0) {
-		jw_end(a.json);
-		ctl_json_take(ctl, a.json);
-	} else {
-		jw_free(a.json);
-	}
-	if (code != 0)
+	if (code != CTL_OK)
 		return code;
-	return a.enabled ? CTL_OK : a.found ? CTL_FAILED : CTL_NO_UNIT;
+	if (strncmp(d.verb, "add-", 4) == 0)
+		d.target = argv[optind++];
+	deed_take_words(&d, argc, argv);
+	code = deed_is_offline(&d) ? deed_do_offline(ctl, &d) : ask(ctl, &d);
+	deed_clear(&d);
+	return code;
 }
 
 const struct command cmd_enable = {
@@ -277,15 +225,80 @@ const struct command cmd_unmask = {
 	.words = WORDS_UNITS,
 	.min = 1,
 	.max = SIZE_MAX,
+	.opts = opts_links,
 	.run = run_enable,
 };
 
-const struct command cmd_is_enabled = {
-	.name = "is-enabled",
+const struct command cmd_reenable = {
+	.name = "reenable",
 	.words_usage = "UNIT...",
-	.summary = "Succeed when one of the units is enabled; prints how they stand",
+	.summary = "Enable units anew, by what their files say now",
 	.words = WORDS_UNITS,
 	.min = 1,
 	.max = SIZE_MAX,
-	.run = run_is_enabled,
+	.opts = opts_enable,
+	.run = run_enable,
+};
+
+const struct command cmd_preset = {
+	.name = "preset",
+	.words_usage = "UNIT...",
+	.summary = "Enable or disable units as preset files say",
+	.words = WORDS_UNITS,
+	.min = 1,
+	.max = SIZE_MAX,
+	.opts = opts_preset,
+	.run = run_enable,
+};
+
+const struct command cmd_preset_all = {
+	.name = "preset-all",
+	.words_usage = "",
+	.summary = "Enable or disable all units as preset files say",
+	.opts = opts_preset,
+	.run = run_enable,
+};
+
+const struct command cmd_link = {
+	.name = "link",
+	.words_usage = "FILE...",
+	.summary = "Make unit files that lie elsewhere known by links to them",
+	.words = WORDS_FILES,
+	.min = 1,
+	.max = SIZE_MAX,
+	.opts = opts_links,
+	.run = run_enable,
+};
+
+const struct command cmd_revert = {
+	.name = "revert",
+	.words_usage = "UNIT...",
+	.summary = "Remove drop-ins, masks and files that change what the vendor has",
+	.words = WORDS_UNITS,
+	.min = 1,
+	.max = SIZE_MAX,
+	.opts = opts_revert,
+	.run = run_enable,
+};
+
+const struct command cmd_add_wants = {
+	.name = "add-wants",
+	.words_usage = "TARGET UNIT...",
+	.summary = "Let a target want units",
+	.words = WORDS_UNITS,
+	.min = 2,
+	.max = SIZE_MAX,
+	.opts = opts_links,
+	.run = run_enable,
+};
+
+const struct command cmd_add_requires = {
+	.name = "add-requires",
+	.words_usage = "TARGET UNIT...",
+	.summary = "Let a target require units",
+	.words = WORDS_UNITS,
+	.min = 2,
+	.max = SIZE_MAX,
+	.opts = opts_links,
+	.run = run_enable,
 };

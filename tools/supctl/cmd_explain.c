@@ -1,4 +1,5 @@
-/* explain: what a directive of a unit file means.  Needs no supd. */
+/* explain: what a directive of a unit file means, a section, a value, an exit status.
+ * Needs no supd. */
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,29 @@
 #include "ctl.h"
 
 #include "lib/json.h"
+#include "lib/strv.h"
 #include "unit/explain.h"
+
+enum { NEAR_MAX = 5 };
+
+static void
+put_row(void *arg, const struct unit_explanation *e)
+{
+	struct jw *w = arg;
+
+	jw_obj(w);
+	jw_kv_str(w, "section", e->section);
+	jw_kv_str(w, "key", e->key);
+	jw_kv_str(w, "alias_section", e->alias_section);
+	jw_kv_str(w, "alias_key", e->alias_key);
+	jw_kv_str(w, "help", e->help);
+	jw_kv_str(w, "takes", e->syntax);
+	jw_kv_str(w, "default", e->dflt);
+	jw_kv_str(w, "status", e->status);
+	jw_kv_str(w, "changed", e->changed);
+	jw_kv_i64(w, "since", e->since);
+	jw_end(w);
+}
 
 static void
 put_json(struct jw *w, const char *word, const char *text)
@@ -15,7 +38,30 @@ put_json(struct jw *w, const char *word, const char *text)
 	jw_obj(w);
 	jw_kv_str(w, "directive", word);
 	jw_kv_str(w, "text", text);
+	jw_kv_arr(w, "rows");
+	unit_explain_rows(word, put_row, w);
 	jw_end(w);
+	jw_end(w);
+}
+
+static int
+tell_unknown(struct ctl *ctl, const char *word)
+{
+	struct strv near = { 0 };
+	char *names;
+	int code;
+
+	unit_explain_near(word, NEAR_MAX, &near);
+	names = strv_join(&near, "? ");
+	if (near.n == 0)
+		code = ctl_fail(ctl, CTL_FAILED, "no-directive",
+		    "supctl explain lists all", "there is no directive %s", word);
+	else
+		code = ctl_fail(ctl, CTL_FAILED, "no-directive", NULL,
+		    "there is no directive %s; did you mean %s?", word, names);
+	free(names);
+	strv_free(&near);
+	return code;
 }
 
 /* array: that of --json; NULL: none, of one directive there is one object. */
@@ -23,17 +69,12 @@ static int
 explain(struct ctl *ctl, const char *word, bool first, struct jw *array)
 {
 	char *text = unit_explain(word);
-	const char *near;
 	struct jw *w;
 
-	if (text == NULL) {
-		near = unit_explain_nearest(word);
-		if (near == NULL)
-			return ctl_fail(ctl, CTL_FAILED, "no-directive",
-			    "supctl explain lists all", "there is no directive %s", word);
-		return ctl_fail(ctl, CTL_FAILED, "no-directive", NULL,
-		    "there is no directive %s; did you mean %s?", word, near);
-	}
+	if (text == NULL)
+		text = unit_explain_word(word);
+	if (text == NULL)
+		return tell_unknown(ctl, word);
 	if (array != NULL) {
 		put_json(array, word, text);
 	} else if (ctl->json) {
@@ -88,8 +129,9 @@ run_explain(struct ctl *ctl, int argc, char **argv)
 
 const struct command cmd_explain = {
 	.name = "explain",
-	.words_usage = "[DIRECTIVE...]",
-	.summary = "Explain directives of unit files; lists them all without one",
+	.words_usage = "[DIRECTIVE|[SECTION]|VALUE|STATUS...]",
+	.summary =
+	    "Explain directives, sections, values, exit statuses; lists all without",
 	.words = WORDS_DIRECTIVE,
 	.max = SIZE_MAX,
 	.run = run_explain,

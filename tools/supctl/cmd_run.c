@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "ctl.h"
+#include "run.h"
 
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -20,12 +21,6 @@
 #include "unit/signame.h"
 
 enum {
-	OPT_WAIT = OPT_LONG,
-	OPT_REF,
-	OPT_DAY,
-	OPT_NAME,
-	OPT_CWD,
-	OPT_DESCRIPTION,
 	POLL_FIRST_MS = 50,
 	POLL_MAX_MS = 1000,
 	HISTORY_MAX = 50,
@@ -33,89 +28,6 @@ enum {
 };
 
 #define GONE_US (60 * USEC_PER_SEC)
-
-static const struct opt opts[] = {
-	{ "wait", OPT_WAIT, NULL, "wait for the end; its exit status is ours" },
-	{ "timeout", OPT_TIMEOUT, "TIME", "stop the program after this time (124)" },
-	{ "ref", OPT_REF, "REF", "name of the log file before the `_', for finding it" },
-	{ "day", OPT_DAY, "YYYYMMDD", "log to the folder of that day, whatever the day" },
-	{ "name", OPT_NAME, "NAME", "name of unit and log, instead of the program's" },
-	{ "env", 'E', "NAME=VALUE", "add to the environment (may be repeated)" },
-	{ "cwd", OPT_CWD, "DIR", "working folder, instead of the instance's" },
-	{ "description", OPT_DESCRIPTION, "TEXT", "what status shows" },
-	{ NULL, 0, NULL, NULL },
-};
-
-struct run {
-	bool wait;
-	const char *ref, *day, *name, *description;
-	char *cwd;
-	struct strv env;
-	uint64_t timeout_us;
-	uint64_t limit_us; /* when the program's time is over; USEC_INFINITY: never */
-	bool timed_out;
-
-	/* As told by the first reply. */
-	char *unit, *started_ref, *log;
-	int64_t pid;
-	int code; /* when it has ended */
-	bool ended;
-};
-
-static void
-run_clear(struct run *q)
-{
-	free(q->cwd);
-	free(q->unit);
-	free(q->started_ref);
-	free(q->log);
-	strv_free(&q->env);
-}
-
-static int
-parse_opts(struct ctl *ctl, int argc, char **argv, struct run *q)
-{
-	int id;
-
-	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
-		switch (id) {
-		case OPT_WAIT:
-			q->wait = true;
-			break;
-		case OPT_REF:
-			q->ref = optarg;
-			break;
-		case OPT_DAY:
-			q->day = optarg;
-			break;
-		case OPT_NAME:
-			q->name = optarg;
-			break;
-		case OPT_DESCRIPTION:
-			q->description = optarg;
-			break;
-		case 'E':
-			if (strchr(optarg, '=') == NULL)
-				return ctl_usage(ctl, "--env: %s has no `='", optarg);
-			strv_add(&q->env, optarg);
-			break;
-		case OPT_CWD:
-			free(q->cwd);
-			q->cwd = realpath(optarg, NULL);
-			if (q->cwd == NULL)
-				return ctl_usage(ctl, "--cwd: no folder %s", optarg);
-			break;
-		default:
-			return CTL_USAGE;
-		}
-	}
-	/* Here --timeout is the program's time, not that of the answer. */
-	q->timeout_us = ctl->timeout_us;
-	ctl->timeout_us = 0;
-	q->limit_us = q->timeout_us == 0 ? USEC_INFINITY
-					 : clock_add_us(clock_mono_us(), q->timeout_us);
-	return ctl_words(ctl, argc);
-}
 
 static void
 set_text(char **dst, const struct jv *params, const char *key)
@@ -140,6 +52,8 @@ put_json(struct ctl *ctl, const struct run *q, const struct jv *end)
 	}
 	jw_kv_str(w, "log_path", q->log);
 	jw_kv_str(w, "unit", q->unit);
+	if (q->trigger != NULL)
+		jw_kv_str(w, "triggers", q->triggers);
 	jw_kv_str(w, "ref", q->started_ref);
 	if (q->pid > 0)
 		jw_kv_i64(w, "pid", q->pid);
@@ -175,10 +89,30 @@ take_end(struct ctl *ctl, struct run *q, const struct jv *end)
 
 	q->ended = true;
 	q->code = code_of(end);
+	/* Its last words come before ours. */
+	run_pipe_end();
 	if (ctl->json)
 		put_json(ctl, q, end);
 	if (q->code != 0 && !ctl->quiet && message != NULL)
 		ctl_warn(ctl, "%s: %s", q->unit == NULL ? "run" : q->unit, message);
+}
+
+static void
+tell_first(struct ctl *ctl, const struct run *q, const struct jv *p)
+{
+	const struct jv *warnings = jv_get(p, "warnings");
+	const char *triggers = jv_str(jv_get(p, "triggers"), NULL);
+
+	for (size_t i = 0; i < jv_count(warnings); i++)
+		ctl_warn(ctl, "%s: %s", q->unit, jv_str(jv_at(warnings, i), "?"));
+	if (ctl->quiet || q->pipe)
+		return;
+	if (q->log != NULL)
+		ctl_note(ctl, "", q->log);
+	else if (triggers != NULL && !ctl->json)
+		ctl_note(ctl, "it will be started by ", q->unit);
+	else if (q->no_block && !ctl->json)
+		ctl_note(ctl, "", q->unit);
 }
 
 static void
@@ -188,15 +122,21 @@ take_reply(struct ctl *ctl, struct run *q, const struct jv *p)
 	char *full;
 
 	set_text(&q->unit, p, "unit");
+	set_text(&q->triggers, p, "triggers");
 	set_text(&q->started_ref, p, "ref");
+	if (q->pipe && q->started_ref == NULL)
+		q->started_ref = xstrdup(q->ref);
 	if (jv_str(jv_get(p, "log"), NULL) != NULL) {
 		full = ctl_path(ctl, jv_str(jv_get(p, "log"), ""));
 		free(q->log);
 		q->log = full;
 	}
 	q->pid = jv_i64(jv_get(p, "pid"), q->pid);
-	if (first && q->log != NULL && !ctl->quiet)
-		ctl_note(ctl, "", q->log);
+	if (first && q->unit != NULL) {
+		tell_first(ctl, q, p);
+		if (q->pipe)
+			run_pipe_named(q);
+	}
 	if (jv_bool(jv_get(p, "ended"), false))
 		take_end(ctl, q, p);
 	else if (!q->wait && ctl->json)
@@ -256,14 +196,14 @@ look_up(struct ctl *ctl, struct run *q, const struct jv *runs)
 	return -1;
 }
 
-/* The limit was kept by the manager that is gone: now it is ours. */
-static void
-enforce_limit(struct ctl *ctl, struct run *q)
+bool
+run_stop(struct ctl *ctl, const struct run *q)
 {
 	struct jw *w = ctl_params();
 	struct buf params = { 0 };
 	struct buf why = { 0 };
 	struct reply r = { 0 };
+	bool ok;
 
 	jw_kv_arr(w, "units");
 	jw_str(w, q->unit);
@@ -272,12 +212,12 @@ enforce_limit(struct ctl *ctl, struct run *q)
 	jw_end(w);
 	jw_take(w, &params);
 	jw_free(w);
-	if (ctl_call_quietly(ctl, "io.supd.Unit.Stop", buf_str(&params), false,
-		ctl_deadline(ctl, false), &r, &why) == CLIENT_OK)
-		q->timed_out = true;
+	ok = ctl_call_quietly(ctl, "io.supd.Unit.Stop", buf_str(&params), false,
+		 ctl_deadline(ctl, false), &r, &why) == CLIENT_OK;
 	reply_clear(&r);
 	buf_free(&params);
 	buf_free(&why);
+	return ok;
 }
 
 /* The connection broke while the program runs: ask the next manager, by unit and ref. */
@@ -302,7 +242,8 @@ wait_by_ref(struct ctl *ctl, struct run *q)
 	while (!q->ended && code == CTL_OK) {
 		poll(NULL, 0, ms);
 		if (!q->timed_out && clock_mono_us() >= q->limit_us)
-			enforce_limit(ctl, q);
+			/* It was kept by the manager that is gone: now it is ours. */
+			q->timed_out = run_stop(ctl, q);
 		ms = ms * 2 > POLL_MAX_MS ? POLL_MAX_MS : ms * 2;
 		buf_clear(&why);
 		res = ctl_call_quietly(ctl, "io.supd.Unit.History", buf_str(&params),
@@ -352,8 +293,19 @@ call_params(const struct run *q, int argc, char **argv)
 		jw_kv_str(w, "cwd", q->cwd);
 	if (q->description != NULL)
 		jw_kv_str(w, "description", q->description);
+	if (q->properties.n > 0)
+		jw_kv_strv(w, "properties", &q->properties);
+	if (q->trigger != NULL) {
+		jw_kv_str(w, "trigger", q->trigger);
+		jw_kv_strv(w, "trigger_properties", &q->trigger_properties);
+	}
+	if (q->no_block)
+		jw_kv_bool(w, "no_block", true);
 	if (q->wait)
 		jw_kv_bool(w, "wait", true);
+	if (q->pipe)
+		/* So that it can be stopped while it is started. */
+		jw_kv_bool(w, "unit_first", true);
 	if (q->timeout_us != 0)
 		jw_kv_u64(w, "timeout_ms", q->timeout_us / USEC_PER_MSEC);
 	jw_end(w);
@@ -387,7 +339,7 @@ call(struct ctl *ctl, struct run *q, const char *params)
 	    q->started_ref != NULL) {
 		ctl_disconnect(ctl);
 		code = wait_by_ref(ctl, q);
-	} else if (res == CLIENT_CLOSED && q->unit == NULL) {
+	} else if (res == CLIENT_CLOSED && q->started_ref == NULL) {
 		code = ctl_fail(ctl, CTL_FAILED, "connection",
 		    "supctl list shows whether it was started; run it again only if not",
 		    "the connection broke before supd said whether it started: %s",
@@ -413,6 +365,9 @@ check_text(struct ctl *ctl, const struct run *q, int argc, char **argv)
 			    "run: word %d of the command is not UTF-8; pass it through a "
 			    "script",
 			    i - optind + 1);
+	for (k = 0; k < q->properties.n; k++)
+		if (!utf8_is_valid(q->properties.v[k], strlen(q->properties.v[k])))
+			return ctl_usage(ctl, "a property is not UTF-8");
 	for (k = 0; k < q->env.n; k++)
 		if (!utf8_is_valid(q->env.v[k], strlen(q->env.v[k])))
 			return ctl_usage(ctl, "--env: %.*s is not UTF-8",
@@ -422,23 +377,84 @@ check_text(struct ctl *ctl, const struct run *q, int argc, char **argv)
 	return 0;
 }
 
+/* Whether it still runs, as far as supd says. */
+static bool
+runs_still(struct ctl *ctl, const struct run *q)
+{
+	struct jw *w = ctl_params();
+	struct buf params = { 0 }, why = { 0 };
+	struct reply r = { 0 };
+	const struct jv *settings;
+	bool yes = false;
+
+	jw_kv_str(w, "unit", q->unit);
+	jw_kv_arr(w, "properties");
+	jw_str(w, "MainPID");
+	jw_end(w);
+	jw_end(w);
+	jw_take(w, &params);
+	jw_free(w);
+	if (ctl_call_quietly(ctl, "io.supd.Unit.Show", buf_str(&params), false,
+		ctl_deadline(ctl, false), &r, &why) == CLIENT_OK) {
+		settings = jv_get(r.params, "settings");
+		yes = strcmp(jv_str(jv_get(jv_at(settings, 0), "value"), "0"), "0") != 0;
+	}
+	reply_clear(&r);
+	buf_free(&params);
+	buf_free(&why);
+	return yes;
+}
+
+/* Attached until it ends, or until we detach: then it goes on without us. */
+static int
+attach_to(struct ctl *ctl, struct run *q)
+{
+	const struct command *own = ctl->cmd;
+	char word[] = "attach";
+	char *argv[] = { word, q->unit, NULL };
+	int code;
+
+	ctl->cmd = &cmd_attach;
+	optind = 0;
+	code = cmd_attach.run(ctl, 2, argv);
+	ctl->cmd = own;
+	ctl_disconnect(ctl);
+	if (!q->wait && runs_still(ctl, q)) {
+		ctl_note(ctl, "it goes on: supctl attach ", q->unit);
+		return code;
+	}
+	return wait_by_ref(ctl, q);
+}
+
 static int
 run_run(struct ctl *ctl, int argc, char **argv)
 {
 	struct run q = { 0 };
+	bool wait;
 	char *params;
-	int code = parse_opts(ctl, argc, argv, &q);
+	int code = run_options(ctl, argc, argv, &q);
 
 	if (code == 0)
 		code = check_text(ctl, &q, argc, argv);
 	if (code == 0)
 		code = ctl_instance(ctl);
-	if (code == 0) {
+	if (code == 0 && q.pipe)
+		code = run_pipe_prepare(ctl, &q);
+	if (code == 0 && q.scope) {
+		code = run_scope(ctl, &q, argv + optind);
+	} else if (code == 0) {
+		/* The end of a session is waited for where it is shown. */
+		wait = q.wait;
+		q.wait = wait && !q.pty;
 		params = call_params(&q, argc, argv);
 		code = call(ctl, &q, params);
 		free(params);
+		q.wait = wait;
+		if (code == 0 && q.pty && q.unit != NULL && !q.ended)
+			code = attach_to(ctl, &q);
 	}
-	run_clear(&q);
+	run_pipe_end();
+	run_options_clear(&q);
 	return code;
 }
 
@@ -449,6 +465,6 @@ const struct command cmd_run = {
 	.words = WORDS_PROGRAM,
 	.min = 1,
 	.max = SIZE_MAX,
-	.opts = opts,
+	.opts = run_opts,
 	.run = run_run,
 };

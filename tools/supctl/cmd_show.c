@@ -1,5 +1,6 @@
 /* show: the settings of a unit as they hold, one KEY=VALUE a line. */
 #include <getopt.h>
+#include <string.h>
 
 #include "commands.h"
 #include "ctl.h"
@@ -16,7 +17,7 @@ enum {
 static const struct opt opts[] = {
 	{ "property", 'p', "KEY", "only this setting (may be repeated, or a,b,c)" },
 	{ "resolved", OPT_RESOLVED, NULL,
-	    "add the environment of the process, secrets masked" },
+	    "add where each value comes from, and the environment, secrets masked" },
 	{ "value", OPT_VALUE, NULL, "print values without KEY=" },
 	{ NULL, 0, NULL, NULL },
 };
@@ -45,11 +46,30 @@ tell_unknown(struct ctl *ctl, const struct jv *reply)
 	return jv_count(unknown) > 0 ? CTL_FAILED : CTL_OK;
 }
 
+/* As a comment above the settings that have it in common, so that what is printed is
+ * still one KEY=VALUE a line. */
+static void
+put_origin(struct ctl *ctl, const struct jv *origin, struct buf *last)
+{
+	struct buf text = { 0 };
+
+	for (size_t k = 0; k < jv_count(origin); k++)
+		buf_addf(&text, "%s%s", k > 0 ? " " : "", jv_str(jv_at(origin, k), "?"));
+	if (text.len > 0 && strcmp(buf_str(&text), buf_str(last)) != 0) {
+		ctl_style(ctl, STYLE_DIM, "# ");
+		ctl_style(ctl, STYLE_DIM, buf_str(&text));
+		ctl_printf(ctl, "\n");
+	}
+	buf_free(last);
+	*last = text;
+}
+
 static int
 run_show(struct ctl *ctl, int argc, char **argv)
 {
 	struct strv properties = { 0 };
 	struct reply r = { 0 };
+	struct buf origin = { 0 };
 	const struct jv *settings, *s;
 	bool resolved = false;
 	bool value_only = false;
@@ -83,6 +103,7 @@ run_show(struct ctl *ctl, int argc, char **argv)
 	for (i = 0; code == 0 && !ctl->json && i < jv_count(settings); i++) {
 		s = jv_at(settings, i);
 		if (!value_only) {
+			put_origin(ctl, jv_get(s, "origin"), &origin);
 			ctl_put(ctl, jv_str(jv_get(s, "key"), "?"));
 			ctl_printf(ctl, "=");
 		}
@@ -91,6 +112,7 @@ run_show(struct ctl *ctl, int argc, char **argv)
 	}
 	if (code == 0)
 		code = tell_unknown(ctl, r.params);
+	buf_free(&origin);
 	reply_clear(&r);
 out:
 	strv_free(&properties);

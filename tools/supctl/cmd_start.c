@@ -1,5 +1,6 @@
 /*
- * start, stop, restart, try-restart, reload, reload-or-restart: one request for jobs.
+ * start, stop, restart, try-restart, reload, reload-or-restart, try-reload-or-restart and
+ * isolate: one request for jobs.
  *
  * They wait until the jobs are done, also across the death of the manager: what was asked
  * for is then asked again, which is harmless for all but a restart (see ask_again).
@@ -12,6 +13,7 @@
 
 #include "commands.h"
 #include "ctl.h"
+#include "dry_run.h"
 #include "tail.h"
 
 #include "lib/clock.h"
@@ -20,6 +22,8 @@
 
 enum {
 	OPT_NO_BLOCK = OPT_LONG,
+	OPT_JOB_MODE,
+	OPT_DRY_RUN,
 	QUIET_MS = 2000,
 	TAIL_LINES = 5,
 	TAIL_TRIES = 4,
@@ -29,26 +33,36 @@ enum {
 
 static const struct opt opts[] = {
 	{ "no-block", OPT_NO_BLOCK, NULL, "return when the request is accepted" },
+	{ "job-mode", OPT_JOB_MODE, "MODE",
+	    "replace, fail, flush, ignore-dependencies, …" },
+	{ "dry-run", OPT_DRY_RUN, NULL, "only show what would be done, and why" },
 	{ NULL, 0, NULL, NULL },
 };
 
 struct verb {
 	const char *name; /* of the command, and the type of its jobs */
 	const char *method, *past;
+	const char *type; /* of the job, NULL: as the name */
+	const char *mode; /* NULL: replace */
 };
 
 static const struct verb verbs[] = {
-	{ "start", "io.supd.Unit.Start", "started" },
-	{ "stop", "io.supd.Unit.Stop", "stopped" },
-	{ "restart", "io.supd.Unit.Restart", "restarted" },
-	{ "try-restart", "io.supd.Unit.TryRestart", "restarted" },
-	{ "reload", "io.supd.Unit.Reload", "reloaded" },
-	{ "reload-or-restart", "io.supd.Unit.ReloadOrRestart", "reloaded or restarted" },
+	{ "start", "io.supd.Unit.Start", "started", NULL, NULL },
+	{ "stop", "io.supd.Unit.Stop", "stopped", NULL, NULL },
+	{ "restart", "io.supd.Unit.Restart", "restarted", NULL, NULL },
+	{ "try-restart", "io.supd.Unit.TryRestart", "restarted", NULL, NULL },
+	{ "reload", "io.supd.Unit.Reload", "reloaded", NULL, NULL },
+	{ "reload-or-restart", "io.supd.Unit.ReloadOrRestart", "reloaded or restarted",
+	    NULL, NULL },
+	{ "try-reload-or-restart", "io.supd.Unit.TryReloadOrRestart",
+	    "reloaded or restarted", NULL, NULL },
+	{ "isolate", "io.supd.Unit.Start", "isolated", "start", "isolate" },
 };
 
 struct request {
 	const char *verb;   /* as typed, for people */
 	const char *method; /* the one to call next */
+	const char *mode;   /* NULL: replace */
 	bool no_block;
 	uint64_t deadline_us; /* of the whole request */
 	bool lost;            /* the connection broke once */
@@ -119,7 +133,7 @@ tell_failure(struct ctl *ctl, struct request *q, const struct jv *r)
 	ctl_warn(ctl, "%s: %s: %s", unit, jv_str(jv_get(r, "type"), q->verb),
 	    message == NULL ? result : message);
 	/* What was refused ran nothing that could have said something about it. */
-	if (strcmp(result, "invalid") != 0) {
+	if (strcmp(result, "invalid") != 0 && strcmp(result, "assert") != 0) {
 		put_tail(ctl, jv_str(jv_get(r, "stderr_tail"), NULL), log);
 		if (log != NULL && !tail_missing(ctl, log))
 			ctl_note(ctl, "  log: ", log);
@@ -148,6 +162,8 @@ take_result(struct ctl *ctl, struct request *q, const struct jv *r)
 		ctl_say(ctl, "%s of %s is queued", type, unit);
 	else
 		tell_failure(ctl, q, r);
+	for (size_t i = 0; i < jv_count(jv_get(r, "notes")); i++)
+		ctl_warn(ctl, "%s: %s", unit, jv_str(jv_at(jv_get(r, "notes"), i), ""));
 	ctl_warn_late(ctl, r);
 }
 
@@ -170,6 +186,8 @@ request_params(struct request *q)
 	uint64_t now = clock_mono_us();
 
 	jw_kv_strv(w, "units", &q->units);
+	if (q->mode != NULL)
+		jw_kv_str(w, "job_mode", q->mode);
 	if (q->no_block)
 		jw_kv_bool(w, "no_block", true);
 	else if (q->deadline_us != USEC_INFINITY)
@@ -262,21 +280,43 @@ ask_again(struct ctl *ctl, struct request *q)
 }
 
 static int
+read_options(struct ctl *ctl, int argc, char **argv, struct request *q, bool *dry_run)
+{
+	int id;
+
+	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
+		switch (id) {
+		case OPT_NO_BLOCK:
+			q->no_block = true;
+			break;
+		case OPT_JOB_MODE:
+			q->mode = optarg;
+			break;
+		case OPT_DRY_RUN:
+			*dry_run = true;
+			break;
+		default:
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
 run_request(struct ctl *ctl, int argc, char **argv)
 {
 	const struct verb *verb = verb_find(ctl->cmd->name);
 	struct request q = { .verb = ctl->cmd->name };
 	struct buf why = { 0 };
 	enum client_result r;
-	int id, i, tries;
+	bool dry_run = false;
+	int i, tries;
 
 	assert(verb != NULL);
 	q.method = verb->method;
-	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
-		if (id != OPT_NO_BLOCK)
-			return CTL_USAGE;
-		q.no_block = true;
-	}
+	q.mode = verb->mode;
+	if (read_options(ctl, argc, argv, &q, &dry_run) == -1)
+		return CTL_USAGE;
 	if (optind == argc && strcmp(q.verb, "reload") == 0)
 		return ctl_usage(ctl, "reload whom?  (to read the unit files again: "
 				      "supctl daemon-reload)");
@@ -285,6 +325,9 @@ run_request(struct ctl *ctl, int argc, char **argv)
 	q.code = ctl_instance(ctl);
 	if (q.code != 0)
 		return q.code;
+	if (dry_run)
+		return dry_run_show(ctl, argc, argv,
+		    verb->type != NULL ? verb->type : verb->name, q.mode);
 	for (i = optind; i < argc; i++)
 		strv_add(&q.units, argv[i]);
 	q.deadline_us = ctl->timeout_us == 0
@@ -387,6 +430,29 @@ const struct command cmd_reload_or_restart = {
 	.groups = true,
 	.min = 1,
 	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_request,
+};
+
+const struct command cmd_try_reload_or_restart = {
+	.name = "try-reload-or-restart",
+	.words_usage = "UNIT...",
+	.summary = "The same for those of the units that run",
+	.words = WORDS_UNITS,
+	.groups = true,
+	.min = 1,
+	.max = SIZE_MAX,
+	.opts = opts,
+	.run = run_request,
+};
+
+const struct command cmd_isolate = {
+	.name = "isolate",
+	.words_usage = "UNIT",
+	.summary = "Start a unit, and stop all that it does not need",
+	.words = WORDS_UNITS,
+	.min = 1,
+	.max = 1,
 	.opts = opts,
 	.run = run_request,
 };

@@ -1,283 +1,264 @@
-/* verify: read unit files as supd would, and say what is wrong with them.  Needs no supd.
+/* verify: read unit files as supd would, and say what becomes of each of their lines.
+ * Needs no supd.
  */
-#include <sys/stat.h>
-
-#include <errno.h>
 #include <getopt.h>
-#include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "ctl.h"
+#include "verify.h"
 
 #include "lib/json.h"
-#include "lib/strv.h"
+#include "lib/map.h"
 #include "lib/xalloc.h"
-#include "unit/diag.h"
+#include "unit/conf.h"
 #include "unit/load.h"
-#include "unit/name.h"
-#include "unit/table.h"
 
-enum { OPT_STRICT = OPT_LONG };
+enum { OPT_STRICT = OPT_LONG, OPT_LINES };
 
 static const struct opt opts[] = {
 	{ "strict", OPT_STRICT, NULL, "warnings count as errors" },
+	{ "lines", OPT_LINES, NULL, "name every line and what becomes of it" },
 	{ NULL, 0, NULL, NULL },
 };
 
 struct tally {
-	struct jw *json;
-	size_t errors, warnings, files;
+	size_t errors, warnings;
 	size_t missing; /* names of nothing; no error of a file */
+	struct map told;
 };
 
 static void
-put_diags(struct ctl *ctl, const struct diags *d, struct tally *t)
+write_diag(struct jw *w, const struct diag *g)
 {
-	const struct diag *g;
-	char *text;
-	size_t i;
-
-	for (i = 0; i < d->n; i++) {
-		g = &d->v[i];
-		if (g->level == DIAG_ERROR)
-			t->errors++;
-		else
-			t->warnings++;
-		if (t->json != NULL) {
-			jw_obj(t->json);
-			jw_kv_str(t->json, "level",
-			    g->level == DIAG_ERROR ? "error" : "warning");
-			jw_kv_str(t->json, "file", g->file);
-			jw_kv_u64(t->json, "line", g->line);
-			jw_kv_u64(t->json, "column", g->col);
-			jw_kv_str(t->json, "text", g->text);
-			jw_kv_str(t->json, "hint", g->hint);
-			jw_end(t->json);
-		} else {
-			text = diag_format(g);
-			ctl_note(ctl, "", text);
-			free(text);
-		}
-	}
+	jw_obj(w);
+	jw_kv_str(w, "level", g->level == DIAG_ERROR ? "error" : "warning");
+	jw_kv_str(w, "file", g->file);
+	jw_kv_u64(w, "line", g->line);
+	jw_kv_u64(w, "column", g->col);
+	jw_kv_str(w, "text", g->text);
+	jw_kv_str(w, "hint", g->hint);
+	jw_end(w);
 }
 
-/* Whether it lies in a folder profiles/: then it is no unit by itself. */
-static bool
-is_profile(const char *dir, const char *base)
-{
-	const char *folder = dir == NULL ? NULL : strrchr(dir, '/');
-	size_t n = strlen(base);
-
-	return folder != NULL && strcmp(folder, "/profiles") == 0 && n > 5 &&
-	       strcmp(base + n - 5, ".conf") == 0;
-}
-
-/* The folder of a file as the search path, so that its drop-ins are seen as well. */
+/* A file that several units have says it once. */
 static void
-verify_file(struct ctl *ctl, const char *path, struct tally *t)
+put_diags(struct ctl *ctl, const struct verify_unit *u, struct jw *w, struct tally *t)
 {
-	struct unit_paths *paths = unit_paths_new();
-	struct diags d;
-	struct supd_conf *sc;
-	char *base_copy = xstrdup(path);
-	char *dir_copy = xstrdup(path);
-	/* Absolute, because %Y and messages are made of it. */
-	char *dir = realpath(dirname(dir_copy), NULL);
-	const char *base = basename(base_copy);
+	for (size_t i = 0; i < u->diags.n; i++) {
+		const struct diag *g = &u->diags.v[i];
+		char *text = diag_format(g);
 
-	diags_init(&d);
-	t->files++;
-	if (strcmp(base, "supd.conf") == 0) {
-		sc = supd_conf_load(path, &d);
-		supd_conf_free(sc);
-	} else if (is_profile(dir, base)) {
-		unit_profile_verify(paths, path, "profile.service", &d);
-	} else if (!unit_name_is_valid(base)) {
-		diag_add(&d, DIAG_ERROR, path, 0, 0,
-		    "a unit is called NAME.service, or NAME@.service for a template",
-		    "the name is none of a unit");
-	} else {
-		unit_paths_add(paths, dir == NULL ? dir_copy : dir, UNIT_PATH_FOLDER);
-		unit_paths_add_shipped(paths);
-		unit_conf_free(unit_load(paths, NULL, base, &d));
-	}
-	put_diags(ctl, &d, t);
-	diags_clear(&d);
-	unit_paths_free(paths);
-	free(dir);
-	free(dir_copy);
-	free(base_copy);
-}
-
-/* The search path of an instance, as the manager has it. */
-static struct unit_paths *
-instance_paths(struct ctl *ctl)
-{
-	struct unit_paths *paths = unit_paths_new();
-	char *units = ctl_path(ctl, "units");
-
-	unit_paths_add(paths, units, UNIT_PATH_FOLDER);
-	if (ctl->in.kind == INSTANCE_SYSTEM)
-		unit_paths_add_system(paths);
-	else if (ctl->in.kind == INSTANCE_USER)
-		unit_paths_add_user(paths);
-	unit_paths_add_shipped(paths);
-	free(units);
-	return paths;
-}
-
-/* Names that are mistyped are near to those that lie there. */
-static void
-note_missing(struct unit_paths *paths, const char *name, struct diags *d)
-{
-	enum { NEAR = 3 };
-	struct strv all = { 0 };
-	const char *near = NULL;
-	char *hint = NULL;
-	size_t best = NEAR + 1, dist;
-
-	unit_list_dir(paths, &all);
-	for (size_t i = 0; i < all.n; i++) {
-		dist = edit_distance(name, all.v[i], NEAR);
-		if (dist < best) {
-			best = dist;
-			near = all.v[i];
-		}
-	}
-	if (near != NULL)
-		hint = xasprintf("did you mean %s?", near);
-	diag_add(d, DIAG_ERROR, name, 0, 0, hint, "there is no file of this unit");
-	free(hint);
-	strv_free(&all);
-}
-
-static int
-verify_names(struct ctl *ctl, const struct strv *names, struct tally *t)
-{
-	struct unit_paths *paths;
-	struct supd_conf *sc;
-	struct strv all = { 0 };
-	struct diags d, gone;
-	struct tally missing = { .json = t->json };
-	char *conf;
-	size_t i;
-	int code = ctl_instance(ctl);
-
-	if (code != 0)
-		return code;
-	paths = instance_paths(ctl);
-	conf = ctl_path(ctl, "supd.conf");
-	diags_init(&d);
-	diags_init(&gone);
-	sc = supd_conf_load(conf, &d);
-	if (names->n == 0) {
-		unit_list_dir(paths, &all);
-		names = &all;
-	}
-	for (i = 0; i < names->n; i++) {
-		struct unit_conf *uc = unit_load(paths, sc, names->v[i], &d);
-
-		if (uc->load_state == UNIT_NOT_FOUND)
-			note_missing(paths, names->v[i], &gone);
-		unit_conf_free(uc);
-		t->files++;
-	}
-	put_diags(ctl, &d, t);
-	put_diags(ctl, &gone, &missing);
-	t->missing += missing.errors;
-	diags_clear(&gone);
-	diags_clear(&d);
-	supd_conf_free(sc);
-	unit_paths_free(paths);
-	strv_free(&all);
-	free(conf);
-	return 0;
-}
-
-/* As an error among the others, so that --json stays one array. */
-static void
-put_bad_word(struct ctl *ctl, const char *word, const char *text, const char *hint,
-    struct tally *t)
-{
-	struct diags d;
-
-	diags_init(&d);
-	diag_add(&d, DIAG_ERROR, word, 0, 0, hint, "%s", text);
-	put_diags(ctl, &d, t);
-	diags_clear(&d);
-}
-
-static int
-verify_words(struct ctl *ctl, int argc, char **argv, struct tally *t)
-{
-	struct strv names = { 0 };
-	struct stat st;
-	char *name;
-	int code = 0;
-	int i;
-
-	for (i = optind; i < argc; i++) {
-		if (strchr(argv[i], '/') != NULL || stat(argv[i], &st) == 0) {
-			if (access(argv[i], R_OK) == -1)
-				put_bad_word(ctl, argv[i], strerror(errno), NULL, t);
+		if (!map_has(&t->told, text)) {
+			map_set(&t->told, text, t);
+			if (u->missing)
+				t->missing++;
+			else if (g->level == DIAG_ERROR)
+				t->errors++;
 			else
-				verify_file(ctl, argv[i], t);
-			continue;
+				t->warnings++;
+			if (w != NULL)
+				write_diag(w, g);
+			else
+				ctl_note(ctl, "", text);
 		}
-		name = unit_name_add_suffix(argv[i]);
-		if (name == NULL)
-			put_bad_word(ctl, argv[i],
-			    "is neither a file nor the name of a unit",
-			    "a unit is called NAME.service", t);
+		free(text);
+	}
+	if (u->diags.n_dropped > 0 && w == NULL) {
+		char *text = xasprintf("%s: and %zu more", u->name, u->diags.n_dropped);
+
+		ctl_note(ctl, "", text);
+		free(text);
+	}
+}
+
+static void
+put_lines(struct ctl *ctl, const struct verify_unit *u)
+{
+	for (size_t i = 0; i < u->n_lines; i++) {
+		const struct verify_line *l = &u->lines[i];
+		char *text = xasprintf("%s:%u:%u: %s=: %s", l->file, l->line, l->col,
+		    l->key, line_answer_name(l->answer));
+
+		ctl_put(ctl, text);
+		ctl_printf(ctl, "\n");
+		free(text);
+	}
+}
+
+static void
+write_lines(struct jw *w, const struct verify *v)
+{
+	jw_kv_arr(w, "lines");
+	for (size_t i = 0; i < v->n; i++)
+		for (size_t k = 0; k < v->v[i]->n_lines; k++) {
+			const struct verify_line *l = &v->v[i]->lines[k];
+
+			jw_obj(w);
+			jw_kv_str(w, "file", l->file);
+			jw_kv_u64(w, "line", l->line);
+			jw_kv_u64(w, "column", l->col);
+			jw_kv_str(w, "key", l->key);
+			jw_kv_str(w, "answer", line_answer_name(l->answer));
+			jw_end(w);
+		}
+	jw_end(w);
+}
+
+/* ---- the summary ---- */
+
+struct shares {
+	size_t all, honoured, warned, refused;
+};
+
+/* Three of the answers: what it does, what it does not, and what forbids the unit. */
+static struct shares
+shares_of(const struct verify *v)
+{
+	struct shares s = { 0 };
+
+	for (int a = 0; a < LINE_NANSWERS; a++) {
+		s.all += v->uses[a];
+		if (a == LINE_HONOURED || a == LINE_NOTE || a == LINE_DOUBTED)
+			s.honoured += v->uses[a];
+		else if (a == LINE_REFUSED)
+			s.refused += v->uses[a];
 		else
-			strv_take(&names, name);
+			s.warned += v->uses[a];
 	}
-	if (names.n > 0 || optind == argc) {
-		i = verify_names(ctl, &names, t);
-		if (i != 0)
-			code = i;
+	return s;
+}
+
+static double
+percent(size_t part, size_t all)
+{
+	return all == 0 ? 0 : 100.0 * (double)part / (double)all;
+}
+
+static void
+write_units(struct jw *w, const struct verify *v)
+{
+	jw_kv_arr(w, "units");
+	for (size_t i = 0; i < v->n; i++) {
+		const struct unit_conf *c = v->v[i]->conf;
+
+		if (!v->v[i]->named || c == NULL || v->v[i]->missing)
+			continue;
+		jw_obj(w);
+		jw_kv_str(w, "unit", c->id);
+		jw_kv_str(w, "path", c->fragment);
+		jw_kv_str(w, "load_state", unit_load_state_name(c->load_state));
+		jw_end(w);
 	}
-	strv_free(&names);
-	return code;
+	jw_end(w);
+}
+
+static void
+write_summary(struct jw *w, const struct verify *v, const struct tally *t)
+{
+	struct shares s = shares_of(v);
+
+	jw_kv_obj(w, "summary");
+	jw_kv_u64(w, "files", v->files);
+	jw_kv_u64(w, "errors", t->errors + t->missing);
+	jw_kv_u64(w, "warnings", t->warnings);
+	jw_kv_u64(w, "lines", s.all);
+	jw_kv_u64(w, "honoured", s.honoured);
+	jw_kv_u64(w, "warned", s.warned);
+	jw_kv_u64(w, "refused", s.refused);
+	jw_kv_obj(w, "answers");
+	for (int a = 0; a < LINE_NANSWERS; a++)
+		jw_kv_u64(w, line_answer_name((enum line_answer)a), v->uses[a]);
+	jw_end(w);
+	jw_end(w);
+}
+
+static void
+put_summary(struct ctl *ctl, const struct verify *v, const struct tally *t)
+{
+	struct shares s = shares_of(v);
+
+	if (ctl->quiet)
+		return;
+	ctl_printf(ctl, "%zu file%s, %zu error%s, %zu warning%s", v->files,
+	    v->files == 1 ? "" : "s", t->errors + t->missing,
+	    t->errors + t->missing == 1 ? "" : "s", t->warnings,
+	    t->warnings == 1 ? "" : "s");
+	if (s.all > 0)
+		ctl_printf(ctl,
+		    "; of %zu line%s %zu (%.1f%%) honoured, %zu (%.1f%%) warned of, "
+		    "%zu (%.1f%%) refused",
+		    s.all, s.all == 1 ? "" : "s", s.honoured, percent(s.honoured, s.all),
+		    s.warned, percent(s.warned, s.all), s.refused,
+		    percent(s.refused, s.all));
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_all(struct ctl *ctl, const struct verify *v, struct tally *t)
+{
+	struct jw *w = NULL;
+
+	if (ctl->json) {
+		w = ctl_json_new(ctl);
+		jw_obj(w);
+		jw_kv_arr(w, "diagnostics");
+	}
+	for (size_t i = 0; i < v->n; i++) {
+		if (!v->v[i]->named)
+			continue;
+		put_diags(ctl, v->v[i], w, t);
+		if (w == NULL)
+			put_lines(ctl, v->v[i]);
+	}
+	if (w == NULL) {
+		put_summary(ctl, v, t);
+		return;
+	}
+	jw_end(w);
+	write_units(w, v);
+	if (v->keep_lines)
+		write_lines(w, v);
+	write_summary(w, v, t);
+	jw_end(w);
+	ctl_json_take(ctl, w);
 }
 
 static int
 run_verify(struct ctl *ctl, int argc, char **argv)
 {
+	struct verify v = { .ctl = ctl };
 	struct tally t = { 0 };
 	bool strict = false;
 	int id, code;
 
 	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
-		if (id != OPT_STRICT)
+		if (id == OPT_STRICT)
+			strict = true;
+		else if (id == OPT_LINES)
+			v.keep_lines = true;
+		else
 			return CTL_USAGE;
-		strict = true;
 	}
-	if (ctl->json) {
-		t.json = ctl_json_new(ctl);
-		jw_arr(t.json);
-	}
-	code = verify_words(ctl, argc, argv, &t);
-	if (t.json != NULL) {
-		jw_end(t.json);
-		ctl_json_take(ctl, t.json);
-	}
+	code = verify_load(&v, argc, argv);
+	verify_refs(&v);
+	for (size_t i = 0; i < v.n; i++)
+		if (v.v[i]->named)
+			verify_host(v.v[i]);
+	put_all(ctl, &v, &t);
 	if (t.errors > 0 || (strict && t.warnings > 0))
 		code = CTL_FAILED;
 	else if (t.missing > 0)
 		code = CTL_NO_UNIT;
-	if (code == CTL_OK)
-		ctl_say(ctl, "%zu files, no errors, %zu warnings", t.files, t.warnings);
+	map_clear(&t.told, NULL);
+	verify_clear(&v);
 	return code;
 }
 
 const struct command cmd_verify = {
 	.name = "verify",
-	.words_usage = "[FILE|UNIT...]",
+	.words_usage = "[FILE|FOLDER|UNIT...]",
 	.summary = "Check unit files, all of the instance without a word",
 	.words = WORDS_FILES,
 	.max = SIZE_MAX,

@@ -2,6 +2,8 @@
  * supctl: the hand on supd.  main finds the command in the table and runs it; everything
  * else is in the command's own file.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,12 +73,27 @@ run_command(struct ctl *ctl, int argc, char **argv)
 	return ctl->cmd->run(ctl, argc, argv);
 }
 
+/* Where one of the three is closed, what is opened next would be taken for it.  What we
+ * become has them closed again. */
+static void
+fill_standard_fds(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && errno == EBADF &&
+		    open("/dev/null", O_RDWR | O_CLOEXEC) == -1) {
+			dprintf(
+			    STDERR_FILENO, "supctl: /dev/null: %s\n", strerror(errno));
+			_exit(CTL_FAILED);
+		}
+}
+
 int
 main(int argc, char **argv)
 {
 	struct ctl ctl;
 	int code;
 
+	fill_standard_fds();
 	ctl_init(&ctl);
 	code = run_command(&ctl, argc, argv);
 	if (!ctl_flush(&ctl) && code == CTL_OK)

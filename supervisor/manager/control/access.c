@@ -135,6 +135,7 @@ walk(pid_t pid, pid_t init_pid, struct chain *c)
 enum access_chain
 access_chain(pid_t pid, const struct access_conf *conf, const char **unit)
 {
+	const char *found = NULL;
 	struct chain c;
 	unsigned tries = 0;
 
@@ -143,12 +144,15 @@ access_chain(pid_t pid, const struct access_conf *conf, const char **unit)
 	while (walk(pid, conf->init_pid, &c) != STEP_OK)
 		if (++tries == CHAIN_TRIES)
 			return ACCESS_CHAIN_UNKNOWN;
-	if (!c.reaches_init)
-		return ACCESS_CHAIN_OUTSIDE;
-	for (size_t i = 0; unit != NULL && *unit == NULL && i < c.n; i++)
-		if (conf->unit_of_pid != NULL)
-			*unit = conf->unit_of_pid(conf->arg, c.pid[i]);
-	return ACCESS_CHAIN_REACHES_INIT;
+	/* Also where init is none of them: a scope has a parent of its own.  (To look
+	 * through all units for each caller that is in none would be slow.) */
+	for (size_t i = 0; found == NULL && i < c.n; i++)
+		if (conf->unit_of_pid != NULL && (c.reaches_init || conf->has_scopes))
+			found = conf->unit_of_pid(conf->arg, c.pid[i]);
+	if (unit != NULL)
+		*unit = found;
+	return c.reaches_init || found != NULL ? ACCESS_CHAIN_SUPERVISED
+					       : ACCESS_CHAIN_OUTSIDE;
 }
 
 /* The path of a folder below a mount of cgroup2, told by one line of mountinfo; NULL: it
@@ -307,10 +311,18 @@ decide_by_user(int fd, const struct access_conf *conf, struct access_peer *out)
 static void
 decide_by_place(const struct access_conf *conf, int pidfd, struct access_peer *out)
 {
-	const char *by_cgroup = NULL, *by_chain = NULL, *unit;
+	const char *by_cgroup = NULL, *by_chain = NULL, *by_mark = NULL, *unit;
+	uint64_t ticks = 0;
+	pid_t parent;
 	bool ours = in_our_cgroup(out->pid, conf, &by_cgroup);
 	enum access_chain chain = access_chain(out->pid, conf, &by_chain);
 
+	/* A scope's process whose parent has ended is a child of a stranger. */
+	if (!ours && chain == ACCESS_CHAIN_OUTSIDE && out->class > ACCESS_NONE &&
+	    conf->has_scopes && conf->unit_of_mark != NULL)
+		by_mark = conf->unit_of_mark(conf->arg, out->pid);
+	if (read_stat(out->pid, &parent, &ticks) != STEP_OK)
+		ticks = 0;
 	/* All that was read above is of this process only if it still lives. */
 	if (!is_alive(pidfd) || (chain == ACCESS_CHAIN_UNKNOWN && !ours)) {
 		if (out->class > ACCESS_NONE)
@@ -318,10 +330,11 @@ decide_by_place(const struct access_conf *conf, int pidfd, struct access_peer *o
 			    "it cannot be told where the caller comes from");
 		return;
 	}
-	if (!ours && chain != ACCESS_CHAIN_REACHES_INIT)
+	out->start_ticks = ticks;
+	if (!ours && chain != ACCESS_CHAIN_SUPERVISED && by_mark == NULL)
 		return;
 	out->supervised = true;
-	unit = by_cgroup != NULL ? by_cgroup : by_chain;
+	unit = by_cgroup != NULL ? by_cgroup : by_chain != NULL ? by_chain : by_mark;
 	if (unit != NULL)
 		strlcpy(out->unit, unit, sizeof(out->unit));
 	/* Whoever it runs as, a unit may ask for itself.  To read of others is another

@@ -3,7 +3,8 @@
  *
  * Decided once, at accept, from what the kernel says of the peer: uid, groups, cgroup and
  * the chain of its ancestors.  Never from what the peer says.  A process that supd itself
- * supervises (its chain reaches init, or its cgroup is one of ours) may read, and stop or
+ * supervises (its chain reaches init or a unit's process, its cgroup is one of ours, or
+ * it has left a scope without a cgroup and bears that one's marks) may read, and stop or
  * restart its own unit, whatever its uid: this keeps an agent from driving the fleet by
  * accident.  It is no boundary against a process of the same user; User= is: one whose
  * user may nothing reads of its own unit only.
@@ -27,7 +28,8 @@ enum access_class {
 };
 
 struct access_peer {
-	pid_t pid; /* 0: in another pid namespace */
+	pid_t pid;            /* 0: in another pid namespace */
+	uint64_t start_ticks; /* of that very process; 0: not known */
 	uid_t uid;
 	gid_t gid;
 	enum access_class class;
@@ -44,11 +46,16 @@ struct access_conf {
 	gid_t control_group; /* (gid_t)-1: none */
 	pid_t init_pid;
 	const char
-	    *cgroup; /* path of the instance's cgroup as in /proc/PID/cgroup; NULL */
+	    *cgroup;     /* path of the instance's cgroup as in /proc/PID/cgroup; NULL */
+	bool has_scopes; /* whose processes are no children of init: each caller may be
+			    one */
 	/* The unit whose processes (main, control, probes) include pid; NULL: none. */
 	const char *(*unit_of_pid)(void *arg, pid_t pid);
 	/* The unit whose cgroup folder has this name below the instance's; NULL. */
 	const char *(*unit_of_cgroup)(void *arg, const char *folder);
+	/* The scope whose marks pid has; NULL.  Marks can be copied: they only ever take
+	 * rights away. */
+	const char *(*unit_of_mark)(void *arg, pid_t pid);
 	void *arg;
 };
 
@@ -68,7 +75,7 @@ char *access_cgroup_path(int cgroup_fd);
 /* The parts, for tests. */
 enum access_chain {
 	ACCESS_CHAIN_OUTSIDE,
-	ACCESS_CHAIN_REACHES_INIT,
+	ACCESS_CHAIN_SUPERVISED, /* init is among them, or a process of a unit */
 	ACCESS_CHAIN_UNKNOWN,
 };
 /* Follows pid's parents.  unit (may be NULL) gets the nearest unit of the chain. */

@@ -18,6 +18,7 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/record/event.h"
+#include "manager/scan.h"
 #include "manager/service/service.h"
 #include "proto/table.h"
 #include "unit/conf.h"
@@ -95,6 +96,14 @@ unit_of_cgroup(void *arg, const char *folder)
 	return q.found;
 }
 
+static const char *
+unit_of_mark(void *arg, pid_t pid)
+{
+	struct control *c = arg;
+
+	return scan_scope_of(c->m, pid);
+}
+
 /* Asked once: a name service may be slow. */
 static gid_t
 control_group(const struct manager *m)
@@ -123,7 +132,9 @@ on_accept(void *arg, int fd, struct access_peer *peer)
 		.init_pid = c->m->table == NULL ? -1 : c->m->table->init_pid,
 		.cgroup = c->cgroup,
 		.unit_of_pid = unit_of_pid,
+		.has_scopes = c->m->n_scopes > 0,
 		.unit_of_cgroup = unit_of_cgroup,
+		.unit_of_mark = unit_of_mark,
 		.arg = c,
 	};
 

@@ -15,13 +15,16 @@
 #include "lib/map.h"
 #include "manager/control/control.h"
 #include "manager/control/varlink.h"
+#include "manager/job/job.h"
 #include "manager/manager.h"
+#include "manager/part/part.h"
 #include "manager/units.h"
 
 struct buf;
 struct event_view;
 struct jw;
 struct request;
+struct strv;
 struct subscription;
 struct svc_memory;
 
@@ -55,6 +58,10 @@ struct control {
 };
 
 /* ---- choosing units (select.c) ---- */
+
+/* Whether a caller may see all that the files of a unit say (method_file.c). */
+bool control_may_read_unit(
+    struct control *c, const struct access_peer *peer, const struct unit_conf *conf);
 
 enum { NEAREST_MAX = 3 }; /* names that an error about a wrong one offers */
 
@@ -99,6 +106,10 @@ void control_who(const struct call *call, struct wish_who *who);
 /* What the start by a person means for later, for the unit and for what it needs, unless
  * it is refused.  The seq of the newest wish, 0: none. */
 uint64_t control_wish_start(struct unit *u, const struct wish_who *who);
+/* NULL, or why a person's request for this unit is refused (malloc'd). */
+char *control_job_refusal(enum job_type type, const struct unit *u);
+/* The parameter job_mode; -1: it was refused. */
+int control_job_how(struct call *call, enum job_how *how);
 /* "uid root (supctl)" into dst, which is returned. */
 const char *control_origin(const struct call *call, char *dst, size_t size);
 
@@ -145,11 +156,15 @@ int render_log_error(const struct unit *u);
 void render_log_name(const struct unit *u, char dst[LAYOUT_NAME_MAX + 1]);
 /* When it came into its state, wall clock, 0: never; a reload is no new life of what is
  * active.  mem may be NULL. */
-uint64_t render_since_us(const struct svc_memory *mem);
+uint64_t render_since_us(const struct unit *u);
+/* What a timer, path or socket has beside the rest; nothing of other units. */
+void render_part(const struct unit *u, struct jw *w);
 /* Writes key and a time, null for 0. */
 void render_time(struct jw *w, const char *key, uint64_t wall_us);
 /* Path of the log of the newest invocation, malloc'd; NULL: it never ran. */
 char *render_log_path(const struct unit *u);
+/* The paths of its drop-ins, in the order in which they hold. */
+void render_drop_ins(const struct unit *u, struct strv *paths);
 /* The members of an object Exit. */
 void render_exit(struct jw *w, int how, int status, uint64_t wall_us,
     uint64_t duration_us, const char *text);

@@ -5,7 +5,7 @@
 
 #include "lib/json.h"
 #include "lib/strv.h"
-#include "manager/budgets.h"
+#include "manager/budget/budgets.h"
 #include "manager/control/control_int.h"
 #include "unit/conf.h"
 

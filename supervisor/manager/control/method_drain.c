@@ -11,9 +11,9 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/control/wished.h"
-#include "manager/drain.h"
 #include "manager/session/input.h"
-#include "manager/sessions.h"
+#include "manager/sessions/sessions.h"
+#include "manager/wish/drain.h"
 #include "unit/load.h"
 
 /* ---- begin ---- */

@@ -8,9 +8,9 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/control/wished.h"
-#include "manager/emergency.h"
-#include "manager/groups.h"
 #include "manager/record/event.h"
+#include "manager/wish/emergency.h"
+#include "manager/wish/groups.h"
 #include "unit/conf.h"
 
 struct answer {

@@ -1,7 +1,8 @@
 /*
- * Unit.Enable, Disable, Mask, Unmask, IsEnabled.  In an instance folder enabled is the
- * state of having an [Install] section; what a person says otherwise is a wish, and no
- * file is changed.
+ * Unit.Enable, Disable, Mask, Unmask, IsEnabled, Install.  In an instance folder enabled
+ * is the state of having an [Install] section; what a person says otherwise is a wish,
+ * and no file is changed.  Of what links decide they are made and removed
+ * (enable_links.h).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,10 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/control/enable_links.h"
 #include "manager/instances.h"
 #include "manager/job/job.h"
+#include "manager/links.h"
 #include "manager/record/event.h"
 #include "unit/conf.h"
 #include "unit/load.h"
@@ -25,10 +28,12 @@ struct enablement {
 	struct call *call;
 	struct loop_timer *timer; /* armed from the begin; NULL: it is over */
 	uint64_t seq;
+	struct enable_links links;
 	size_t n;
 	struct {
-		char *unit;
+		char *unit; /* as it was written, of what links decide */
 		bool changed;
+		bool links;
 	} * v;
 };
 
@@ -37,6 +42,7 @@ enablement_free(struct enablement *e)
 {
 	control_wait_end(e->c, &e->wait);
 	loop_timer_free(e->timer);
+	enable_links_clear(&e->links);
 	for (size_t i = 0; i < e->n; i++)
 		free(e->v[i].unit);
 	free(e->v);
@@ -91,7 +97,11 @@ reply(struct enablement *e)
 
 		jw_obj(w);
 		jw_kv_str(w, "unit", e->v[i].unit);
-		jw_kv_str(w, "enabled", u == NULL ? "not-found" : render_enabled(u));
+		jw_kv_str(w, "enabled",
+		    e->v[i].links ? links_state_of(e->c->m, e->v[i].unit)
+		    : u == NULL   ? "not-found"
+				  : render_enabled(u));
+		jw_kv_bool(w, "links", e->v[i].links);
 		jw_kv_bool(w, "install", u != NULL && asks_for_itself(u));
 		write_load_state(w, e->c->m, u, e->v[i].unit);
 		why = NULL;
@@ -102,6 +112,7 @@ reply(struct enablement *e)
 		jw_end(w);
 	}
 	jw_end(w);
+	enable_links_write(&e->links, w);
 	call_set_data(call, NULL, NULL);
 	enablement_free(e);
 	call_reply(call);
@@ -123,33 +134,55 @@ on_timer(struct loop_timer *t, void *arg)
 	reply(arg);
 }
 
-enum verb { VERB_ENABLE, VERB_DISABLE, VERB_MASK, VERB_UNMASK, VERB_ASK };
+/* Nothing is done. */
+enum { VERB_ASK = INSTALL_NVERBS };
+
+/* What a person said is taken back: files and presets decide again. */
+static uint64_t
+take_back(struct unit *u, const struct wish_who *who)
+{
+	uint64_t seq = 0;
+
+	if (u->flag[WISH_FLAG_DISABLED])
+		seq = unit_set_flag(u, WISH_FLAG_DISABLED, false, who);
+	if (u->flag[WISH_FLAG_ENABLED])
+		seq = unit_set_flag(u, WISH_FLAG_ENABLED, false, who);
+	return seq;
+}
 
 /* The seq of the wish; 0: it is so already. */
 static uint64_t
-set_flag(struct unit *u, enum verb verb, const struct wish_who *who)
+set_flag(struct unit *u, enum install_verb verb, const struct wish_who *who)
 {
+	bool by_file =
+	    asks_for_itself(u) &&
+	    (unit_is_by_links(u) || !unit_has_install(u) || !links_preset_disables(u));
 	bool enabled =
 	    u->flag[WISH_FLAG_ENABLED] ||
 	    ((unit_has_install(u) || member_is_named(u) || instances_is_on(u)) &&
 		!u->flag[WISH_FLAG_DISABLED]);
 
 	switch (verb) {
-	case VERB_ENABLE:
-		if (enabled)
+	case INSTALL_ENABLE:
+	case INSTALL_REENABLE:
+		if (enabled && by_file)
 			return 0;
-		if (asks_for_itself(u))
+		if (by_file)
 			return unit_set_flag(u, WISH_FLAG_DISABLED, false, who);
-		return unit_set_flag(u, WISH_FLAG_ENABLED, true, who);
-	case VERB_DISABLE:
+		return u->flag[WISH_FLAG_ENABLED]
+			   ? 0
+			   : unit_set_flag(u, WISH_FLAG_ENABLED, true, who);
+	case INSTALL_PRESET:
+		return take_back(u, who);
+	case INSTALL_DISABLE:
 		return u->flag[WISH_FLAG_DISABLED]
 			   ? 0
 			   : unit_set_flag(u, WISH_FLAG_DISABLED, true, who);
-	case VERB_MASK:
+	case INSTALL_MASK:
 		return u->flag[WISH_FLAG_MASKED]
 			   ? 0
 			   : unit_set_flag(u, WISH_FLAG_MASKED, true, who);
-	case VERB_UNMASK:
+	case INSTALL_UNMASK:
 		return u->flag[WISH_FLAG_MASKED]
 			   ? unit_set_flag(u, WISH_FLAG_MASKED, false, who)
 			   : 0;
@@ -161,13 +194,13 @@ set_flag(struct unit *u, enum verb verb, const struct wish_who *who)
 /* What was wanted before is over with this, for the next start of the instance, too: a
  * start by hand with disable, a stop with enable --now.  The seq of the wish, 0: none. */
 static uint64_t
-set_wish(struct unit *u, enum verb verb, bool now, const struct wish_who *who)
+set_wish(struct unit *u, enum install_verb verb, bool now, const struct wish_who *who)
 {
 	if (unit_name_is_template(u->name))
 		return 0;
-	if (verb == VERB_ENABLE && now)
+	if (verb == INSTALL_ENABLE && now)
 		return control_wish_start(u, who);
-	if ((verb == VERB_DISABLE || (verb == VERB_MASK && now)) &&
+	if ((verb == INSTALL_DISABLE || (verb == INSTALL_MASK && now)) &&
 	    u->wish == WISH_STARTED)
 		return unit_set_wish(u, WISH_NONE, who);
 	return 0;
@@ -176,9 +209,25 @@ set_wish(struct unit *u, enum verb verb, bool now, const struct wish_who *who)
 struct now {
 	struct control *c;
 	struct call *call;
-	enum verb verb;
+	enum install_verb verb;
 	bool of_template; /* the template was named, not the unit */
 };
+
+static void act_now(struct unit *u, void *arg);
+
+/* The instance that its links are for. */
+static void
+act_on_default(struct unit *u, void *arg)
+{
+	const char *instance = u->conf->rules->default_instance;
+	char *name =
+	    instance == NULL ? NULL : unit_name_replace_instance(u->name, instance);
+	struct unit *one = name == NULL ? NULL : unit_get(u->manager, name);
+
+	if (one != NULL)
+		act_now(one, arg);
+	free(name);
+}
 
 /* --now: the job is not waited for. */
 static void
@@ -187,14 +236,17 @@ act_now(struct unit *u, void *arg)
 	const struct now *now = arg;
 	char origin[160];
 	struct job_request q = {
-		.type = now->verb == VERB_ENABLE ? JOB_START : JOB_STOP,
+		.type = now->verb == INSTALL_ENABLE ? JOB_START : JOB_STOP,
 		.origin = control_origin(now->call, origin, sizeof(origin)),
 	};
 
-	if (unit_name_is_template(u->name))
+	if (unit_name_is_template(u->name) && unit_is_by_links(u))
+		act_on_default(u, arg);
+	else if (unit_name_is_template(u->name))
 		instances_each(u, act_now, arg);
 	/* Of what a template names, those that are stopped or held stay so. */
-	else if (!now->of_template || now->verb != VERB_ENABLE || unit_is_wanted(u, NULL))
+	else if (!now->of_template || now->verb != INSTALL_ENABLE ||
+		 unit_is_wanted(u, NULL))
 		job_request(now->c->m->jobs, u->job_unit, &q, NULL, NULL, NULL);
 }
 
@@ -210,52 +262,133 @@ masked_by_file(const struct selection *s)
 	return i;
 }
 
+/* Wishes of an earlier time that say otherwise than the links from now on. */
+static uint64_t
+clear_flags(struct unit *u, enum install_verb verb, const struct wish_who *who)
+{
+	switch (verb) {
+	case INSTALL_ENABLE:
+	case INSTALL_DISABLE:
+	case INSTALL_REENABLE:
+	case INSTALL_PRESET:
+		return take_back(u, who);
+	case INSTALL_UNMASK:
+		return u->flag[WISH_FLAG_MASKED]
+			   ? unit_set_flag(u, WISH_FLAG_MASKED, false, who)
+			   : 0;
+	default:
+		return 0;
+	}
+}
+
 static void
-run(struct control *c, struct call *call, enum verb verb)
+note_seq(struct enablement *e, uint64_t seq)
+{
+	if (seq > e->seq)
+		e->seq = seq;
+}
+
+static void
+do_wishes(struct enablement *e, const struct selection *s, enum install_verb verb,
+    bool now, const struct wish_who *who)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		uint64_t wish = set_wish(s->v[i], verb, now, who);
+		uint64_t seq = set_flag(s->v[i], verb, who);
+
+		e->v[e->n].unit = xstrdup(s->v[i]->name);
+		e->v[e->n++].changed = seq != 0;
+		note_seq(e, seq);
+		note_seq(e, wish);
+		render_forget(s->v[i]);
+	}
+}
+
+static bool
+any_change(const struct enable_links *l, const char *name)
+{
+	for (size_t i = 0; i < l->in.n; i++)
+		if (strcmp(strrchr(l->in.v[i].path, '/') + 1, name) == 0)
+			return true;
+	return false;
+}
+
+static void
+do_links(
+    struct enablement *e, enum install_verb verb, bool now, const struct wish_who *who)
+{
+	struct manager *m = e->c->m;
+
+	if (e->links.wanted && verb != (enum install_verb)VERB_ASK)
+		enable_carry_out(m, e->call, verb, &e->links);
+	for (size_t i = 0; i < e->links.names.n; i++) {
+		const char *name = e->links.names.v[i];
+		struct unit *u;
+
+		if (name[0] == '/')
+			name = strrchr(name, '/') + 1;
+		u = unit_find(m, name);
+		if (u != NULL && !e->links.failed) {
+			note_seq(e, set_wish(u, verb, now, who));
+			note_seq(e, clear_flags(u, verb, who));
+			render_forget(u);
+		}
+		e->v[e->n].unit = xstrdup(name);
+		e->v[e->n].links = true;
+		e->v[e->n++].changed = any_change(&e->links, name);
+	}
+}
+
+/* All units of the folder that a person decided about. */
+static void
+take_back_one(struct unit *u, void *arg)
+{
+	struct enablement *e = arg;
+	struct wish_who who;
+
+	control_who(e->call, &who);
+	note_seq(e, take_back(u, &who));
+}
+
+static void
+run(struct control *c, struct call *call, enum install_verb verb)
 {
 	bool now = jv_bool(jv_get(call_params(call), "now"), false);
+	struct enable_links links;
 	struct selection s;
 	struct enablement *e;
 	struct wish_who who;
 	size_t i;
 
-	/* What is not there can be masked all the same. */
-	if (select_units(c, call,
-		SELECT_FILES |
-		    (verb == VERB_MASK || verb == VERB_UNMASK ? 0 : SELECT_LOADED),
-		&s) == -1) {
+	if (enable_choose(c, call, verb, &s, &links) == -1) {
 		selection_clear(&s);
+		enable_links_clear(&links);
 		return;
 	}
-	if (verb == VERB_UNMASK && (i = masked_by_file(&s)) < s.n) {
+	if (verb == INSTALL_UNMASK && (i = masked_by_file(&s)) < s.n) {
 		select_fail_masked(call, s.v[i]);
 		selection_clear(&s);
+		enable_links_clear(&links);
 		return;
 	}
 	control_who(call, &who);
 	e = xcalloc(1, sizeof(*e));
 	e->c = c;
 	e->call = call;
-	e->v = xcalloc(s.n + 1, sizeof(*e->v));
-	e->n = s.n;
-	for (i = 0; i < s.n; i++) {
-		uint64_t wish = set_wish(s.v[i], verb, now, &who);
-		uint64_t seq = set_flag(s.v[i], verb, &who);
-
-		e->v[i].unit = xstrdup(s.v[i]->name);
-		e->v[i].changed = seq != 0;
-		if (seq > e->seq || wish > e->seq)
-			e->seq = seq > wish ? seq : wish;
-		render_forget(s.v[i]);
-	}
-	for (i = 0; now && i < e->n; i++) {
+	e->links = links;
+	e->v = xcalloc(s.n + links.names.n + 1, sizeof(*e->v));
+	do_wishes(e, &s, verb, now, &who);
+	selection_clear(&s);
+	if (verb == INSTALL_PRESET_ALL)
+		units_foreach(c->m, take_back_one, e);
+	do_links(e, verb, now, &who);
+	for (i = 0; now && !e->links.failed && i < e->n; i++) {
 		struct unit *u = unit_find(c->m, e->v[i].unit);
 
 		if (u != NULL)
 			act_now(u, &(struct now){
 				       c, call, verb, unit_name_is_template(u->name) });
 	}
-	selection_clear(&s);
 	call_set_data(call, e, on_gone);
 	control_wait(c, &e->wait, check);
 	e->timer = loop_timer_new(c->m->loop, "enable", on_timer, e);
@@ -266,29 +399,47 @@ run(struct control *c, struct call *call, enum verb verb)
 void
 method_unit_enable(struct call *call, void *arg)
 {
-	run(arg, call, VERB_ENABLE);
+	run(arg, call, INSTALL_ENABLE);
 }
 
 void
 method_unit_disable(struct call *call, void *arg)
 {
-	run(arg, call, VERB_DISABLE);
+	run(arg, call, INSTALL_DISABLE);
 }
 
 void
 method_unit_mask(struct call *call, void *arg)
 {
-	run(arg, call, VERB_MASK);
+	run(arg, call, INSTALL_MASK);
 }
 
 void
 method_unit_unmask(struct call *call, void *arg)
 {
-	run(arg, call, VERB_UNMASK);
+	run(arg, call, INSTALL_UNMASK);
 }
 
 void
 method_unit_is_enabled(struct call *call, void *arg)
 {
-	run(arg, call, VERB_ASK);
+	run(arg, call, (enum install_verb)VERB_ASK);
+}
+
+void
+method_unit_install(struct call *call, void *arg)
+{
+	const struct jv *p = call_params(call);
+	const char *word = jv_str(jv_get(p, "verb"), "");
+	enum install_verb verb = install_verb_find(word);
+
+	if (verb == INSTALL_NVERBS)
+		call_invalid(call, "verb", "`%s' is not understood", word);
+	else if (preset_mode_find(jv_str(jv_get(p, "mode"), "full")) == -1)
+		call_invalid(call, "mode", "expected full, enable-only or disable-only");
+	else if ((verb == INSTALL_ADD_WANTS || verb == INSTALL_ADD_REQUIRES) &&
+		 jv_str(jv_get(p, "target"), NULL) == NULL)
+		call_invalid(call, "target", "%s needs one", word);
+	else
+		run(arg, call, verb);
 }

@@ -6,7 +6,7 @@
 #include "lib/json.h"
 #include "manager/control/control_int.h"
 #include "manager/control/wished.h"
-#include "manager/freeze.h"
+#include "manager/wish/freeze.h"
 
 struct terms {
 	const char *reason;

@@ -7,8 +7,8 @@
 #include "lib/json.h"
 #include "manager/control/control_int.h"
 #include "manager/control/wished.h"
-#include "manager/drain.h"
-#include "manager/hold.h"
+#include "manager/wish/drain.h"
+#include "manager/wish/hold.h"
 
 struct terms {
 	const char *reason;

@@ -10,7 +10,7 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/session/input.h"
-#include "manager/sessions.h"
+#include "manager/sessions/sessions.h"
 #include "unit/keys.h"
 #include "unit/load.h"
 

@@ -10,7 +10,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
-#include "manager/link.h"
+#include "manager/link/link.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "unit/conf.h"

@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "instance/paths.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -16,16 +14,14 @@
 #include "lib/version.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
-#include "manager/control/mask.h"
-#include "manager/emergency.h"
 #include "manager/job/job.h"
-#include "manager/reach.h"
 #include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/service/service.h"
-#include "manager/sessions.h"
+#include "manager/sessions/sessions.h"
+#include "manager/watch/reach.h"
+#include "manager/wish/emergency.h"
 #include "unit/conf.h"
-#include "unit/diag.h"
 #include "unit/load.h"
 #include "unit/name.h"
 
@@ -65,7 +61,7 @@ static void
 count_one(struct unit *u, void *arg)
 {
 	struct counts *n = arg;
-	enum svc_active a = u->svc == NULL ? SVC_ACTIVE_INACTIVE : svc_active(u->svc);
+	enum svc_active a = unit_active(u);
 
 	if (u->conf->builtin || unit_name_is_template(u->conf->id) ||
 	    (u->conf->load_state == UNIT_NOT_FOUND && a == SVC_ACTIVE_INACTIVE))
@@ -133,7 +129,8 @@ write_manager(struct manager *m, struct jw *w)
 static void
 write_unit(struct unit *u, void *arg)
 {
-	if (u->conf->builtin || (u->conf->load_state == UNIT_NOT_FOUND && u->svc == NULL))
+	if (u->conf->builtin ||
+	    (u->conf->load_state == UNIT_NOT_FOUND && !unit_can_start(u)))
 		return;
 	render_brief_to(u, arg);
 }
@@ -165,196 +162,6 @@ method_manager_version(struct call *call, void *arg)
 	jw_kv_str(w, "version", SUPD_VERSION);
 	jw_kv_i64(w, "protocol", PROTO_VERSION);
 	jw_kv_i64(w, "state_version", STORE_VERSION);
-	call_reply(call);
-}
-
-/* ---- Reload ---- */
-
-struct reload {
-	struct manager *m;
-	struct jw *w;
-	struct strv before, added, removed;
-	struct diags conf_diags;
-	const char *unit;
-	const char *class;
-};
-
-static void
-write_difference(void *arg, const char *key, const char *old, const char *new)
-{
-	struct reload *r = arg;
-	struct buf text = { 0 };
-
-	jw_obj(r->w);
-	jw_kv_str(r->w, "unit", r->unit);
-	jw_kv_str(r->w, "key", key);
-	mask_setting(&text, key, old);
-	jw_kv_str(r->w, "old", buf_str(&text));
-	buf_clear(&text);
-	mask_setting(&text, key, new);
-	jw_kv_str(r->w, "new", buf_str(&text));
-	jw_kv_str(r->w, "class", r->class);
-	jw_end(r->w);
-	buf_free(&text);
-}
-
-/* What waits for its restart takes the newest file at once, and what runs with a
- * stand-in, for want of a usable one, the first that is. */
-static bool
-waits_for_start(const struct unit *u, const struct unit_conf *now)
-{
-	return u->svc != NULL && svc_has_run_conf(u->svc) &&
-	       !(u->stand_in && now->load_state == UNIT_LOADED);
-}
-
-static void
-compare_unit(struct unit *u, void *arg)
-{
-	struct reload *r = arg;
-	struct unit_conf *now;
-	struct diags d;
-
-	if (u->transient || !unit_conf_changed(r->m->paths, u->conf))
-		return;
-	diags_init(&d);
-	now = unit_load(r->m->paths, r->m->conf, u->name, &d);
-	r->unit = u->name;
-	r->class = waits_for_start(u, now) ? "next-start" : "now";
-	if (now->load_state == UNIT_LOADED && u->conf->load_state == UNIT_LOADED)
-		unit_conf_diff(u->conf, now, write_difference, r);
-	else if (now->load_state != u->conf->load_state)
-		write_difference(r, "LoadState",
-		    unit_load_state_name(u->conf->load_state),
-		    unit_load_state_name(now->load_state));
-	unit_conf_free(now);
-	diags_clear(&d);
-}
-
-static void
-keep_setting(void *arg, const char *name, const char *value)
-{
-	free(map_set(arg, name, xstrdup(value)));
-}
-
-struct conf_diff {
-	struct reload *r;
-	struct map old;
-};
-
-static void
-compare_setting(void *arg, const char *name, const char *value)
-{
-	struct conf_diff *d = arg;
-	const char *old = map_get(&d->old, name);
-
-	if (old == NULL || strcmp(old, value) != 0)
-		write_difference(d->r, name, old == NULL ? "" : old, value);
-}
-
-static void
-compare_conf(struct reload *r)
-{
-	char *path = paths_conf(r->m->root_path);
-	struct conf_diff d = { .r = r };
-	struct supd_conf *now;
-
-	if (!reach_may(r->m->reach, path, true)) {
-		free(path);
-		return;
-	}
-	now = supd_conf_load(path, &r->conf_diags);
-	supd_conf_show(r->m->conf, keep_setting, &d.old);
-	r->unit = "supd.conf";
-	r->class = "now";
-	supd_conf_show(now, compare_setting, &d);
-	map_clear(&d.old, free);
-	supd_conf_free(now);
-	free(path);
-}
-
-static void
-note_present(struct unit *u, void *arg)
-{
-	if (!u->transient && u->conf->load_state != UNIT_NOT_FOUND)
-		strv_add(arg, u->name);
-}
-
-/* Names on the search path against those that were loaded. */
-static void
-compare_names(struct reload *r)
-{
-	struct strv there = { 0 };
-	struct map now = { 0 };
-
-	unit_list_dir(r->m->paths, &there);
-	for (size_t i = 0; i < there.n; i++) {
-		map_set(&now, there.v[i], r);
-		/* Names with a unit first: there are as many as names. */
-		if (unit_find(r->m, there.v[i]) == NULL &&
-		    !strv_contains(&r->before, there.v[i]))
-			strv_add(&r->added, there.v[i]);
-	}
-	for (size_t i = 0; i < r->before.n; i++) {
-		const struct unit *u = unit_find(r->m, r->before.v[i]);
-
-		if (u != NULL && u->conf->fragment != NULL &&
-		    reach_may(r->m->reach, u->conf->fragment, true) &&
-		    access(u->conf->fragment, F_OK) == -1 &&
-		    !map_has(&now, r->before.v[i]))
-			strv_add(&r->removed, r->before.v[i]);
-	}
-	map_clear(&now, NULL);
-	strv_free(&there);
-}
-
-static void
-write_diags(struct jw *w, const char *unit, const struct diags *d)
-{
-	for (size_t i = 0; i < d->n; i++) {
-		char *text = diag_format(&d->v[i]);
-
-		jw_obj(w);
-		jw_kv_str(w, "unit", unit);
-		jw_kv_str(w, "level", d->v[i].level == DIAG_ERROR ? "error" : "warning");
-		jw_kv_str(w, "text", text);
-		jw_end(w);
-		free(text);
-	}
-}
-
-static void
-write_diagnostics(struct unit *u, void *arg)
-{
-	write_diags(arg, u->name, &u->diags);
-}
-
-void
-method_manager_reload(struct call *call, void *arg)
-{
-	struct control *c = arg;
-	bool dry = jv_bool(jv_get(call_params(call), "dry_run"), false);
-	struct reload r = { .m = c->m, .w = call_begin(call) };
-	char who[160];
-
-	diags_init(&r.conf_diags);
-	units_foreach(c->m, note_present, &r.before);
-	compare_names(&r);
-	jw_kv_strv(r.w, "added", &r.added);
-	jw_kv_strv(r.w, "removed", &r.removed);
-	jw_kv_arr(r.w, "changed");
-	compare_conf(&r);
-	units_foreach(c->m, compare_unit, &r);
-	jw_end(r.w);
-	if (!dry)
-		manager_reload(c->m, control_origin(call, who, sizeof(who)));
-	jw_kv_arr(r.w, "diagnostics");
-	write_diags(r.w, "supd.conf", &r.conf_diags);
-	units_foreach(c->m, write_diagnostics, r.w);
-	jw_end(r.w);
-	strv_free(&r.before);
-	strv_free(&r.added);
-	strv_free(&r.removed);
-	diags_clear(&r.conf_diags);
 	call_reply(call);
 }
 

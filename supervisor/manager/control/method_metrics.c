@@ -9,9 +9,10 @@
 #include "lib/json.h"
 #include "lib/version.h"
 #include "lib/xalloc.h"
-#include "manager/budgets.h"
+#include "manager/budget/budgets.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
+#include "manager/part/pools.h"
 #include "manager/record/event.h"
 #include "manager/record/metrics.h"
 #include "manager/service/service.h"
@@ -29,15 +30,15 @@ add_unit(struct unit *u, void *arg)
 {
 	struct gather *g = arg;
 
-	if (u->svc == NULL ||
-	    (u->conf->load_state == UNIT_NOT_FOUND && !svc_has_slot(u->svc)))
+	if (u->conf->builtin || !unit_can_start(u) ||
+	    (u->conf->load_state == UNIT_NOT_FOUND && !unit_is_running(u)))
 		return;
 	if (g->n == g->cap) {
 		g->cap = g->cap == 0 ? 64 : 2 * g->cap;
 		g->v = xreallocarray(g->v, g->cap, sizeof(*g->v));
 	}
 	g->v[g->n++] = u;
-	g->by_state[svc_active(u->svc)]++;
+	g->by_state[unit_active(u)]++;
 }
 
 static void
@@ -55,7 +56,7 @@ per_unit(const struct gather *g, struct buf *out, const char *name, const char *
 static double
 value_active(const struct unit *u)
 {
-	enum svc_active a = svc_active(u->svc);
+	enum svc_active a = unit_active(u);
 
 	return a == SVC_ACTIVE_ACTIVE || a == SVC_ACTIVE_RELOADING;
 }
@@ -63,19 +64,21 @@ value_active(const struct unit *u)
 static double
 value_failed(const struct unit *u)
 {
-	return svc_active(u->svc) == SVC_ACTIVE_FAILED;
+	return unit_active(u) == SVC_ACTIVE_FAILED;
 }
 
 static double
 value_restarts(const struct unit *u)
 {
-	return svc_memory(u->svc)->restarts;
+	return u->svc == NULL ? 0 : svc_memory(u->svc)->restarts;
 }
 
 static double
 value_since(const struct unit *u)
 {
-	return (double)svc_memory(u->svc)->changed_wall_us / 1e6;
+	return (double)(u->part != NULL ? u->part->changed_wall_us
+					: svc_memory(u->svc)->changed_wall_us) /
+	       1e6;
 }
 
 static void
@@ -132,6 +135,33 @@ add_budgets(const struct gather *g, struct buf *out)
 	    true);
 	add_budget_gauge(g, out, "supd_unit_budget_allowed",
 	    "What it may use of it in this period.", false);
+}
+
+/* which: slots, taken or queued. */
+static void
+per_pool(const struct gather *g, struct buf *out, const char *name, const char *help,
+    int which)
+{
+	metrics_text_head(out, name, "gauge", help);
+	for (size_t i = 0; i < g->n; i++) {
+		const char *labels[] = { "pool", g->v[i]->name, NULL };
+		struct pools_view v;
+
+		if (pools_view(g->v[i], &v))
+			metrics_text_sample(out, name, labels,
+			    which == 0   ? v.slots
+			    : which == 1 ? (double)v.taken
+					 : (double)v.queued);
+	}
+}
+
+static void
+add_pools(const struct gather *g, struct buf *out)
+{
+	per_pool(g, out, "supd_pool_slots", "How many units of a pool run at once.", 0);
+	per_pool(g, out, "supd_pool_taken", "How many slots of a pool are taken.", 1);
+	per_pool(
+	    g, out, "supd_pool_queued", "How many units wait for a slot of a pool.", 2);
 }
 
 static void
@@ -204,6 +234,7 @@ method_metrics_read(struct call *call, void *arg)
 	per_unit(&g, &out, "supd_unit_state_change_timestamp_seconds",
 	    "When a unit came into its state, since the epoch.", value_since);
 	add_budgets(&g, &out);
+	add_pools(&g, &out);
 	free(g.v);
 	metrics_write_text(c->m->metrics, &out);
 	jw_kv_str(w, "content_type", "text/plain; version=0.0.4; charset=utf-8");

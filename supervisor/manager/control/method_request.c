@@ -7,7 +7,7 @@
 #include "lib/json.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
-#include "manager/requests.h"
+#include "manager/wish/requests.h"
 
 /* A call that waits for the result; it names the unit because units come and go. */
 struct waiter {

@@ -19,9 +19,10 @@
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
-#include "manager/emergency.h"
+#include "manager/control/run_text.h"
+#include "manager/control/run_unit.h"
 #include "manager/job/job.h"
-#include "manager/link.h"
+#include "manager/link/link.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/service/service.h"
@@ -29,10 +30,10 @@
 #include "unit/env.h"
 #include "unit/name.h"
 #include "unit/span.h"
+#include "unit/trigger.h"
 
 enum {
-	RUN_TEXT_MAX = 1024 * 1024, /* a unit file's longest line, too */
-	EXIT_TIMED_OUT = 124,       /* as timeout(1) has it */
+	EXIT_TIMED_OUT = 124, /* as timeout(1) has it */
 	EXIT_SIGNAL_BASE = 128,
 	EXIT_UNKNOWN_STATUS = 255,
 	LOG_NAME_MS = 1000, /* what the path of the log may wait for the logger */
@@ -49,7 +50,8 @@ struct run {
 	bool named;    /* the logger has opened the log, or takes too long */
 	bool told;     /* the reply about the start was sent */
 	bool timed_out;
-	bool failed; /* the start failed */
+	bool failed;    /* the start failed */
+	char *triggers; /* the service that the unit starts; NULL: it is one itself */
 	char *message;
 	struct loop_timer *timer;
 };
@@ -57,11 +59,16 @@ struct run {
 static void
 run_free(struct run *r)
 {
+	struct unit *u = unit_find(r->c->m, r->unit);
+
+	if (u != NULL && r->triggers == NULL)
+		unit_unpin(u);
 	control_wait_end(r->c, &r->wait);
 	link_barrier_cancel(r->c->m->link, r);
 	job_forget_waiters(r->c->m->jobs, r);
 	loop_timer_free(r->timer);
 	free(r->unit);
+	free(r->triggers);
 	free(r->message);
 	free(r);
 }
@@ -71,135 +78,6 @@ on_gone(struct call *call, void *arg)
 {
 	(void)arg;
 	run_free(call_data(call));
-}
-
-/* ---- the unit file ---- */
-
-/* One word of a command line or an environment, quoted so that it is read back as it is.
- */
-static void
-add_quoted(struct buf *out, const char *s)
-{
-	buf_addc(out, '"');
-	for (; *s != '\0'; s++) {
-		unsigned char ch = (unsigned char)*s;
-
-		if (ch == '"' || ch == '\\')
-			buf_addf(out, "\\%c", ch);
-		else if (ch == '%')
-			buf_adds(out, "%%");
-		else if (ch < 0x20 || ch == 0x7f)
-			buf_addf(out, "\\x%02x", ch);
-		else
-			buf_addc(out, (char)ch);
-	}
-	buf_addc(out, '"');
-}
-
-/* A value that takes the rest of its line and no quotes. */
-static void
-add_plain(struct buf *out, const char *key, const char *s)
-{
-	buf_addf(out, "%s=", key);
-	for (; *s != '\0'; s++) {
-		unsigned char ch = (unsigned char)*s;
-
-		if (ch == '%')
-			buf_adds(out, "%%");
-		else
-			buf_addc(out, ch < 0x20 || ch == 0x7f ? ' ' : (char)ch);
-	}
-	/* A backslash at the end would join the next line. */
-	if (out->data[out->len - 1] == '\\')
-		buf_addc(out, '.');
-	buf_addc(out, '\n');
-}
-
-static bool
-has_control(const char *s)
-{
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			return true;
-	return false;
-}
-
-/* The program as a path that supd can start, malloc'd; NULL: the call was answered. */
-static char *
-program_path(struct control *c, struct call *call, const char *argv0, const char *cwd)
-{
-	if (*argv0 == '\0' || has_control(argv0)) {
-		call_invalid(call, "argv[0]", "expected the name of a program");
-		return NULL;
-	}
-	if (*argv0 == '/')
-		return xstrdup(argv0);
-	if (strchr(argv0, '/') != NULL)
-		return xasprintf("%s/%s", cwd != NULL ? cwd : c->m->root_path, argv0);
-	if (strchr("-@:+!|", *argv0) != NULL) {
-		call_invalid(
-		    call, "argv[0]", "a name cannot begin with %c; give a path", *argv0);
-		return NULL;
-	}
-	return xstrdup(argv0);
-}
-
-static int
-add_environment(struct call *call, struct buf *out, const struct jv *env)
-{
-	for (size_t i = 0; i < jv_count(env); i++) {
-		const char *s = jv_str(jv_at(env, i), "");
-		const char *eq = strchr(s, '=');
-
-		if (eq == NULL || !env_name_is_valid(s, (size_t)(eq - s))) {
-			call_invalid(call, "env", "`%s' is not NAME=VALUE", s);
-			return -1;
-		}
-		buf_adds(out, "Environment=");
-		add_quoted(out, s);
-		buf_addc(out, '\n');
-	}
-	return 0;
-}
-
-/* 0, or -1 when the call was answered. */
-static int
-unit_text(struct control *c, struct call *call, const char *title, struct buf *out)
-{
-	const struct jv *p = call_params(call), *argv = jv_get(p, "argv");
-	const char *cwd = jv_str(jv_get(p, "cwd"), NULL);
-	const char *argv0 = jv_str(jv_at(argv, 0), "");
-	char *path;
-
-	if (cwd != NULL && (*cwd != '/' || has_control(cwd))) {
-		call_invalid(call, "cwd", "expected an absolute path");
-		return -1;
-	}
-	path = program_path(c, call, argv0, cwd);
-	if (path == NULL)
-		return -1;
-	buf_adds(out, "[Unit]\n");
-	add_plain(out, "Description", title);
-	buf_adds(out, "[Service]\nType=exec\nRestart=no\n");
-	add_plain(out, "WorkingDirectory", cwd != NULL ? cwd : c->m->root_path);
-	buf_addf(out, "TimeoutStopSec=%lluus\n",
-	    (unsigned long long)c->m->conf->transient_timeout_stop_us);
-	/* `:' keeps every `$' as it is, `@' gives argv[0] its own word. */
-	buf_adds(out, "ExecStart=:@");
-	add_quoted(out, path);
-	free(path);
-	for (size_t i = 0; i < jv_count(argv); i++) {
-		buf_addc(out, ' ');
-		add_quoted(out, jv_str(jv_at(argv, i), ""));
-	}
-	buf_addc(out, '\n');
-	if (add_environment(call, out, jv_get(p, "env")) == -1)
-		return -1;
-	if (out->len > RUN_TEXT_MAX) {
-		call_invalid(call, "argv", "it is too long");
-		return -1;
-	}
-	return 0;
 }
 
 /* ---- names ---- */
@@ -246,30 +124,6 @@ derived_name(const struct manager *m, const struct jv *argv)
 		name = base_name(word);
 	}
 	return name;
-}
-
-/* A name of a unit that is not in use: NAME.service if the caller chose it, else
- * NAME-MILLISECONDS.service. */
-static char *
-unit_name_for(struct manager *m, const char *name, bool chosen)
-{
-	char *escaped, *unit;
-
-	if (chosen)
-		return unit_name_add_suffix(name);
-	escaped = unit_name_escape(name);
-	for (uint64_t ms = clock_wall_us() / USEC_PER_MSEC;; ms++) {
-		unit = xasprintf("%.160s-%llu.service", escaped, (unsigned long long)ms);
-		if (unit_find(m, unit) == NULL)
-			break;
-		free(unit);
-	}
-	free(escaped);
-	if (!unit_name_is_valid(unit)) {
-		free(unit);
-		return NULL;
-	}
-	return unit;
 }
 
 /* ---- the replies ---- */
@@ -337,6 +191,8 @@ write_run(struct jw *w, const struct run *r, const struct unit *u, bool ended)
 
 	hex_encode(id, mem->invocation, sizeof(mem->invocation));
 	jw_kv_str(w, "unit", u->name);
+	jw_kv_null(w, "triggers");
+	run_unit_write_warnings(w, u);
 	jw_kv_str(w, "invocation", id);
 	jw_kv_str(w, "ref", mem->ref[0] == '\0' ? NULL : mem->ref);
 	jw_kv_str(w, "log", log);
@@ -356,6 +212,24 @@ write_run(struct jw *w, const struct run *r, const struct unit *u, bool ended)
 		jw_kv_null(w, "message");
 	}
 	free(log);
+}
+
+/* The reply about what has not been started. */
+static void
+write_waiting(struct jw *w, struct manager *m, const char *unit, const char *triggers)
+{
+	static const char *const nothing[] = { "invocation", "ref", "log", "pid" };
+	static const char *const no_end[] = { "success", "result", "exit_code", "signal",
+		"duration_ms", "message" };
+
+	jw_kv_str(w, "unit", unit);
+	jw_kv_str(w, "triggers", triggers);
+	run_unit_write_warnings(w, unit_find(m, triggers != NULL ? triggers : unit));
+	for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++)
+		jw_kv_null(w, nothing[i]);
+	jw_kv_bool(w, "ended", false);
+	for (size_t i = 0; i < sizeof(no_end) / sizeof(no_end[0]); i++)
+		jw_kv_null(w, no_end[i]);
 }
 
 static bool
@@ -379,6 +253,27 @@ tell_lost(struct run *r)
 	run_free(r);
 }
 
+/* Of a timer, path or socket: that it is up, or why it is not. */
+static void
+tell_trigger(struct run *r)
+{
+	struct call *call = r->call;
+	struct manager *m = r->c->m;
+
+	call_set_data(call, NULL, NULL);
+	if (r->failed) {
+		call_fail(call, "io.supd.Manager.Failed", NULL, "%s: %s", r->unit,
+		    r->message != NULL ? r->message : "it could not be started");
+		unit_forget_transient(m, r->unit);
+		unit_forget_transient(m, r->triggers);
+		run_free(r);
+		return;
+	}
+	write_waiting(call_begin(call), m, r->unit, r->triggers);
+	run_free(r);
+	call_reply(call);
+}
+
 static void
 run_check(struct wait *w)
 {
@@ -387,13 +282,18 @@ run_check(struct wait *w)
 	struct unit *u = unit_find(r->c->m, r->unit);
 	bool ended;
 
-	if (!r->job_done || !r->named)
+	if (!r->job_done || (!r->named && r->triggers == NULL))
 		return;
+	if (r->triggers != NULL) {
+		tell_trigger(r);
+		return;
+	}
 	if (u == NULL || u->svc == NULL) {
 		tell_lost(r);
 		return;
 	}
-	ended = has_ended(r, u) || (r->failed && !svc_has_slot(u->svc));
+	/* Who does not wait is told that it was started, however soon it ended. */
+	ended = (r->wait_end && has_ended(r, u)) || (r->failed && !svc_has_slot(u->svc));
 	if (!ended && !r->told && r->wait_end && call_wants_more(call)) {
 		write_run(call_begin(call), r, u, false);
 		r->told = true;
@@ -406,7 +306,7 @@ run_check(struct wait *w)
 	call_set_data(call, NULL, NULL);
 	/* Its failure is known where it matters.  (Before the reply, so that the caller's
 	 * next question finds it gone.) */
-	if (ended && (r->wait_end || r->failed))
+	if (ended)
 		unit_forget_transient(r->c->m, r->unit);
 	run_free(r);
 	call_reply(call);
@@ -465,6 +365,7 @@ bad_parameter(const struct jv *p, const char **why)
 	const char *ref = jv_str(jv_get(p, "ref"), NULL);
 	const char *day = jv_str(jv_get(p, "day"), NULL);
 	const char *name = jv_str(jv_get(p, "name"), NULL);
+	const char *trigger = jv_str(jv_get(p, "trigger"), NULL);
 
 	*why = "expected a program and its arguments";
 	if (jv_count(jv_get(p, "argv")) == 0)
@@ -475,52 +376,63 @@ bad_parameter(const struct jv *p, const char **why)
 	*why = "expected a day, YYYYMMDD";
 	if (day != NULL && !layout_day_is_valid(day))
 		return "day";
+	*why = "expected timer, path or socket";
+	if (trigger != NULL && strcmp(trigger, "timer") != 0 &&
+	    strcmp(trigger, "path") != 0 && strcmp(trigger, "socket") != 0)
+		return "trigger";
+	*why = "what is started later is not waited for";
+	if (trigger != NULL && (jv_bool(jv_get(p, "wait"), false) || ref != NULL))
+		return "trigger";
 	*why = "expected a name that a log can have";
 	if (name != NULL && !layout_name_is_valid(name))
 		return "name";
 	return NULL;
 }
 
-static bool
-is_in_use(struct control *c, struct call *call, const char *name)
-{
-	const struct unit *u = unit_get(c->m, name);
-
-	if (u == NULL || (u->conf->load_state == UNIT_NOT_FOUND && u->svc == NULL) ||
-	    (u->transient && u->svc != NULL && !svc_has_slot(u->svc)))
-		return false;
-	jw_kv_str(call_begin(call), "unit", name);
-	call_fail(call, "io.supd.Job.Exists", "choose another --name, or stop it first",
-	    "%s exists%s", name, u->transient ? " and runs" : " as a unit file");
-	return true;
-}
-
 static struct unit *
-make_unit(struct control *c, struct call *call, const char *name, const char *title)
+make_service(struct control *c, struct call *call, const char *name, const char *title)
 {
 	struct buf text = { 0 };
 	struct unit *u = NULL;
-	char *err = NULL;
 
-	if (unit_text(c, call, title, &text) == 0) {
-		u = unit_make_transient(c->m, name, buf_str(&text), text.len, &err);
-		if (u == NULL)
-			call_fail(call, "io.supd.Manager.Failed", NULL,
-			    "%s cannot be run: %s", name,
-			    err == NULL ? "it is refused" : err);
-		else if (u->svc == NULL) {
-			call_fail(call, "io.supd.Manager.Failed", NULL,
-			    "%s cannot be run: it is refused", name);
-			u = NULL;
-		}
-	}
-	free(err);
+	if (run_unit_text(c, call, title, &text) == 0)
+		u = run_unit_make(c, call, name, &text);
 	buf_free(&text);
 	return u;
 }
 
+/* What starts the service later: beside it, by the same name. */
+static struct unit *
+make_trigger(struct control *c, struct call *call, const char *service, const char *type,
+    const char *title)
+{
+	char *stem = unit_name_stem(service);
+	char *name = xasprintf("%s.%s", stem, type);
+	struct buf text = { 0 };
+	struct unit *u = NULL;
+
+	if (!run_unit_is_in_use(c, call, name) &&
+	    run_trigger_text(call, type, title, &text) == 0)
+		u = run_unit_make(c, call, name, &text);
+	if (u != NULL && u->conf->type == UNIT_SOCKET &&
+	    u->conf->trigger->socket.accept) {
+		call_invalid(call, "trigger_properties",
+		    "Accept=yes needs a template, and what is run is one service, for "
+		    "all connections");
+		unit_forget_transient(c->m, name);
+		u = NULL;
+	}
+	if (u == NULL)
+		unit_forget_transient(c->m, service);
+	buf_free(&text);
+	free(name);
+	free(stem);
+	return u;
+}
+
 static void
-begin(struct control *c, struct call *call, struct unit *u, const char *log_name)
+begin(struct control *c, struct call *call, struct unit *u, const char *log_name,
+    const char *triggers)
 {
 	const struct jv *p = call_params(call);
 	int64_t timeout_ms = jv_i64(jv_get(p, "timeout_ms"), 0);
@@ -534,9 +446,20 @@ begin(struct control *c, struct call *call, struct unit *u, const char *log_name
 	};
 	struct run *r = xcalloc(1, sizeof(*r));
 
+	if (jv_bool(jv_get(p, "no_block"), false)) {
+		free(r);
+		write_waiting(call_begin(call), c->m, u->name, triggers);
+		job_request(
+		    c->m->jobs, jobs_unit(c->m->jobs, u->name), &q, NULL, NULL, NULL);
+		call_reply(call);
+		return;
+	}
 	r->c = c;
 	r->call = call;
 	r->unit = xstrdup(u->name);
+	if (triggers == NULL)
+		unit_pin(u);
+	r->triggers = xstrdup_opt(triggers);
 	r->wait_end = jv_bool(jv_get(p, "wait"), false);
 	call_set_data(call, r, on_gone);
 	control_wait(c, &r->wait, run_check);
@@ -544,8 +467,34 @@ begin(struct control *c, struct call *call, struct unit *u, const char *log_name
 		r->timer = loop_timer_new(c->m->loop, "run", on_timeout, r);
 		loop_timer_in(r->timer, (uint64_t)timeout_ms * USEC_PER_MSEC);
 	}
+	if (jv_bool(jv_get(p, "unit_first"), false) && r->wait_end &&
+	    call_wants_more(call)) {
+		write_waiting(call_begin(call), c->m, u->name, triggers);
+		if (!call_reply_more(call))
+			return; /* on_gone freed r */
+	}
 	r->job = job_request(
 	    c->m->jobs, jobs_unit(c->m->jobs, u->name), &q, on_started, r, NULL);
+}
+
+static void
+make_and_begin(
+    struct control *c, struct call *call, const char *unit, const char *log_name)
+{
+	const struct jv *p = call_params(call);
+	const char *title = jv_str(jv_get(p, "description"), log_name);
+	const char *type = jv_str(jv_get(p, "trigger"), NULL);
+	struct unit *u = make_service(c, call, unit, title);
+
+	if (u == NULL)
+		return;
+	if (type == NULL) {
+		begin(c, call, u, log_name, NULL);
+		return;
+	}
+	u = make_trigger(c, call, unit, type, title);
+	if (u != NULL)
+		begin(c, call, u, NULL, unit);
 }
 
 void
@@ -555,35 +504,24 @@ method_job_run(struct call *call, void *arg)
 	const struct jv *p = call_params(call);
 	const char *name = jv_str(jv_get(p, "name"), NULL), *why, *bad;
 	char log_name[LAYOUT_NAME_MAX + 1], *unit;
-	struct unit *u;
 
 	bad = bad_parameter(p, &why);
 	if (bad != NULL) {
 		call_invalid(call, bad, "%s", why);
 		return;
 	}
-	if (c->m->phase == MANAGER_STOPPING) {
-		call_fail(call, "io.supd.Manager.ShuttingDown", "start supd again",
-		    "supd is stopping: nothing is started");
+	if (run_is_refused(c, call))
 		return;
-	}
-	if (emergency_why_all(c->m) != NULL) {
-		call_fail(call, "io.supd.Manager.Halted", "supctl resume",
-		    "nothing is started: all is %s", emergency_why_all(c->m));
-		return;
-	}
 	layout_name(log_name, sizeof(log_name),
 	    name != NULL ? name : derived_name(c->m, jv_get(p, "argv")));
-	unit = unit_name_for(c->m, log_name, name != NULL);
+	unit = name != NULL ? unit_name_add_suffix(log_name)
+			    : run_unit_name(c->m, "", log_name, ".service");
 	if (unit == NULL) {
 		call_invalid(call, "name", "`%s' cannot be a unit", log_name);
 		return;
 	}
-	if (!is_in_use(c, call, unit)) {
-		u = make_unit(c, call, unit, jv_str(jv_get(p, "description"), log_name));
-		if (u != NULL)
-			begin(c, call, u, log_name);
-	}
+	if (!run_unit_is_in_use(c, call, unit))
+		make_and_begin(c, call, unit, log_name);
 	free(unit);
 }
 

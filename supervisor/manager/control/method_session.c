@@ -9,7 +9,7 @@
 #include "lib/json.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
-#include "manager/link.h"
+#include "manager/link/link.h"
 #include "manager/service/service.h"
 #include "unit/conf.h"
 

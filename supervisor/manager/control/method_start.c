@@ -1,6 +1,7 @@
 /*
- * Unit.Start, Stop, Restart, TryRestart, Reload, ReloadOrRestart: wishes first, then the
- * jobs, then the wait for both: the jobs' ends, and the wishes on the disk.
+ * Unit.Start, Stop, Restart, TryRestart, Reload, ReloadOrRestart, TryReloadOrRestart:
+ * wishes first, then the jobs, then the wait for both: the jobs' ends, and the wishes on
+ * the disk.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,14 +15,14 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
-#include "manager/drain.h"
-#include "manager/emergency.h"
-#include "manager/freeze.h"
-#include "manager/hold.h"
-#include "manager/jitter.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
+#include "manager/wish/drain.h"
+#include "manager/wish/emergency.h"
+#include "manager/wish/freeze.h"
+#include "manager/wish/hold.h"
+#include "manager/wish/jitter.h"
 #include "unit/conf.h"
 
 /* One unit of a request. */
@@ -35,6 +36,7 @@ struct item {
 	bool queued; /* no_block: result says so */
 	enum job_result result;
 	char *message;
+	struct strv notes; /* what was left out of what it takes */
 };
 
 struct request {
@@ -42,6 +44,7 @@ struct request {
 	struct control *c;
 	struct call *call;
 	enum job_type type;
+	enum job_how how;
 	struct item *items;
 	size_t n, undone;
 	struct loop_timer *timer; /* of the waiting; NULL: none */
@@ -59,6 +62,7 @@ request_free(struct request *r)
 			job_forget_waiters(r->c->m->jobs, &r->items[i]);
 		free(r->items[i].unit);
 		free(r->items[i].message);
+		strv_free(&r->items[i].notes);
 	}
 	loop_timer_free(r->timer);
 	loop_timer_free(r->wish_timer);
@@ -79,15 +83,15 @@ on_gone(struct call *call, void *arg)
 static void
 write_next_of_reload(struct jw *w, const struct item *it, const struct unit *u)
 {
-	enum svc_active active =
-	    u == NULL || u->svc == NULL ? SVC_ACTIVE_INACTIVE : svc_active(u->svc);
+	enum svc_active active = u == NULL ? SVC_ACTIVE_INACTIVE : unit_active(u);
 
 	if (it->r->c->m->phase == MANAGER_STOPPING)
 		jw_kv_null(w, "next");
 	else if (active == SVC_ACTIVE_ACTIVE || active == SVC_ACTIVE_RELOADING)
 		jw_kv_strf(w, "next",
 		    "supctl reload-or-restart %s restarts what cannot reload", it->unit);
-	else if (active == SVC_ACTIVE_ACTIVATING && svc_state(u->svc) != SVC_AUTO_RESTART)
+	else if (active == SVC_ACTIVE_ACTIVATING && u->svc != NULL &&
+		 svc_state(u->svc) != SVC_AUTO_RESTART)
 		jw_kv_strf(
 		    w, "next", "supctl wait %s; supctl reload %s", it->unit, it->unit);
 	else
@@ -102,6 +106,9 @@ write_next(struct jw *w, const struct item *it, const struct unit *u)
 	case JOB_TIMEOUT:
 		jw_kv_strf(
 		    w, "next", "supctl status %s; supctl logs %s", it->unit, it->unit);
+		break;
+	case JOB_ASSERT:
+		jw_kv_strf(w, "next", "supctl condition --unit=%s", it->unit);
 		break;
 	case JOB_DEPENDENCY:
 		jw_kv_strf(w, "next", "supctl tree %s", it->unit);
@@ -144,6 +151,10 @@ write_item(struct jw *w, const struct item *it)
 	jw_kv_str(w, "stderr_tail",
 	    it->result == JOB_FAILED && tail != NULL && *tail != '\0' ? tail : NULL);
 	jw_kv_str(w, "log", log);
+	if (it->notes.n > 0)
+		jw_kv_strv(w, "notes", &it->notes);
+	else
+		jw_kv_null(w, "notes");
 	if (it->wish_seq == 0)
 		jw_kv_null(w, "durable");
 	else
@@ -331,6 +342,9 @@ make_wish(const struct request *r, struct unit *u, const struct wish_who *who)
 	/* What goes away with its end is not started with the instance in any case. */
 	if (u->transient)
 		return 0;
+	/* A state of the whole that is wanted now. */
+	if (r->how == JOB_ISOLATE)
+		return 0;
 	switch (r->type) {
 	case JOB_START:
 		return unit_set_wish(u, WISH_STARTED, who);
@@ -390,9 +404,27 @@ forget_stops_of_needs(struct unit *of, const struct wish_who *who)
 	return t.seq;
 }
 
-/* NULL, or why this unit is not for this request. */
+/* RefuseManualStart=, RefuseManualStop=. */
 static char *
-refusal(enum job_type type, const struct unit *u)
+manual_refusal(enum job_type type, const struct unit *u, bool starts)
+{
+	const struct unit_rules *rules = u->conf->rules;
+	bool restarts = type == JOB_RESTART || type == JOB_TRY_RESTART;
+
+	if (u->conf->type == UNIT_SCOPE && (starts || restarts))
+		return xasprintf("%s: only `supctl run --scope' starts a scope", u->name);
+	if (rules->refuse_manual_start && (starts || restarts))
+		return xasprintf("%s is started only as a dependency "
+				 "(RefuseManualStart=)",
+		    u->name);
+	if (rules->refuse_manual_stop && (type == JOB_STOP || restarts))
+		return xasprintf(
+		    "%s is stopped only with others (RefuseManualStop=)", u->name);
+	return NULL;
+}
+
+char *
+control_job_refusal(enum job_type type, const struct unit *u)
 {
 	/* A drain is called off by these. */
 	bool calls_off = drain_is_on(u) && (type == JOB_START || type == JOB_RESTART);
@@ -403,16 +435,13 @@ refusal(enum job_type type, const struct unit *u)
 	    (freeze_is_on(u) || emergency_why(u) != NULL ||
 		(type != JOB_RELOAD &&
 		    (type != JOB_START || !unit_is_running(u) || hold_keeps_down(u))));
-	bool starts =
-	    type == JOB_START || type == JOB_RESTART || type == JOB_RELOAD_OR_RESTART;
+	bool starts = type == JOB_START || type == JOB_RESTART ||
+		      (type == JOB_RELOAD_OR_RESTART && !unit_is_running(u));
+	char *no = manual_refusal(type, u, starts);
 
-	if (starts && u->conf->rules->refuse_manual_start)
-		return xasprintf("%s is started only as a dependency "
-				 "(RefuseManualStart=)",
-		    u->name);
-	if (!starts && type == JOB_STOP && u->conf->rules->refuse_manual_stop)
-		return xasprintf(
-		    "%s is stopped only with others (RefuseManualStop=)", u->name);
+	if (no != NULL)
+		return no;
+	starts = starts || type == JOB_RELOAD_OR_RESTART;
 	/* A try-restart of what is down does nothing, held or not. */
 	if (held && (starts || !hold_keeps_down(u))) {
 		char *undo = hold_undo_beside(u, calls_off);
@@ -428,7 +457,7 @@ refusal(enum job_type type, const struct unit *u)
 uint64_t
 control_wish_start(struct unit *u, const struct wish_who *who)
 {
-	char *no = refusal(JOB_START, u);
+	char *no = control_job_refusal(JOB_START, u);
 	uint64_t seq;
 
 	if (no != NULL) {
@@ -448,7 +477,7 @@ static void
 begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 {
 	char origin[160];
-	struct job_request q = { .type = r->type };
+	struct job_request q = { .type = r->type, .how = r->how, .notes = &it->notes };
 	struct buf why = { 0 };
 	struct wish_who who;
 	uint64_t seq;
@@ -459,7 +488,7 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 	    (drain_is_on(u) || u->wish == WISH_STOPPED))
 		it->message = xasprintf("%s is being stopped by a person", u->name);
 	else
-		it->message = refusal(r->type, u);
+		it->message = control_job_refusal(r->type, u);
 	if (it->message != NULL) {
 		item_is_done(it);
 		it->result = JOB_INVALID;
@@ -506,15 +535,31 @@ is_refused_now(struct control *c, struct call *call, enum job_type type)
 	return true;
 }
 
+int
+control_job_how(struct call *call, enum job_how *how)
+{
+	const char *name = jv_str(jv_get(call_params(call), "job_mode"), "replace");
+
+	if (job_how_parse(name, how) == 0)
+		return 0;
+	call_invalid(call, "job_mode",
+	    "not one of replace, fail, replace-irreversibly, isolate, flush, "
+	    "ignore-dependencies, ignore-requirements, triggering, restart-dependencies");
+	return -1;
+}
+
 static void
 request_begin(struct control *c, struct call *call, enum job_type type, unsigned flags)
 {
 	const struct jv *p = call_params(call);
 	bool no_block = jv_bool(jv_get(p, "no_block"), false);
 	int64_t timeout_ms = jv_i64(jv_get(p, "timeout_ms"), 0);
+	enum job_how how;
 	struct selection s;
 	struct request *r;
 
+	if (control_job_how(call, &how) == -1)
+		return;
 	if (is_refused_now(c, call, type))
 		return;
 	if (select_units(c, call, flags, &s) == -1) {
@@ -525,6 +570,7 @@ request_begin(struct control *c, struct call *call, enum job_type type, unsigned
 	r->c = c;
 	r->call = call;
 	r->type = type;
+	r->how = how;
 	r->n = r->undone = s.n;
 	r->items = xcalloc(s.n + 1, sizeof(*r->items));
 	r->starting = true;
@@ -591,4 +637,10 @@ void
 method_unit_reload_or_restart(struct call *call, void *arg)
 {
 	request_begin(arg, call, JOB_RELOAD_OR_RESTART, SELECT_START);
+}
+
+void
+method_unit_try_reload_or_restart(struct call *call, void *arg)
+{
+	request_begin(arg, call, JOB_TRY_RELOAD_OR_RESTART, SELECT_LOADED);
 }

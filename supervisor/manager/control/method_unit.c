@@ -15,13 +15,13 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
-#include "manager/emergency.h"
 #include "manager/job/job.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/service/service.h"
-#include "manager/sessions.h"
+#include "manager/sessions/sessions.h"
 #include "manager/tell.h"
+#include "manager/wish/emergency.h"
 #include "unit/conf.h"
 #include "unit/load.h"
 #include "unit/name.h"
@@ -106,9 +106,8 @@ session_is(const struct unit *u, const char *state)
 static bool
 is_listed(const struct list *l, const struct unit *u)
 {
-	bool there = u->conf->load_state != UNIT_NOT_FOUND ||
-		     (u->svc != NULL && (svc_has_slot(u->svc) ||
-					    svc_active(u->svc) == SVC_ACTIVE_FAILED));
+	bool there = u->conf->load_state != UNIT_NOT_FOUND || unit_is_running(u) ||
+		     unit_active(u) == SVC_ACTIVE_FAILED;
 
 	/* A template is a file, and nothing that can be up; one that is refused keeps its
 	 * instances from that. */
@@ -543,11 +542,14 @@ reset_one(struct unit *u, void *arg)
 {
 	struct strv *reset = arg;
 
-	if (u->svc == NULL)
+	if (!unit_can_start(u))
 		return;
-	if (svc_active(u->svc) == SVC_ACTIVE_FAILED)
+	if (unit_active(u) == SVC_ACTIVE_FAILED)
 		strv_add(reset, u->name);
-	svc_reset_failed(u->svc);
+	if (u->part != NULL)
+		part_reset_failed(u->part);
+	else
+		svc_reset_failed(u->svc);
 	render_forget(u);
 }
 

@@ -16,15 +16,17 @@
 #include "lib/json.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
-#include "manager/freeze.h"
-#include "manager/groups.h"
-#include "manager/hold.h"
 #include "manager/instances.h"
-#include "manager/jitter.h"
 #include "manager/job/job.h"
+#include "manager/links.h"
+#include "manager/part/pools.h"
 #include "manager/record/history.h"
 #include "manager/service/service.h"
-#include "manager/sessions.h"
+#include "manager/sessions/sessions.h"
+#include "manager/wish/freeze.h"
+#include "manager/wish/groups.h"
+#include "manager/wish/hold.h"
+#include "manager/wish/jitter.h"
 #include "unit/load.h"
 #include "unit/name.h"
 
@@ -44,9 +46,7 @@ render_time(struct jw *w, const char *key, uint64_t wall_us)
 const char *
 render_active(const struct unit *u)
 {
-	if (u->svc != NULL)
-		return svc_active_name(svc_active(u->svc));
-	return u->conf->builtin ? "active" : "inactive";
+	return svc_active_name(unit_active(u));
 }
 
 const char *
@@ -60,21 +60,29 @@ render_sub(const struct unit *u)
 		return "queued";
 	if (u->svc != NULL)
 		return svc_state_name(svc_state(u->svc));
-	return u->conf->builtin ? "active" : "dead";
+	return u->part != NULL ? u->part->kind->sub(u->part) : "dead";
 }
 
 const char *
 render_result(const struct unit *u)
 {
+	if (u->part != NULL)
+		return u->part->result;
 	return svc_result_name(
 	    u->svc == NULL ? SVC_RESULT_SUCCESS : svc_memory(u->svc)->result);
 }
 
 uint64_t
-render_since_us(const struct svc_memory *mem)
+render_since_us(const struct unit *u)
 {
-	if (mem == NULL)
+	const struct svc_memory *mem;
+
+	if (u->part != NULL)
+		return part_is_up(u->part) ? u->part->active_wall_us
+					   : u->part->changed_wall_us;
+	if (u->svc == NULL)
 		return 0;
+	mem = svc_memory(u->svc);
 	switch (svc_state_active(mem->state)) {
 	case SVC_ACTIVE_ACTIVE:
 	case SVC_ACTIVE_RELOADING:
@@ -96,6 +104,8 @@ why_of(const struct unit *u)
 	/* What happened says more than its file, but where nothing goes on. */
 	if (u->svc != NULL && (!at_rest || u->conf->load_state == UNIT_LOADED))
 		return svc_why(u->svc);
+	if (u->part != NULL && u->part->why[0] != '\0')
+		return u->part->why;
 	switch (u->conf->load_state) {
 	case UNIT_LOADED:
 		return u->conf->builtin ? "supd knows it without a file"
@@ -112,6 +122,19 @@ why_of(const struct unit *u)
 	}
 }
 
+/* Its place, and what keeps it from a slot. */
+static const char *
+queue_why(const struct unit *u)
+{
+	static char text[4 * SVC_WHY_MAX];
+	struct buf why = { 0 };
+
+	pools_why(u, &why);
+	strlcpy(text, buf_str(&why), sizeof(text));
+	buf_free(&why);
+	return text;
+}
+
 const char *
 render_why(const struct unit *u)
 {
@@ -122,6 +145,8 @@ render_why(const struct unit *u)
 		return jitter_why(u, true, text, sizeof(text));
 	if (u->svc == NULL)
 		return why_of(u);
+	if (svc_is_queued(u->svc))
+		return queue_why(u);
 	svc_waits_for(u->svc, &waits);
 	if (waits.len == 0)
 		return why_of(u);
@@ -133,7 +158,12 @@ render_why(const struct unit *u)
 const char *
 render_enabled(const struct unit *u)
 {
-	if (u->flag[WISH_FLAG_MASKED] || u->conf->load_state == UNIT_MASKED)
+	if (u->flag[WISH_FLAG_MASKED])
+		return "masked";
+	if (unit_is_by_links(u) && !u->flag[WISH_FLAG_DISABLED] &&
+	    !u->flag[WISH_FLAG_ENABLED])
+		return links_state(u);
+	if (u->conf->load_state == UNIT_MASKED)
 		return "masked";
 	if (u->conf->load_state == UNIT_NOT_FOUND && !u->conf->builtin)
 		return "not-found";
@@ -144,8 +174,8 @@ render_enabled(const struct unit *u)
 		return "transient";
 	if (u->flag[WISH_FLAG_DISABLED])
 		return "disabled";
-	if (u->flag[WISH_FLAG_ENABLED] || unit_has_install(u) || member_is_named(u) ||
-	    instances_is_on(u))
+	if (u->flag[WISH_FLAG_ENABLED] || member_is_named(u) || instances_is_on(u) ||
+	    (unit_has_install(u) && !links_preset_disables(u)))
 		return "enabled";
 	return u->conf->rules->has_install ? "disabled" : "static";
 }
@@ -195,7 +225,9 @@ render_log_path(const struct unit *u)
 {
 	char name[LAYOUT_NAME_MAX + 1], day[CLOCK_DAY_MAX], path[LAYOUT_PATH_MAX];
 
-	if (!ever_ran(u) || !layout_ref_is_valid(svc_memory(u->svc)->ref))
+	/* (What a scope writes goes where it went before it was one.) */
+	if (u->conf->type == UNIT_SCOPE || !ever_ran(u) ||
+	    !layout_ref_is_valid(svc_memory(u->svc)->ref))
 		return NULL;
 	render_log_name(u, name);
 	log_day_of(u, day);
@@ -249,7 +281,7 @@ render_run(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "log", log);
 	free(log);
 	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
-	render_time(w, "since", render_since_us(mem));
+	render_time(w, "since", render_since_us(u));
 }
 
 void
@@ -315,6 +347,8 @@ brief_why(const struct unit *u)
 	/* It is kept for a while: no time from now on. */
 	if (jitter_waits(u) && !unit_is_running(u))
 		return jitter_why(u, false, text, sizeof(text));
+	if (u->svc != NULL && svc_is_queued(u->svc))
+		return queue_why(u);
 	return why_of(u);
 }
 
@@ -336,6 +370,7 @@ render_brief_to(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "result", render_result(u));
 	render_run(u, w);
 	session_render_brief(u, w);
+	render_part(u, w);
 	jw_kv_str(w, "why", brief_why(u));
 	write_held(u, w);
 	jw_kv_str(w, "source", member_source(u));
@@ -352,7 +387,7 @@ write_short(const struct unit *u, struct jw *w)
 	if (mem != NULL && mem->main_pid > 0)
 		jw_kv_i64(w, "pid", mem->main_pid);
 	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
-	render_time(w, "since", render_since_us(mem));
+	render_time(w, "since", render_since_us(u));
 	if (render_log_error(u) != 0)
 		jw_kv_bool(w, "log_problem", true);
 	if (render_log_error(u) != 0 || freeze_is_on(u) ||
@@ -370,6 +405,9 @@ write_short(const struct unit *u, struct jw *w)
 const char *
 render_brief(struct unit *u, bool in_short, struct jw *w, size_t *len)
 {
+	/* Its place is another one whenever somebody before it has gone. */
+	if (u->svc != NULL && svc_is_queued(u->svc))
+		unit_render_drop(u);
 	if (u->rendered[in_short] == NULL) {
 		struct buf text = { 0 };
 

@@ -13,23 +13,24 @@
 #include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/json.h"
-#include "manager/adopt.h"
-#include "manager/budgets.h"
+#include "manager/budget/budgets.h"
+#include "manager/conditions.h"
 #include "manager/control/control_int.h"
-#include "manager/drain.h"
-#include "manager/emergency.h"
-#include "manager/freeze.h"
-#include "manager/groups.h"
-#include "manager/hold.h"
 #include "manager/instances.h"
 #include "manager/job/job.h"
+#include "manager/link/adopt.h"
 #include "manager/record/history.h"
-#include "manager/requests.h"
 #include "manager/scan.h"
 #include "manager/service/procfs.h"
 #include "manager/service/service.h"
-#include "manager/sessions.h"
+#include "manager/sessions/sessions.h"
 #include "manager/tell.h"
+#include "manager/wish/drain.h"
+#include "manager/wish/emergency.h"
+#include "manager/wish/freeze.h"
+#include "manager/wish/groups.h"
+#include "manager/wish/hold.h"
+#include "manager/wish/requests.h"
 #include "unit/load.h"
 
 enum {
@@ -326,20 +327,29 @@ write_ends(struct control *c, struct jw *w, const struct unit *u)
 	jw_kv_str(w, "stderr_tail", tail != NULL && *tail != '\0' ? tail : NULL);
 }
 
-static void
-write_files(struct jw *w, const struct unit *u)
+void
+render_drop_ins(const struct unit *u, struct strv *paths)
 {
 	const struct unit_conf *conf = u->conf;
 	const struct unit_source *profile = unit_conf_profile(conf);
 
-	jw_kv_str(w, "unit_file", conf->fragment);
-	jw_kv_arr(w, "drop_ins");
 	for (size_t i = 0; i < conf->n_sources; i++)
 		if (conf->sources[i].ino != 0 && &conf->sources[i] != profile &&
 		    (conf->fragment == NULL ||
 			strcmp(conf->sources[i].path, conf->fragment) != 0))
-			jw_str(w, conf->sources[i].path);
-	jw_end(w);
+			strv_add(paths, conf->sources[i].path);
+}
+
+static void
+write_files(struct jw *w, const struct unit *u)
+{
+	const struct unit_conf *conf = u->conf;
+	struct strv drop_ins = { 0 };
+
+	jw_kv_str(w, "unit_file", conf->fragment);
+	render_drop_ins(u, &drop_ins);
+	jw_kv_strv(w, "drop_ins", &drop_ins);
+	strv_free(&drop_ins);
 	jw_kv_bool(w, "changed_on_disk", u->changed);
 	jw_kv_bool(w, "transient", u->transient);
 	instances_render(u, w);
@@ -359,11 +369,40 @@ write_job(struct control *c, struct jw *w, const struct unit *u)
 		    job_is_running(j) ? "running" : "waiting");
 }
 
+static void
+add_name(void *arg, struct job_unit *ju)
+{
+	strv_add(arg, job_unit_name(ju));
+}
+
+/* What starts it, besides persons and other units. */
+static void
+write_triggers(const struct unit *u, struct jw *w)
+{
+	struct strv names = { 0 };
+
+	job_unit_each(u->job_unit, DEP_TRIGGERS, true, add_name, &names);
+	strv_sort(&names);
+	if (names.n > 0)
+		jw_kv_strv(w, "triggered_by", &names);
+	strv_free(&names);
+}
+
+void
+render_part(const struct unit *u, struct jw *w)
+{
+	if (u->part == NULL || u->part->kind->render == NULL)
+		return;
+	jw_kv_obj(w, u->part->kind->section);
+	u->part->kind->render(u->part, w);
+	jw_end(w);
+}
+
 void
 render_status(struct control *c, struct unit *u, struct jw *w)
 {
 	const struct svc_memory *mem = u->svc == NULL ? NULL : svc_memory(u->svc);
-	uint64_t now_us = clock_wall_us(), since_us = render_since_us(mem);
+	uint64_t now_us = clock_wall_us(), since_us = render_since_us(u);
 	char name[LAYOUT_NAME_MAX + 1], link[LAYOUT_PATH_MAX];
 
 	jw_obj(w);
@@ -386,6 +425,7 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 		jw_kv_null(w, "age_ms");
 	render_time(w, "started", mem == NULL ? 0 : mem->started_wall_us);
 	write_wish(w, u);
+	conditions_render(u, w);
 	jw_kv_str(
 	    w, "status_text", mem != NULL && mem->status[0] != '\0' ? mem->status : NULL);
 	if (mem != NULL && mem->notify_errno != 0)
@@ -396,6 +436,8 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	write_recording(u, w);
 	write_health(w, u);
 	session_render(u, w);
+	render_part(u, w);
+	write_triggers(u, w);
 	request_render(u, w);
 	budget_render_status(u, w);
 	drain_render(u, w);

@@ -10,9 +10,11 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/links.h"
 #include "manager/record/history.h"
 #include "manager/service/service.h"
-#include "manager/sessions.h"
+#include "manager/sessions/sessions.h"
+#include "manager/watch/unitwatch.h"
 #include "unit/load.h"
 #include "unit/name.h"
 
@@ -113,8 +115,9 @@ select_fail_masked(struct call *call, const struct unit *u)
 {
 	bool by_file = !u->flag[WISH_FLAG_MASKED] && u->conf->fragment != NULL;
 	char *why = unit_refusal(u);
-	char *next = by_file ? xasprintf("rm %s", u->conf->fragment)
-			     : xasprintf("supctl unmask %s", u->name);
+	char *next = by_file && !unit_is_by_links(u)
+			 ? xasprintf("rm %s", u->conf->fragment)
+			 : xasprintf("supctl unmask %s", u->name);
 
 	jw_kv_str(call_begin(call), "unit", u->name);
 	call_fail(
@@ -163,7 +166,7 @@ is_known_by_wish(const struct unit *u)
 static int
 check_named(struct control *c, struct call *call, const struct unit *u, unsigned flags)
 {
-	bool runs = u->svc != NULL && svc_has_slot(u->svc);
+	bool runs = unit_is_running(u);
 	bool wished = u->flag[WISH_FLAG_MASKED] ||
 		      ((flags & SELECT_START) == 0 && is_known_by_wish(u));
 
@@ -192,10 +195,15 @@ check_named(struct control *c, struct call *call, const struct unit *u, unsigned
 }
 
 static void
-refresh(struct unit *u)
+refresh(struct unit *u, unsigned flags)
 {
-	if (!u->manager->safe_mode && unit_refresh(u))
+	if (u->manager->safe_mode)
+		return;
+	if (unit_refresh(u))
 		render_forget(u);
+	/* A start is what a changed file waits for. */
+	if ((flags & SELECT_START) != 0 && u->changed)
+		unit_reload(u);
 }
 
 void
@@ -210,15 +218,20 @@ static struct unit *
 named_unit(struct control *c, struct call *call, const char *typed, unsigned flags)
 {
 	char *name = unit_name_add_suffix(typed);
-	struct unit *u = name == NULL ? NULL : unit_get(c->m, name);
+	struct unit *u = name == NULL ? NULL : unit_find(c->m, name);
 
+	/* A link that was removed or replaced just now. */
+	if (u != NULL && !c->m->safe_mode && unit_name_is_stale(u, name))
+		units_on_change(c->m, name);
+	u = name == NULL ? NULL : unit_get(c->m, name);
+	units_set_edges(c->m);
 	free(name);
 	if (u == NULL) {
 		fail_bad_name(call, typed,
 		    "letters, digits, and : - _ . \\ @ only, at most 255 bytes");
 		return NULL;
 	}
-	refresh(u);
+	refresh(u, flags);
 	if (check_named(c, call, u, flags) == -1) {
 		/* Whoever asks for names that are none must not fill the memory. */
 		select_forget(c, u);
@@ -279,7 +292,7 @@ add_glob(struct control *c, struct call *call, const char *pattern, unsigned fla
 
 		if (u == NULL)
 			continue;
-		refresh(u);
+		refresh(u, flags);
 		if (!add_unit(out, seen, u)) {
 			call_fail(call, "io.supd.Unit.TooMany", "use a narrower glob",
 			    "%s matches more than %d units", pattern, SELECT_MAX);
@@ -328,6 +341,8 @@ select_units(struct control *c, struct call *call, unsigned flags, struct select
 		call_invalid(call, "units", "names no unit");
 		return -1;
 	}
+	if ((flags & SELECT_START) != 0 && !c->m->safe_mode)
+		unitwatch_take_links(c->m->watch);
 	for (size_t i = 0; i < jv_count(units); i++) {
 		const char *name = jv_str(jv_at(units, i), "");
 		struct unit *u;

@@ -22,6 +22,7 @@ EMBED(varlink_text_job, "io.supd.Job.varlink");
 EMBED(varlink_text_session, "io.supd.Session.varlink");
 EMBED(varlink_text_log, "io.supd.Log.varlink");
 EMBED(varlink_text_event, "io.supd.Event.varlink");
+EMBED(varlink_text_pool, "io.supd.Pool.varlink");
 EMBED(varlink_text_metrics, "io.supd.Metrics.varlink");
 
 const struct varlink_text varlink_texts[] = {
@@ -32,6 +33,7 @@ const struct varlink_text varlink_texts[] = {
 	{ "io.supd.Session", varlink_text_session },
 	{ "io.supd.Log", varlink_text_log },
 	{ "io.supd.Event", varlink_text_event },
+	{ "io.supd.Pool", varlink_text_pool },
 	{ "io.supd.Metrics", varlink_text_metrics },
 };
 const size_t varlink_ntexts = sizeof(varlink_texts) / sizeof(varlink_texts[0]);

@@ -8,7 +8,7 @@
 #include "lib/xalloc.h"
 #include "manager/job/job_int.h"
 
-static void
+void
 unit_vec_push(struct unit_vec *v, struct job_unit *u)
 {
 	if (v->n == v->cap) {
@@ -27,7 +27,7 @@ unit_vec_add(struct unit_vec *v, struct job_unit *u)
 	unit_vec_push(v, u);
 }
 
-static bool
+bool
 edges_have(const struct edges *e, enum unit_dep kind, const struct job_unit *to)
 {
 	for (uint32_t i = 0; i < e->n; i++)
@@ -141,7 +141,7 @@ jobs_unit_release(struct jobs *js, const char *name)
 	if (u == NULL || u->data != NULL || u->job != NULL || u->next != NULL ||
 	    u->real != NULL || u->names > 0)
 		return;
-	if (u->deps.n > 0 || u->inverse.n > 0)
+	if (u->deps.n > 0 || u->inverse.n > 0 || implied_is_target(u))
 		return;
 	/* One that ended and was not told yet. */
 	TAILQ_FOREACH (j, &js->all, link)
@@ -172,6 +172,7 @@ job_unit_set_data(struct job_unit *ju, void *data)
 void
 job_unit_set_deps(struct job_unit *ju, const struct unit_conf *conf)
 {
+	ju->implies = (uint8_t)implied_class_of(conf);
 	for (uint32_t i = 0; i < ju->deps.n; i++)
 		edges_del(&ju->deps.v[i].to->inverse, ju->deps.v[i].kind, ju);
 	ju->deps.n = 0;
@@ -200,11 +201,21 @@ job_unit_each(
 			fn(arg, e->v[i].to);
 }
 
+bool
+graph_is_after(const struct job_unit *u, const struct job_unit *other)
+{
+	return edges_have(&u->deps, DEP_AFTER, other) ||
+	       edges_have(&u->inverse, DEP_BEFORE, other) ||
+	       implied_has(u, DEP_AFTER, other) || implied_has(other, DEP_BEFORE, u);
+}
+
 void
 graph_each_before(struct job_unit *u, job_unit_fn *fn, void *arg)
 {
 	job_unit_each(u, DEP_AFTER, false, fn, arg);
 	job_unit_each(u, DEP_BEFORE, true, fn, arg);
+	implied_each(u, DEP_AFTER, false, fn, arg);
+	implied_each(u, DEP_BEFORE, true, fn, arg);
 }
 
 void
@@ -212,6 +223,8 @@ graph_each_after(struct job_unit *u, job_unit_fn *fn, void *arg)
 {
 	job_unit_each(u, DEP_BEFORE, false, fn, arg);
 	job_unit_each(u, DEP_AFTER, true, fn, arg);
+	implied_each(u, DEP_BEFORE, false, fn, arg);
+	implied_each(u, DEP_AFTER, true, fn, arg);
 }
 
 /* ---- cycles ------------------------------------------------------------------ */
@@ -225,6 +238,7 @@ struct search {
 	struct unit_vec touched;
 	struct job_unit *at;
 	struct job_unit *from, *to; /* the edge that closes the cycle */
+	bool has_later;
 };
 
 /* Goes that way, sooner or later: a restart goes both. */
@@ -247,17 +261,19 @@ job_goes(const struct job *j, bool start)
 	return j != NULL && !j->no_order && goes(j->type, j->start_phase, start);
 }
 
-/* Has a job, now or by the plan, that takes part in the order. */
+/* Has a job, now or by the plan, that takes part in the order.  What waits, and
+ * contradicts the plan, is canceled for it. */
 static bool
 takes_part(const struct search *s, const struct job_unit *u)
 {
-	const struct plan_item *it;
+	uint32_t first = plan_item_of(s->p, u);
 
-	if (u->planned != 0) {
-		it = &s->p->v[u->planned - 1];
-		if (!it->dropped && goes(it->type, false, s->start))
-			return !it->no_order;
-	}
+	for (uint32_t i = first; i != PLAN_NONE; i = plan_next_of_unit(s->p, i))
+		if (goes(s->p->v[i].type, false, s->start))
+			return !s->p->v[i].no_order;
+	if (first != PLAN_NONE && u->job != NULL && u->job->state != JOB_RUNNING &&
+	    job_types_conflict(s->p->v[first].type, u->job->type))
+		return false;
 	return job_goes(u->job, s->start) || job_goes(u->next, s->start);
 }
 
@@ -309,14 +325,13 @@ search_from(struct search *s, struct job_unit *root)
 	}
 }
 
-/* The path of the cycle that was found, and the items of the plan on it. */
+/* The path of the cycle that was found, and the units of the plan on it. */
 static char *
-describe(const struct search *s, struct plan_item ***on)
+describe(const struct search *s, struct unit_vec *on)
 {
 	struct unit_vec cycle = { 0 };
 	struct buf path = { 0 };
 	struct job_unit *u;
-	size_t n = 0;
 
 	/* From the end of the edge back along the parents to its beginning. */
 	for (u = s->from; u != NULL; u = u->parent) {
@@ -324,26 +339,47 @@ describe(const struct search *s, struct plan_item ***on)
 		if (u == s->to)
 			break;
 	}
-	*on = xcalloc(cycle.n + 1, sizeof(struct plan_item *));
+	on->n = 0;
 	for (size_t i = cycle.n; i-- > 0;) {
 		u = cycle.v[i];
 		buf_addf(&path, "%s after ", u->name);
-		if (u->planned != 0 && !s->p->v[u->planned - 1].dropped)
-			(*on)[n++] = &s->p->v[u->planned - 1];
+		if (plan_item_of(s->p, u) != PLAN_NONE)
+			unit_vec_push(on, u);
 	}
 	buf_adds(&path, s->to->name);
 	free(cycle.v);
 	return buf_take(&path);
 }
 
+static void
+note_later(void *arg, struct job_unit *u)
+{
+	struct search *s = arg;
+
+	s->has_later = s->has_later || takes_part(s, u);
+}
+
+/* A cycle that is new goes through a unit that is: what is queued already has none.  And
+ * through what comes later: for most, nothing of that is there yet. */
+static bool
+can_close(struct search *s, struct job_unit *u)
+{
+	if (u->colour != WHITE || !takes_part(s, u) || job_goes(u->job, s->start) ||
+	    job_goes(u->next, s->start))
+		return false;
+	s->has_later = false;
+	graph_each_after(u, note_later, s);
+	return s->has_later;
+}
+
 static char *
-cycle_of(struct plan *p, bool start, struct plan_item ***on)
+cycle_of(struct plan *p, bool start, struct unit_vec *on)
 {
 	struct search s = { .p = p, .start = start };
 	char *path = NULL;
 
-	for (size_t i = 0; i < p->n && s.to == NULL; i++)
-		if (takes_part(&s, p->v[i].unit) && p->v[i].unit->colour == WHITE)
+	for (uint32_t i = 0; i < p->n && s.to == NULL; i++)
+		if (p->v[i].left_out == NULL && can_close(&s, p->v[i].unit))
 			search_from(&s, p->v[i].unit);
 	if (s.to != NULL)
 		path = describe(&s, on);
@@ -357,11 +393,10 @@ cycle_of(struct plan *p, bool start, struct plan_item ***on)
 }
 
 char *
-graph_cycle(struct plan *p, struct plan_item ***on)
+graph_cycle(struct plan *p, struct unit_vec *on)
 {
 	char *path;
 
-	*on = NULL;
 	path = cycle_of(p, true, on);
 	return path != NULL ? path : cycle_of(p, false, on);
 }

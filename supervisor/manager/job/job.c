@@ -11,41 +11,21 @@
 #include "lib/xalloc.h"
 #include "manager/job/job_int.h"
 
-static const char *const type_names[JOB_NTYPES] = {
-	[JOB_START] = "start",
-	[JOB_STOP] = "stop",
-	[JOB_RESTART] = "restart",
-	[JOB_TRY_RESTART] = "try-restart",
-	[JOB_RELOAD] = "reload",
-	[JOB_RELOAD_OR_RESTART] = "reload-or-restart",
-};
-static const char *const result_names[JOB_NRESULTS] = {
-	[JOB_DONE] = "done",
-	[JOB_CANCELED] = "canceled",
-	[JOB_TIMEOUT] = "timeout",
-	[JOB_FAILED] = "failed",
-	[JOB_DEPENDENCY] = "dependency",
-	[JOB_SKIPPED] = "skipped",
-	[JOB_INVALID] = "invalid",
-};
-
-const char *
-job_type_name(enum job_type type)
+int
+job_tree_cmp(struct job *a, struct job *b)
 {
-	return (unsigned)type < JOB_NTYPES ? type_names[type] : "?";
+	if (a->deadline_us != b->deadline_us)
+		return a->deadline_us < b->deadline_us ? -1 : 1;
+	return a->id < b->id ? -1 : a->id > b->id;
 }
 
-const char *
-job_result_name(enum job_result result)
-{
-	return (unsigned)result < JOB_NRESULTS ? result_names[result] : "?";
-}
+RB_GENERATE(job_tree, job, by_deadline, job_tree_cmp)
 
 bool
 job_is_startlike(const struct job *j)
 {
 	return j->type == JOB_START || j->type == JOB_RELOAD ||
-	       (j->type == JOB_RESTART && j->start_phase);
+	       j->type == JOB_VERIFY_ACTIVE || (j->type == JOB_RESTART && j->start_phase);
 }
 
 /* ---- life -------------------------------------------------------------------- */
@@ -57,11 +37,13 @@ jobs_new(const struct job_ops *ops, void *arg)
 
 	js->ops = ops;
 	js->arg = arg;
-	js->shutdown_deadline_us = UINT64_MAX;
+	js->shutdown_deadline_us = js->armed_us = UINT64_MAX;
 	TAILQ_INIT(&js->all);
 	TAILQ_INIT(&js->runnable);
 	TAILQ_INIT(&js->ended);
+	RB_INIT(&js->deadlines);
 	STAILQ_INIT(&js->answers);
+	implied_init(js);
 	return js;
 }
 
@@ -76,11 +58,17 @@ job_new(struct job_unit *u, enum job_type type, const struct job_request *r, boo
 	j->id = ++js->last_id != 0 ? js->last_id : ++js->last_id;
 	j->type = type;
 	j->mode = r->mode;
+	j->how = r->how;
+	j->irreversible = r->how == JOB_REPLACE_IRREVERSIBLY;
+	j->deadline_us = UINT64_MAX;
 	j->origin = xstrdup_opt(r->origin);
 	if (anchor) {
 		j->ref = xstrdup_opt(r->ref);
 		j->day = xstrdup_opt(r->day);
 		j->log_name = xstrdup_opt(r->log_name);
+		j->env = xstrdup_opt(r->env);
+		j->pid = r->pid;
+		j->pid_ticks = r->pid_ticks;
 	} else {
 		/* Pulled in: nobody asked for this one by name. */
 		j->mode |= JOB_AUTOMATIC;
@@ -108,11 +96,44 @@ job_add_waiter(struct job *j, job_done_fn *done, void *arg)
 	STAILQ_INSERT_TAIL(&j->waiters, w, link);
 }
 
+/* ---- time -------------------------------------------------------------------- */
+
+static void
+set_deadline(struct job *j, uint64_t deadline_us)
+{
+	if (j->deadline_us == deadline_us)
+		return;
+	if (j->deadline_us != UINT64_MAX)
+		RB_REMOVE(job_tree, &j->js->deadlines, j);
+	j->deadline_us = deadline_us;
+	if (deadline_us != UINT64_MAX)
+		RB_INSERT(job_tree, &j->js->deadlines, j);
+	jobs_arm(j->js);
+}
+
+void
+job_begin_time(struct job *j, bool running)
+{
+	uint64_t queued_us = UINT64_MAX, running_us = UINT64_MAX, end_us;
+	const struct job_ops *ops = j->js->ops;
+
+	if (ops->timeouts == NULL)
+		return;
+	ops->timeouts(j->js->arg, j->unit, &queued_us, &running_us);
+	end_us = clock_add_us(clock_mono_us(), running ? running_us : queued_us);
+	/* The time of the waiting goes on while it runs. */
+	if (end_us < j->deadline_us)
+		set_deadline(j, end_us);
+}
+
+/* ---- its end ----------------------------------------------------------------- */
+
 void
 job_free(struct job *j)
 {
 	struct waiter *w;
 
+	set_deadline(j, UINT64_MAX);
 	job_dequeue(j);
 	job_waits_clear(&j->before_me, true);
 	job_waits_clear(&j->after_me, false);
@@ -130,6 +151,7 @@ job_free(struct job *j)
 	free(j->ref);
 	free(j->day);
 	free(j->log_name);
+	free(j->env);
 	free(j->message);
 	free(j);
 }
@@ -198,6 +220,7 @@ job_end(struct job *j, enum job_result r, const char *message)
 	if (j->state == JOB_ENDED)
 		return;
 	job_dequeue(j);
+	set_deadline(j, UINT64_MAX);
 	j->state = JOB_ENDED;
 	j->result = r;
 	free(j->message);
@@ -252,10 +275,14 @@ struct order {
 static void
 add_wait(struct job *first, struct job *later)
 {
+	const struct wait *a = LIST_FIRST(&later->before_me);
+	const struct wait *b = LIST_FIRST(&first->after_me);
 	struct wait *w;
 
-	LIST_FOREACH (w, &later->before_me, of_later)
-		if (w->first == first)
+	/* By the shorter list: the other may be that of thousands. */
+	for (; a != NULL && b != NULL;
+	     a = LIST_NEXT(a, of_later), b = LIST_NEXT(b, of_first))
+		if (a->first == first || b->later == later)
 			return;
 	w = xcalloc(1, sizeof(*w));
 	w->first = first;
@@ -303,7 +330,11 @@ job_make_runnable(struct job *j)
 {
 	if (j->queued || j->state != JOB_WAITING || j->npending > 0 || j->unit->job != j)
 		return;
-	TAILQ_INSERT_TAIL(&j->js->runnable, j, ready);
+	/* What fails at once is to fail before anything is begun for it. */
+	if (j->type == JOB_VERIFY_ACTIVE)
+		TAILQ_INSERT_HEAD(&j->js->runnable, j, ready);
+	else
+		TAILQ_INSERT_TAIL(&j->js->runnable, j, ready);
 	j->queued = true;
 	jobs_schedule(j->js);
 }
@@ -386,6 +417,18 @@ enum job_type
 job_type(const struct job *j)
 {
 	return j->type;
+}
+
+enum job_how
+job_how(const struct job *j)
+{
+	return j->how;
+}
+
+bool
+job_is_irreversible(const struct job *j)
+{
+	return j->irreversible;
 }
 
 bool

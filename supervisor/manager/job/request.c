@@ -4,9 +4,9 @@
  */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/buf.h"
-#include "lib/clock.h"
 #include "lib/xalloc.h"
 #include "manager/job/job_int.h"
 
@@ -22,6 +22,7 @@ install(struct job_unit *u, enum job_type type, const struct job_request *r, boo
 	j->no_order = no_order || (r->mode & JOB_FORCE) != 0;
 	u->job = j;
 	u->js->ops->queued(u->js->arg, j);
+	job_begin_time(j, false);
 	job_order(j);
 	return j;
 }
@@ -39,6 +40,7 @@ change_type(struct job *j, enum job_type type)
 static struct job *
 join(struct job *j, const struct job_request *r, bool anchor)
 {
+	j->irreversible = j->irreversible || r->how == JOB_REPLACE_IRREVERSIBLY;
 	if (anchor && j->state == JOB_WAITING) {
 		if ((r->mode & JOB_AUTOMATIC) == 0)
 			j->mode &= ~(unsigned)JOB_AUTOMATIC;
@@ -48,6 +50,13 @@ join(struct job *j, const struct job_request *r, bool anchor)
 			j->day = xstrdup_opt(r->day);
 		if (j->log_name == NULL)
 			j->log_name = xstrdup_opt(r->log_name);
+		/* Of several that wanted it nobody knows which one it was. */
+		if (j->env == NULL) {
+			j->env = xstrdup_opt(r->env);
+		} else if (r->env != NULL && strcmp(j->env, r->env) != 0) {
+			free(j->env);
+			j->env = xstrdup("");
+		}
 	}
 	return j;
 }
@@ -83,6 +92,8 @@ merge_one(struct job_unit *u, enum job_type type, const struct job_request *r,
 	up_phase = job_is_startlike(j);
 	switch (type) {
 	case JOB_START:
+		if (j->type == JOB_VERIFY_ACTIVE)
+			change_type(j, JOB_START);
 		if (j->type != JOB_STOP)
 			/* A reload means that it runs, a restart that it will. */
 			return join(j, r, anchor);
@@ -112,6 +123,10 @@ merge_one(struct job_unit *u, enum job_type type, const struct job_request *r,
 	case JOB_RESTART:
 		if (j->type == JOB_RESTART && !(runs && up_phase))
 			return join(j, r, anchor);
+		if (j->type == JOB_VERIFY_ACTIVE) {
+			change_type(j, JOB_RESTART);
+			return join(j, r, anchor);
+		}
 		if (j->type == JOB_STOP && runs) {
 			type = JOB_START; /* the stop is on its way already */
 			break;
@@ -131,9 +146,19 @@ merge_one(struct job_unit *u, enum job_type type, const struct job_request *r,
 		cancel(j);
 		return install(u, type, r, anchor, no_order);
 	case JOB_RELOAD:
+		if (j->type == JOB_VERIFY_ACTIVE)
+			change_type(j, JOB_RELOAD);
 		if (j->type != JOB_RELOAD || !runs)
 			return join(j, r, anchor);
 		break; /* what changed since it began must be read, too */
+	case JOB_VERIFY_ACTIVE:
+		if (j->type != JOB_STOP)
+			return join(j, r, anchor);
+		if (!runs) {
+			cancel(j);
+			return install(u, type, r, anchor, no_order);
+		}
+		break; /* what stops just now is not there */
 	default:
 		assert(0);
 	}
@@ -143,6 +168,7 @@ merge_one(struct job_unit *u, enum job_type type, const struct job_request *r,
 	u->next = job_new(u, type, r, anchor);
 	u->next->no_order = no_order;
 	js->ops->queued(js->arg, u->next);
+	job_begin_time(u->next, false);
 	return u->next;
 }
 
@@ -182,69 +208,157 @@ answer_later(struct jobs *js, job_done_fn *done, void *arg, uint32_t id,
 	return id;
 }
 
+/* What is asked for, by what the unit does now.  0: a plan is to be made for *type;
+ * 1: nothing is to be done, why says it; -1: refused, why says it. */
+static int
+settle_type(struct jobs *js, struct job_unit *ju, enum job_type *type, struct buf *why)
+{
+	enum job_unit_state st = js->ops->state(js->arg, ju);
+	bool up = st == JOB_UNIT_UP || st == JOB_UNIT_STARTING;
+	bool reload_only = *type == JOB_RELOAD;
+	char *no;
+
+	if (*type == JOB_TRY_RESTART || *type == JOB_TRY_RELOAD_OR_RESTART) {
+		if (!up && st != JOB_UNIT_WAITING &&
+		    (ju->job == NULL || ju->job->type == JOB_STOP)) {
+			buf_adds(why, "it does not run");
+			return 1;
+		}
+		*type = *type == JOB_TRY_RESTART ? JOB_RESTART : JOB_RELOAD_OR_RESTART;
+	}
+	if (*type == JOB_RELOAD_OR_RESTART) {
+		no = st == JOB_UNIT_UP ? js->ops->reloadable(js->arg, ju) : NULL;
+		*type = !up                               ? JOB_START
+			: st == JOB_UNIT_UP && no == NULL ? JOB_RELOAD
+							  : JOB_RESTART;
+		free(no);
+	}
+	if (reload_only && ju->job == NULL) {
+		no = js->ops->reloadable(js->arg, ju);
+		if (no != NULL) {
+			buf_adds(why, no);
+			free(no);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* A mode that is not for that type. */
+static bool
+how_fits(struct job_unit *ju, const struct job_request *r, struct buf *why)
+{
+	const struct jobs *js = ju->js;
+	bool start = r->type == JOB_START;
+
+	if ((r->how == JOB_ISOLATE || r->how == JOB_RESTART_DEPENDENCIES) && !start)
+		buf_addf(why, "the mode %s is only for a start", job_how_name(r->how));
+	else if (r->how == JOB_TRIGGERING && r->type != JOB_STOP)
+		buf_addf(why, "the mode %s is only for a stop", job_how_name(r->how));
+	else if (r->how == JOB_ISOLATE && js->ops->may_isolate != NULL &&
+		 !js->ops->may_isolate(js->arg, ju))
+		buf_addf(
+		    why, "%s is not to be isolated (AllowIsolate= is not set)", ju->name);
+	else
+		return true;
+	return false;
+}
+
+/* What is queued and not part of the plan. */
+static void
+flush_others(struct jobs *js, const struct plan *p)
+{
+	struct job *j, *next;
+
+	TAILQ_FOREACH_SAFE (j, &js->all, link, next) {
+		if (j->state == JOB_ENDED || plan_item_of(p, j->unit) != PLAN_NONE)
+			continue;
+		if (p->r->how == JOB_ISOLATE && js->ops->is_spared != NULL &&
+		    js->ops->is_spared(js->arg, j->unit))
+			continue;
+		cancel(j);
+	}
+}
+
+/* The jobs of the plan into the queue; returns that of its anchor. */
+static struct job *
+carry_out(struct jobs *js, const struct plan *p)
+{
+	const struct job_request *r = p->r;
+	const struct plan_item *it = &p->v[0];
+	struct job *mine, *j;
+
+	if (r->how == JOB_ISOLATE || r->how == JOB_FLUSH)
+		flush_others(js, p);
+	assert(it->left_out == NULL);
+	mine = merge(it->unit, it->type, r, true, it->no_order);
+	mine->hard = mine->hard || it->chain;
+	for (uint32_t i = 1; i < p->n; i++) {
+		it = &p->v[i];
+		if (it->left_out != NULL)
+			continue;
+		j = merge(it->unit, it->type, r, false, it->no_order);
+		j->hard = j->hard || it->chain;
+	}
+	return mine;
+}
+
+/* The plan of a request; returns as settle_type. */
+static int
+make_plan(struct jobs *js, struct plan *p, struct job_unit *ju,
+    const struct job_request *r, struct buf *why)
+{
+	enum job_type type = r->type;
+	int rc;
+
+	if (js->shutdown && type != JOB_STOP) {
+		buf_adds(why, "supd is shutting down");
+		return -1;
+	}
+	if (!how_fits(ju, r, why))
+		return -1;
+	rc = settle_type(js, ju, &type, why);
+	return rc != 0 ? rc : plan_make(js, p, ju, r, type, why);
+}
+
 uint32_t
 job_request(struct jobs *js, struct job_unit *ju, const struct job_request *r,
     job_done_fn *done, void *arg, struct buf *out)
 {
-	enum job_type type = r->type;
-	enum job_unit_state st = js->ops->state(js->arg, ju);
-	bool up = st == JOB_UNIT_UP || st == JOB_UNIT_STARTING;
 	struct plan p = { 0 };
 	struct buf why = { 0 };
-	struct job *j, *mine = NULL;
 	uint32_t id = 0;
-	char *no;
+	struct job *mine;
+	int rc = make_plan(js, &p, ju, r, &why);
 
-	if (js->shutdown && type != JOB_STOP) {
-		buf_adds(&why, "supd is shutting down");
-		goto refused;
-	}
-	if (type == JOB_TRY_RESTART) {
-		if (!up && st != JOB_UNIT_WAITING &&
-		    (ju->job == NULL || ju->job->type == JOB_STOP))
-			return answer_later(
-			    js, done, arg, ++js->last_id, JOB_DONE, "it does not run");
-		type = JOB_RESTART;
-	} else if (type == JOB_RELOAD_OR_RESTART) {
-		no = st == JOB_UNIT_UP ? js->ops->reloadable(js->arg, ju) : NULL;
-		type = !up                               ? JOB_START
-		       : st == JOB_UNIT_UP && no == NULL ? JOB_RELOAD
-							 : JOB_RESTART;
-		free(no);
-	}
-	if (type == JOB_RELOAD && ju->job == NULL) {
-		no = js->ops->reloadable(js->arg, ju);
-		if (no != NULL) {
-			buf_adds(&why, no);
-			free(no);
-			goto refused;
-		}
-	}
-	if (plan_make(js, &p, ju, type, r->mode, &why) == -1)
-		goto refused;
-	for (size_t i = 0; i < p.n; i++) {
-		if (p.v[i].dropped)
-			continue;
-		j = merge(p.v[i].unit, p.v[i].type, r, i == 0, p.v[i].no_order);
-		j->hard = j->hard || p.v[i].hard;
-		if (i == 0)
-			mine = j;
+	if (rc == 0) {
+		mine = carry_out(js, &p);
+		id = mine->id;
+		job_add_waiter(mine, done, arg);
+		jobs_schedule(js);
+	} else if (rc == 1) {
+		id = answer_later(js, done, arg, ++js->last_id, JOB_DONE, buf_str(&why));
+	} else {
+		if (out != NULL)
+			buf_adds(out, buf_str(&why));
+		(void)answer_later(js, done, arg, 0, JOB_INVALID, buf_str(&why));
 	}
 	plan_clear(&p);
-	buf_free(&why);
-	if (mine == NULL)
-		return answer_later(js, done, arg, 0, JOB_INVALID, "it was left out");
-	job_add_waiter(mine, done, arg);
-	jobs_schedule(js);
-	return mine->id;
-
-refused:
-	plan_clear(&p);
-	if (out != NULL)
-		buf_adds(out, buf_str(&why));
-	id = answer_later(js, done, arg, 0, JOB_INVALID, buf_str(&why));
 	buf_free(&why);
 	return id;
+}
+
+int
+job_plan(struct jobs *js, struct job_unit *ju, const struct job_request *r,
+    job_plan_fn *fn, void *arg, struct buf *out)
+{
+	struct plan p = { .quiet = true };
+	int rc = make_plan(js, &p, ju, r, out);
+
+	if (rc == 0)
+		preview(&p, fn, arg);
+	plan_clear(&p);
+	return rc == -1 ? -1 : 0;
 }
 
 void
@@ -306,7 +420,6 @@ jobs_shutdown(struct jobs *js, uint64_t deadline_us, bool order, const char *ori
 		.mode =
 		    JOB_NO_DEPS | JOB_AUTOMATIC | (order ? 0U : (unsigned)JOB_FORCE) };
 	struct plan p = { 0 };
-	struct buf why = { 0 };
 	size_t it = 0;
 	void *v;
 
@@ -319,11 +432,10 @@ jobs_shutdown(struct jobs *js, uint64_t deadline_us, bool order, const char *ori
 	js->shutdown_deadline_us = deadline_us;
 	js->shutdown_done = done;
 	js->shutdown_arg = arg;
-	if (plan_make_all(js, &p, &why) == 0)
-		for (size_t i = 0; i < p.n; i++)
-			merge(p.v[i].unit, JOB_STOP, &r, true, p.v[i].no_order);
+	plan_make_all(js, &p, &r);
+	for (uint32_t i = 0; i < p.n; i++)
+		merge(p.v[i].unit, JOB_STOP, &r, true, p.v[i].no_order);
 	plan_clear(&p);
-	buf_free(&why);
 	/* What waits to start, of units that are down, must not. */
 	while (map_next(&js->units, &it, NULL, &v)) {
 		struct job_unit *u = v;
@@ -333,7 +445,7 @@ jobs_shutdown(struct jobs *js, uint64_t deadline_us, bool order, const char *ori
 		if (u->job != NULL && u->job->type != JOB_STOP)
 			cancel(u->job);
 	}
-	js->ops->timer(js->arg, deadline_us);
+	jobs_arm(js);
 	jobs_schedule(js);
 }
 

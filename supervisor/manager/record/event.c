@@ -289,7 +289,13 @@ event_null(struct emitter *ev, const char *key)
 void
 event_us(struct emitter *ev, const char *key, uint64_t us)
 {
-	metrics_sample(ev->metrics, key, us);
+	event_us_by(ev, key, us, NULL);
+}
+
+void
+event_us_by(struct emitter *ev, const char *key, uint64_t us, const char *by)
+{
+	metrics_sample_by(ev->metrics, key, by, us);
 	if (!ev->muted)
 		jw_kv_u64(ev->jw, key, us > INT64_MAX ? INT64_MAX : us);
 }

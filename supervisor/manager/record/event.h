@@ -100,6 +100,9 @@ void event_bool(struct emitter *ev, const char *key, bool value);
 void event_null(struct emitter *ev, const char *key);
 /* Microseconds; a sample of the histogram of that field name, if there is one. */
 void event_us(struct emitter *ev, const char *key, uint64_t us);
+/* The same of a histogram that is by another field of the event (metrics.h), with what
+ * that is. */
+void event_us_by(struct emitter *ev, const char *key, uint64_t us, const char *by);
 /*
  * The writer of the event being made, to add an object or array; NULL while the event is
  * muted (a trace row without trace on).

@@ -10,6 +10,8 @@
 
 #include "lib/buf.h"
 #include "lib/json.h"
+#include "lib/map.h"
+#include "lib/strv.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
 
@@ -51,6 +53,7 @@ struct histogram {
 struct metrics {
 	uint64_t counter[EVENT_ID_MAX];
 	struct histogram histogram[HISTOGRAM_MAX];
+	struct map by[HISTOGRAM_MAX]; /* value of its label -> struct histogram */
 };
 
 struct histogram_def {
@@ -64,6 +67,11 @@ static const struct histogram_def defs[HISTOGRAM_MAX] = {
 #include "manager/record/event.def"
 };
 
+/* The label of histograms that have one: the field of the same event that it is of. */
+static const char *const label_of[HISTOGRAM_MAX] = {
+	[HISTOGRAM_POOL_WAIT] = "pool",
+};
+
 struct metrics *
 metrics_new(void)
 {
@@ -73,6 +81,10 @@ metrics_new(void)
 void
 metrics_free(struct metrics *m)
 {
+	if (m == NULL)
+		return;
+	for (size_t i = 0; i < HISTOGRAM_MAX; i++)
+		map_clear(&m->by[i], free);
 	free(m);
 }
 
@@ -89,22 +101,48 @@ metrics_counter(const struct metrics *m, enum event_id id)
 	return event_def(id) == NULL ? 0 : m->counter[id];
 }
 
+static void
+add_sample(struct histogram *h, uint64_t us)
+{
+	size_t b = 0;
+
+	while (b < NBUCKETS && us > buckets[b].us)
+		b++;
+	h->in[b]++;
+	h->count++;
+	h->sum_us += us;
+}
+
+/* That of a value of its label. */
+static struct histogram *
+histogram_by(struct metrics *m, size_t i, const char *value)
+{
+	struct histogram *h = map_get(&m->by[i], value);
+
+	if (h == NULL) {
+		h = xcalloc(1, sizeof(*h));
+		map_set(&m->by[i], value, h);
+	}
+	return h;
+}
+
+void
+metrics_sample_by(struct metrics *m, const char *field, const char *value, uint64_t us)
+{
+	for (size_t i = 0; i < HISTOGRAM_MAX; i++) {
+		if (defs[i].field == NULL || strcmp(defs[i].field, field) != 0)
+			continue;
+		add_sample(&m->histogram[i], us);
+		if (label_of[i] != NULL && value != NULL)
+			add_sample(histogram_by(m, i, value), us);
+		return;
+	}
+}
+
 void
 metrics_sample(struct metrics *m, const char *field, uint64_t us)
 {
-	for (size_t i = 0; i < HISTOGRAM_MAX; i++) {
-		struct histogram *h = &m->histogram[i];
-		size_t b = 0;
-
-		if (defs[i].field == NULL || strcmp(defs[i].field, field) != 0)
-			continue;
-		while (b < NBUCKETS && us > buckets[b].us)
-			b++;
-		h->in[b]++;
-		h->count++;
-		h->sum_us += us;
-		return;
-	}
+	metrics_sample_by(m, field, NULL, us);
 }
 
 uint64_t
@@ -165,23 +203,54 @@ metrics_text_sample(
 	buf_addf(out, " %.17g\n", value);
 }
 
+/* label: "{pool=\"llm\"" without its end, or empty. */
 static void
-write_histogram(const struct histogram *h, const struct histogram_def *d, struct buf *out)
+write_rows(
+    const struct histogram *h, const char *name, const char *label, struct buf *out)
 {
-	char name[64];
+	const char *begin = *label != '\0' ? label : "{";
+	const char *between = *label != '\0' ? "," : "", *end = *label != '\0' ? "}" : "";
 	uint64_t sum = 0;
 
-	snprintf(name, sizeof(name), "supd_%s_seconds", d->name);
-	metrics_text_head(out, name, "histogram", d->help);
 	for (size_t b = 0; b < NBUCKETS; b++) {
 		sum += h->in[b];
-		buf_addf(
-		    out, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name, buckets[b].le, sum);
+		buf_addf(out, "%s_bucket%s%sle=\"%s\"} %" PRIu64 "\n", name, begin,
+		    between, buckets[b].le, sum);
 	}
-	buf_addf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, h->count);
-	buf_addf(out, "%s_sum %" PRIu64 ".%06" PRIu64 "\n", name, h->sum_us / 1000000,
-	    h->sum_us % 1000000);
-	buf_addf(out, "%s_count %" PRIu64 "\n", name, h->count);
+	buf_addf(out, "%s_bucket%s%sle=\"+Inf\"} %" PRIu64 "\n", name, begin, between,
+	    h->count);
+	buf_addf(out, "%s_sum%s%s %" PRIu64 ".%06" PRIu64 "\n", name, label, end,
+	    h->sum_us / 1000000, h->sum_us % 1000000);
+	buf_addf(out, "%s_count%s%s %" PRIu64 "\n", name, label, end, h->count);
+}
+
+static void
+write_histogram(const struct metrics *m, size_t i, struct buf *out)
+{
+	struct strv values = { 0 };
+	char name[64];
+
+	snprintf(name, sizeof(name), "supd_%s_seconds", defs[i].name);
+	/* A family without a sample is none. */
+	if (label_of[i] != NULL && m->by[i].n == 0)
+		return;
+	metrics_text_head(out, name, "histogram", defs[i].help);
+	if (label_of[i] == NULL) {
+		write_rows(&m->histogram[i], name, "", out);
+		return;
+	}
+	map_keys(&m->by[i], &values);
+	strv_sort(&values);
+	for (size_t k = 0; k < values.n; k++) {
+		struct buf label = { 0 };
+
+		buf_addf(&label, "{%s=\"", label_of[i]);
+		add_escaped(&label, values.v[k], true);
+		buf_addc(&label, '"');
+		write_rows(map_get(&m->by[i], values.v[k]), name, buf_str(&label), out);
+		buf_free(&label);
+	}
+	strv_free(&values);
 }
 
 void
@@ -199,10 +268,37 @@ metrics_write_text(const struct metrics *m, struct buf *out)
 	}
 	for (size_t i = 0; i < HISTOGRAM_MAX; i++)
 		if (defs[i].name != NULL)
-			write_histogram(&m->histogram[i], &defs[i], out);
+			write_histogram(m, i, out);
 }
 
 /* ---- snapshot ---- */
+
+/* Into an open object. */
+static void
+write_numbers(const struct histogram *h, struct jw *w)
+{
+	jw_kv_u64(w, "sum_us", h->sum_us);
+	jw_kv_arr(w, "in");
+	for (size_t b = 0; b <= NBUCKETS; b++)
+		jw_u64(w, h->in[b]);
+	jw_end(w);
+}
+
+static void
+write_by(const struct map *by, struct jw *w)
+{
+	const char *value;
+	size_t it = 0;
+	void *h;
+
+	jw_kv_obj(w, "by");
+	while (map_next(by, &it, &value, &h)) {
+		jw_kv_obj(w, value);
+		write_numbers(h, w);
+		jw_end(w);
+	}
+	jw_end(w);
+}
 
 void
 metrics_write_json(const struct metrics *m, struct jw *w)
@@ -220,17 +316,13 @@ metrics_write_json(const struct metrics *m, struct jw *w)
 	jw_end(w);
 	jw_kv_obj(w, "histograms");
 	for (size_t i = 0; i < HISTOGRAM_MAX; i++) {
-		const struct histogram *h = &m->histogram[i];
-
-		if (h->count == 0)
+		if (m->histogram[i].count == 0)
 			continue;
 		snprintf(key, sizeof(key), "%zu", i);
 		jw_kv_obj(w, key);
-		jw_kv_u64(w, "sum_us", h->sum_us);
-		jw_kv_arr(w, "in");
-		for (size_t b = 0; b <= NBUCKETS; b++)
-			jw_u64(w, h->in[b]);
-		jw_end(w);
+		write_numbers(&m->histogram[i], w);
+		if (label_of[i] != NULL)
+			write_by(&m->by[i], w);
 		jw_end(w);
 	}
 	jw_end(w);
@@ -269,6 +361,16 @@ read_histogram(struct histogram *h, const struct jv *v)
 	*h = got;
 }
 
+static void
+read_by(struct metrics *m, size_t i, const struct jv *v)
+{
+	const struct jv *by = jv_get(v, "by");
+
+	for (size_t k = 0;
+	     label_of[i] != NULL && jv_type(by) == JV_OBJECT && k < jv_count(by); k++)
+		read_histogram(histogram_by(m, i, jv_key_at(by, k)), jv_at(by, k));
+}
+
 void
 metrics_read_json(struct metrics *m, const struct jv *v)
 {
@@ -284,8 +386,10 @@ metrics_read_json(struct metrics *m, const struct jv *v)
 	for (size_t i = 0; jv_type(h) == JV_OBJECT && i < jv_count(h); i++) {
 		int id = parse_key(jv_key_at(h, i), HISTOGRAM_MAX);
 
-		if (id > 0)
+		if (id > 0) {
 			read_histogram(&m->histogram[id], jv_at(h, i));
+			read_by(m, (size_t)id, jv_at(h, i));
+		}
 	}
 }
 
@@ -300,6 +404,10 @@ metrics_count_past(struct metrics *m, enum event_id id, const struct jv *event)
 			continue;
 		v = jv_get(event, defs[i].field);
 		if (jv_type(v) == JV_INT && jv_i64(v, -1) >= 0)
-			metrics_sample(m, defs[i].field, (uint64_t)jv_i64(v, 0));
+			metrics_sample_by(m, defs[i].field,
+			    label_of[i] == NULL
+				? NULL
+				: jv_str(jv_get(event, label_of[i]), NULL),
+			    (uint64_t)jv_i64(v, 0));
 	}
 }

@@ -31,6 +31,9 @@ void metrics_count(struct metrics *m, enum event_id id);
 uint64_t metrics_counter(const struct metrics *m, enum event_id id);
 /* A sample for the histogram of that event field; nothing if there is none. */
 void metrics_sample(struct metrics *m, const char *field, uint64_t us);
+/* The same for one of those that are by a label, with its value; else NULL. */
+void metrics_sample_by(
+    struct metrics *m, const char *field, const char *value, uint64_t us);
 uint64_t metrics_samples(const struct metrics *m, enum histogram_id id);
 
 /* All counters and histograms as text. */

@@ -56,6 +56,7 @@ normalise(struct svc_memory *m)
 	case SVC_DEAD:
 	case SVC_AUTO_RESTART:
 	case SVC_LIMIT_WAIT:
+	case SVC_QUEUED:
 		no_slot = true;
 		break;
 	case SVC_FAILED:
@@ -77,6 +78,8 @@ normalise(struct svc_memory *m)
 	}
 	if (no_main || no_slot)
 		m->main_running = false;
+	if (no_slot && m->state != SVC_QUEUED)
+		svc_memory_text(&m->pool, SVC_POOL_MAX, NULL);
 	switch (m->state) {
 	case SVC_RUNNING:
 	case SVC_EXITED:
@@ -126,6 +129,7 @@ svc_restore(struct service *s, const struct svc_memory *m, bool same_boot)
 	mine->restart_deferred = false;
 	mine->then_start = false;
 	mine->restarts = mine->backoff = 0;
+	svc_memory_text(&mine->pool, SVC_POOL_MAX, NULL);
 	for (int i = 0; i < SVC_NTIMERS; i++)
 		mine->deadline_us[i] = UINT64_MAX;
 	if (mine->state != SVC_FAILED && mine->state != SVC_DEAD) {
@@ -240,8 +244,14 @@ adopt_main(struct service *s, const struct svc_slot_seen *seen)
 		return;
 	}
 	if (m->main_alien) {
-		if (has_started && st->pid == m->main_pid)
+		if (has_started && st->pid == m->main_pid) {
+			m->main_execed = true;
 			return;
+		}
+		if (svc_is_scope(s)) {
+			svc_join_main(s, m->main_pid, m->main_ticks);
+			return;
+		}
 		/* PROC_SET did not reach init: again, and init checks the start time. */
 		d = svc_deed(s, DEED_PROC_SET);
 		d->u.proc.slot = m->slot;
@@ -412,6 +422,12 @@ slot_is_missing(struct service *s)
 	bool began = m->main_pid != 0 || m->control_pid != 0 || m->main_exit.how != 0 ||
 		     m->control_exit.how != 0;
 
+	if (m->state == SVC_QUEUED) {
+		s->empty = true;
+		if (m->pool[0] == '\0')
+			svc_raise(s, SVC_EV_ADMITTED); /* it waits for nothing */
+		return;
+	}
 	if (svc_waits_for_slot(s) && !began) {
 		svc_begin_in_slot(s);
 		return;
@@ -449,6 +465,7 @@ slot_is_missing(struct service *s)
 		m->slot = SLOT_NONE;
 		m->main_running = m->control_running = false;
 		m->leftover = 0;
+		svc_leave_pool(s);
 		if (m->restart_deferred)
 			svc_enter_auto_restart(s);
 		return;
@@ -486,6 +503,8 @@ adopt_by_tag(struct service *s, const struct svc_slot_seen *seen)
 	for (int i = 0; i < SVC_NTIMERS; i++)
 		m->deadline_us[i] = UINT64_MAX;
 	m->slot = sl->slot;
+	svc_memory_text(&m->pool, SVC_POOL_MAX,
+	    s->conf->type == UNIT_SERVICE ? s->conf->service->pool : NULL);
 	memcpy(m->invocation, sl->invocation, sizeof(m->invocation));
 	svc_memory_text(&m->ref, PROTO_REF_MAX, sl->ref);
 	if (strtoull(sl->ref, &end, 10) > m->order && *end == '\0')

@@ -33,6 +33,7 @@ enum {
 struct filling {
 	const struct credentials *c;
 	struct buf *why;
+	struct buf *missing;
 	int dir;
 	size_t bytes;
 	size_t files;
@@ -260,9 +261,12 @@ load(struct filling *f, const char *kept)
 	char *id = xstrndup(kept, n);
 	int r = *source == '/' ? load_path(f, id, source) : load_named(f, id, source);
 
-	/* systemd starts it without one that is called by a name; here none is missing.
-	 */
-	if (r == 0 && !is_set(f->c->x, id, n))
+	/* systemd starts it without one that is called by a name.  Here that is so only
+	 * where none is named but its own: files that systemd ships ask for what a
+	 * machine may have been given. */
+	if (r == 0 && !is_set(f->c->x, id, n) && strcmp(source, id) == 0)
+		buf_addf(f->missing, "%s%s", f->missing->len > 0 ? " " : "", id);
+	else if (r == 0 && !is_set(f->c->x, id, n))
 		r = *source == '/'
 			? fail(f->why, "LoadCredential=%s: %s: %s", id, source,
 			      strerror(ENOENT))
@@ -347,9 +351,9 @@ fill(struct filling *f)
 }
 
 int
-credentials_make(const struct credentials *c, struct buf *why)
+credentials_make(const struct credentials *c, struct buf *missing, struct buf *why)
 {
-	struct filling f = { .c = c, .why = why, .dir = -1 };
+	struct filling f = { .c = c, .why = why, .missing = missing, .dir = -1 };
 	int base = open_base(c, why), r = -1;
 	char *hidden;
 

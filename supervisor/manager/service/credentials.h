@@ -27,8 +27,9 @@ struct credentials {
 };
 
 /* In a helper, for it may wait for ever.  -1: why says it, and has no value in it;
- * nothing is left of what was made. */
-int credentials_make(const struct credentials *c, struct buf *why);
+ * nothing is left of what was made.  missing gets the names of those that nobody has to
+ * have, and nobody had. */
+int credentials_make(const struct credentials *c, struct buf *missing, struct buf *why);
 
 /* Takes the folder NAME of run/credentials away; as rm_rf_at. */
 int credentials_remove_at(int base, const char *name, size_t max);

@@ -12,8 +12,10 @@
 
 #include "lib/buf.h"
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
+#include "manager/service/probe.h"
 #include "manager/service/service_int.h"
 
 enum {
@@ -133,6 +135,7 @@ list_ready(const struct service *s, bool hold, struct buf *out)
 		[PROBE_HTTP] = "ReadyHTTP",
 		[PROBE_EXEC] = "ReadyExec",
 		[PROBE_FILE] = "ReadyFile",
+		[PROBE_BUS] = "BusName",
 	};
 
 	for (unsigned i = 0; i < ready_count(s); i++) {
@@ -455,6 +458,17 @@ svc_on_health_timer(struct service *s)
 	next_exec(s, 0);
 }
 
+/* Where no bus is there was nothing to ask. */
+static void
+name_held(struct service *s, unsigned i, const char *text)
+{
+	if (svc_sc(s)->ready.v[i].kind == PROBE_BUS &&
+	    strncmp(text, PROBE_NO_BUS, strlen(PROBE_NO_BUS)) == 0)
+		log_warnx("%s: %s; BusName=%s is not waited for", svc_conf(s)->stem, text,
+		    svc_sc(s)->ready.v[i].text);
+	ready_holds(s, i);
+}
+
 void
 svc_on_probe(
     struct service *s, enum probe_use use, uint64_t id, bool ok, const char *text)
@@ -471,7 +485,7 @@ svc_on_probe(
 		if (use == PROBE_USE_HEALTH)
 			round_result(s, ok, text);
 		else if (ok)
-			ready_holds(s, i);
+			name_held(s, i, text);
 		else
 			set_text(
 			    s->probes->ready_text, sizeof(s->probes->ready_text), text);

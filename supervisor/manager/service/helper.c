@@ -36,6 +36,7 @@ struct helper {
 	struct loop_timer *timer;
 	struct loop_io *io; /* NULL: it waits for a place */
 	int fd;
+	int err; /* of the process that could not be made; 0: it could, or waits */
 	pid_t pid;
 	struct buf answer;
 };
@@ -199,8 +200,10 @@ answer(struct helper *h, bool ok, int err)
 static void
 on_timer(struct loop_timer *t, void *arg)
 {
+	struct helper *h = arg;
+
 	(void)t;
-	answer(arg, false, ETIMEDOUT);
+	answer(h, false, h->err != 0 ? h->err : ETIMEDOUT);
 }
 
 /* 1: that was all; 0: more may come; -1: errno. */
@@ -248,6 +251,7 @@ start(struct helper *h)
 	h->fd = fork_helper(h->work, h->question, &h->pid);
 	if (h->fd == -1) {
 		/* Told from the loop, as everything; no process now is no answer. */
+		h->err = errno;
 		TAILQ_INSERT_TAIL(&waiting, h, next);
 		loop_timer_in(h->timer, 0);
 		return;

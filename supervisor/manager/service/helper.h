@@ -20,7 +20,8 @@ struct loop;
 
 /* Runs in the helper: the answer goes to out. */
 typedef void helper_work(const void *question, struct buf *out);
-/* NULL: no answer in time, errno says why.  The helper is freed already. */
+/* NULL: no answer, errno says why: ETIMEDOUT, EPIPE: the process died, or why there could
+ * be none (EAGAIN, …).  The helper is freed already. */
 typedef void helper_fn(void *arg, const struct buf *answer);
 
 /*

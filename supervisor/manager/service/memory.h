@@ -60,9 +60,13 @@ enum {
 	SVC_WHY_MAX = 240,
 	SVC_STATUS_MAX = 256,
 	SVC_WHO_MAX = 64,
-	SVC_ID_MAX = 33, /* an invocation in hex */
+	SVC_START_ENV_MAX = 481, /* with its NUL */
+	SVC_UNMET_MAX = 160,     /* a condition, as it is written */
+	SVC_FOUND_MAX = 96,      /* and what was seen instead */
+	SVC_ID_MAX = 33,         /* an invocation in hex */
 	SVC_SESSION_ID_MAX = 129,
-	SVC_MEMORY_JSON_MAX = 3000,
+	SVC_POOL_MAX = 128, /* a name of a unit; see UNIT_POOL_NAME_MAX */
+	SVC_MEMORY_JSON_MAX = 3500,
 };
 
 /* What [Rule] sections say of the end of a main process, beside Restart=.  (Remembered:
@@ -71,6 +75,14 @@ enum svc_verdict {
 	SVC_VERDICT_NONE = 0,
 	SVC_VERDICT_RESTART = 1,    /* whatever Restart= says */
 	SVC_VERDICT_NO_RESTART = 2, /* likewise */
+};
+
+/* What must still follow from a change of the state (manager/bonds.h).  (Remembered:
+ * numbers stay.) */
+enum svc_due {
+	SVC_DUE_FAILURE = 1 << 0, /* it has failed */
+	SVC_DUE_SUCCESS = 1 << 1, /* it has become inactive without a failure */
+	SVC_DUE_NEEDS = 1 << 2,   /* it was not started, for want of another */
 };
 
 /* How a process ended. */
@@ -91,8 +103,9 @@ struct svc_memory {
 	uint32_t slot;          /* SLOT_NONE: nothing runs and nothing is left */
 	uint64_t order;         /* milliseconds: the REF, unless the caller named one */
 	char *ref;
-	char *log_name; /* empty: the stem of the unit */
-	char *day;      /* pinned by the caller, or empty */
+	char *log_name;  /* empty: the stem of the unit */
+	char *day;       /* pinned by the caller, or empty */
+	char *start_env; /* what triggered this start: lines NAME=VALUE, or empty */
 
 	/* The processes.  A seq is the number of the SPAWN: with it a new manager knows
 	 * whether the process it meets is the one it wanted. */
@@ -121,8 +134,16 @@ struct svc_memory {
 	char *previous;   /* the invocation before this one, in hex, or empty */
 	char *session_id; /* as the program calls its work, or empty */
 
+	/* Pool=. */
+	char *pool; /* the unit of which it has a slot, or waits for one; or empty */
+	uint64_t pool_number; /* its place among those that wait; 0: none was given */
+	uint64_t queued_us;   /* it waits since then; monotonic */
+
 	/* Restarts and the start limit. */
 	uint32_t restarts; /* automatic ones since a person started it */
+	uint32_t due;      /* enum svc_due, of the newest end that has consequences */
+	uint64_t due_life; /* as life, of that */
+	uint64_t due_us;   /* when it was; wall clock */
 	uint32_t log_alt;  /* the name of its log was taken: the ALT of layout_log_file */
 	uint32_t backoff;  /* steps of RestartSteps= taken */
 	uint64_t limit_begin_us;
@@ -165,6 +186,11 @@ struct svc_memory {
 	uint64_t active_us;      /* the same, monotonic; 0: not since the last start */
 	uint64_t ended_wall_us;
 	uint64_t main_started_wall_us;
+
+	/* Condition*= and Assert*=, asked when a start begins. */
+	uint64_t checked_wall_us; /* 0: never */
+	char *unmet;              /* that did not hold then, or empty */
+	char *found;              /* what was seen */
 
 	char *why; /* why it is in its state */
 	char *who; /* who asked for it last */

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,10 +17,11 @@
 #include "lib/fdio.h"
 #include "lib/loop.h"
 #include "lib/xalloc.h"
+#include "manager/service/busname.h"
 #include "manager/service/helper.h"
 
 enum {
-	STATUS_LINE_MAX = 1024, /* bytes of an answer that are read */
+	STATUS_LINE_MAX = 1024, /* bytes of an HTTP answer that are read */
 	TEXT_MAX = 240,
 };
 
@@ -40,7 +42,7 @@ struct probe {
 	char text[TEXT_MAX];
 	struct buf out;
 	size_t sent;
-	char in[STATUS_LINE_MAX + 1];
+	char in[BUSNAME_ANSWER_MAX];
 	size_t got;
 };
 
@@ -86,6 +88,8 @@ decide(struct probe *p, bool ok, const char *fmt, ...)
 	loop_timer_in(p->timer, 0);
 }
 
+static void on_io(struct loop_io *io, int events, void *arg);
+
 static void
 on_timer(struct loop_timer *t, void *arg)
 {
@@ -102,6 +106,56 @@ on_timer(struct loop_timer *t, void *arg)
 		snprintf(text, sizeof(text), "%s: no answer in time", p->where);
 	probe_free(p);
 	fn(fn_arg, ok, text);
+}
+
+/* ---- the message bus ---------------------------------------------------------- */
+
+/* False: there is more to come. */
+static bool
+bus_answered(struct probe *p)
+{
+	switch (busname_read(p->in, p->got)) {
+	case BUSNAME_MORE:
+		return false;
+	case BUSNAME_OWNED:
+		decide(p, true, "%.180s has an owner", p->conf->text);
+		break;
+	case BUSNAME_FREE:
+		decide(p, false, "%.180s has no owner", p->conf->text);
+		break;
+	case BUSNAME_REFUSED:
+		decide(p, false, "%.150s: the message bus does not answer", p->where);
+		break;
+	}
+	return true;
+}
+
+/* Where no bus is there is nothing to wait for: the service counts as Type=exec. */
+static void
+start_bus(struct probe *p)
+{
+	struct sockaddr_un sa;
+	socklen_t len;
+
+	if (busname_address(&sa, &len, p->where, sizeof(p->where)) == -1) {
+		decide(
+		    p, true, PROBE_NO_BUS ": \"%.120s\" is no address of one", p->where);
+		return;
+	}
+	p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (p->fd == -1) {
+		decide(p, false, "%s: %s", p->where, strerror(errno));
+		return;
+	}
+	if (connect(p->fd, (struct sockaddr *)&sa, len) == -1 && errno != EINTR) {
+		bool none = errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR;
+
+		decide(p, none, "%s%.120s: %s", none ? PROBE_NO_BUS " at " : "", p->where,
+		    strerror(errno));
+		return;
+	}
+	busname_ask(&p->out, p->conf->text);
+	p->io = loop_io_new(p->loop, "probe", p->fd, LOOP_WRITE, on_io, p);
 }
 
 /* ---- HTTP -------------------------------------------------------------------- */
@@ -127,14 +181,29 @@ parse_status(const char *s, size_t n)
 	return (s[9] - '0') * 100 + (s[10] - '0') * 10 + (s[11] - '0');
 }
 
+/* False: there is more to come. */
+static bool
+http_answered(struct probe *p, bool at_end)
+{
+	int status = parse_status(p->in, p->got);
+
+	if (status > 0)
+		decide(p, status >= 200 && status < 400, "%s: HTTP status %d", p->where,
+		    status);
+	else if (status == -1 || at_end || p->got == STATUS_LINE_MAX)
+		decide(p, false, "%s: not an HTTP answer", p->where);
+	return p->decided;
+}
+
 static void
 read_answer(struct probe *p)
 {
+	bool bus = p->conf->kind == PROBE_BUS;
+	size_t max = bus ? sizeof(p->in) : STATUS_LINE_MAX;
 	ssize_t n;
-	int status;
 
 	for (;;) {
-		n = read(p->fd, p->in + p->got, STATUS_LINE_MAX - p->got);
+		n = read(p->fd, p->in + p->got, max - p->got);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -144,14 +213,10 @@ read_answer(struct probe *p)
 			return;
 		}
 		p->got += (size_t)n;
-		status = parse_status(p->in, p->got);
-		if (status > 0) {
-			decide(p, status >= 200 && status < 400, "%s: HTTP status %d",
-			    p->where, status);
+		if (bus ? bus_answered(p) : http_answered(p, n == 0))
 			return;
-		}
-		if (status == -1 || n == 0 || p->got == STATUS_LINE_MAX) {
-			decide(p, false, "%s: not an HTTP answer", p->where);
+		if (n == 0) {
+			decide(p, false, "%s: the connection was closed", p->where);
 			return;
 		}
 	}
@@ -349,6 +414,9 @@ probe_new(struct loop *l, const struct probe_conf *conf, uint64_t since_wall_us,
 	case PROBE_TCP:
 	case PROBE_HTTP:
 		start_socket(p);
+		break;
+	case PROBE_BUS:
+		start_bus(p);
 		break;
 	case PROBE_FILE:
 		look_at_file(p, timeout_us);

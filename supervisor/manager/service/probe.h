@@ -1,6 +1,6 @@
 /*
- * probe: one try of a ReadyTCP=, ReadyHTTP=, ReadyFile= or Health…= line over the event
- * loop.
+ * probe: one try of a ReadyTCP=, ReadyHTTP=, ReadyFile=, BusName= or Health…= line over
+ * the event loop.
  *
  * Never waits: sockets are non-blocking, names are looked up only when they are numeric
  * or "localhost".  A probe ends by its answer, its time-out, or probe_free, and reads a
@@ -13,6 +13,9 @@
 #include <stdint.h>
 
 #include "unit/conf.h"
+
+/* How the text of a bus name begins that is not asked for: there is no bus. */
+#define PROBE_NO_BUS "no message bus runs"
 
 struct loop;
 struct probe;

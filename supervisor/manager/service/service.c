@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/xalloc.h"
 #include "manager/service/service_int.h"
@@ -45,6 +46,7 @@ start_clear(struct svc_start *st)
 	free((void *)(uintptr_t)st->ref);
 	free((void *)(uintptr_t)st->day);
 	free((void *)(uintptr_t)st->log_name);
+	free((void *)(uintptr_t)st->env);
 	memset(st, 0, sizeof(*st));
 }
 
@@ -84,6 +86,11 @@ svc_set_conf(struct service *s, const struct unit_conf *conf)
 	if (conf == old)
 		return;
 	s->conf = conf;
+	/* What waits for its slot has begun nothing yet. */
+	if (svc_is_queued(s) && s->run_conf == old && !s->restoring && !s->busy) {
+		s->run_conf = conf;
+		svc_queue_again(s);
+	}
 	if (old != s->run_conf)
 		s->ops->conf_release(s->arg, old);
 }
@@ -233,6 +240,9 @@ svc_want_up(struct service *s, const struct svc_start *start)
 	s->start.ref = xstrdup_opt(start->ref);
 	s->start.day = xstrdup_opt(start->day);
 	s->start.log_name = xstrdup_opt(start->log_name);
+	s->start.env = xstrdup_opt(start->env);
+	s->start.pid = start->pid;
+	s->start.pid_ticks = start->pid_ticks;
 	s->open[SVC_DONE_START] = true;
 	svc_raise(s, SVC_EV_WANT_UP);
 }
@@ -298,6 +308,33 @@ svc_start_given_up(struct service *s, const char *why)
 }
 
 void
+svc_set_due(struct service *s, uint32_t due, uint64_t wall_us)
+{
+	s->m.due = due;
+	/* Two ends are two, whatever the clock says. */
+	s->m.due_us = wall_us > s->m.due_us ? wall_us : s->m.due_us + 1;
+	s->m.due_life = s->ops->life(s->arg);
+}
+
+void
+svc_not_started(struct service *s)
+{
+	if (s->restoring || svc_conf(s)->rules->deps[DEP_ON_FAILURE].n == 0)
+		return;
+	svc_set_due(s, SVC_DUE_NEEDS, clock_wall_us());
+	svc_settle(s);
+}
+
+void
+svc_due_done(struct service *s)
+{
+	if (s->restoring || s->m.due == 0)
+		return;
+	s->m.due = 0;
+	svc_settle(s);
+}
+
+void
 svc_reset_failed(struct service *s)
 {
 	svc_raise(s, SVC_EV_RESET);
@@ -344,6 +381,12 @@ enum svc_active
 svc_active(const struct service *s)
 {
 	return svc_state_active(s->m.state);
+}
+
+bool
+svc_is_queued(const struct service *s)
+{
+	return s->m.state == SVC_QUEUED;
 }
 
 bool

@@ -7,9 +7,11 @@
  * [state][event] (service_table.c) names the action for every pair.  The states are
  * those of systemd:
  *
- *	start   dead -> [condition] -> [start-pre] -> start -> [start-post] -> running
- *	        oneshot: start runs all ExecStart= lines, then exited or dead
- *	stop    running -> [stop] -> stop-sigterm -> stop-sigkill -> [stop-post]
+ *	start   dead -> [queued] -> [condition] -> [start-pre] -> start -> [start-post] ->
+ *running Condition*= and Assert*= are asked first, and leave it as it is queued: with
+ *Pool=, until there is a slot of the pool, which is given back when nothing of the
+ *service is left (not: when it is ready) oneshot: start runs all ExecStart= lines, then
+ *exited or dead stop    running -> [stop] -> stop-sigterm -> stop-sigkill -> [stop-post]
  *	        -> final-sigterm -> final-sigkill -> dead | failed
  *	failure in condition … start-post -> stop-sigterm … (no ExecStop=, but
  *ExecStopPost=) main process ends in running -> [stop] -> stop-sigterm for what is left
@@ -61,6 +63,7 @@
 
 struct buf;
 struct service;
+struct svc_fds;
 
 enum svc_event {
 #define SVC_EVENT(name, text) SVC_EV_##name,
@@ -78,7 +81,8 @@ enum svc_done_result {
 	SVC_DONE_OK,
 	SVC_DONE_FAILED,
 	SVC_DONE_TIMEOUT,
-	SVC_DONE_SKIPPED,  /* ExecCondition= said no */
+	SVC_DONE_SKIPPED,  /* a condition, or ExecCondition=, said no */
+	SVC_DONE_ASSERT,   /* an Assert*= said no */
 	SVC_DONE_CANCELED, /* the opposite was asked for meanwhile */
 };
 
@@ -95,7 +99,10 @@ enum svc_emit {
 	SVC_EMIT_HEALTH,  /* health became good (ok) or bad: text is the evidence */
 	SVC_EMIT_REFUSED, /* something a service or its files asked for was refused: text
 			   */
+	SVC_EMIT_SKIPPED, /* a condition or an assertion does not hold: memory.unmet */
 	SVC_EMIT_LEFTOVER, /* processes outlived FinalKillSignal=: text lists them */
+	SVC_EMIT_QUEUED,   /* it waits for a slot of its pool */
+	SVC_EMIT_ADMITTED, /* it has one: duration_us is how long it waited */
 	SVC_EMIT_BUG,      /* an undecided cell or a broken invariant: text */
 };
 
@@ -132,6 +139,15 @@ struct svc_judgement {
 	const char *rule;       /* that says so; NULL: none.  Valid during the call. */
 };
 
+/* What the conditions of a unit came to (svc_ops.conditions). */
+struct svc_conditions {
+	bool held;
+	bool asserted;             /* it is an Assert*= that does not hold */
+	bool any;                  /* nor does any other with `|' */
+	char unmet[SVC_UNMET_MAX]; /* "ConditionPathExists=/x" */
+	char found[SVC_FOUND_MAX]; /* "No such file or directory" */
+};
+
 /* One process to start.  svc_exec_spec (service_exec.h) makes its context. */
 struct svc_spawn {
 	uint32_t slot;
@@ -140,6 +156,15 @@ struct svc_spawn {
 	uint8_t invocation[16];
 	enum service_exec exec;     /* which list (MAIN: EXEC_START) */
 	const struct exec_cmd *cmd; /* of a command or probe */
+	const struct svc_fds *fds;  /* of its sockets (service_fds.h); NULL: none */
+};
+
+/* The answer of svc_ops.pool_enter. */
+enum svc_pool {
+	SVC_POOL_NONE,     /* conf names none */
+	SVC_POOL_ADMITTED, /* it has a slot of it */
+	SVC_POOL_QUEUED,   /* svc_on_admitted comes when it has one */
+	SVC_POOL_REFUSED,  /* there is no such pool: why says it */
 };
 
 enum svc_pid {
@@ -174,6 +199,12 @@ struct svc_ops {
 	/* A free slot, kept for this service until slot_close.  SLOT_NONE: why says it.
 	 * SVC_SLOT_SOON: svc_on_slot_free comes when it is worth another try. */
 	uint32_t (*slot_take)(void *arg, char *why, size_t size);
+	/* A slot of the pool that conf names, which it has or waits for until pool_leave.
+	 * number is its place among those that wait, and is given when it is 0; whoever
+	 * waits already is put where conf says now. */
+	enum svc_pool (*pool_enter)(void *arg, const struct unit_conf *conf,
+	    uint64_t *number, char *why, size_t size);
+	void (*pool_leave)(void *arg);
 	/* SLOT_OPEN.  -1 with errno: the slot is free again. */
 	int (*slot_open)(void *arg, const struct msg_slot_open *open);
 	void (*slot_close)(void *arg, uint32_t slot);
@@ -182,6 +213,9 @@ struct svc_ops {
 	/* PROC_SET: main is this process from now on. */
 	void (*proc_set)(void *arg, uint32_t slot, enum proc_kind kind, int32_t pid,
 	    uint64_t start_ticks);
+	/* PROC_JOIN: main is this process, which is moved into the slot.  Answered by
+	 * svc_on_started or svc_on_exit. */
+	void (*proc_join)(void *arg, uint32_t slot, int32_t pid, uint64_t start_ticks);
 	/* SIGNAL; the scopes SLOT and SLOT_KILL reach escapees, too.  step: as in
 	 * SIGNAL_STEP, 0: none. */
 	void (*signal)(void *arg, uint32_t slot, enum proc_kind kind,
@@ -231,6 +265,9 @@ struct svc_ops {
 	bool (*is_idle)(void *arg);
 	/* A restart that is due has to wait for svc_on_released. */
 	bool (*held)(void *arg);
+	/* Do all Condition*= and Assert*= of conf, which has some, hold now? */
+	void (*conditions)(
+	    void *arg, const struct unit_conf *conf, struct svc_conditions *out);
 
 	/* Remove RuntimeDirectory= and PIDFile= after the stop. */
 	void (*cleanup)(void *arg, const struct unit_conf *conf, bool restarts);
@@ -241,7 +278,8 @@ struct svc_ops {
 	/* A request of svc_want_* is answered. */
 	void (*done)(
 	    void *arg, enum svc_done what, enum svc_done_result r, const char *why);
-	/* FailureAction=, SuccessAction=, StartLimitAction=; status -1: none known. */
+	/* FailureAction=, SuccessAction=, StartLimitAction=; status -1: that of the main
+	 * process counts. */
 	void (*action)(void *arg, enum unit_action action, int status, const char *why);
 	/* A configuration is neither the newest nor in use any more. */
 	void (*conf_release)(void *arg, const struct unit_conf *conf);
@@ -254,6 +292,11 @@ struct svc_start {
 	const char *ref; /* name of the log, checked by the caller */
 	const char *day;
 	const char *log_name;
+	const char *env; /* lines NAME=VALUE, at most SVC_START_ENV_MAX bytes */
+	/* Of a scope: the process that it is for, and when that was started.  0: there is
+	 * none, and no start. */
+	int32_t pid;
+	uint64_t pid_ticks;
 };
 
 /* Bits. */
@@ -331,12 +374,20 @@ void svc_reset_failed(struct service *s);
  * service: no later manager makes up for it.  why, unless NULL, becomes the reason of its
  * state. */
 void svc_start_given_up(struct service *s, const char *why);
+/* Its restart was due and could not be had yet, for why: its time begins anew. */
+void svc_restart_again(struct service *s, const char *why);
+/* It was not started, for want of another: OnFailure= is due. */
+void svc_not_started(struct service *s);
+/* All that follows from its newest end (svc_memory.due) was done. */
+void svc_due_done(struct service *s);
 /* -1 with ESRCH: no such process. */
 int svc_kill(struct service *s, enum svc_whom whom, int signo);
 
 /* ---- what happened (slot: of the message; others than the current are dropped)  */
 void svc_on_slot(struct service *s, const struct msg_slot *slot);
 void svc_on_slot_free(struct service *s);
+/* What pool_enter has put into the queue has a slot of its pool. */
+void svc_on_admitted(struct service *s);
 void svc_on_started(struct service *s, const struct msg_started *st);
 void svc_on_exit(struct service *s, const struct msg_exit *x);
 void svc_on_empty(struct service *s, uint32_t slot);
@@ -384,6 +435,8 @@ const struct svc_memory *svc_memory(const struct service *s);
 const char *svc_unit(const struct service *s);
 enum svc_state svc_state(const struct service *s);
 enum svc_active svc_active(const struct service *s);
+/* It waits for a slot of its pool. */
+bool svc_is_queued(const struct service *s);
 /* It is being started, and there was no slot for it yet. */
 bool svc_waits_for_slot(const struct service *s);
 bool svc_is_frozen(const struct service *s);
@@ -394,6 +447,9 @@ uint64_t svc_next_restart_us(const struct service *s);
 /* Why it is in its state: never empty. "main process exited, status=3; restart in 5.2 s
  * (2/5)" */
 const char *svc_why(const struct service *s);
+/* In words why a start came to nothing: "skipped: ConditionPathExists=/x: No such file or
+ * directory". */
+void svc_conditions_text(const struct svc_conditions *c, char *dst, size_t size);
 /* Appends what a start that goes on still waits for, "READY=1, ReadyTCP=8080
  * (127.0.0.1:8080: Connection refused)"; nothing when it waits for nothing of the
  * service, or is over. */

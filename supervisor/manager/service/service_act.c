@@ -28,6 +28,12 @@ svc_is_notify(const struct service_conf *c)
 	return c->type == SERVICE_NOTIFY || c->type == SERVICE_NOTIFY_RELOAD;
 }
 
+bool
+svc_is_scope(const struct service *s)
+{
+	return svc_conf(s)->type == UNIT_SCOPE;
+}
+
 void
 svc_phase_timer(struct service *s, uint64_t timeout_us)
 {
@@ -133,6 +139,9 @@ svc_exit_result(const struct service *s, const struct msg_exit *x, bool is_main)
 
 	if (x->how == EXIT_NOT_STARTED)
 		return SVC_RESULT_RESOURCES;
+	/* How it ended is known to who started it, and is that one's affair. */
+	if (svc_is_scope(s))
+		return SVC_RESULT_SUCCESS;
 	/* A process of an adopted service that ends by the stop that was asked for: how,
 	 * no parent saw, but it is what was wanted. */
 	if (x->how == EXIT_UNKNOWN)
@@ -363,6 +372,23 @@ svc_take_main(struct service *s, int32_t pid, uint64_t ticks, const char *from)
 	d->u.proc.pid = pid;
 	d->u.proc.ticks = ticks;
 	svc_note(s, &note, from);
+}
+
+void
+svc_join_main(struct service *s, int32_t pid, uint64_t ticks)
+{
+	struct svc_memory *m = &s->m;
+	struct deed *d;
+
+	m->main_running = true;
+	m->main_alien = true;
+	m->main_pid = pid;
+	m->main_ticks = ticks;
+	m->main_started_wall_us = clock_wall_us();
+	d = svc_deed(s, DEED_PROC_JOIN);
+	d->u.proc.slot = m->slot;
+	d->u.proc.pid = pid;
+	d->u.proc.ticks = ticks;
 }
 
 /* Next command of a list that runs; false: that was the last one. */

@@ -83,11 +83,39 @@ svc_set_why(struct service *s, const char *fmt, ...)
 }
 
 /* The only writer of the state. */
+/* What follows for others, when the file names any: of a restart alone that it has ended
+ * well. */
+static uint32_t
+due_in(const struct service *s, enum svc_state old, enum svc_state st)
+{
+	const struct unit_rules *r = svc_conf(s)->rules;
+	bool was_down = svc_state_active(old) == SVC_ACTIVE_INACTIVE ||
+			svc_state_active(old) == SVC_ACTIVE_FAILED;
+	bool ok = r->deps[DEP_ON_SUCCESS].n > 0 || r->success_action != ACTION_NONE;
+	bool bad = r->deps[DEP_ON_FAILURE].n > 0 || r->failure_action != ACTION_NONE ||
+		   r->start_limit_action != ACTION_NONE;
+
+	switch (st) {
+	case SVC_FAILED:
+		return !bad || s->m.restart_deferred ? 0 : SVC_DUE_FAILURE;
+	case SVC_DEAD:
+		return !ok || was_down ? 0 : SVC_DUE_SUCCESS;
+	case SVC_AUTO_RESTART:
+		return !ok || was_down || s->m.result != SVC_RESULT_SUCCESS ||
+			       svc_sc(s)->restart_mode == RESTART_DIRECT
+			   ? 0
+			   : SVC_DUE_SUCCESS;
+	default:
+		return 0;
+	}
+}
+
 void
 svc_set_state(struct service *s, enum svc_state st)
 {
 	struct svc_note note = { .what = SVC_EMIT_STATE, .old = s->m.state };
 	uint64_t now = clock_wall_us();
+	uint32_t due;
 
 	if (st == s->m.state)
 		return;
@@ -97,6 +125,9 @@ svc_set_state(struct service *s, enum svc_state st)
 	    svc_state_active(st) != SVC_ACTIVE_ACTIVATING)
 		svc_thaw(s);
 	note.state = st;
+	due = due_in(s, s->m.state, st);
+	if (due != 0)
+		svc_set_due(s, due, now);
 	s->m.state = st;
 	if (now > s->m.changed_wall_us && s->m.changed_wall_us != 0)
 		note.duration_us = now - s->m.changed_wall_us;
@@ -295,6 +326,12 @@ do_deed(struct service *s, const struct deed *d)
 		if (d->u.spawn.slot == SLOT_NONE ||
 		    o->spawn(s->arg, &d->u.spawn, why, sizeof(why)) == -1)
 			spawn_failed(s, &d->u.spawn, errno != 0 ? errno : EIO, why);
+		break;
+	case DEED_POOL_LEAVE:
+		o->pool_leave(s->arg);
+		break;
+	case DEED_PROC_JOIN:
+		o->proc_join(s->arg, d->u.proc.slot, d->u.proc.pid, d->u.proc.ticks);
 		break;
 	case DEED_PROC_SET:
 		o->proc_set(

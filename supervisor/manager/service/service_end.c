@@ -30,6 +30,16 @@ close_slot(struct service *s)
 }
 
 void
+svc_leave_pool(struct service *s)
+{
+	if (s->m.pool[0] == '\0')
+		return;
+	svc_memory_text(&s->m.pool, SVC_POOL_MAX, NULL);
+	s->m.pool_number = s->m.queued_us = 0;
+	svc_deed(s, DEED_POOL_LEAVE);
+}
+
+void
 svc_enter_auto_restart(struct service *s)
 {
 	struct svc_memory *m = &s->m;
@@ -52,6 +62,22 @@ svc_enter_auto_restart(struct service *s)
 	svc_note(s, &note, m->why);
 }
 
+void
+svc_restart_again(struct service *s, const char *why)
+{
+	uint64_t delay_us = svc_sc(s)->restart_us;
+	char dur[CLOCK_TEXT_MAX];
+
+	if (s->restoring || s->m.state != SVC_AUTO_RESTART)
+		return;
+	if (delay_us < USEC_PER_SEC)
+		delay_us = USEC_PER_SEC;
+	svc_set_why(s, "%.160s; restart in %s", why,
+	    clock_format_duration(dur, sizeof(dur), delay_us));
+	svc_phase_timer(s, delay_us);
+	svc_settle(s);
+}
+
 static void
 deed_action(struct service *s, enum unit_action action, int status)
 {
@@ -59,11 +85,6 @@ deed_action(struct service *s, enum unit_action action, int status)
 
 	if (action == ACTION_NONE)
 		return;
-	if (status == -1 && s->m.main_exit.how == EXIT_EXITED)
-		status = s->m.main_exit.status;
-	else if (status == -1 &&
-		 (s->m.main_exit.how == EXIT_KILLED || s->m.main_exit.how == EXIT_DUMPED))
-		status = 128 + s->m.main_exit.status;
 	d = svc_deed(s, DEED_ACTION);
 	d->u.action.action = action;
 	d->u.action.status = status;
@@ -115,8 +136,9 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 		m->main_running = m->control_running = false;
 		m->main_pid = m->control_pid = 0;
 		close_slot(s);
+		svc_leave_pool(s);
 	}
-	if (!restart && !m->then_start)
+	if (!restart && !m->then_start && svc_sc(s)->fd_store_preserve != PRESERVE_YES)
 		svc_deed(s, DEED_FD_DROP)->u.name = NULL;
 
 	if (!failed && m->forbid_restart && m->result == SVC_RESULT_SUCCESS)
@@ -177,6 +199,7 @@ leftover_gone(struct service *s)
 	m->leftover = 0;
 	svc_set_why(s, "processes outlived the stop, and are gone now");
 	close_slot(s);
+	svc_leave_pool(s);
 	if (m->restart_deferred)
 		svc_enter_auto_restart(s);
 	release_conf(s);

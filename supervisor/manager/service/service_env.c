@@ -16,6 +16,7 @@
 #include "manager/service/credentials.h"
 #include "manager/service/helper.h"
 #include "manager/service/service_exec.h"
+#include "manager/service/service_fds.h"
 #include "manager/service/service_users.h"
 #include "proto/spec.h"
 #include "unit/env.h"
@@ -247,10 +248,10 @@ work_files(const void *question, struct buf *out)
 	const struct files_question *q = question;
 	const struct exec_conf *x = q->x;
 	struct strv env = { 0 };
-	struct buf why = { 0 };
+	struct buf why = { 0 }, missing = { 0 };
 	struct diags diags;
 
-	if (q->makes && credentials_make(&q->credentials, &why) == -1) {
+	if (q->makes && credentials_make(&q->credentials, &missing, &why) == -1) {
 		buf_addf(out, "C%s", buf_str(&why));
 		return;
 	}
@@ -267,6 +268,13 @@ work_files(const void *question, struct buf *out)
 	for (size_t i = 0; i < env.n; i++)
 		buf_append(out, env.v[i], strlen(env.v[i]) + 1);
 	buf_addc(out, '\0');
+	if (missing.len > 0) {
+		buf_addf(out,
+		    "LoadCredential=: supd was not given %s, nor has /etc/credstore: it "
+		    "starts without",
+		    buf_str(&missing));
+		buf_addc(out, '\0');
+	}
 	for (size_t i = 0; i < diags.n && i < ENV_SKIPPED_TOLD; i++) {
 		char *text = diag_format(&diags.v[i]);
 
@@ -350,6 +358,29 @@ put_terminal(struct strv *env)
 		put(env, "LANG", "C.UTF-8");
 }
 
+/* What a trigger says of itself; the unit file may say something else. */
+static void
+put_trigger(struct strv *env, const char *lines)
+{
+	struct strv list = { 0 };
+
+	strv_split(&list, lines, "\n");
+	for (size_t i = 0; i < list.n; i++)
+		strv_env_set(env, list.v[i]);
+	strv_free(&list);
+}
+
+/* What a terminal of the machine is: a virtual console, else as supd's own. */
+static void
+put_tty_term(const char *path, struct strv *env)
+{
+	bool console =
+	    strncmp(path, "/dev/tty", 8) == 0 && path[8] >= '0' && path[8] <= '9';
+	const char *own = getenv("TERM");
+
+	put(env, "TERM", console ? "linux" : own != NULL && *own != '\0' ? own : "vt220");
+}
+
 /* ---- all of it --------------------------------------------------------------- */
 
 int
@@ -358,9 +389,8 @@ svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
     struct strv *env, struct strv *removed, char *why, size_t size)
 {
 	const struct exec_conf *x = &conf->service->context;
-	const struct svc_user *u = svc_user_find(w, x->user, why, size);
+	const struct svc_user *u = svc_user_find(w, x, why, size);
 	struct strv nested = { 0 };
-	char *names;
 
 	if (u == NULL)
 		return -1;
@@ -373,35 +403,25 @@ svc_exec_environment(struct svc_world *w, const struct unit_conf *conf,
 	if (removed != NULL)
 		strv_add_all(removed, &nested);
 	strv_clear(&nested);
+	if (s != NULL && sp != NULL)
+		put_trigger(env, svc_memory(s)->start_env);
 	if (unit_conf_terminal(conf) != 0 && (sp == NULL || sp->kind == PROC_MAIN))
 		put_terminal(env);
+	else if (stdio_is_tty(x->in.kind) || x->out.kind == STDIO_TTY)
+		put_tty_term(svc_tty_path(x), env);
 	for (size_t i = 0; i < x->environment.n; i++)
 		strv_env_set(env, x->environment.v[i]);
 	for (size_t i = 0; from_files != NULL && i < from_files->n; i++)
 		strv_env_set(env, from_files->v[i]);
 	if (s != NULL && sp != NULL) {
 		const struct svc_memory *m = svc_memory(s);
-		const uint32_t *ids;
-		char *const *fdnames;
-		size_t n = svc_stored(s, &ids, &fdnames);
 
 		if (sp->kind != PROC_MAIN && m->main_pid > 0)
 			put_f(env, "MAINPID=%" PRId32, m->main_pid);
 		if (sp->kind == PROC_CONTROL &&
 		    (sp->exec == EXEC_STOP || sp->exec == EXEC_STOP_POST))
 			put_result(m, env);
-		if (sp->kind == PROC_MAIN && n > 0) {
-			struct strv list = { 0 };
-
-			for (size_t i = 0; i < n; i++)
-				strv_add(&list, fdnames[i]);
-			names = strv_join(&list, ":");
-			put_f(env, "LISTEN_FDS=%zu",
-			    n > SPEC_FDS_MAX ? (size_t)SPEC_FDS_MAX : n);
-			put(env, "LISTEN_FDNAMES", names);
-			free(names);
-			strv_clear(&list);
-		}
+		svc_fds_environment(s, sp, env);
 	}
 	for (size_t i = 0; i < x->unset_environment.n; i++)
 		env_unset(env, x->unset_environment.v[i]);

@@ -43,6 +43,12 @@ svc_on_started(struct service *s, const struct msg_started *st)
 			 * that runs on because that had gone. */
 			m->main_pid = st->pid;
 			m->main_ticks = st->start_ticks;
+			if (st->execed != 0 && !m->main_execed) {
+				/* To PROC_JOIN: it is in the slot. */
+				m->main_execed = true;
+				svc_note(s, &note, "run --scope");
+				svc_raise(s, SVC_EV_EXECED);
+			}
 			break;
 		}
 		if (m->main_pid == 0) {
@@ -87,6 +93,13 @@ svc_on_slot_free(struct service *s)
 {
 	if (!s->restoring && svc_waits_for_slot(s))
 		svc_raise(s, SVC_EV_SLOT_FREE);
+}
+
+void
+svc_on_admitted(struct service *s)
+{
+	if (!s->restoring && svc_is_queued(s))
+		svc_raise(s, SVC_EV_ADMITTED);
 }
 
 void

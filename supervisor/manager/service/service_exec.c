@@ -7,35 +7,49 @@
 #include <sys/resource.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "lib/buf.h"
 #include "lib/log.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "manager/service/service_fds.h"
 #include "manager/service/service_users.h"
-#include "manager/service/tag.h"
 #include "proto/spec.h"
+#include "proto/tag.h"
 #include "unit/env.h"
 #include "unit/load.h"
+
+enum {
+	IO_CLASS_SHIFT = 13, /* <linux/ioprio.h>, which older systems lack */
+	PRIVATE_MODE = 0711, /* where it has to be made: to be passed, not to be read */
+};
 
 /* ---- the slot ---------------------------------------------------------------- */
 
 static bool
 out_is_log(const struct exec_conf *x)
 {
-	return x->out.kind == STDIO_LOG || x->out.kind == STDIO_TTY ||
-	       x->out.kind == STDIO_SOCKET ||
-	       (x->out.kind == STDIO_INHERIT && x->in.kind != STDIO_FILE);
+	return x->out.kind == STDIO_LOG || x->out.kind == STDIO_SOCKET ||
+	       (x->out.kind == STDIO_INHERIT && x->in.kind != STDIO_FILE &&
+		   !stdio_is_tty(x->in.kind));
 }
 
 static bool
 err_is_log(const struct exec_conf *x)
 {
-	return x->err.kind == STDIO_LOG || x->err.kind == STDIO_TTY ||
-	       x->err.kind == STDIO_SOCKET ||
+	return x->err.kind == STDIO_LOG || x->err.kind == STDIO_SOCKET ||
 	       (x->err.kind == STDIO_INHERIT && out_is_log(x));
+}
+
+const char *
+svc_tty_path(const struct exec_conf *x)
+{
+	return x->tty_path != NULL ? x->tty_path : "/dev/console";
 }
 
 bool
@@ -110,73 +124,106 @@ put_stdio_path(struct spec_buf *b, enum spec_tag tag, const struct stdio_conf *i
 	}
 }
 
-/* The kept descriptor of that name; 0, init's numbers begin at 1, when there is none. */
-static int
-stored_id(const struct service *s, const char *name, uint32_t *id)
-{
-	const uint32_t *ids;
-	char *const *names;
-	size_t n = svc_stored(s, &ids, &names);
-
-	for (size_t i = 0; i < n; i++) {
-		if (name == NULL || strcmp(names[i], name) != 0)
-			continue;
-		*id = ids[i];
-		return 0;
-	}
-	return -1;
-}
-
 static void
-put_output(struct spec_buf *b, const struct service *s, enum spec_tag tag,
-    const struct stdio_conf *io, bool is_log)
+put_output(struct spec_buf *b, const struct service *s, const struct svc_spawn *sp,
+    enum spec_tag tag, const struct stdio_conf *io, bool is_log)
 {
+	bool is_socket = io->kind == STDIO_SOCKET && sp->kind == PROC_MAIN;
 	uint32_t id;
 
 	if (is_log)
 		return; /* absent is the log */
 	if (io->kind == STDIO_INHERIT)
 		spec_put_stdio(b, tag, SPEC_IO_SAME, NULL);
-	else if (io->kind == STDIO_FD && stored_id(s, io->arg, &id) == 0)
+	else if (io->kind == STDIO_TTY)
+		spec_put_stdio_tty(
+		    b, tag, SPEC_TTY_WAIT, svc_tty_path(&svc_conf(s)->service->context));
+	else if ((io->kind == STDIO_FD || is_socket) &&
+		 svc_fds_find(s, sp, io->arg, &id) == 0)
 		spec_put_stdio_stored(b, tag, id);
 	else
 		put_stdio_path(b, tag, io);
 }
 
 static void
-put_stdio(struct spec_buf *b, const struct service *s, const struct exec_conf *x,
-    enum proc_kind kind)
+put_tty(struct spec_buf *b, const struct exec_conf *x)
+{
+	uint32_t flags = (x->tty_reset ? SPEC_TTY_RESET : 0U) |
+			 (x->tty_vhangup ? SPEC_TTY_HANGUP : 0U);
+	uint32_t size = x->tty_rows << 16 | x->tty_columns;
+
+	spec_put_stdio_tty(b, SPEC_STDIN,
+	    x->in.kind == STDIO_TTY_FORCE  ? SPEC_TTY_FORCE
+	    : x->in.kind == STDIO_TTY_FAIL ? SPEC_TTY_FAIL
+					   : SPEC_TTY_WAIT,
+	    svc_tty_path(x));
+	if (flags != 0)
+		spec_put_u32(b, SPEC_TTY_FLAGS, flags);
+	if (size != 0)
+		spec_put_u32(b, SPEC_TTY_SIZE, size);
+}
+
+/* Of the main process; others have no standard input. */
+static void
+put_input(struct spec_buf *b, const struct service *s, const struct svc_spawn *sp,
+    const struct exec_conf *x)
 {
 	uint32_t id;
 
-	if (kind > PROC_CONTROL) {
+	switch (x->in.kind) {
+	case STDIO_FILE:
+		spec_put_stdio(b, SPEC_STDIN, SPEC_IO_FILE, x->in.arg);
+		break;
+	case STDIO_TTY:
+	case STDIO_TTY_FORCE:
+	case STDIO_TTY_FAIL:
+		put_tty(b, x);
+		break;
+	case STDIO_DATA:
+		spec_put_stdin_data(b, x->stdin_data, x->stdin_data_len);
+		break;
+	case STDIO_FD:
+	case STDIO_SOCKET:
+		if (svc_fds_find(s, sp, x->in.arg, &id) == 0)
+			spec_put_stdio_stored(b, SPEC_STDIN, id);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+put_stdio(struct spec_buf *b, const struct service *s, const struct svc_spawn *sp,
+    const struct exec_conf *x)
+{
+	/* What would go to the socket goes to the log where there is none. */
+	bool socket = sp->kind == PROC_MAIN && svc_stdio_is_socket(x);
+	bool out = out_is_log(x), err = err_is_log(x);
+
+	if (sp->kind > PROC_CONTROL) {
 		/* A probe: what it has to say to people is on stderr. */
 		spec_put_stdio(b, SPEC_STDOUT, SPEC_IO_NULL, NULL);
 		return;
 	}
-	if (kind == PROC_MAIN) {
-		switch (x->in.kind) {
-		case STDIO_FILE:
-			spec_put_stdio(b, SPEC_STDIN, SPEC_IO_FILE, x->in.arg);
-			break;
-		case STDIO_DATA:
-			spec_put_stdin_data(b, x->stdin_data, x->stdin_data_len);
-			break;
-		case STDIO_FD:
-			if (stored_id(s, x->in.arg, &id) == 0)
-				spec_put_stdio_stored(b, SPEC_STDIN, id);
-			break;
-		default:
-			break;
-		}
+	if (sp->kind == PROC_MAIN)
+		put_input(b, s, sp, x);
+	if (socket) {
+		out = out && x->out.kind != STDIO_SOCKET &&
+		      (x->out.kind != STDIO_INHERIT || x->in.kind != STDIO_SOCKET);
+		err = err && x->err.kind != STDIO_SOCKET &&
+		      (x->err.kind != STDIO_INHERIT || out);
 	}
-	if (kind == PROC_CONTROL && x->out.kind == STDIO_INHERIT && !out_is_log(x)) {
+	if (sp->kind == PROC_CONTROL && x->out.kind == STDIO_INHERIT && !out) {
 		/* It has no stdin of its own to share. */
-		spec_put_stdio(b, SPEC_STDOUT, SPEC_IO_FILE, x->in.arg);
+		if (stdio_is_tty(x->in.kind))
+			spec_put_stdio_tty(
+			    b, SPEC_STDOUT, SPEC_TTY_WAIT, svc_tty_path(x));
+		else
+			spec_put_stdio(b, SPEC_STDOUT, SPEC_IO_FILE, x->in.arg);
 	} else {
-		put_output(b, s, SPEC_STDOUT, &x->out, out_is_log(x));
+		put_output(b, s, sp, SPEC_STDOUT, &x->out, out);
 	}
-	put_output(b, s, SPEC_STDERR, &x->err, err_is_log(x));
+	put_output(b, s, sp, SPEC_STDERR, &x->err, err);
 }
 
 static void
@@ -277,6 +324,64 @@ put_folder(struct spec_buf *b, const struct exec_conf *x, const struct svc_user 
 		spec_put_flag(b, SPEC_CWD_OPTIONAL);
 }
 
+/* Both names are below base; "../" leads up for each folder that the link is in. */
+static void
+put_link(struct spec_buf *b, enum spec_dir_kind kind, const char *base, const char *name,
+    const char *target)
+{
+	struct buf up = { 0 };
+
+	for (const char *c = name; *c != '\0'; c++)
+		if (*c == '/')
+			buf_adds(&up, "../");
+	buf_adds(&up, target);
+	spec_put_link(b, kind, base, name, buf_str(&up));
+	buf_free(&up);
+}
+
+/* Whether it lies in another one of them, to which there is a link. */
+static bool
+is_within(const struct strv *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		size_t n = strlen(names->v[i]);
+
+		if (strncmp(name, names->v[i], n) == 0 && name[n] == '/')
+			return true;
+	}
+	return false;
+}
+
+/* The folders of one kind, the links to them behind them. */
+static void
+put_dirs_of(struct spec_buf *b, const struct exec_conf *x, enum exec_dir_kind k,
+    enum spec_dir_kind kind, const char *base, const struct svc_ids *ids)
+{
+	const struct exec_dir *d = &x->dirs[k];
+	bool private = exec_dir_is_private(x, k);
+
+	if (private && d->names.n > 0)
+		spec_put_dir(b, SPEC_DIR_PRIVATE, base, "private", PRIVATE_MODE,
+		    UINT32_MAX, UINT32_MAX);
+	for (size_t i = 0; i < d->names.n; i++) {
+		char *name = xasprintf("%s%s", private ? "private/" : "", d->names.v[i]);
+
+		if (private && !is_within(&d->names, d->names.v[i]))
+			put_link(b, kind, base, d->names.v[i], name);
+		spec_put_dir(b, kind, base, name, (uint32_t)d->mode,
+		    ids->set_uid ? ids->uid : UINT32_MAX,
+		    ids->set_gid ? ids->gid : UINT32_MAX);
+		free(name);
+	}
+	for (size_t i = 0; i < d->links.n; i++) {
+		char *name = xstrdup(d->links.v[i]), *link = strchr(name, ':');
+
+		*link++ = '\0';
+		put_link(b, kind, base, link, name);
+		free(name);
+	}
+}
+
 static void
 put_dirs(struct spec_buf *b, struct svc_world *w, const struct exec_conf *x,
     const struct svc_ids *ids)
@@ -291,17 +396,9 @@ put_dirs(struct spec_buf *b, struct svc_world *w, const struct exec_conf *x,
 
 	if (w->paths == NULL)
 		return;
-	for (int k = 0; k < DIR_NKINDS; k++) {
-		/* Configuration stays its owner's. */
-		bool chown = k != DIR_CONFIGURATION;
-
-		for (size_t i = 0; i < x->dirs[k].names.n; i++)
-			spec_put_dir(b, kinds[k],
-			    unit_paths_base(w->paths, (enum exec_dir_kind)k),
-			    x->dirs[k].names.v[i], (uint32_t)x->dirs[k].mode,
-			    chown && ids->set_uid ? ids->uid : UINT32_MAX,
-			    chown && ids->set_gid ? ids->gid : UINT32_MAX);
-	}
+	for (int k = 0; k < DIR_NKINDS; k++)
+		put_dirs_of(b, x, (enum exec_dir_kind)k, kinds[k],
+		    unit_paths_base(w->paths, (enum exec_dir_kind)k), ids);
 }
 
 static void
@@ -321,12 +418,55 @@ put_rights(struct spec_buf *b, const struct exec_conf *x, const struct svc_ids *
 	}
 	if (full)
 		return;
-	if (x->no_new_privileges)
+	/* Who is in no list can do without. */
+	if (x->no_new_privileges || x->dynamic_user)
 		spec_put_flag(b, SPEC_NO_NEW_PRIVS);
 	if (x->bounding_set_set)
 		spec_put_u64(b, SPEC_CAP_BOUNDING, x->bounding_set);
 	if (x->ambient_set != 0)
 		spec_put_u64(b, SPEC_CAP_AMBIENT, x->ambient_set);
+	if (x->secure_bits != 0)
+		spec_put_u32(b, SPEC_SECURE_BITS, x->secure_bits);
+}
+
+static void
+put_sched(struct spec_buf *b, const struct exec_conf *x)
+{
+	if (x->nice_set)
+		spec_put_i32(b, SPEC_NICE, x->nice);
+	if (x->oom_score_adjust_set)
+		spec_put_i32(b, SPEC_OOM_ADJUST, x->oom_score_adjust);
+	if (x->cpu_policy_set || x->cpu_priority > 0 || x->cpu_reset_on_fork) {
+		spec_put_u32(b, SPEC_CPU_POLICY,
+		    (uint32_t)(x->cpu_policy |
+			       (x->cpu_reset_on_fork ? SCHED_RESET_ON_FORK : 0)));
+		spec_put_u32(b, SPEC_CPU_PRIORITY, (uint32_t)exec_cpu_priority(x));
+	}
+	if (x->n_cpus > 0)
+		spec_put(b, SPEC_CPUS, x->cpus, x->n_cpus * sizeof(x->cpus[0]));
+	if (x->io_set)
+		spec_put_u32(b, SPEC_IOPRIO,
+		    (uint32_t)(x->io_class << IO_CLASS_SHIFT | x->io_priority));
+	if (x->timer_slack_set)
+		spec_put_u64(b, SPEC_TIMER_SLACK, x->timer_slack_ns);
+	if (x->coredump_filter_set)
+		spec_put_u32(b, SPEC_COREDUMP_FILTER, x->coredump_filter);
+	if (x->personality_set)
+		spec_put_u32(b, SPEC_PERSONALITY, x->personality);
+}
+
+/* An ordinary user's programs keep what his login has, unless their unit says so. */
+static void
+put_keyring(struct spec_buf *b, const struct unit_conf *conf)
+{
+	enum keyring_mode mode = conf->service->context.keyring;
+
+	if (mode == KEYRING_INHERIT ||
+	    (geteuid() != 0 && !unit_conf_is_set(conf, "KeyringMode")))
+		return;
+	spec_put_flag(b, SPEC_KEYRING);
+	if (mode == KEYRING_SHARED)
+		spec_put_flag(b, SPEC_KEYRING_SHARED);
 }
 
 int
@@ -339,8 +479,6 @@ svc_exec_spec(struct svc_world *w, const struct service *s, const struct svc_spa
 	struct strv env = { 0 }, unset = { 0 };
 	struct spec_buf b;
 	struct svc_ids ids;
-	const uint32_t *stored;
-	size_t nstored = svc_stored(s, &stored, NULL);
 	int status, fd = -1;
 
 	if (sp->cmd == NULL) {
@@ -362,11 +500,8 @@ svc_exec_spec(struct svc_world *w, const struct service *s, const struct svc_spa
 	spec_put_str(&b, SPEC_ENV_PID, "SYSTEMD_EXEC_PID");
 	if (strv_env_get(&env, "WATCHDOG_USEC") != NULL && sp->kind == PROC_MAIN)
 		spec_put_str(&b, SPEC_ENV_PID, "WATCHDOG_PID");
-	if (sp->kind == PROC_MAIN && nstored > 0) {
-		spec_put_str(&b, SPEC_ENV_PID, "LISTEN_PID");
-		for (size_t i = 0; i < nstored && i < SPEC_FDS_MAX; i++)
-			spec_put_u32(&b, SPEC_FD, stored[i]);
-	}
+	if (svc_fds_put(s, sp, &b, why, size) == -1)
+		goto out;
 	if (sp->kind == PROC_MAIN && c->notify_fd >= 0)
 		spec_put_u32(&b, SPEC_NOTIFY_FD, (uint32_t)c->notify_fd);
 	put_rights(&b, x, &ids, sp->cmd->flags);
@@ -377,15 +512,13 @@ svc_exec_spec(struct svc_world *w, const struct service *s, const struct svc_spa
 	for (size_t i = 0; i < x->n_limits; i++)
 		spec_put_limit(
 		    &b, x->limits[i].resource, x->limits[i].soft, x->limits[i].hard);
-	if (x->nice_set)
-		spec_put_i32(&b, SPEC_NICE, x->nice);
-	if (x->oom_score_adjust_set)
-		spec_put_i32(&b, SPEC_OOM_ADJUST, x->oom_score_adjust);
+	put_sched(&b, x);
+	put_keyring(&b, conf);
 	spec_put_u64(&b, SPEC_TAG, svc_tag(sp->invocation));
 	if (sp->kind == PROC_MAIN && unit_conf_terminal(conf) != 0)
 		spec_put_flag(&b, SPEC_TERMINAL);
 	else
-		put_stdio(&b, s, x, sp->kind);
+		put_stdio(&b, s, sp, x);
 	if (x->ignore_sigpipe)
 		spec_put_flag(&b, SPEC_IGNORE_SIGPIPE);
 	fd = spec_seal(&b, spec_size);

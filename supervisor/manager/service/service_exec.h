@@ -18,6 +18,7 @@
 
 struct buf;
 struct credentials;
+struct exec_conf;
 struct helper;
 struct loop;
 struct strv;
@@ -39,6 +40,9 @@ struct svc_world {
 
 /* Forgets what was looked up. */
 void svc_world_clear(struct svc_world *w);
+
+/* The terminal of StandardInput=tty and its like. */
+const char *svc_tty_path(const struct exec_conf *x);
 
 /* Whether its processes get a notify socket. */
 bool svc_wants_notify(const struct service_conf *c);

@@ -23,8 +23,10 @@ enum {
 enum deed_kind {
 	DEED_SLOT_OPEN,
 	DEED_SLOT_CLOSE,
+	DEED_POOL_LEAVE,
 	DEED_SPAWN,
 	DEED_PROC_SET,
+	DEED_PROC_JOIN,
 	DEED_SIGNAL,
 	DEED_WATCH_EMPTY,
 	DEED_PROBE_START,
@@ -286,6 +288,10 @@ void svc_respawn(struct service *s, enum proc_kind kind);
 void svc_kill_aux(struct service *s);
 /* Main is another process from now on. */
 void svc_take_main(struct service *s, int32_t pid, uint64_t ticks, const char *from);
+/* Main of a scope is this process, once init has moved it into the slot. */
+void svc_join_main(struct service *s, int32_t pid, uint64_t ticks);
+/* The unit is a scope: its processes were started by somebody else. */
+bool svc_is_scope(const struct service *s);
 /* A process ended: tell it, and what it means for the result when it was main. */
 void svc_note_exit(struct service *s, const struct svc_event_in *in, bool is_main);
 /* The first failure names the result and the reason. */
@@ -312,6 +318,8 @@ void svc_open_slot(struct service *s);
 /* Goes on with a start that waits for a slot, if there is one now. */
 void svc_begin_in_slot(struct service *s);
 void svc_begin_start(struct service *s, bool automatic);
+/* What is queued has a newer configuration, which may name another pool, or none. */
+void svc_queue_again(struct service *s);
 void svc_say_restart_waits(struct service *s, const char *why);
 /* In start: go on when everything that start waits for is there. */
 void svc_check_ready(struct service *s);
@@ -359,6 +367,12 @@ void svc_resend_stop_signals(struct service *s, uint32_t done);
  * lets it, else it is down. */
 void svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart);
 void svc_enter_auto_restart(struct service *s);
+
+/* Nothing of it is left: its slot of the pool is another's. */
+void svc_leave_pool(struct service *s);
+
+/* What must follow from an end that is now. */
+void svc_set_due(struct service *s, uint32_t due, uint64_t wall_us);
 
 /* ---- restart.c --------------------------------------------------------------- */
 /* Shall it be started again after this end; *reason is static text. */

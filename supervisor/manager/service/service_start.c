@@ -2,6 +2,7 @@
  * service_start: from the request to the running service: the actions of the states that
  * come up.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,7 @@ svc_check_ready(struct service *s)
 	const struct service_conf *c = svc_sc(s);
 	const struct svc_memory *m = &s->m;
 
-	if (m->state != SVC_START)
+	if (m->state != SVC_START || (svc_is_scope(s) && !m->main_execed))
 		return;
 	switch (c->type) {
 	case SERVICE_ONESHOT:
@@ -55,6 +56,7 @@ svc_check_ready(struct service *s)
 			return;
 		break;
 	case SERVICE_EXEC:
+	case SERVICE_DBUS:
 		if (!m->main_execed || (c->notify_fd >= 0 && !m->ready))
 			return;
 		break;
@@ -99,6 +101,10 @@ enter_start(struct service *s)
 	const struct svc_memory *m = &s->m;
 
 	svc_set_state(s, SVC_START);
+	if (svc_is_scope(s)) {
+		svc_join_main(s, s->start.pid, s->start.pid_ticks);
+		return;
+	}
 	if (m->resumes)
 		svc_set_why(s, "starting by ResumeExec=: the run before was interrupted");
 	else
@@ -229,6 +235,165 @@ limit_hit(struct service *s)
 }
 
 void
+svc_conditions_text(const struct svc_conditions *c, char *dst, size_t size)
+{
+	snprintf(dst, size, "%s: %s%s%s%s",
+	    c->asserted ? "an assertion failed" : "skipped",
+	    c->any ? "none of those with `|' holds: " : "", c->unmet,
+	    c->found[0] != '\0' ? ": " : "", c->found);
+}
+
+/* A start that comes to nothing leaves no trace but this: what was failed is so still,
+ * and what waited for a restart waits no more. */
+static void
+skip_start(struct service *s, const struct svc_conditions *c)
+{
+	struct svc_memory *m = &s->m;
+	char why[SVC_WHY_MAX];
+
+	svc_conditions_text(c, why, sizeof(why));
+	if (m->state == SVC_AUTO_RESTART || m->state == SVC_LIMIT_WAIT) {
+		svc_timer(s, SVC_TIMER_PHASE, UINT64_MAX);
+		svc_set_state(s, m->state == SVC_AUTO_RESTART ? SVC_DEAD : SVC_FAILED);
+	}
+	m->then_start = m->restart_deferred = false;
+	/* It had its turn: no later manager makes up for it. */
+	m->life = s->ops->life(s->arg);
+	svc_set_why(s, "%s", why);
+	svc_deed(s, DEED_FD_DROP)->u.name = NULL;
+	svc_note(
+	    s, &(struct svc_note){ .what = SVC_EMIT_SKIPPED, .ok = !c->asserted }, why);
+	svc_done(
+	    s, SVC_DONE_START, c->asserted ? SVC_DONE_ASSERT : SVC_DONE_SKIPPED, why);
+}
+
+static bool
+conditions_hold_now(struct service *s)
+{
+	struct svc_conditions c = { .held = true };
+	struct svc_memory *m = &s->m;
+
+	if (s->conf->rules->n_conditions > 0) {
+		s->ops->conditions(s->arg, s->conf, &c);
+		m->checked_wall_us = clock_wall_us();
+	} else {
+		m->checked_wall_us = 0;
+	}
+	svc_memory_text(&m->unmet, SVC_UNMET_MAX, c.unmet);
+	svc_memory_text(&m->found, SVC_FOUND_MAX, c.found);
+	if (!c.held)
+		skip_start(s, &c);
+	return c.held;
+}
+
+/* It has what it needs of others: the first of its processes, and its time begins. */
+static void
+begin_run(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+
+	s->empty = false;
+	m->started_wall_us = clock_wall_us();
+	svc_set_why(s, "starting");
+	svc_phase_timer(s, svc_sc(s)->timeout_start_us);
+	svc_open_slot(s);
+	if (m->slot == SLOT_NONE) {
+		/* SLOT_FAILED is queued, and ends what this begins; or SLOT_FREE comes,
+		 * at the latest the time limit of the start. */
+		svc_set_state(s, SVC_START_PRE);
+		return;
+	}
+	enter_condition(s, 0);
+}
+
+static void
+note_admitted(struct service *s, uint64_t waited_us)
+{
+	svc_note(s,
+	    &(struct svc_note){ .what = SVC_EMIT_ADMITTED, .duration_us = waited_us },
+	    NULL);
+}
+
+static_assert((int)UNIT_POOL_NAME_MAX < (int)SVC_POOL_MAX, "names are remembered whole");
+
+/* A slot of its pool, now or later. */
+static void
+enter_pool(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+	char why[SVC_WHY_MAX];
+	enum svc_pool answer;
+
+	m->pool_number = m->queued_us = 0;
+	answer =
+	    s->ops->pool_enter(s->arg, svc_conf(s), &m->pool_number, why, sizeof(why));
+	svc_memory_text(&m->pool, SVC_POOL_MAX,
+	    answer == SVC_POOL_ADMITTED || answer == SVC_POOL_QUEUED ? svc_sc(s)->pool
+								     : NULL);
+	switch (answer) {
+	case SVC_POOL_ADMITTED:
+		note_admitted(s, 0);
+		begin_run(s);
+		break;
+	case SVC_POOL_NONE:
+		begin_run(s);
+		break;
+	case SVC_POOL_QUEUED:
+		m->queued_us = clock_mono_us();
+		s->empty = true; /* what ends it now has nothing to wait for */
+		svc_timer(s, SVC_TIMER_PHASE, UINT64_MAX);
+		svc_set_state(s, SVC_QUEUED);
+		svc_set_why(s, "queued in %s", m->pool);
+		svc_note(s, &(struct svc_note){ .what = SVC_EMIT_QUEUED }, NULL);
+		break;
+	case SVC_POOL_REFUSED:
+		svc_set_why(s, "%s", why);
+		svc_set_state(s, SVC_START_PRE);
+		svc_raise(s, SVC_EV_SLOT_FAILED);
+		break;
+	}
+}
+
+void
+act_admitted(struct service *s)
+{
+	uint64_t now_us = clock_mono_us(), since_us = s->m.queued_us;
+
+	if (s->m.pool[0] != '\0')
+		note_admitted(s, now_us > since_us ? now_us - since_us : 0);
+	s->m.queued_us = 0;
+	begin_run(s);
+}
+
+void
+svc_queue_again(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+	char why[SVC_WHY_MAX];
+	enum svc_pool answer =
+	    s->ops->pool_enter(s->arg, svc_conf(s), &m->pool_number, why, sizeof(why));
+
+	switch (answer) {
+	case SVC_POOL_NONE:
+		svc_memory_text(&m->pool, SVC_POOL_MAX, NULL);
+		svc_raise(s, SVC_EV_ADMITTED);
+		break;
+	case SVC_POOL_ADMITTED:
+	case SVC_POOL_QUEUED:
+		svc_memory_text(&m->pool, SVC_POOL_MAX, svc_sc(s)->pool);
+		svc_set_why(s, "queued in %s", m->pool);
+		if (answer == SVC_POOL_ADMITTED)
+			svc_raise(s, SVC_EV_ADMITTED);
+		break;
+	case SVC_POOL_REFUSED:
+		svc_set_why(s, "%s", why);
+		svc_raise(s, SVC_EV_SLOT_FAILED);
+		break;
+	}
+	svc_settle(s);
+}
+
+void
 svc_begin_start(struct service *s, bool automatic)
 {
 	struct svc_memory *m = &s->m;
@@ -238,6 +403,11 @@ svc_begin_start(struct service *s, bool automatic)
 	if (m->slot != SLOT_NONE || m->main_running || m->control_running) {
 		svc_done(s, SVC_DONE_START, SVC_DONE_FAILED,
 		    "processes of the last run are still there");
+		return;
+	}
+	if (s->conf->type == UNIT_SCOPE && s->start.pid == 0) {
+		svc_done(s, SVC_DONE_START, SVC_DONE_FAILED,
+		    "only `supctl run --scope' starts a scope");
 		return;
 	}
 	if (!automatic) {
@@ -251,6 +421,10 @@ svc_begin_start(struct service *s, bool automatic)
 		limit_hit(s);
 		return;
 	}
+	if (!automatic)
+		svc_memory_text(&m->who, SVC_WHO_MAX, s->start.who);
+	if (!conditions_hold_now(s))
+		return;
 	s->run_conf = s->conf;
 	m->verdict = SVC_VERDICT_NONE;
 	m->uncounted = false;
@@ -296,18 +470,9 @@ svc_begin_start(struct service *s, bool automatic)
 	if (!automatic) {
 		svc_memory_text(&m->day, PROTO_DAY_MAX, s->start.day);
 		svc_memory_text(&m->log_name, PROTO_NAME_MAX, s->start.log_name);
-		svc_memory_text(&m->who, SVC_WHO_MAX, s->start.who);
+		svc_memory_text(&m->start_env, SVC_START_ENV_MAX, s->start.env);
 	}
-	svc_set_why(s, "starting");
-	svc_phase_timer(s, svc_sc(s)->timeout_start_us);
-	svc_open_slot(s);
-	if (m->slot == SLOT_NONE) {
-		/* SLOT_FAILED is queued, and ends what this begins; or SLOT_FREE comes,
-		 * at the latest the time limit of the start. */
-		svc_set_state(s, SVC_START_PRE);
-		return;
-	}
-	enter_condition(s, 0);
+	enter_pool(s);
 }
 
 void
@@ -412,6 +577,8 @@ act_slot_failed(struct service *s)
 	m->main_pid = m->control_pid = 0;
 	m->slot = SLOT_NONE;
 	m->leftover = 0;
+	if (m->state == SVC_FAILED)
+		svc_leave_pool(s);
 	if (m->result == SVC_RESULT_SUCCESS)
 		m->result = SVC_RESULT_RESOURCES;
 	if (m->state == SVC_FAILED) {

@@ -21,11 +21,14 @@
 #include "lib/fdio.h"
 #include "lib/map.h"
 #include "lib/xalloc.h"
+#include "manager/service/dynamic_user.h"
 #include "manager/service/helper.h"
 #include "proto/spec.h"
+#include "unit/load.h"
 
 enum {
 	USERS_FRESH_US = 2000,
+	NAME_KEY_MAX = 300,     /* a name has at most 255 */
 	NAME_BUF_MAX = 1 << 20, /* of getpwnam_r: large groups, not endless ones */
 	GROUPS_MAX = 65536,
 	NSSWITCH_MAX = 65536,
@@ -354,13 +357,82 @@ refresh_users(struct svc_world *w)
 	w->users->checked_us = now;
 }
 
-const struct svc_user *
-svc_user_find(struct svc_world *w, const char *name, char *why, size_t size)
+static bool
+uid_is_known(void *arg, uint32_t uid)
 {
-	const char *key = name != NULL ? name : "";
+	struct svc_user *u = xcalloc(1, sizeof(*u));
+	bool known = find_passwd(arg, NULL, uid, u) == 0 || errno != 0;
+
+	user_free(u);
+	return known;
+}
+
+/* Who owns its folders from before a boot; 0: nobody. */
+static uint32_t
+owner_of_folders(struct svc_world *w, const struct exec_conf *x)
+{
+	for (int k = 0; k < DIR_NKINDS; k++) {
+		for (size_t i = 0; exec_dir_is_private(x, (enum exec_dir_kind)k) &&
+				   i < x->dirs[k].names.n;
+		     i++) {
+			char *path = xasprintf("%s/private/%s",
+			    unit_paths_base(w->paths, (enum exec_dir_kind)k),
+			    x->dirs[k].names.v[i]);
+			struct stat st;
+			bool there = lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+
+			free(path);
+			if (there && st.st_uid != 0)
+				return st.st_uid;
+		}
+	}
+	return 0;
+}
+
+/* A user that is in no list, for DynamicUser=. */
+static int
+make_dynamic(struct svc_world *w, const struct exec_conf *x, struct svc_user *u,
+    char *why, size_t size)
+{
+	char *folder;
+	struct dynamic_user d = { .root = w->root,
+		.name = x->user,
+		.is_known = uid_is_known,
+		.arg = w->users };
+	int r;
+
+	if (!w->is_root || w->paths == NULL) {
+		snprintf(why, size, "only root can make the transient user %s", x->user);
+		return -1;
+	}
+	d.folder = folder =
+	    xasprintf("%s/supd-dynamic-users", unit_paths_base(w->paths, DIR_RUNTIME));
+	d.hint = owner_of_folders(w, x);
+	r = dynamic_user_find(&d, &u->uid, why, size);
+	free(folder);
+	if (r == -1)
+		return -1;
+	u->gid = u->uid;
+	u->name = xstrdup(x->user);
+	u->home = xstrdup("/");
+	u->shell = xstrdup("/usr/sbin/nologin");
+	u->groups = xcalloc(1, sizeof(*u->groups));
+	u->groups[0] = u->gid;
+	u->ngroups = 1;
+	return 0;
+}
+
+const struct svc_user *
+svc_user_find(struct svc_world *w, const struct exec_conf *x, char *why, size_t size)
+{
+	const char *name = x->user;
+	char key[NAME_KEY_MAX];
 	struct svc_user *u;
 	uint32_t uid;
 
+	/* Who may be made is another than who must be there. */
+	snprintf(key, sizeof(key), "%s%s", x->dynamic_user ? "made:" : "",
+	    name != NULL ? name : "");
 	refresh_users(w);
 	if ((u = map_get(&w->users->by_name, key)) != NULL)
 		return u;
@@ -385,16 +457,40 @@ svc_user_find(struct svc_world *w, const char *name, char *why, size_t size)
 				ask_groups(u);
 		}
 	} else if (find_passwd(w->users, name, 0, u) == -1) {
-		if (errno == 0)
+		bool made = false;
+
+		if (errno == 0 && x->dynamic_user)
+			made = make_dynamic(w, x, u, why, size) == 0;
+		else if (errno == 0)
 			snprintf(why, size, "no such user: %s", name);
 		else
 			snprintf(why, size, "cannot look up user %s: %s", name,
 			    strerror(errno));
-		user_free(u);
-		return NULL;
+		if (!made) {
+			user_free(u);
+			return NULL;
+		}
 	}
 	map_set(&w->users->by_name, key, u);
 	return u;
+}
+
+int
+svc_id_find(struct svc_world *w, bool group, const char *name, uint32_t *id)
+{
+	struct svc_user *u;
+	int r, err;
+
+	refresh_users(w);
+	if (group)
+		return find_group(w->users, name, id);
+	u = xcalloc(1, sizeof(*u));
+	r = find_passwd(w->users, name, 0, u);
+	err = errno;
+	*id = u->uid;
+	user_free(u);
+	errno = err;
+	return r;
 }
 
 /* Who is not root cannot change its groups: those that are asked for must be there. */
@@ -436,7 +532,7 @@ svc_ids_find(struct svc_world *w, const struct exec_conf *x, struct svc_ids *ids
 
 	memset(ids, 0, sizeof(*ids));
 	*status = PHASE_USER;
-	ids->user = svc_user_find(w, x->user, why, size);
+	ids->user = svc_user_find(w, x, why, size);
 	if (ids->user == NULL)
 		return -1;
 	ids->uid = ids->user->uid;

@@ -22,6 +22,10 @@ struct svc_user {
 	size_t ngroups;
 };
 
+/* The number of a user's or a group's name.  0, or -1 with errno, 0 for "nobody has it".
+ */
+int svc_id_find(struct svc_world *w, bool group, const char *name, uint32_t *id);
+
 /* Who a unit's processes are, and what of that has to be set. */
 struct svc_ids {
 	const struct svc_user *user;
@@ -31,10 +35,10 @@ struct svc_ids {
 	size_t ngroups;
 };
 
-/* Kept until the files change: not for longer than the call at hand.  name NULL: who supd
- * is.  NULL: why says it. */
+/* User= of x, or who supd is.  Kept until the files change: not for longer than the call
+ * at hand.  NULL: why says it. */
 const struct svc_user *svc_user_find(
-    struct svc_world *w, const char *name, char *why, size_t size);
+    struct svc_world *w, const struct exec_conf *x, char *why, size_t size);
 /* User=, Group= and SupplementaryGroups= of x.  -1: why says it, *status is the exit
  * status that a child would have had.  ids->groups is the caller's to free. */
 int svc_ids_find(struct svc_world *w, const struct exec_conf *x, struct svc_ids *ids,

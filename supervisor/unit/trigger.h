@@ -1,0 +1,119 @@
+/*
+ * trigger: what [Timer], [Path], [Socket] and [Pool] say, as typed values.  Part of
+ * conf.h, which includes it; the rules there hold here.
+ *
+ * A unit of the first three types starts another one, the one of Unit= (of a socket:
+ * Service=), which is that of the same name unless it says so.  Which one it is, is an
+ * edge of the graph (DEP_TRIGGERS), made when the unit is loaded.
+ */
+#ifndef SUPD_UNIT_TRIGGER_H
+#define SUPD_UNIT_TRIGGER_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/strv.h"
+#include "unit/socket_conf.h"
+
+enum timer_base {
+	TIMER_ON_ACTIVE,
+	TIMER_ON_BOOT,
+	TIMER_ON_STARTUP,
+	TIMER_ON_UNIT_ACTIVE,
+	TIMER_ON_UNIT_INACTIVE,
+};
+
+struct timer_span {
+	enum timer_base base;
+	uint64_t us;
+};
+
+/* All that says when. */
+struct timer_when {
+	struct strv calendars; /* expressions as written, each of which can be read */
+	struct timer_span *spans;
+	size_t n_spans;
+};
+
+/* What comes of an occurrence while the unit runs. */
+enum timer_overlap {
+	OVERLAP_DEFAULT, /* as systemd has it: one that comes during a run of its own
+			    follows at its end, any other is left out */
+	OVERLAP_SKIP,
+	OVERLAP_QUEUE,
+	OVERLAP_REPLACE,
+	OVERLAP_ALLOW, /* in another instance of the template */
+};
+
+enum { TIMER_ALLOW_MAX = 16 };
+
+struct timer_policy {
+	enum timer_overlap overlap;
+	uint32_t allow; /* of OVERLAP_ALLOW: so many at once */
+};
+
+struct timer_conf {
+	char *unit; /* NULL: as it is called, with .service */
+	struct timer_when when;
+	struct timer_policy policy;
+	uint64_t accuracy_us;
+	uint64_t random_delay_us;
+	uint64_t random_offset_us;
+	bool fixed_random;
+	bool persistent;
+	bool wake_system;
+	bool remain_after_elapse;
+	bool on_clock_change;
+	bool on_timezone_change;
+	bool defer_reactivation;
+};
+
+enum path_kind {
+	PATH_EXISTS,
+	PATH_EXISTS_GLOB,
+	PATH_DIRECTORY_NOT_EMPTY,
+	PATH_CHANGED,  /* an edge: it was written and closed, or came or went */
+	PATH_MODIFIED, /* the same, and each write */
+};
+
+struct path_spec {
+	enum path_kind kind;
+	char *path;
+};
+
+struct path_specs {
+	struct path_spec *v;
+	size_t n;
+};
+
+struct path_conf {
+	char *unit; /* likewise */
+	struct path_specs watch;
+	uint64_t limit_interval_us; /* 0: no limit */
+	uint32_t limit_burst;
+	mode_t directory_mode;
+	bool make_directory;
+};
+
+/* "PathExists" */
+const char *path_kind_name(enum path_kind kind);
+/* It starts its unit once for each change, and not as long as it holds. */
+bool path_kind_is_edge(enum path_kind kind);
+
+struct pool_conf {
+	uint32_t slots;
+	uint64_t start_spacing_us; /* 0: none */
+};
+
+/* NULL in struct unit_conf of all other types. */
+struct unit_trigger {
+	struct timer_conf timer;
+	struct path_conf path;
+	struct socket_conf socket;
+	struct pool_conf pool;
+};
+
+#endif
