@@ -34,6 +34,7 @@ enum {
 	DRAW_ROOM = CAST_RING_BYTES / 2,
 	DRAW_MAX = DRAW_ROOM / 4,
 	CHECK_US = 1000 * 1000, /* between two looks at the day */
+	OWED_US = 1000 * 1000,  /* between two tries to draw what is owed */
 	CARRY_MAX = 4,
 };
 
@@ -84,10 +85,22 @@ on_tell(struct loop_timer *timer, void *arg)
 	tell_logger(arg);
 }
 
+static void
+on_owed(struct loop_timer *timer, void *arg)
+{
+	struct terminal *t = arg;
+
+	(void)timer;
+	for (size_t i = 0; i < t->table->nslots; i++)
+		if (t->sessions[i] != NULL)
+			record_rest(t->sessions[i]);
+}
+
 void
 record_start(struct terminal *t)
 {
 	t->record_tell = loop_timer_new(t->loop, "record", on_tell, t);
+	t->record_owed = loop_timer_new(t->loop, "record-owed", on_owed, t);
 }
 
 static void
@@ -319,6 +332,12 @@ set_carry(struct carry *c, const char *p, size_t n)
 	memcpy(c->bytes, p, c->len);
 }
 
+static bool
+owes(const struct record *r)
+{
+	return !is_over(r) && (r->cast->missed || r->cast->beginning != 0);
+}
+
 /* Those that are not accounted for are drawn with the whole screen. */
 static void
 skip(struct session *s, const char *p, size_t n)
@@ -377,7 +396,7 @@ record_output(struct session *s, const char *bytes, size_t len)
 	}
 	skip(s, bytes, len);
 	draw_whole(s);
-	if (!r->cast->full && (r->cast->missed || r->cast->beginning != 0))
+	if (owes(r))
 		missed(s, len);
 }
 
@@ -435,8 +454,12 @@ record_rest(struct session *s)
 {
 	struct record *r = s->record;
 
-	if (!is_over(r) && (r->cast->missed || r->cast->beginning != 0))
+	if (owes(r))
 		draw_whole(s);
+	/* The logger says nothing when it has made room, and the program may never write
+	 * again.  (Who is owed nothing has no such timer.) */
+	if (owes(r) && !loop_timer_is_armed(s->t->record_owed))
+		loop_timer_in(s->t->record_owed, OWED_US);
 	if (r != NULL)
 		buf_free(&r->line); /* until there is more */
 }

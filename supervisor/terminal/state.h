@@ -83,6 +83,7 @@ struct terminal {
 	struct loop_io *pty_io;
 	struct loop_timer *rest;        /* ends the role when there is nothing to do */
 	struct loop_timer *record_tell; /* the logger has something to store then */
+	struct loop_timer *record_owed; /* while a recording waits for room */
 	bool replayed, lines_recovered;
 	struct session **sessions; /* by slot, NULL: none */
 	size_t n_sessions, n_viewers;
