@@ -19,8 +19,9 @@ enum {
 	FOLDERS = 8,       /* remembered */
 	FIELDS_BEFORE = 5, /* id, parent, device, root, mount point */
 };
-/* So long a list that was looked at counts as new. */
-#define LOOK_US (50 * USEC_PER_MSEC)
+/* So long a folder that was walked is taken to lead where it led.  (Whether a mount came
+ * is asked each time: who touches one that does not answer waits for ever.) */
+#define FOLDERS_US (50 * USEC_PER_MSEC)
 
 struct mount {
 	int id, parent;
@@ -36,7 +37,8 @@ struct folder {
 
 struct mounts {
 	int fd; /* of mountinfo; -1: a text */
-	uint64_t looked_us;
+	bool is_read;
+	uint64_t walked_us; /* the first of the folders */
 	struct mount *v;
 	size_t n, cap;
 	size_t n_remote;
@@ -244,12 +246,16 @@ look(struct mounts *ms)
 	struct pollfd p = { .fd = ms->fd, .events = POLLPRI };
 	uint64_t now = clock_mono_us();
 
-	if (ms->fd == -1 || (ms->looked_us != 0 && now - ms->looked_us < LOOK_US))
+	if (ms->fd == -1)
 		return;
 	/* The list says by POLLERR that it has changed since it was read. */
-	if (ms->looked_us == 0 || (poll(&p, 1, 0) == 1 && p.revents != 0))
+	if (!ms->is_read || (poll(&p, 1, 0) == 1 && p.revents != 0)) {
 		read_list(ms);
-	ms->looked_us = now;
+		ms->is_read = true;
+	} else if (now - ms->walked_us < FOLDERS_US) {
+		return;
+	}
+	ms->walked_us = now;
 	forget_folders(ms);
 }
 

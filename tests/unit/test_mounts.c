@@ -9,9 +9,11 @@
 
 #include <cmocka.h>
 
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,6 +271,56 @@ test_other(void **state)
 	mounts_free(ms);
 }
 
+/* A mount that never answers; *fuse is its server's end (owned).  -1: none can be made.
+ */
+static int
+mount_dead(const char *dir, int *fuse)
+{
+	char options[80];
+
+	*fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (*fuse == -1)
+		return -1;
+	snprintf(
+	    options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", *fuse);
+	return mount("dead", dir, "fuse", 0, options);
+}
+
+/* One that came a moment ago is seen: nobody touches it. */
+static void
+test_new_mount(void **state)
+{
+	char *dir = at("soon"), *file = at("soon/file");
+	struct mounts *ms;
+	int fuse = -1;
+
+	(void)state;
+	make_dir("soon");
+	if (unshare(CLONE_NEWNS) == -1 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+		skip();
+	/* (Who touches it waits until he is killed.) */
+	alarm(30);
+	ms = mounts_new();
+	for (int i = 0; i < 20; i++) {
+		const char *point;
+		bool seen;
+
+		assert_null(mounts_remote(ms, file, true));
+		if (mount_dead(dir, &fuse) == -1)
+			skip();
+		point = mounts_remote(ms, file, true);
+		seen = point != NULL && strcmp(point, dir) == 0;
+		assert_int_equal(umount2(dir, MNT_DETACH), 0);
+		close(fuse);
+		assert_true(seen);
+	}
+	alarm(0);
+	mounts_free(ms);
+	free(file);
+	free(dir);
+}
+
 int
 main(void)
 {
@@ -279,6 +331,7 @@ main(void)
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_stacked),
 		cmocka_unit_test(test_other),
+		cmocka_unit_test(test_new_mount),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
