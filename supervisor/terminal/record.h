@@ -33,7 +33,8 @@ void record_typed(struct session *s, const char *bytes, size_t len);
 void record_resized(struct session *s);
 /* The keep is about to begin its other half, which will be this one. */
 void record_half(struct session *s, unsigned which);
-/* The screen has come to rest: what the recording owes is drawn, as soon as it finds room. */
+/* The screen has come to rest: what the recording owes is drawn, as soon as it finds
+ * room. */
 void record_rest(struct session *s);
 /* No more will come. */
 void record_end(struct session *s);
