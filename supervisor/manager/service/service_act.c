@@ -1,9 +1,9 @@
 /*
  * service_act: what the actions of the table (service_table.c) share.  The actions
- * themselves are in service_start.c, service_forking.c, service_run.c, service_reload.c
- * and service_stop.c, by the part of a service's life that they belong to.  They change
- * the struct and queue deeds; none of them touches the world except by asking a question
- * of svc_ops.
+ * themselves are in service_begin.c, service_start.c, service_forking.c, service_run.c,
+ * service_reload.c, service_stop.c and service_end.c, by the part of a service's life
+ * that they belong to.  They change the struct and queue deeds; none of them touches the
+ * world except by asking a question of svc_ops.
  */
 #include <signal.h>
 #include <stdarg.h>

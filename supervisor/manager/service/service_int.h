@@ -3,10 +3,10 @@
  * it.
  *
  * service.c owns the queue, service_table.c the table, service_event.c what becomes an
- * event, service_commit.c the commit and svc_set_state; service_start.c,
- * service_forking.c, service_run.c, service_reload.c, service_stop.c and service_end.c
- * the actions, and service_act.c what they share; restart.c, health.c, service_notify.c
- * and adopt.c a part of the decisions each.
+ * event, service_commit.c the commit and svc_set_state; service_begin.c,
+ * service_start.c, service_forking.c, service_run.c, service_reload.c, service_stop.c and
+ * service_end.c the actions, and service_act.c what they share; restart.c, health.c,
+ * service_notify.c and adopt.c a part of the decisions each.
  */
 #ifndef SUPD_MANAGER_SERVICE_SERVICE_INT_H
 #define SUPD_MANAGER_SERVICE_SERVICE_INT_H
@@ -313,14 +313,18 @@ bool svc_waits_for_group(const struct service *s);
 void svc_exit_line(const struct service *s, const struct msg_exit *x, const char *name,
     char *dst, size_t size);
 
-/* ---- service_start.c --------------------------------------------------------- */
-void svc_open_slot(struct service *s);
+/* ---- service_begin.c --------------------------------------------------------- */
 /* Goes on with a start that waits for a slot, if there is one now. */
 void svc_begin_in_slot(struct service *s);
 void svc_begin_start(struct service *s, bool automatic);
 /* What is queued has a newer configuration, which may name another pool, or none. */
 void svc_queue_again(struct service *s);
 void svc_say_restart_waits(struct service *s, const char *why);
+
+/* ---- service_start.c --------------------------------------------------------- */
+void svc_open_slot(struct service *s);
+/* ExecCondition= number index, counted from 0, or what comes after the last of them. */
+void svc_enter_condition(struct service *s, unsigned index);
 /* In start: go on when everything that start waits for is there. */
 void svc_check_ready(struct service *s);
 

@@ -1,8 +1,8 @@
 /*
  * service_table: what a service does when something happens, [state][event], and the same
  * as text.  Every cell is decided: what is not an action is svc_ignore, and an empty cell
- * is a bug report.  The actions are in service_start.c, service_forking.c, service_run.c,
- * service_reload.c and service_stop.c.
+ * is a bug report.  The actions are in service_begin.c, service_start.c,
+ * service_forking.c, service_run.c, service_reload.c, service_stop.c and service_end.c.
  */
 #include "lib/buf.h"
 #include "manager/service/service_int.h"
