@@ -34,52 +34,6 @@
 #include "unit/load.h"
 #include "unit/name.h"
 
-static void
-add_name(struct unit *u, const char *name)
-{
-	struct manager *m = u->manager;
-
-	if (map_has(&m->units, name))
-		return;
-	map_set(&m->units, name, u);
-	if (strcmp(name, u->name) == 0) {
-		units_forget_order(m);
-		return;
-	}
-	strv_add(&u->other_names, name);
-	jobs_unit_alias(m->jobs, name, u->job_unit);
-}
-
-/* What others said of that name they say of another unit now. */
-static void
-forget_name(struct manager *m, const char *name)
-{
-	map_del(&m->units, name);
-	jobs_unit_alias(m->jobs, name, NULL);
-	m->edges_stale = true;
-}
-
-static void
-register_names(struct unit *u)
-{
-	add_name(u, u->name);
-	for (size_t i = 0; i < u->conf->aliases.n; i++)
-		add_name(u, u->conf->aliases.v[i]);
-}
-
-static void
-unregister_names(struct unit *u)
-{
-	struct manager *m = u->manager;
-
-	units_forget_order(m);
-	if (map_get(&m->units, u->name) == u)
-		map_del(&m->units, u->name);
-	for (size_t i = 0; i < u->other_names.n; i++)
-		forget_name(m, u->other_names.v[i]);
-	strv_free(&u->other_names);
-}
-
 /* To a person who looks on: the first thing that is wrong; status has the rest. */
 static void
 say_refused(const struct unit *u)
@@ -362,15 +316,7 @@ unit_started_here(const struct manager *m, const struct svc_memory *mem)
 	return mem->life == m->boot_wall_us;
 }
 
-/* Its name has become another one of a unit that we may have as well. */
-static bool
-is_moved(const struct unit *u)
-{
-	return strcmp(u->conf->id, u->name) != 0;
-}
-
-/* Takes conf and diags. */
-static struct unit *
+struct unit *
 unit_new(struct manager *m, const char *name, struct unit_conf *conf, struct diags *diags)
 {
 	struct unit *u = xcalloc(1, sizeof(*u));
@@ -387,10 +333,10 @@ unit_new(struct manager *m, const char *name, struct unit_conf *conf, struct dia
 	/* (Before that it may have been up, and nobody has asked yet.) */
 	if (m->phase != MANAGER_RESTORING)
 		unit_know_active(u);
-	if (is_moved(u))
-		add_name(u, u->name);
+	if (unit_is_moved(u))
+		unit_add_name(u, u->name);
 	else
-		register_names(u);
+		unit_register_names(u);
 	if (conf->load_state != UNIT_NOT_FOUND)
 		tell_loaded(u);
 	/* Of one that comes later nothing is still to be read but its start. */
@@ -434,123 +380,6 @@ unit_free(struct unit *u)
 	free(u);
 }
 
-struct unit *
-unit_find(struct manager *m, const char *name)
-{
-	struct unit *u = map_get(&m->units, name);
-	char *full;
-
-	if (u != NULL)
-		return u;
-	full = unit_name_add_suffix(name);
-	if (full == NULL)
-		return NULL;
-	u = map_get(&m->units, full);
-	free(full);
-	return u;
-}
-
-struct unit *
-unit_get(struct manager *m, const char *name)
-{
-	struct unit *u = unit_find(m, name);
-	struct unit_conf *conf;
-	struct diags d;
-	bool unanswered;
-	char *full;
-
-	if (u != NULL && !(is_moved(u) && unit_forget(u)))
-		return u;
-	full = unit_name_add_suffix(name);
-	if (full == NULL)
-		return NULL;
-	diags_init(&d);
-	conf = unit_load(m->paths, m->conf, full, &d);
-	unanswered = unit_paths_unanswered(m->paths);
-	u = map_get(&m->units, conf->id);
-	if (u != NULL) {
-		/* Another name of one that we have. */
-		add_name(u, full);
-		unit_conf_free(conf);
-		diags_clear(&d);
-	} else {
-		u = unit_new(m, conf->id, conf, &d);
-		u->unanswered = unanswered;
-		add_name(u, full);
-		/* Whoever asks for many names must not fill the memory. */
-		if (unit_is_of_template(u))
-			unit_ended(u);
-	}
-	free(full);
-	return u;
-}
-
-/* By what is on the disk, NAME is not the unit of that id. */
-static bool
-leads_elsewhere(struct manager *m, const char *name, const char *id)
-{
-	char *now = unit_real_name(m->paths, name);
-	bool elsewhere = strcmp(now, id) != 0 && !unit_paths_unanswered(m->paths);
-
-	free(now);
-	return elsewhere;
-}
-
-/* Two units must not run what is one: this one is refused until it can be forgotten, and
- * its name is that of the other from then on. */
-static struct unit_conf *
-load_own(struct manager *m, const struct supd_conf *sc, const char *name, bool runs,
-    struct diags *d)
-{
-	struct unit_conf *conf = unit_load(m->paths, sc, name, d);
-
-	if (strcmp(conf->id, name) == 0)
-		return conf;
-	conf->load_state = UNIT_LOAD_ERROR;
-	diag_add(d, DIAG_ERROR, name, 0, 0,
-	    runs ? "stop what runs by the old name" : NULL,
-	    "it is another name of %s now%s", conf->id,
-	    runs ? ", and what was started by the old name runs" : "");
-	return conf;
-}
-
-struct unit_conf *
-unit_load_again(const struct unit *u, const struct supd_conf *sc, struct diags *d)
-{
-	return load_own(u->manager, sc, u->name, unit_is_running(u), d);
-}
-
-struct unit *
-unit_get_own(struct manager *m, const char *name)
-{
-	struct unit *other = unit_get(m, name), *u;
-	struct unit_conf *conf;
-	struct diags d;
-	bool unanswered;
-
-	if (other == NULL || strcmp(other->name, name) == 0)
-		return other;
-	forget_name(m, name);
-	(void)strv_remove(&other->other_names, name);
-	diags_init(&d);
-	conf = load_own(m, m->conf, name, true, &d);
-	unanswered = unit_paths_unanswered(m->paths);
-	u = unit_new(m, name, conf, &d);
-	u->unanswered = unanswered;
-	wish_restore_own(u);
-	wish_restore_own(other);
-	return u;
-}
-
-bool
-unit_files_changed(const struct unit *u)
-{
-	struct manager *m = u->manager;
-
-	return unit_conf_changed(m->paths, u->conf) ||
-	       (is_moved(u) && leads_elsewhere(m, u->name, u->conf->id));
-}
-
 void
 unit_reload(struct unit *u)
 {
@@ -569,37 +398,6 @@ unit_reload(struct unit *u)
 	unit_take_conf(u, conf, &d, unit_paths_unanswered(m->paths));
 }
 
-bool
-unit_name_is_stale(struct unit *u, const char *name)
-{
-	return strcmp(name, u->name) != 0 && leads_elsewhere(u->manager, name, u->name);
-}
-
-void
-unit_check_names(struct unit *u)
-{
-	struct manager *m = u->manager;
-	bool dropped = false;
-
-	for (size_t i = u->other_names.n; i-- > 0;) {
-		const char *name = u->other_names.v[i];
-
-		if (!unit_name_is_stale(u, name))
-			continue;
-		forget_name(m, name);
-		strv_remove_at(&u->other_names, i);
-		dropped = true;
-	}
-	if (!dropped)
-		return;
-	/* Drop-ins of that name are not its own any more; an edit of what runs still
-	 * waits for a start. */
-	if (unit_is_running(u) && (u->changed || unit_files_changed(u)))
-		u->changed = true;
-	else
-		unit_reload(u);
-}
-
 void
 unit_take_conf(
     struct unit *u, struct unit_conf *conf, struct diags *diags, bool unanswered)
@@ -610,8 +408,8 @@ unit_take_conf(
 	u->diags = *diags;
 	diags_init(diags);
 	set_conf(u, conf);
-	if (!is_moved(u))
-		register_names(u);
+	if (!unit_is_moved(u))
+		unit_register_names(u);
 	tell_loaded(u);
 	if (!can_run(conf) && unit_is_running(u))
 		say_what_holds(u);
@@ -672,7 +470,7 @@ unit_drop(struct unit *u)
 	struct manager *m = u->manager;
 
 	(void)strv_remove(&m->rested, u->name);
-	unregister_names(u);
+	unit_unregister_names(u);
 	history_forget(m->history, u->name);
 	store_forget_request(m->store, u->name);
 	request_files_forget(u);
@@ -687,7 +485,7 @@ unit_forget(struct unit *u)
 	if (unit_is_running(u) || job_unit_job(u->job_unit) != NULL ||
 	    unit_has_flags(u) || member_is_named(u))
 		return false;
-	if (!is_moved(u) &&
+	if (!unit_is_moved(u) &&
 	    (u->conf->load_state != UNIT_NOT_FOUND || u->wish != WISH_NONE))
 		return false;
 	unit_drop(u);
@@ -730,7 +528,7 @@ units_free(struct manager *m)
 
 		if (u == NULL || strcmp(u->name, names.v[i]) != 0)
 			continue;
-		unregister_names(u);
+		unit_unregister_names(u);
 		unit_free(u);
 	}
 	strv_free(&names);
