@@ -1,17 +1,16 @@
 /*
- * session_policy: what a session does, as the oracle sees it, and what its rules ask for.
+ * session_policy: what a session does, as the oracle sees it, and when what its rules ask
+ * for is done.
  *
  * The oracle must not be called from within its own calls, nor a service from within its:
  * what it says is noted and done by the loop, soon after.
  */
 #include <regex.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "lib/buf.h"
-#include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/hex.h"
 #include "lib/json.h"
@@ -20,7 +19,6 @@
 #include "lib/xalloc.h"
 #include "lib/zone.h"
 #include "manager/budget/budgets.h"
-#include "manager/job/job.h"
 #include "manager/link/link.h"
 #include "manager/manager.h"
 #include "manager/record/event.h"
@@ -33,86 +31,29 @@
 #include "manager/sessions/sessions_int.h"
 #include "manager/units.h"
 #include "manager/wish/drain.h"
-#include "manager/wish/hold.h"
 #include "manager/wish/jitter.h"
 #include "manager/wish/wants.h"
-#include "unit/keys.h"
 #include "unit/load.h"
 
 enum {
 	MATCHES_MAX = 10, /* of a pattern: Until= counts to 9 */
-	ACTS_MAX = 64,
-};
-
-/* Something that a rule or a threshold asks for. */
-struct session_act {
-	TAILQ_ENTRY(session_act) link;
-	enum rule_action action;
-	enum stale_action stale;
-	bool very;
-	bool done; /* it only has to be told */
-	char *rule, *text, *input;
-	struct buf keys;
-	session_states when; /* of the input */
-	uint64_t wall_until_us;
 };
 
 /* ---- what the oracle says ---- */
 
-static void
-act_free(struct session_act *a)
-{
-	free(a->rule);
-	free(a->text);
-	free(a->input);
-	buf_free(&a->keys);
-	free(a);
-}
-
-static void
-later(struct session *s)
+void
+session_policy_later(struct session *s)
 {
 	loop_post(s->unit->manager->loop, session_policy_settle, s);
-}
-
-static struct session_act *
-note_act(struct session *s)
-{
-	struct session_act *a = xcalloc(1, sizeof(*a));
-
-	/* More than these at once is a rule that nobody can have meant. */
-	if (s->n_acts == ACTS_MAX) {
-		struct session_act *first = TAILQ_FIRST(&s->acts);
-
-		TAILQ_REMOVE(&s->acts, first, link);
-		act_free(first);
-		s->n_acts--;
-	}
-	TAILQ_INSERT_TAIL(&s->acts, a, link);
-	s->n_acts++;
-	later(s);
-	return a;
-}
-
-static void
-take_rule(struct session_act *a, const struct rule_conf *r)
-{
-	a->action = r->action;
-	a->rule = xstrdup(r->name);
-	if (r->text != NULL)
-		a->input = xstrdup(r->text);
-	for (size_t i = 0; i < r->keys.n; i++)
-		(void)key_bytes(r->keys.v[i], false, &a->keys);
-	a->when = r->state != SESSION_UNKNOWN ? SESSION_STATE_BIT(r->state) : 0;
 }
 
 static void
 ops_act(void *arg, const struct oracle_act *act)
 {
-	struct session_act *a = note_act(arg);
+	struct session_act *a = session_act_note(arg);
 
 	if (act->conf != NULL)
-		take_rule(a, act->conf);
+		session_act_rule(a, act->conf);
 	a->stale = act->stale;
 	a->very = act->very;
 	a->text = xstrdup(act->text);
@@ -126,7 +67,7 @@ ops_changed(void *arg, const struct oracle_view *view)
 
 	(void)view;
 	s->changed = true;
-	later(s);
+	session_policy_later(s);
 }
 
 static void
@@ -152,191 +93,10 @@ ops_slack(void *arg, uint64_t wall_us)
 	return jitter_slack(s->unit, wall_us);
 }
 
-/* ---- what is done ---- */
-
-static void
-tell_act(struct session *s, const struct session_act *a, const char *what)
-{
-	struct emitter *ev = s->unit->manager->events;
-
-	event_begin(ev, EVENT_SESSION_ACTION, s->unit->name,
-	    svc_memory(s->unit->svc)->invocation);
-	event_str(ev, "action", what);
-	if (a->rule != NULL)
-		event_str(ev, "rule", a->rule);
-	event_str(ev, "why", a->text);
-	if (a->action == RULE_HOLD_POOL)
-		event_str(
-		    ev, "note", "unavailable: there are no pools; it holds the unit");
-	event_end(ev);
-}
-
-static void
-ask_job(struct session *s, const struct session_act *a, enum job_type type)
-{
-	struct buf why = { 0 };
-	char origin[SVC_WHO_MAX];
-	struct job_request r = { .type = type, .mode = JOB_AUTOMATIC, .origin = origin };
-
-	if (a->rule != NULL)
-		snprintf(origin, sizeof(origin), "rule %s", a->rule);
-	else
-		snprintf(origin, sizeof(origin), "%sStaleSec=", a->very ? "Very" : "");
-	if (type == JOB_RESTART || a->action == RULE_RETRY)
-		budgets_on_restart(s->unit);
-	if (job_request(
-		s->unit->manager->jobs, s->unit->job_unit, &r, NULL, NULL, &why) == 0)
-		log_warnx("%s: %s: %s", s->unit->name, origin, buf_str(&why));
-	buf_free(&why);
-}
-
-static void
-type_text(struct session *s, const struct session_act *a)
-{
-	struct input_request r = { .sender = a->rule, .slot = a->rule };
-	const char *why = "";
-
-	if (a->keys.len > 0) {
-		r.data = buf_str(&a->keys);
-		r.len = a->keys.len;
-		r.flags = INPUT_KEYS | INPUT_NOW;
-	} else {
-		r.data = a->input != NULL ? a->input : "";
-		r.len = strlen(r.data);
-		r.flags = INPUT_ENTER | (a->when != 0 ? 0U : (uint32_t)INPUT_NOW);
-		r.when = a->when;
-	}
-	if (session_send(s->unit, &r, NULL, NULL, &why) == 0)
-		log_warnx("%s: rule %s: %s", s->unit->name, a->rule, why);
-}
-
-/* Who holds by a rule: so it is known which holds a limit ends, also by the next manager.
- */
-static const char rules_command[] = "supd";
-
-static bool
-is_held_by_rule(const struct unit *u)
-{
-	const struct wish_who *who = u->flag_who[WISH_FLAG_HELD];
-
-	return u->flag[WISH_FLAG_HELD] && strncmp(who->name, "rule ", 5) == 0 &&
-	       strcmp(who->command, rules_command) == 0;
-}
-
-static void save(struct session *s);
-
-/* What a person holds stays as it is; the hold of a rule may get an end. */
-static void
-set_hold(struct session *s, const char *rule, const char *text, uint64_t wall_until_us)
-{
-	struct wish_who who = { .uid = s->unit->manager->owner,
-		.wall_us = clock_wall_us() };
-	char why[WISH_REASON_MAX + 1];
-
-	if (s->unit->flag[WISH_FLAG_HELD] &&
-	    (!is_held_by_rule(s->unit) ||
-		s->unit->terms[WISH_FLAG_HELD].until_wall_us == wall_until_us))
-		return;
-	if (wall_until_us != 0 && wall_until_us <= who.wall_us)
-		return;
-	snprintf(who.name, sizeof(who.name), "rule %s", rule);
-	strlcpy(who.command, rules_command, sizeof(who.command));
-	strlcpy(why, text, sizeof(why));
-	why[strcspn(why, "\r\n")] = '\0';
-	s->held = true;
-	(void)hold_unit(s->unit, why, wall_until_us, &who);
-	save(s);
-}
-
-/* A hold that a limit had asked for ends with it, or by its own time. */
-static void
-end_hold(struct session *s)
-{
-	struct wish_who who = { .uid = s->unit->manager->owner,
-		.wall_us = clock_wall_us(),
-		.name = "the end of the limit" };
-
-	if (!is_held_by_rule(s->unit) || !s->held_by_limit)
-		return;
-	strlcpy(who.command, rules_command, sizeof(who.command));
-	s->held = s->held_by_limit = false;
-	(void)hold_release(s->unit, &who);
-}
-
-void
-session_policy_released(struct session *s)
-{
-	if (!s->held)
-		return;
-	s->held = s->held_by_limit = false;
-	oracle_release(s->oracle);
-	save(s);
-}
-
-static void
-do_stale(struct session *s, const struct session_act *a)
-{
-	static const char *const names[] = { [STALE_NONE] = "none",
-		[STALE_NOTIFY] = "notify",
-		[STALE_POKE] = "poke",
-		[STALE_RESTART] = "restart",
-		[STALE_STOP] = "stop" };
-
-	tell_act(s, a, names[a->stale]);
-	switch (a->stale) {
-	case STALE_POKE:
-		if (!heartbeat_poke(s->heartbeat))
-			log_warnx(
-			    "%s: there is no heartbeat to poke it with", s->unit->name);
-		break;
-	case STALE_RESTART:
-		ask_job(s, a, JOB_RESTART);
-		break;
-	case STALE_STOP:
-		ask_job(s, a, JOB_STOP);
-		break;
-	default:
-		break;
-	}
-}
-
-static void
-do_act(struct session *s, const struct session_act *a)
-{
-	if (a->rule == NULL) {
-		do_stale(s, a);
-		return;
-	}
-	tell_act(s, a, rule_action_name(a->action));
-	if (a->done)
-		return;
-	switch (a->action) {
-	case RULE_SEND:
-	case RULE_KEY:
-		type_text(s, a);
-		break;
-	case RULE_HOLD:
-	case RULE_HOLD_POOL:
-		s->held_by_limit = a->when == SESSION_STATE_BIT(SESSION_LIMITED);
-		set_hold(s, a->rule, a->text, a->wall_until_us);
-		break;
-	case RULE_RESTART:
-	case RULE_RETRY:
-		ask_job(s, a, JOB_RESTART);
-		break;
-	case RULE_STOP:
-	case RULE_FATAL:
-		ask_job(s, a, JOB_STOP);
-		break;
-	default:
-		break;
-	}
-}
-
 /* ---- what is remembered ---- */
 
-static void
-save(struct session *s)
+void
+session_policy_save(struct session *s)
 {
 	const struct rule_list *rules = &session_conf(s)->rules;
 	struct jw *w = jw_new(JW_COMPACT);
@@ -366,7 +126,7 @@ restore(struct session *s, const struct jv *v, struct json_err *err)
 	const struct jv *oracle = jv_get(v, "oracle"), *lines = jv_get(v, "lines");
 	char invocation[HEX_ID_SIZE];
 
-	s->held = is_held_by_rule(s->unit);
+	s->held = session_holds_by_rule(s->unit);
 	s->held_by_limit = s->held && jv_bool(jv_get(v, "held_by_limit"), false);
 	if (oracle_restore(s->oracle, oracle, err) == -1)
 		return -1;
@@ -412,9 +172,9 @@ take_view(struct session *s)
 	}
 	s->state = state;
 	if (v.state != SESSION_LIMITED)
-		end_hold(s);
+		session_hold_end(s);
 	unit_render_drop(s->unit);
-	save(s);
+	session_policy_save(s);
 	input_state(s->input, v.state);
 	heartbeat_state(s->heartbeat, v.state);
 	drain_look(s->unit);
@@ -435,8 +195,8 @@ session_policy_settle(void *arg)
 	while ((a = TAILQ_FIRST(&s->acts)) != NULL) {
 		TAILQ_REMOVE(&s->acts, a, link);
 		s->n_acts--;
-		do_act(s, a);
-		act_free(a);
+		session_act_do(s, a);
+		session_act_free(a);
 	}
 }
 
@@ -519,7 +279,7 @@ session_policy_line(struct session *s, size_t rule, uint64_t seq, const char *te
 	buf_free(&until);
 	/* For the next manager. */
 	s->changed = true;
-	later(s);
+	session_policy_later(s);
 }
 
 /* The rules for the screen, to the terminal. */
@@ -642,12 +402,12 @@ session_policy_judge(
 	if (holds || (v.action == RULE_RETRY && v.wall_until_us != 0)) {
 		/* Nothing of it is seen any more until it runs again. */
 		s->held_by_limit = false;
-		set_hold(s, r->name, v.text, v.wall_until_us);
+		session_hold_by(s, r->name, v.text, v.wall_until_us);
 	}
 	if (v.action == RULE_NONE)
 		return;
-	a = note_act(s);
-	take_rule(a, r);
+	a = session_act_note(s);
+	session_act_rule(a, r);
 	a->action = v.action;
 	a->done = true;
 	a->text = xstrdup(v.text);
@@ -719,7 +479,7 @@ session_policy_close(struct session *s)
 	loop_post_cancel(s->unit->manager->loop, session_policy_settle, s);
 	while ((a = TAILQ_FIRST(&s->acts)) != NULL) {
 		TAILQ_REMOVE(&s->acts, a, link);
-		act_free(a);
+		session_act_free(a);
 	}
 	for (size_t i = 0; i < SESSION_RULES_MAX; i++)
 		free(s->screen_text[i]);

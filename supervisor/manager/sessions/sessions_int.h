@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/buf.h"
 #include "manager/session/input_file.h"
 #include "proto/msg.h"
 #include "unit/conf.h"
@@ -22,7 +23,6 @@ struct loop_io;
 struct loop_timer;
 struct oracle;
 struct watched_file;
-struct session_act;
 struct svc_exit;
 struct svc_judgement;
 struct session_wait;
@@ -97,6 +97,19 @@ struct session {
 	struct session_wait *sending; /* of the one that is being put into the queue */
 };
 
+/* Something that a rule or a threshold asks for. */
+struct session_act {
+	TAILQ_ENTRY(session_act) link;
+	enum rule_action action;
+	enum stale_action stale;
+	bool very;
+	bool done; /* it only has to be told */
+	char *rule, *text, *input;
+	struct buf keys;
+	session_states when; /* of the input */
+	uint64_t wall_until_us;
+};
+
 /* ---- sessions.c ---- */
 /* What it runs with; all zero when its unit is a session no more. */
 const struct unit_session *session_conf(const struct session *s);
@@ -124,13 +137,33 @@ void session_policy_send_rules(struct session *s);
 void session_policy_judge(
     struct session *s, const struct msg_exit *x, struct svc_judgement *out);
 void session_policy_exit(struct session *s, const struct svc_exit *x);
-/* A hold of a rule was ended by somebody else. */
-void session_policy_released(struct session *s);
 /* Does what was noted; arg is the session (loop_post). */
 void session_policy_settle(void *arg);
+/* That, soon. */
+void session_policy_later(struct session *s);
+/* What the next manager has to know is written. */
+void session_policy_save(struct session *s);
 
 /* A threshold or a rule is due. */
 void session_policy_tick(struct session *s);
+
+/* ---- session_act.c ---- */
+/* A new one, of the session's, to be filled by the caller; session_policy_settle does it.
+ */
+struct session_act *session_act_note(struct session *s);
+/* It is what r asks for. */
+void session_act_rule(struct session_act *a, const struct rule_conf *r);
+/* Tells and does it. */
+void session_act_do(struct session *s, const struct session_act *a);
+void session_act_free(struct session_act *a);
+/* What a person holds stays as it is; the hold of a rule may get an end. */
+void session_hold_by(
+    struct session *s, const char *rule, const char *text, uint64_t wall_until_us);
+/* A hold that a limit had asked for ends with it, or by its own time. */
+void session_hold_end(struct session *s);
+bool session_holds_by_rule(const struct unit *u);
+/* A hold of a rule was ended by somebody else. */
+void session_policy_released(struct session *s);
 
 /* ---- session_watch.c ---- */
 /* An invocation runs: its files are watched, and looked at. */
