@@ -16,6 +16,7 @@
 
 #include "lib/fdio.h"
 #include "lib/log.h"
+#include "lib/rmtree.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "unit/instance.h"

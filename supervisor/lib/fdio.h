@@ -25,6 +25,11 @@ int full_write(int fd, const void *p, size_t n);
 /* Reads until n bytes or end of file; returns the count, -1 on error. */
 ssize_t full_read(int fd, void *p, size_t n);
 
+/*
+ * Opens the folder of path and gives the last component, which must be a name (else
+ * EINVAL).  The folder may be reached through links: run/ is one.
+ */
+int open_parent_at(int dirfd, const char *path, const char **name);
 /* Opens with O_CLOEXEC|O_NOFOLLOW added, over EINTR. */
 int open_at(int dirfd, const char *path, int flags, mode_t mode);
 /* A directory, last component not a link. */
@@ -75,12 +80,6 @@ int sync_parent_at(int dirfd, const char *path);
 int mkdir_p_at(int dirfd, const char *path, mode_t mode);
 /* The same, then the last folder opened. */
 int mkdir_open_at(int dirfd, const char *path, mode_t mode);
-/*
- * rm -r below dirfd, never through a link, also on the way to it (ENOTDIR), never onto
- * another file system, at most max_entries removals (E2BIG beyond), however deep.  A path
- * that is not there is fine; the way of an absolute one is the caller's.
- */
-int rm_rf_at(int dirfd, const char *path, size_t max_entries);
 
 /* 0, or -1 with errno. */
 int fd_set_cloexec(int fd, bool on);

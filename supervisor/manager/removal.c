@@ -11,6 +11,7 @@
 
 #include "lib/buf.h"
 #include "lib/fdio.h"
+#include "lib/rmtree.h"
 #include "lib/xalloc.h"
 #include "manager/manager.h"
 #include "manager/ops.h"

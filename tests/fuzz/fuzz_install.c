@@ -17,6 +17,7 @@
 #include "install/install.h"
 #include "install/preset.h"
 #include "lib/fdio.h"
+#include "lib/rmtree.h"
 #include "lib/xalloc.h"
 #include "unit/diag.h"
 #include "unit/load.h"

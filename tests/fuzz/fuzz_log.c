@@ -17,6 +17,7 @@
 #include "journal/pattern.h"
 #include "lib/buf.h"
 #include "lib/fdio.h"
+#include "lib/rmtree.h"
 #include "logger/stamp.h"
 
 #include "fuzz.h"

@@ -24,6 +24,7 @@
 #include "install/preset.h"
 #include "lib/buf.h"
 #include "lib/fdio.h"
+#include "lib/rmtree.h"
 #include "lib/xalloc.h"
 #include "unit/diag.h"
 #include "unit/load.h"

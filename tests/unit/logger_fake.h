@@ -27,6 +27,7 @@
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
+#include "lib/rmtree.h"
 #include "logger/logger.h"
 #include "logger/state.h"
 #include "proto/chan.h"

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
-#include "lib/fdio.h"
+#include "lib/rmtree.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "unit/condition.h"

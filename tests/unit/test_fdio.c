@@ -22,6 +22,7 @@
 
 #include "lib/buf.h"
 #include "lib/fdio.h"
+#include "lib/rmtree.h"
 
 static char *dir_path;
 static int dir = -1;

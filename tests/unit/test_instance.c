@@ -16,7 +16,7 @@
 #include <fcntl.h>
 
 #include "lib/buf.h"
-#include "lib/fdio.h"
+#include "lib/rmtree.h"
 #include "unit/instance.h"
 
 struct world {

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
-#include "lib/fdio.h"
+#include "lib/rmtree.h"
 #include "lib/xalloc.h"
 #include "manager/activate/listen.h"
 #include "unit/socket_address.h"

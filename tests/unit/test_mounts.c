@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
-#include "lib/fdio.h"
 #include "lib/mounts.h"
+#include "lib/rmtree.h"
 #include "lib/xalloc.h"
 
 static char *top;

@@ -24,6 +24,7 @@
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/fdio.h"
+#include "lib/rmtree.h"
 
 static char dir[128];
 static int root = -1;

@@ -34,6 +34,7 @@
 #include "lib/fdio.h"
 #include "lib/json.h"
 #include "lib/loop.h"
+#include "lib/rmtree.h"
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "proto/cast.h"

@@ -12,6 +12,7 @@
 
 #include "lib/loop.h"
 #include "lib/map.h"
+#include "lib/rmtree.h"
 #include "logger/sink.h"
 #include "logger_fake.h"
 

@@ -23,6 +23,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/rmtree.h"
 #include "lib/xalloc.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"

@@ -35,6 +35,7 @@
 #include "lib/clock.h"
 #include "lib/fdio.h"
 #include "lib/json.h"
+#include "lib/rmtree.h"
 #include "unit/instance.h"
 
 enum how {

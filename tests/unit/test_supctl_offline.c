@@ -28,6 +28,7 @@
 #include "../../tools/supctl/survivors.h"
 #include "lib/buf.h"
 #include "lib/fdio.h"
+#include "lib/rmtree.h"
 #include "proto/table.h"
 
 enum { SLOTS = 4 };

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "../../tools/supctl/run_fifos.h"
-#include "lib/fdio.h"
+#include "lib/rmtree.h"
 
 enum { ANOTHER_UID = 12345 };
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "lib/fdio.h"
+#include "lib/rmtree.h"
 #include "lib/xalloc.h"
 #include "unit/load.h"
 

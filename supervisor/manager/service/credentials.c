@@ -18,6 +18,7 @@
 
 #include "lib/buf.h"
 #include "lib/fdio.h"
+#include "lib/rmtree.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "unit/conf.h"
