@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
-#include "unit/conf.h"
+#include "unit/supd_conf.h"
 
 /* A container engine sends KILL ten seconds after TERM; two are for the rest. */
 #define PID1_SHUTDOWN_US (8 * USEC_PER_SEC)

@@ -12,6 +12,7 @@
 #include "unit/parse.h"
 #include "unit/signame.h"
 #include "unit/span.h"
+#include "unit/supd_conf.h"
 
 /* ---- identity ---- */
 

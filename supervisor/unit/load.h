@@ -17,6 +17,7 @@
 #include "unit/env.h"
 #include "unit/instance.h"
 #include "unit/name.h"
+#include "unit/supd_conf.h"
 
 struct buf;
 struct directive;

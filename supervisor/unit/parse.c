@@ -14,6 +14,7 @@
 #include "unit/kinds.h"
 #include "unit/name.h"
 #include "unit/span.h"
+#include "unit/supd_conf.h"
 
 static void report(struct parse *p, enum diag_level level, const char *at,
     const char *hint, const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));

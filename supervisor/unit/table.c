@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "lib/xalloc.h"
-#include "unit/conf.h"
 #include "unit/kinds.h"
+#include "unit/supd_conf.h"
 
 const struct kind kinds[KIND_NKINDS] = {
 #define KIND(name, set, show, width, syntax) \
