@@ -80,3 +80,11 @@ sysinit_look(struct manager *m)
 	jobs_set_sysinit(m->jobs, found);
 	tell_masked(m, masked);
 }
+
+void
+sysinit_on_mask(const struct unit *u)
+{
+	/* What is in the target is known by its file alone. */
+	if (unit_find(u->manager, SYSINIT_TARGET) == u)
+		sysinit_look(u->manager);
+}

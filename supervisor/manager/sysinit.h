@@ -12,8 +12,11 @@
 #define SUPD_MANAGER_SYSINIT_H
 
 struct manager;
+struct unit;
 
-/* Unit files or links may be others now, or what a person has masked. */
+/* Unit files or links may be others now. */
 void sysinit_look(struct manager *m);
+/* A person has masked or unmasked u. */
+void sysinit_on_mask(const struct unit *u);
 
 #endif

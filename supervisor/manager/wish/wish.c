@@ -173,7 +173,7 @@ set_one_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_who
 		seq = tell(u, i, who);
 	}
 	if (flag == WISH_FLAG_MASKED)
-		sysinit_look(u->manager);
+		sysinit_on_mask(u);
 	return seq;
 }
 
@@ -204,7 +204,7 @@ unit_set_terms(struct unit *u, enum wish_flag flag, const char *reason,
 		seq = tell(u, i, who);
 	}
 	if (flag == WISH_FLAG_MASKED)
-		sysinit_look(u->manager);
+		sysinit_on_mask(u);
 	return seq;
 }
 
