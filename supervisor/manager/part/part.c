@@ -298,6 +298,21 @@ part_fail(struct part *p, const char *result, const char *why)
 }
 
 void
+part_add_next(const struct part *p, char *why, size_t size)
+{
+	char next[128];
+	int n =
+	    snprintf(next, sizeof(next), "; then `supctl start %.100s'", p->unit->name);
+	size_t len = strlen(why);
+
+	if (n < 0 || (size_t)n >= size)
+		return;
+	if (len > size - 1 - (size_t)n)
+		len = size - 1 - (size_t)n;
+	memcpy(why + len, next, (size_t)n + 1);
+}
+
+void
 part_changed(struct part *p)
 {
 	emit(p, p->active);

@@ -106,6 +106,9 @@ void part_up(struct part *p, const char *why);
 void part_down(struct part *p, const char *why);
 /* It is down, and failed by that result; a start fails. */
 void part_fail(struct part *p, const char *result, const char *why);
+/* Appends to a why of size bytes what a person does when its cause is gone: nothing else
+ * starts again what has failed.  What is too long loses the end of its cause. */
+void part_add_next(const struct part *p, char *why, size_t size);
 /* Something else of it changed that must be remembered, or is shown. */
 void part_changed(struct part *p);
 

@@ -279,6 +279,32 @@ ops_is_limited(void *arg)
 	       svc_memory(u->svc)->result == SVC_RESULT_START_LIMIT;
 }
 
+/* Nothing can be started, and that is no passing state of it. */
+static bool
+is_in_vain(const struct unit *u)
+{
+	return u == NULL || u->conf->load_state == UNIT_NOT_FOUND ||
+	       u->conf->load_state == UNIT_MASKED || u->flag[WISH_FLAG_MASKED];
+}
+
+/* Why it is so; it fails, or its start does. */
+static void
+say_in_vain(struct path_part *pp, const struct unit *u)
+{
+	char *why =
+	    u == NULL || u->conf->load_state == UNIT_NOT_FOUND ? NULL : unit_refusal(u);
+
+	if (why == NULL)
+		snprintf(pp->why, sizeof(pp->why),
+		    "there is no %.150s, which it is to start: add it, or name another "
+		    "by Unit=",
+		    conf_of(pp)->unit);
+	else
+		snprintf(pp->why, sizeof(pp->why), "%s", why);
+	free(why);
+	part_add_next(&pp->part, pp->why, sizeof(pp->why));
+}
+
 static const char *
 ops_refusal(void *arg)
 {
@@ -288,8 +314,8 @@ ops_refusal(void *arg)
 	/* A start of these waits, and is made up for. */
 	if (why != NULL && (strcmp(why, "held") == 0 || strcmp(why, "frozen") == 0))
 		return NULL;
-	/* One that is not there fails what is to start it. */
-	return why != NULL && strcmp(why, "not-found") == 0 ? NULL : why;
+	/* One that is not there, or masked, fails what is to start it. */
+	return is_in_vain(u) ? NULL : why;
 }
 
 static bool
@@ -335,9 +361,8 @@ ops_start(void *arg, const struct path_spec *s)
 	};
 	int n;
 
-	if (u == NULL || u->conf->load_state == UNIT_NOT_FOUND) {
-		snprintf(pp->why, sizeof(pp->why),
-		    "there is no %.150s, which it is to start", conf_of(pp)->unit);
+	if (is_in_vain(u)) {
+		say_in_vain(pp, u);
 		return -1;
 	}
 	n = snprintf(env, sizeof(env), "TRIGGER_UNIT=%s\nTRIGGER_PATH=%s",
@@ -357,6 +382,7 @@ ops_start(void *arg, const struct path_spec *s)
 		if (!path_kind_is_edge(s->kind)) {
 			snprintf(pp->why, sizeof(pp->why),
 			    "%.60s cannot be started: %.150s", u->name, buf_str(&why));
+			part_add_next(&pp->part, pp->why, sizeof(pp->why));
 			rc = -1;
 		}
 	}
@@ -460,12 +486,13 @@ path_part_start(struct part *p, const struct job_request *r)
 	const struct unit *u = triggered(pp);
 
 	pp->starved = false;
-	if (u == NULL || u->conf->load_state == UNIT_NOT_FOUND) {
-		snprintf(pp->why, sizeof(pp->why),
-		    "there is no %.150s, which it is to start: add it, or name another "
-		    "by Unit=",
-		    c->unit);
-		part_fail(p, "resources", pp->why);
+	if (is_in_vain(u)) {
+		say_in_vain(pp, u);
+		/* A mask is what somebody wants: that is no failure of the path. */
+		if (u == NULL || u->conf->load_state == UNIT_NOT_FOUND)
+			part_fail(p, "resources", pp->why);
+		else
+			jobs_unit_done(p->unit->job_unit, JOB_START, JOB_FAILED, pp->why);
 		return;
 	}
 	for (size_t i = 0; c->make_directory && i < c->watch.n; i++)

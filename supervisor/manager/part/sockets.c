@@ -116,9 +116,14 @@ ops_trigger(void *arg, char *why, size_t size)
 	struct socket_part *sp = arg;
 	struct unit *u = socket_service(sp);
 
-	if (u != NULL)
-		return sockets_start(u, sp->head.unit->name, sp->head.unit, NULL,
+	if (u != NULL) {
+		int rc = sockets_start(u, sp->head.unit->name, sp->head.unit, NULL,
 		    on_start_done, why, size);
+
+		if (rc == -1)
+			part_add_next(&sp->head, why, size);
+		return rc;
+	}
 	snprintf(why, size, "its service cannot be started: there is none");
 	return -1;
 }
@@ -288,6 +293,15 @@ is_in_vain(const struct socket_part *sp, char *why, size_t size)
 
 	if (socket_conf_of(sp)->accept)
 		return false;
+	if (u != NULL &&
+	    (u->flag[WISH_FLAG_MASKED] || u->conf->load_state == UNIT_MASKED)) {
+		char *text = unit_refusal(u);
+
+		snprintf(why, size, "%s", text);
+		free(text);
+		part_add_next(&sp->head, why, size);
+		return true;
+	}
 	if (u == NULL || u->svc == NULL) {
 		snprintf(why, size, "%s, which it is for, is not there or cannot be used",
 		    socket_conf_of(sp)->service);
