@@ -29,7 +29,7 @@
 
 #define FOLDER "kept"
 #define HEAD "# "
-/* Behind the rush of the starts. */
+/* Behind a rush of starts. */
 #define DELAY_US (USEC_PER_SEC / 2)
 
 enum {
@@ -41,6 +41,7 @@ struct kept {
 	struct manager *m;
 	struct strv due; /* names, the oldest first */
 	size_t done;     /* of due */
+	unsigned fresh;  /* written at their start, since the timer was set */
 	struct loop_timer *timer;
 };
 
@@ -180,7 +181,7 @@ on_timer(struct loop_timer *t, void *arg)
 		return;
 	}
 	strv_free(&k->due);
-	k->done = 0;
+	k->done = k->fresh = 0;
 }
 
 void
@@ -190,10 +191,16 @@ kept_started(struct unit *u)
 
 	if (u->kept || u->kept_due || u->transient)
 		return;
-	u->kept_due = true;
-	strv_add(&k->due, u->name);
 	if (!loop_timer_is_armed(k->timer))
 		loop_timer_in(k->timer, DELAY_US);
+	/* A manager that dies next leaves it to the one that follows. */
+	if (k->fresh < TURN) {
+		k->fresh++;
+		keep(u);
+		return;
+	}
+	u->kept_due = true;
+	strv_add(&k->due, u->name);
 }
 
 void

@@ -5,8 +5,9 @@
  * the manager has what it read.  The next manager has not; it takes this instead, so that
  * the unit is stopped, restarted and judged as it was.
  *
- * Written a moment after a start, each time the files are other ones, by renaming and
- * without a sync: it is of use only as long as the process lives.  Not for what has its
+ * Written before a start, of many that are started together a moment after it, each time
+ * the files are other ones, by renaming and without a sync: it is of use only as long as
+ * the process lives.  Not for what has its
  * file below run/ anyway (supctl run), nor for what is not on a local disk.
  *
  * When a file was changed before it could be kept, what was kept of older files goes: a
@@ -23,7 +24,7 @@ struct unit_conf;
 
 struct kept *kept_new(struct manager *m);
 
-/* What runs has this unit's svc_conf now. */
+/* What runs, or is about to be told to init, has this unit's svc_conf now. */
 void kept_started(struct unit *u);
 /* The file goes. */
 void kept_remove(struct unit *u);

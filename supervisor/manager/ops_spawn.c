@@ -87,12 +87,13 @@ spawn_now(struct unit *u, const struct svc_spawn *wanted, const struct strv *fro
 		svc_fds_clear(&fds);
 		return -1;
 	}
+	/* Before there is a process whose next manager would look for it. */
+	if (sp.kind == PROC_MAIN)
+		kept_started(u);
 	memcpy(q.invocation, sp.invocation, sizeof(q.invocation));
 	link_spawn_take_fd(
 	    u->manager->link, &q, fds.n == 0 && spawn_is_quick(u->svc, &sp), fd);
 	svc_fds_clear(&fds);
-	if (sp.kind == PROC_MAIN)
-		kept_started(u);
 	return 0;
 }
 
