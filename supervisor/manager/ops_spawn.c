@@ -21,6 +21,7 @@
 #include "manager/part/sockets.h"
 #include "manager/service/credentials.h"
 #include "manager/service/helper.h"
+#include "manager/service/service.h"
 #include "manager/service/service_exec.h"
 #include "manager/service/service_fds.h"
 #include "manager/service/service_users.h"
@@ -87,8 +88,9 @@ spawn_now(struct unit *u, const struct svc_spawn *wanted, const struct strv *fro
 		svc_fds_clear(&fds);
 		return -1;
 	}
-	/* Before there is a process whose next manager would look for it. */
-	if (sp.kind == PROC_MAIN)
+	/* Before there is a process whose next manager would look for it.  (Main of
+	 * Type=forking comes of a control process.) */
+	if (sp.kind == PROC_MAIN || svc_memory(u->svc)->state == SVC_START)
 		kept_started(u);
 	memcpy(q.invocation, sp.invocation, sizeof(q.invocation));
 	link_spawn_take_fd(
