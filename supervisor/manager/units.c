@@ -246,8 +246,9 @@ say_what_holds(struct unit *u)
 			stop, sizeof(stop), u->svc_conf->service->timeout_stop_us));
 	else
 		diag_add(&u->diags, DIAG_WARNING, file, 0, 0,
-		    is_refused(u->conf) ? "mend the file; it holds from the next start on"
-					: NULL,
+		    is_refused(u->conf) && !unit_is_moved(u)
+			? "mend the file; it holds from the next start on"
+			: NULL,
 		    "for what runs holds what the file said when it was started");
 }
 

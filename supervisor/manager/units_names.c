@@ -7,6 +7,7 @@
 
 #include "lib/map.h"
 #include "lib/strv.h"
+#include "lib/xalloc.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/units.h"
@@ -136,14 +137,19 @@ load_own(struct manager *m, const struct supd_conf *sc, const char *name, bool r
     struct diags *d)
 {
 	struct unit_conf *conf = unit_load(m->paths, sc, name, d);
+	char *link, *hint = NULL;
 
 	if (strcmp(conf->id, name) == 0)
 		return conf;
 	conf->load_state = UNIT_LOAD_ERROR;
-	diag_add(d, DIAG_ERROR, name, 0, 0,
-	    runs ? "stop what runs by the old name" : NULL,
-	    "it is another name of %s now%s", conf->id,
+	link = unit_name_link(m->paths, name);
+	if (runs)
+		hint = xasprintf("stop what runs by the old name: supctl stop %s", name);
+	diag_add(d, DIAG_ERROR, link != NULL ? link : name, 0, 0, hint,
+	    "%s is another name of %s now%s", name, conf->id,
 	    runs ? ", and what was started by the old name runs" : "");
+	free(hint);
+	free(link);
 	return conf;
 }
 

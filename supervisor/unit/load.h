@@ -140,6 +140,9 @@ struct unit_conf *unit_load(
 
 /* The id of what would be loaded by NAME, malloc'd; a few stat(2). */
 char *unit_real_name(struct unit_paths *, const char *name);
+/* The link on the search path that makes NAME another name, malloc'd; NULL: none has that
+ * very name. */
+char *unit_name_link(struct unit_paths *, const char *name);
 
 /*
  * The same from text in memory, as if FILE held it, without drop-ins, other names and

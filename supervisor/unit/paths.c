@@ -297,6 +297,27 @@ paths_may_have(const struct unit_paths *paths, size_t i, const char *name)
 	return e != NULL && (e->dirs & UINT64_C(1) << i) != 0;
 }
 
+char *
+unit_name_link(struct unit_paths *paths, const char *name)
+{
+	for (size_t i = 0; i < paths->n; i++) {
+		struct stat st;
+		char *path;
+
+		if (!paths_may_have(paths, i, name))
+			continue;
+		path = xasprintf("%s/%s", paths->v[i].dir, name);
+		if (paths_lstat(paths, path, &st) == 0) {
+			if (S_ISLNK(st.st_mode))
+				return path;
+			free(path);
+			return NULL;
+		}
+		free(path);
+	}
+	return NULL;
+}
+
 bool
 paths_may_have_below(const struct unit_paths *paths)
 {

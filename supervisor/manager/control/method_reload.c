@@ -107,8 +107,11 @@ compare_unit(
 	r->waits = waits_for_start(u, now) ? now : NULL;
 	if (reload_refuses(u, now) && !r->m->safe_mode) {
 		r->refused = true;
-		write_diags(r->diags, u->name, d);
-		map_set(&r->told, u->name, r);
+		/* What is taken all the same tells them itself, with what holds then. */
+		if (r->dry || !r->force) {
+			write_diags(r->diags, u->name, d);
+			map_set(&r->told, u->name, r);
+		}
 		if (!r->dry && !r->force)
 			reload_say_refused(r->m, u->name, d);
 	}
@@ -252,10 +255,8 @@ method_manager_reload(struct call *call, void *arg)
 	reload_each(r.look, compare_unit, &r);
 	jw_end(r.w);
 	jw_kv_bool(r.w, "refused", r.refused && !r.force);
-	if (!r.dry && (!r.refused || r.force)) {
+	if (!r.dry && (!r.refused || r.force))
 		manager_take_reload(c->m, r.look, control_origin(call, who, sizeof(who)));
-		map_clear(&r.told, NULL);
-	}
 	units_look(c->m, write_diagnostics, &r);
 	write_noted(&r);
 	jw_free(r.diags);
