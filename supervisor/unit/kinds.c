@@ -640,13 +640,11 @@ void
 show_strv(const struct directive *d, const void *field, struct buf *b)
 {
 	const struct strv *list = field;
+	size_t start = b->len;
 
 	(void)d;
-	for (size_t i = 0; i < list->n; i++) {
-		if (i > 0)
-			buf_addc(b, ' ');
-		quote_append(b, list->v[i]);
-	}
+	for (size_t i = 0; i < list->n; i++)
+		quote_append_next(b, start, list->v[i]);
 }
 
 static int

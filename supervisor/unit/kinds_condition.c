@@ -10,6 +10,7 @@
 #include "unit/condition.h"
 #include "unit/kinds.h"
 #include "unit/parse.h"
+#include "unit/quote.h"
 
 static void
 clear_conditions(struct unit_rules *rules, bool asserts)
@@ -134,10 +135,13 @@ show_condition(const struct directive *d, const void *field, struct buf *b)
 
 	for (size_t i = 0; i < rules->n_conditions; i++) {
 		const struct unit_condition *c = &rules->conditions[i];
+		char *word;
 
 		if (c->is_assert != is_assert(d) || strcmp(c->name, name_of(d)) != 0)
 			continue;
-		buf_addf(b, "%s%s%s%s", b->len > start ? " " : "", c->trigger ? "|" : "",
-		    c->negate ? "!" : "", c->arg);
+		word = xasprintf(
+		    "%s%s%s", c->trigger ? "|" : "", c->negate ? "!" : "", c->arg);
+		quote_append_next(b, start, word);
+		free(word);
 	}
 }

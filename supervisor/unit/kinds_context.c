@@ -10,6 +10,7 @@
 #include "unit/env.h"
 #include "unit/kinds.h"
 #include "unit/parse.h"
+#include "unit/quote.h"
 #include "unit/signame.h"
 #include "unit/span.h"
 #include "unit/supd_conf.h"
@@ -334,12 +335,16 @@ void
 show_env_file(const struct directive *d, const void *field, struct buf *b)
 {
 	const struct exec_conf *x = field;
+	size_t start = b->len;
 
 	(void)d;
-	for (size_t i = 0; i < x->n_environment_files; i++)
-		buf_addf(b, "%s%s%s", i > 0 ? " " : "",
-		    x->environment_files[i].optional ? "-" : "",
-		    x->environment_files[i].path);
+	for (size_t i = 0; i < x->n_environment_files; i++) {
+		const struct env_file *f = &x->environment_files[i];
+		char *word = xasprintf("%s%s", f->optional ? "-" : "", f->path);
+
+		quote_append_next(b, start, word);
+		free(word);
+	}
 }
 
 int
@@ -543,11 +548,11 @@ show_dirs(const struct directive *d, const void *field, struct buf *b)
 
 			if (strncmp(link, name, n) != 0 || link[n] != ':')
 				continue;
-			buf_addf(b, "%s%s", b->len > start ? " " : "", link);
+			quote_append_next(b, start, link);
 			links++;
 		}
 		if (links == 0)
-			buf_addf(b, "%s%s", b->len > start ? " " : "", name);
+			quote_append_next(b, start, name);
 	}
 }
 

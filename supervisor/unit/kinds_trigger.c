@@ -10,6 +10,7 @@
 #include "unit/kinds.h"
 #include "unit/name.h"
 #include "unit/parse.h"
+#include "unit/quote.h"
 
 int
 set_triggered(struct parse *p, const struct directive *d, void *field, const char *value)
@@ -114,5 +115,5 @@ show_path_spec(const struct directive *d, const void *field, struct buf *b)
 
 	for (size_t i = 0; i < specs->n; i++)
 		if (specs->v[i].kind == path_kind_of(d))
-			buf_addf(b, "%s%s", b->len > start ? " " : "", specs->v[i].path);
+			quote_append_next(b, start, specs->v[i].path);
 }

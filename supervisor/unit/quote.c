@@ -214,3 +214,11 @@ quote_append(struct buf *b, const char *word)
 	}
 	buf_addc(b, '"');
 }
+
+void
+quote_append_next(struct buf *b, size_t start, const char *word)
+{
+	if (b->len > start)
+		buf_addc(b, ' ');
+	quote_append(b, word);
+}

@@ -33,5 +33,7 @@ int quote_unescape(const char *text, struct buf *out, const char **why);
 
 /* Appends WORD so that quote_next gives it back. */
 void quote_append(struct buf *, const char *word);
+/* The same behind what was appended since START bytes: the next one of a list. */
+void quote_append_next(struct buf *, size_t start, const char *word);
 
 #endif

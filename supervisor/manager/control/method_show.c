@@ -25,6 +25,7 @@
 #include "unit/line.h"
 #include "unit/load.h"
 #include "unit/origin.h"
+#include "unit/quote.h"
 #include "unit/table.h"
 
 enum {
@@ -209,14 +210,15 @@ show_files(struct show *s)
 {
 	const struct unit *u = s->u;
 	struct strv drop_ins = { 0 };
-	char *paths;
+	struct buf paths = { 0 };
 
 	show_one(s, "FragmentPath", u->conf->fragment == NULL ? "" : u->conf->fragment);
 	render_drop_ins(u, &drop_ins);
-	paths = strv_join(&drop_ins, " ");
-	show_one(s, "DropInPaths", paths);
+	for (size_t i = 0; i < drop_ins.n; i++)
+		quote_append_next(&paths, 0, drop_ins.v[i]);
+	show_one(s, "DropInPaths", buf_str(&paths));
 	show_bool(s, "NeedDaemonReload", u->changed);
-	free(paths);
+	buf_free(&paths);
 	strv_free(&drop_ins);
 }
 
