@@ -149,6 +149,17 @@ stdio_item(struct child *c, uint32_t tag, size_t *text_len)
 	return it.data;
 }
 
+/* Who reads or writes a standard stream expects that it waits. */
+static void
+make_blocking(struct child *c, int fd, enum spec_phase phase)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags == -1 ||
+	    ((flags & O_NONBLOCK) != 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == -1))
+		child_fail(c, phase, errno);
+}
+
 /* The same file for stdout and stderr is opened once, or each would overwrite the other.
  */
 static bool
@@ -181,6 +192,8 @@ place_stdio(struct child *c)
 		fd = open_stdio(c, i, io[i], len[i], phases[i]);
 		if (fd == -1)
 			child_fail(c, phases[i], errno);
+		if (io[i]->kind == SPEC_IO_STORED)
+			make_blocking(c, fd, phases[i]);
 		high = lift(c, fd, phases[i]);
 		place(c, high, i, phases[i]);
 	}
