@@ -174,13 +174,25 @@ find_scope(struct socket_address *a, char *why, size_t size)
 	return -1;
 }
 
+/* SocketProtocol= is for those sockets of the unit that can speak it. */
+static int
+find_protocol(const struct socket_conf *c, const struct socket_address *a)
+{
+	bool is_for_datagrams = c->protocol == IPPROTO_UDPLITE;
+
+	if (a->family == AF_NETLINK)
+		return a->protocol;
+	if ((a->family != AF_INET && a->family != AF_INET6) ||
+	    is_for_datagrams != (a->type == SOCK_DGRAM))
+		return 0;
+	return c->protocol;
+}
+
 /* The socket; where there is no IPv6 a port alone means IPv4. */
 static int
 make_socket(const struct socket_conf *c, struct socket_address *a)
 {
-	int protocol = a->family == AF_NETLINK                         ? a->protocol
-		       : a->family == AF_INET || a->family == AF_INET6 ? c->protocol
-								       : 0;
+	int protocol = find_protocol(c, a);
 	int type = a->type | SOCK_CLOEXEC | SOCK_NONBLOCK, fd;
 	in_port_t port;
 
