@@ -43,6 +43,20 @@ static const char *const of_ends[] = {
 	"SuccessActionExitStatus",
 };
 
+/* Of [Socket]: what is asked with each connection or at the end, and not when it begins
+ * to listen. */
+static const char *const of_connections[] = {
+	"FileDescriptorName",
+	"FlushPending",
+	"MaxConnections",
+	"MaxConnectionsPerSource",
+	"PollLimitBurst",
+	"PollLimitIntervalSec",
+	"RemoveOnStop",
+	"TriggerLimitBurst",
+	"TriggerLimitIntervalSec",
+};
+
 /* Of supd.conf: sizes of what is made once. */
 static const char *const of_supd[] = { "EventRingBytes", "MaxSlots" };
 
@@ -98,8 +112,9 @@ directive_effect(const struct directive *row)
 	case SECTION_HEARTBEAT:
 	case SECTION_RULE:
 	case SECTION_SESSION:
-	case SECTION_SOCKET:
 		return EFFECT_RESTART;
+	case SECTION_SOCKET:
+		return IS_IN(d->key, of_connections) ? EFFECT_NOW : EFFECT_RESTART;
 	default:
 		return EFFECT_NOW;
 	}

@@ -51,7 +51,7 @@ static void
 put_changed(struct ctl *ctl, const struct jv *list, struct strv *restart)
 {
 	const char *last = "";
-	const char *unit, *class;
+	const char *unit, *class, *with;
 	const struct jv *d;
 	size_t i;
 
@@ -73,8 +73,12 @@ put_changed(struct ctl *ctl, const struct jv *list, struct strv *restart)
 		ctl_printf(ctl, "\"  ");
 		put_class(ctl, class);
 		ctl_printf(ctl, "\n");
-		if (strcmp(class, "restart") == 0 && strcmp(unit, "supd.conf") != 0)
-			(void)strv_add_unique(restart, unit);
+		if (strcmp(class, "restart") != 0 || strcmp(unit, "supd.conf") == 0)
+			continue;
+		(void)strv_add_unique(restart, unit);
+		with = jv_str(jv_get(d, "with"), NULL);
+		if (with != NULL)
+			(void)strv_add_unique(restart, with);
 	}
 }
 

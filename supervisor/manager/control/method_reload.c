@@ -12,6 +12,7 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/control/mask.h"
+#include "manager/part/sockets.h"
 #include "manager/reload.h"
 #include "manager/service/service.h"
 #include "manager/watch/reach.h"
@@ -33,6 +34,7 @@ struct telling {
 	const char *unit;
 	const struct unit_conf
 	    *waits;         /* it runs, and has another one; NULL: it does not */
+	const char *with;   /* what cannot be restarted without it, or NULL */
 	enum effect effect; /* of a key of supd.conf */
 };
 
@@ -42,6 +44,7 @@ static void
 write_difference(void *arg, const char *key, const char *old, const char *new)
 {
 	struct telling *r = arg;
+	enum effect effect = effect_of(r, key);
 	struct buf text = { 0 };
 
 	jw_obj(r->w);
@@ -52,7 +55,9 @@ write_difference(void *arg, const char *key, const char *old, const char *new)
 	buf_clear(&text);
 	mask_setting(&text, key, new);
 	jw_kv_str(r->w, "new", buf_str(&text));
-	jw_kv_str(r->w, "class", effect_name(effect_of(r, key)));
+	jw_kv_str(r->w, "class", effect_name(effect));
+	if (effect == EFFECT_RESTART && r->with != NULL)
+		jw_kv_str(r->w, "with", r->with);
 	jw_end(r->w);
 	buf_free(&text);
 }
@@ -77,8 +82,9 @@ write_diags(struct jw *w, const char *unit, const struct diags *d)
 static bool
 waits_for_start(const struct unit *u, const struct unit_conf *now)
 {
-	return u->svc != NULL && svc_has_run_conf(u->svc) &&
-	       !(u->stand_in && now->load_state == UNIT_LOADED);
+	return sockets_listens(u) ? now->load_state == UNIT_LOADED
+				  : u->svc != NULL && svc_has_run_conf(u->svc) &&
+					!(u->stand_in && now->load_state == UNIT_LOADED);
 }
 
 /* LoadState and the like are no rows. */
@@ -102,9 +108,12 @@ compare_unit(
     void *arg, struct unit *u, const struct unit_conf *now, const struct diags *d)
 {
 	struct telling *r = arg;
+	const struct unit *server;
 
 	r->unit = u->name;
 	r->waits = waits_for_start(u, now) ? now : NULL;
+	if (sockets_listens(u) && (server = sockets_server(u)) != NULL)
+		r->with = server->name;
 	if (reload_refuses(u, now) && !r->m->safe_mode) {
 		r->refused = true;
 		/* What is taken all the same tells them itself, with what holds then. */
@@ -125,6 +134,7 @@ compare_unit(
 		    unit_load_state_name(u->conf->load_state),
 		    unit_load_state_name(now->load_state));
 	r->waits = NULL;
+	r->with = NULL;
 }
 
 static void

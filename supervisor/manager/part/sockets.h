@@ -34,6 +34,12 @@ void sockets_on_unstored(struct manager *m, const struct msg_stored *msg);
 /* All is known of all units: what nobody needs any more goes. */
 void sockets_settle(struct manager *m);
 
+/* u is a socket unit that is up: what it listens to is as its file was then. */
+bool sockets_listens(const struct unit *u);
+/* The service that runs with the sockets of such a unit, which therefore cannot be
+ * restarted without it.  NULL: none, or each connection has one of its own. */
+const struct unit *sockets_server(const struct unit *u);
+
 /* What the main process of a service gets of its sockets; svc_fds_clear. */
 void sockets_fds(struct unit *u, struct svc_fds *out);
 /* An instance that init keeps a connection for: fd is taken.  false: it is none. */

@@ -283,3 +283,22 @@ sockets_listen(void *arg, char *why, size_t size)
 	}
 	return listeners_are_kept(sp) ? 1 : 0;
 }
+
+bool
+sockets_listens(const struct unit *u)
+{
+	return u->part != NULL && u->part->kind == &part_socket && part_is_up(u->part);
+}
+
+const struct unit *
+sockets_server(const struct unit *u)
+{
+	const struct socket_part *sp = (const struct socket_part *)u->part;
+	const char *name = socket_conf_of(sp)->service;
+	const struct unit *service;
+
+	if (sp->s.accept || name == NULL)
+		return NULL;
+	service = unit_find(u->manager, name);
+	return service != NULL && sp->s.state == SOCKET_RUNNING ? service : NULL;
+}
