@@ -219,6 +219,8 @@ take_key(struct lex *lx, char *p)
 {
 	char *eq = strchr(p, '=');
 
+	if (eq == NULL && lx->skipped)
+		return LEX_END;
 	if (eq == NULL) {
 		complain(lx, DIAG_WARNING, p,
 		    "write Key=Value, or # in front of a comment",
@@ -228,7 +230,9 @@ take_key(struct lex *lx, char *p)
 	lx->value = strip(eq + 1, p + strlen(p));
 	lx->name = strip(p, eq);
 	if (*lx->name == '\0') {
-		complain(lx, DIAG_WARNING, p, NULL, "no key before `=', line ignored");
+		if (!lx->skipped)
+			complain(
+			    lx, DIAG_WARNING, p, NULL, "no key before `=', line ignored");
 		return LEX_END;
 	}
 	return LEX_KEY;

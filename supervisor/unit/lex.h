@@ -28,6 +28,8 @@ struct lex {
 	size_t pos;
 	uint32_t line; /* of the next physical line, from 1 */
 	struct diags *diags;
+	bool skipped; /* set by the caller: of a section that nobody reads nothing is said
+		       */
 	struct buf joined;
 	struct lex_piece *pieces;
 	size_t n_pieces;

@@ -573,6 +573,7 @@ parse_text(struct parse *p, const char *text, size_t len)
 		p->value = lx.value != NULL ? lx.value : lx.name;
 		if (kind == LEX_SECTION) {
 			section = open_section(p, lx.name);
+			lx.skipped = section == SECTION_NONE;
 			free(header);
 			header = xstrdup(lx.name);
 		} else if (section != SECTION_NONE) {

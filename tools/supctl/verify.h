@@ -79,7 +79,8 @@ void verify_clear(struct verify *v);
 /* A unit that another one names, loaded by the search path of that one. */
 struct verify_unit *verify_other(
     struct verify *v, const struct verify_unit *of, const char *name);
-/* The nearest name of a file on the search path of a unit; malloc'd or NULL. */
+/* The nearest name of a file on the search path of a unit, or of a unit that needs none;
+ * malloc'd or NULL. */
 char *verify_nearest(const struct verify_unit *of, const char *name);
 
 /* Where the unit has that word under that key; without a word, or when it is not there as

@@ -171,9 +171,15 @@ verify_host(struct verify_unit *u)
 {
 	const struct exec_conf *x;
 
-	if (u->conf == NULL || u->conf->type != UNIT_SERVICE || u->conf->builtin ||
+	if (u->conf == NULL || u->conf->builtin ||
 	    (u->conf->load_state != UNIT_LOADED &&
 		u->conf->load_state != UNIT_BAD_SETTING))
+		return;
+	if (u->conf->type == UNIT_SOCKET) {
+		check_user(u, "SocketUser", u->conf->trigger->socket.user, false);
+		check_user(u, "SocketGroup", u->conf->trigger->socket.group, true);
+	}
+	if (u->conf->type != UNIT_SERVICE)
 		return;
 	x = &u->conf->service->context;
 	for (int k = 0; k < EXEC_NKINDS; k++)

@@ -16,6 +16,7 @@
 
 #include "lib/strv.h"
 #include "lib/xalloc.h"
+#include "unit/builtin.h"
 #include "unit/lex.h"
 #include "unit/load.h"
 #include "unit/name.h"
@@ -250,6 +251,8 @@ verify_nearest(const struct verify_unit *of, const char *name)
 	char *result;
 
 	unit_list_dir(of->path->paths, &all);
+	for (unsigned i = 0; builtin_name(i) != NULL; i++)
+		strv_add(&all, builtin_name(i));
 	for (size_t i = 0; i < all.n; i++) {
 		size_t dist = edit_distance(name, all.v[i], best - 1);
 

@@ -120,6 +120,36 @@ check_name(struct verify *v, struct verify_unit *u, enum unit_dep dep, const cha
 		    name);
 }
 
+/* Instances are made of it, so that no dependency names it. */
+static void
+check_template(struct verify *v, struct verify_unit *u)
+{
+	char *name;
+
+	if (u->conf->type != UNIT_SOCKET || !u->conf->trigger->socket.accept ||
+	    u->conf->instance != NULL)
+		return;
+	name = xasprintf("%s@.service", u->conf->prefix);
+	if (verify_other(v, u, name)->conf->load_state == UNIT_NOT_FOUND)
+		verify_warn(u, verify_word_find(u, "Accept", NULL),
+		    "add its file: each connection is an instance of it",
+		    "Accept=: there is no unit %s", name);
+	free(name);
+}
+
+static void
+check_aliases(struct verify_unit *u)
+{
+	const struct strv *names = &u->conf->rules->alias;
+
+	for (size_t i = 0; i < names->n; i++)
+		if (unit_name_type(names->v[i]) != u->conf->type)
+			verify_warn(u, verify_word_find(u, "Alias", names->v[i]),
+			    "an alias keeps the type",
+			    "Alias=: %s cannot be another name of %s", names->v[i],
+			    u->conf->id);
+}
+
 static bool
 can_say(const struct verify_unit *u)
 {
@@ -257,6 +287,10 @@ verify_refs(struct verify *v)
 
 		if (!can_say(u))
 			continue;
+		if (u->named) {
+			check_template(v, u);
+			check_aliases(u);
+		}
 		for (int k = 0; k < DEP_NKINDS; k++) {
 			const struct strv *names = &u->conf->rules->deps[k];
 
