@@ -52,12 +52,43 @@ is_list(const struct directive *d)
 		show_condition, show_probe, show_exit_set, show_env_file,
 		show_set_credential, show_stdin_data, show_inputs, show_caps_bounding,
 		show_caps_ambient, show_search_path, show_budget_sources,
-		show_timer_calendar, show_timer_span };
+		show_timer_calendar, show_timer_span, show_listen, show_path_spec,
+		show_dirs, show_cpus, show_secure_bits };
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		if (d->kind->show == lists[i])
 			return true;
 	return false;
+}
+
+/* Keys that fill one list, which an empty value of any of them clears. */
+static bool
+clears_others(const struct directive *d)
+{
+	return d->kind->show == show_listen || d->kind->show == show_path_spec ||
+	       d->kind->show == show_timer_calendar || d->kind->show == show_timer_span ||
+	       d->kind->show == show_condition;
+}
+
+static bool
+is_of_one_list(const struct directive *a, const struct directive *b)
+{
+	return a->form == FORM_DIRECTIVE && a->section == b->section &&
+	       clears_others(a) &&
+	       (a->kind->show != show_condition || strncmp(a->key, b->key, 6) == 0);
+}
+
+static void
+clear_list(struct origins *o, const struct directive *of)
+{
+	for (size_t i = 0; i < directive_count(); i++) {
+		const struct directive *d = directive_at(i);
+		struct strv *sv =
+		    is_of_one_list(d, of) ? map_get(&o->lines, d->key) : NULL;
+
+		if (sv != NULL)
+			strv_clear(sv);
+	}
 }
 
 static void
@@ -90,6 +121,8 @@ origins_on_line(void *arg, const struct unit_line *l)
 	}
 	if (d->kind == &kinds[KIND_STDIN_TEXT])
 		d = directive_find(d->section, "StandardInputData");
+	if (*l->value == '\0' && clears_others(d))
+		clear_list(arg, d);
 	note(arg, directive_shown_name(d, l->rule), l, is_list(d));
 }
 

@@ -19,8 +19,10 @@
 #include "unit/conf.h"
 #include "unit/diag.h"
 #include "unit/effect.h"
+#include "unit/line.h"
 #include "unit/load.h"
 #include "unit/name.h"
+#include "unit/origin.h"
 #include "unit/table.h"
 
 /* UnitPath= of the instance, if its supd.conf can be read. */
@@ -272,6 +274,87 @@ judge(struct unit_change *c, const char *overlay, const struct diags *d)
 	return well;
 }
 
+/* The keys that new drop-ins have, and where the values come from that hold then. */
+struct held {
+	struct origins *origins;
+	const char *overlay;
+	struct strv keys;
+};
+
+static void
+on_line(void *arg, const struct unit_line *l)
+{
+	struct held *h = arg;
+	char *name;
+
+	origins_on_line(h->origins, l);
+	if (l->row == NULL || l->row->form != FORM_DIRECTIVE || *l->value == '\0' ||
+	    strncmp(l->file, h->overlay, strlen(h->overlay)) != 0 ||
+	    strstr(l->file + strlen(h->overlay), ".d/") == NULL)
+		return;
+	name = directive_shown_name(l->row, l->rule);
+	(void)strv_add_unique(&h->keys, name);
+	free(name);
+}
+
+/* Of two files with one name the one in the earlier folder is read. */
+static void
+tell_hidden(struct unit_change *c)
+{
+	size_t n = unit_paths_count(c->paths);
+
+	for (size_t i = 0; i < c->names.n; i++)
+		for (size_t k = 0; k < n; k++) {
+			const char *dir = unit_paths_dir(c->paths, k);
+			char *path;
+
+			if (strcmp(dir, c->dir) == 0)
+				break;
+			path = xasprintf("%s/%s", dir, c->names.v[i]);
+			if (access(path, F_OK) == 0)
+				ctl_warn(c->ctl, "%s/%s does not hold: %s goes before it",
+				    c->dir, c->names.v[i], path);
+			free(path);
+		}
+}
+
+/* What is read after a new drop-in may say something else. */
+static void
+tell_overruled(struct unit_change *c, const struct held *h)
+{
+	for (size_t i = 0; i < h->keys.n; i++) {
+		struct strv lines = { 0 };
+		bool holds = false;
+
+		origins_find(h->origins, h->keys.v[i], &lines);
+		for (size_t k = 0; k < lines.n; k++)
+			holds |= strncmp(lines.v[k], h->overlay, strlen(h->overlay)) == 0;
+		if (lines.n > 0 && !holds)
+			ctl_warn(c->ctl,
+			    "%s= does not hold by this: %s is read later, and has "
+			    "it, too",
+			    h->keys.v[i], lines.v[lines.n - 1]);
+		strv_free(&lines);
+	}
+}
+
+/* The overlay goes before the folder that it will be written to, and no other. */
+static void
+add_dirs(const struct unit_change *c, struct unit_paths *paths, const char *overlay)
+{
+	size_t n = unit_paths_count(c->paths), at = 0;
+
+	while (at < n && strcmp(unit_paths_dir(c->paths, at), c->dir) != 0)
+		at++;
+	for (size_t i = 0; i < n; i++) {
+		if (i == (at < n ? at : 0))
+			unit_paths_add(paths, overlay, UNIT_PATH_FOLDER);
+		unit_paths_add(
+		    paths, unit_paths_dir(c->paths, i), unit_paths_kind(c->paths, i));
+	}
+	unit_paths_add_shipped(paths);
+}
+
 bool
 unit_change_check(struct unit_change *c)
 {
@@ -279,6 +362,7 @@ unit_change_check(struct unit_change *c)
 	char *dir =
 	    xasprintf("%s/supctl-XXXXXX", tmp != NULL && *tmp == '/' ? tmp : "/tmp");
 	struct unit_paths *paths = unit_paths_new();
+	struct held held = { .origins = origins_new(), .overlay = dir };
 	struct diags d;
 	bool well = false;
 
@@ -289,17 +373,20 @@ unit_change_check(struct unit_change *c)
 		ctl_warn(c->ctl, "a folder to check it in cannot be made in %s: %s", dir,
 		    strerror(errno));
 	} else {
-		unit_paths_add(paths, dir, UNIT_PATH_FOLDER);
-		for (size_t i = 0; i < unit_paths_count(c->paths); i++)
-			unit_paths_add(paths, unit_paths_dir(c->paths, i),
-			    unit_paths_kind(c->paths, i));
-		unit_paths_add_shipped(paths);
+		add_dirs(c, paths, dir);
+		unit_paths_on_line(paths, on_line, &held);
 		c->after = unit_load(paths, c->conf, c->unit, &d);
 		well = judge(c, dir, &d);
+		if (well) {
+			tell_hidden(c);
+			tell_overruled(c, &held);
+		}
 	}
 	remove_overlay(c, dir);
 	diags_clear(&d);
 	unit_paths_free(paths);
+	origins_free(held.origins);
+	strv_free(&held.keys);
 	free(dir);
 	return well;
 }
