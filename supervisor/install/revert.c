@@ -77,6 +77,19 @@ remove_drop_ins(struct install *in, const char *dir)
 	return r;
 }
 
+/* Behind the folder of an instance is no vendor: what persons wrote there is all. */
+static void
+tell_kept(struct install *in, const char *dir)
+{
+	struct stat st;
+
+	if (paths_stat(in->paths, dir, &st) == 0 && S_ISDIR(st.st_mode))
+		diag_add(in->diags, DIAG_WARNING, dir, 0, 0,
+		    "remove it if it is not wanted; supctl set --unset takes back what "
+		    "set wrote",
+		    "left as it is: the folder of an instance has no vendor");
+}
+
 static int
 revert_one(struct install *in, const char *name)
 {
@@ -86,16 +99,20 @@ revert_one(struct install *in, const char *name)
 	for (size_t i = 0; i < in->paths->n; i++) {
 		char *path = xasprintf("%s/%s", in->paths->v[i].dir, name);
 		char *drop_ins = xasprintf("%s.d", path);
+		enum unit_path_kind kind = in->paths->v[i].kind;
 		struct stat st;
 
-		if (is_ours(in->paths->v[i].kind)) {
-			if (remove_drop_ins(in, drop_ins) == -1)
-				r = -1;
-			/* (A link to a file elsewhere is undone by disable.) */
-			if (vendor && paths_lstat(in->paths, path, &st) == 0 &&
-			    links_remove(in, path) == -1)
-				r = -1;
-		}
+		/* (Those of set and edit --runtime in an instance folder are transient.)
+		 */
+		if ((is_ours(kind) || kind == UNIT_PATH_TRANSIENT) &&
+		    remove_drop_ins(in, drop_ins) == -1)
+			r = -1;
+		/* (A link to a file elsewhere is undone by disable.) */
+		if (is_ours(kind) && vendor && paths_lstat(in->paths, path, &st) == 0 &&
+		    links_remove(in, path) == -1)
+			r = -1;
+		if (kind == UNIT_PATH_FOLDER || kind == UNIT_PATH_OWN)
+			tell_kept(in, drop_ins);
 		free(path);
 		free(drop_ins);
 	}
