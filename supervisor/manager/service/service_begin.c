@@ -228,14 +228,15 @@ svc_begin_start(struct service *s, bool automatic)
 		m->uncounted = false;
 		m->fresh_start = !s->start.automatic;
 	}
+	if (!automatic)
+		svc_memory_text(&m->who, SVC_WHO_MAX, s->start.who);
+	/* Before the limit: to be skipped is no failure, however often it happens. */
+	if (!conditions_hold_now(s))
+		return;
 	if (!svc_limit_allows(s)) {
 		limit_hit(s);
 		return;
 	}
-	if (!automatic)
-		svc_memory_text(&m->who, SVC_WHO_MAX, s->start.who);
-	if (!conditions_hold_now(s))
-		return;
 	s->run_conf = s->conf;
 	m->verdict = SVC_VERDICT_NONE;
 	m->uncounted = false;
