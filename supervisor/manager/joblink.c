@@ -176,14 +176,33 @@ ops_state(void *arg, struct job_unit *ju)
 	}
 }
 
+static void
+note_other(void *arg, struct job_unit *other)
+{
+	(void)other;
+	*(bool *)arg = true;
+}
+
 static char *
 ops_reloadable(void *arg, struct job_unit *ju)
 {
 	struct unit *u = unit_of(arg, ju);
 	const char *no;
+	bool passed_on = false;
 
-	if (u != NULL && u->part != NULL)
-		return xstrdup("only services have something to reload");
+	/* A target, or a timer, has nothing to reload itself; others may be reloaded
+	 * with it. */
+	if (u != NULL && u->part != NULL) {
+		job_unit_each(
+		    ju, DEP_PROPAGATES_RELOAD_TO, false, note_other, &passed_on);
+		job_unit_each(
+		    ju, DEP_RELOAD_PROPAGATED_FROM, true, note_other, &passed_on);
+		if (passed_on && part_is_up(u->part))
+			return NULL;
+		return xstrdup(passed_on ? "it is not running"
+					 : "only services have something to reload; with "
+					   "PropagatesReloadTo= others are reloaded");
+	}
 	if (u == NULL || u->svc == NULL)
 		return xstrdup("it is not running");
 	no = svc_reload_refusal(u->svc);
@@ -246,7 +265,10 @@ ops_reload(void *arg, struct job_unit *ju, const char *origin)
 {
 	struct unit *u = unit_of(arg, ju);
 
-	if (u == NULL || u->svc == NULL)
+	/* Of a part only others are reloaded, by jobs of their own. */
+	if (u != NULL && u->part != NULL)
+		jobs_unit_done(ju, JOB_RELOAD, JOB_DONE, NULL);
+	else if (u == NULL || u->svc == NULL)
 		jobs_unit_done(ju, JOB_RELOAD, JOB_INVALID, "nothing to reload");
 	else
 		svc_want_reload(u->svc, origin);
