@@ -19,6 +19,8 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/strv.h"
+#include "lib/xalloc.h"
+#include "unit/name.h"
 
 enum {
 	OPT_NO_BLOCK = OPT_LONG,
@@ -310,6 +312,7 @@ run_request(struct ctl *ctl, int argc, char **argv)
 	struct buf why = { 0 };
 	enum client_result r;
 	bool dry_run = false;
+	char *target = NULL;
 	int i, tries;
 
 	assert(verb != NULL);
@@ -325,9 +328,15 @@ run_request(struct ctl *ctl, int argc, char **argv)
 	q.code = ctl_instance(ctl);
 	if (q.code != 0)
 		return q.code;
-	if (dry_run)
-		return dry_run_show(ctl, argc, argv,
+	/* What is isolated is mostly a target: a name without a suffix is that of one. */
+	if (verb->type != NULL && unit_name_type(argv[optind]) == UNIT_TYPE_NONE)
+		argv[optind] = target = xasprintf("%s.target", argv[optind]);
+	if (dry_run) {
+		q.code = dry_run_show(ctl, argc, argv,
 		    verb->type != NULL ? verb->type : verb->name, q.mode);
+		free(target);
+		return q.code;
+	}
 	for (i = optind; i < argc; i++)
 		strv_add(&q.units, argv[i]);
 	q.deadline_us = ctl->timeout_us == 0
