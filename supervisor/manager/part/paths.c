@@ -345,13 +345,26 @@ on_started(void *arg, uint32_t id, enum job_result result, const char *message)
 	path_on_started(pp->path);
 }
 
+/* What its unit is told: of a pattern, what there is of it. */
+static void
+put_path(struct path_part *pp, const struct path_spec *s, struct buf *b)
+{
+	if (s->kind == PATH_EXISTS_GLOB &&
+	    pathglob_any(s->path, reach_may, manager_of(pp)->reach, b) == 1 &&
+	    /* It goes into lines: whoever makes the file says nothing else there. */
+	    strpbrk(buf_str(b), "\r\n") == NULL)
+		return;
+	buf_clear(b);
+	buf_adds(b, s->path);
+}
+
 static int
 ops_start(void *arg, const struct path_spec *s)
 {
 	struct path_part *pp = arg;
 	struct unit *u = triggered(pp);
 	char env[SVC_START_ENV_MAX];
-	struct buf why = { 0 };
+	struct buf why = { 0 }, path = { 0 };
 	int rc = 0;
 	struct job_request r = {
 		.type = JOB_START,
@@ -365,8 +378,10 @@ ops_start(void *arg, const struct path_spec *s)
 		say_in_vain(pp, u);
 		return -1;
 	}
+	put_path(pp, s, &path);
 	n = snprintf(env, sizeof(env), "TRIGGER_UNIT=%s\nTRIGGER_PATH=%s",
-	    pp->part.unit->name, s->path);
+	    pp->part.unit->name, buf_str(&path));
+	buf_free(&path);
 	if (n < 0 || (size_t)n >= sizeof(env))
 		snprintf(env, sizeof(env), "TRIGGER_UNIT=%s", pp->part.unit->name);
 	event_begin(
