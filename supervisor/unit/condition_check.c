@@ -177,7 +177,7 @@ condition_next_version(const char **p, bool *first, struct buf *word,
 	if (r <= 0)
 		return r;
 	s = strip(word);
-	out->order = order_parse(&s, false);
+	out->order = order_parse(&s, true);
 	s += strspn(s, blanks);
 	if (out->order != ORDER_NONE && *s == '\0') {
 		/* The first may have a blank behind its operator without quotes. */
@@ -229,9 +229,9 @@ condition_next_release(
 
 	if (r <= 0)
 		return r;
-	n = strcspn(buf_str(word), "!<=>");
+	n = strcspn(buf_str(word), "!<=>$");
 	value = buf_str(word) + n;
-	out->order = order_parse(&value, false);
+	out->order = order_parse(&value, true);
 	if (out->order == ORDER_NONE || *value == '\0' ||
 	    strchr(blanks, *value) != NULL || !is_key(buf_str(word), n)) {
 		*why = "a key, an operator and a value are wanted, as VERSION_ID>=12";
@@ -259,29 +259,42 @@ check_os_release(const char *arg)
 
 /* ---- pressure -------------------------------------------------------------------- */
 
+/* Percent, per mille or per ten thousand, each as far behind its point as this goes. */
 static int
-read_percent(const char *p, size_t n, unsigned *permyriad)
+read_share(const char *p, size_t n, unsigned *permyriad)
 {
+	static const struct {
+		const char *sign;
+		unsigned parts, digits;
+	} units[] = { { "%", 100, 2 }, { "\u2030", 10, 1 }, { "\u2031", 1, 0 } };
 	char text[16];
 	const char *s = text;
-	unsigned whole = 0, part = 0, digits = 0;
+	unsigned whole = 0, part = 0, worth;
+	size_t i, len = 0;
 
-	if (n == 0 || n >= sizeof(text) || p[n - 1] != '%')
+	if (n >= sizeof(text))
 		return -1;
-	memcpy(text, p, n - 1);
-	text[n - 1] = '\0';
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		len = strlen(units[i].sign);
+		if (n > len && memcmp(p + n - len, units[i].sign, len) == 0)
+			break;
+	}
+	if (i == sizeof(units) / sizeof(units[0]))
+		return -1;
+	memcpy(text, p, n - len);
+	text[n - len] = '\0';
 	if (*s < '0' || *s > '9')
 		return -1;
-	for (; *s >= '0' && *s <= '9' && whole <= 100; s++)
+	for (; *s >= '0' && *s <= '9' && whole <= 10000; s++)
 		whole = whole * 10 + (unsigned)(*s - '0');
-	if (*s == '.') {
-		for (s++; *s >= '0' && *s <= '9' && digits < 2; s++, digits++)
-			part = part * 10 + (unsigned)(*s - '0');
-		if (digits == 0)
+	if (*s == '.' && units[i].digits > 0) {
+		worth = units[i].parts;
+		if (s[1] < '0' || s[1] > '9')
 			return -1;
-		part *= digits == 1 ? 10 : 1;
+		for (s++; *s >= '0' && *s <= '9' && worth > 1; s++)
+			part += (unsigned)(*s - '0') * (worth /= 10);
 	}
-	*permyriad = whole * 100 + part;
+	*permyriad = whole * units[i].parts + part;
 	return *s == '\0' && *permyriad <= 10000 ? 0 : -1;
 }
 
@@ -318,7 +331,7 @@ condition_read_pressure(const char *arg, struct condition_pressure *p)
 	}
 	while (slash > arg && strchr(blanks, slash[-1]) != NULL)
 		slash--;
-	if (read_percent(arg, (size_t)(slash - arg), &p->permyriad) == -1)
+	if (read_share(arg, (size_t)(slash - arg), &p->permyriad) == -1)
 		return "a share is wanted, as 20% or 20%/1min";
 	return NULL;
 }
@@ -357,13 +370,13 @@ condition_read_smbios(const char *arg, struct condition_smbios *s)
 
 	if (condition_read_call(arg, "smbios-field", text, sizeof(text)) == -1)
 		return -1;
-	n = strcspn(p, "!<=>");
+	n = strcspn(p, "!<=>$");
 	while (n > 0 && strchr(blanks, p[n - 1]) != NULL)
 		n--;
 	if (n == 0 || n >= sizeof(s->field) || memchr(p, '/', n) != NULL || *p == '.')
 		return -1;
 	snprintf(s->field, sizeof(s->field), "%.*s", (int)n, p);
-	p += strcspn(p, "!<=>");
+	p += strcspn(p, "!<=>$");
 	s->order = order_parse(&p, true);
 	p += strspn(p, blanks);
 	if (s->order == ORDER_NONE || *p == '\0')

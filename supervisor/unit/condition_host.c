@@ -182,6 +182,22 @@ test_Host(const struct condition_world *w, const char *arg, struct buf *found)
 	return yes_if(fnmatch(arg, u.nodename, FNM_CASEFOLD) == 0);
 }
 
+/* = and != are for texts, as not all of these are versions. */
+static bool
+version_is(enum order o, const char *is, const char *wanted)
+{
+	switch (o) {
+	case ORDER_MATCH:
+	case ORDER_NOMATCH:
+		return (fnmatch(wanted, is, 0) == 0) == (o == ORDER_MATCH);
+	case ORDER_EQUAL:
+	case ORDER_UNEQUAL:
+		return (strcmp(is, wanted) == 0) == (o == ORDER_EQUAL);
+	default:
+		return order_holds(o, version_compare(is, wanted));
+	}
+}
+
 enum condition_answer
 test_KernelVersion(const struct condition_world *w, const char *arg, struct buf *found)
 {
@@ -196,9 +212,8 @@ test_KernelVersion(const struct condition_world *w, const char *arg, struct buf 
 	if (uname(&u) == -1)
 		return condition_errno(found, errno);
 	while (holds && (r = condition_next_version(&arg, &first, &word, &v, &why)) == 1)
-		holds = v.order == ORDER_NONE
-			    ? fnmatch(v.text, u.release, 0) == 0
-			    : order_holds(v.order, version_compare(u.release, v.text));
+		holds = v.order == ORDER_NONE ? fnmatch(v.text, u.release, 0) == 0
+					      : version_is(v.order, u.release, v.text);
 	buf_free(&word);
 	if (r == -1)
 		return condition_unknown(found, why);
@@ -213,7 +228,7 @@ test_Version(const struct condition_world *w, const char *arg, struct buf *found
 {
 	const char *p = arg + strspn(arg, " \t");
 
-	if (strncmp(p, "kernel", 6) == 0 && strchr(" \t<>=!", p[6]) != NULL &&
+	if (strncmp(p, "kernel", 6) == 0 && strchr(" \t<>=!$", p[6]) != NULL &&
 	    p[6] != '\0')
 		return test_KernelVersion(w, p + 6 + strspn(p + 6, " \t"), found);
 	if (strncmp(p, "systemd", 7) == 0 || strncmp(p, "glibc", 5) == 0)
@@ -244,13 +259,7 @@ test_OSRelease(const struct condition_world *w, const char *arg, struct buf *fou
 		is = strv_env_get(&env, v.key);
 		buf_clear(found);
 		buf_addf(found, "%s is %s", v.key, is != NULL ? is : "not set");
-		/* Not all of these are versions. */
-		if (v.order == ORDER_EQUAL || v.order == ORDER_UNEQUAL)
-			holds = (is != NULL && strcmp(is, v.value) == 0) ==
-				(v.order == ORDER_EQUAL);
-		else
-			holds = order_holds(
-			    v.order, version_compare(is != NULL ? is : "", v.value));
+		holds = version_is(v.order, is != NULL ? is : "", v.value);
 	}
 	buf_free(&word);
 	buf_free(&text);

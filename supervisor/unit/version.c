@@ -113,8 +113,12 @@ order_parse(const char **p, bool globs)
 		const char *text;
 		enum order order;
 	} known[] = {
+		{ "$=", ORDER_MATCH },
 		{ "=$", ORDER_MATCH },
+		{ "!$=", ORDER_NOMATCH },
 		{ "!=$", ORDER_NOMATCH },
+		{ "<>", ORDER_OTHER },
+		{ "==", ORDER_SAME },
 		{ "<=", ORDER_LESS_EQUAL },
 		{ ">=", ORDER_GREATER_EQUAL },
 		{ "<", ORDER_LESS },
@@ -148,8 +152,10 @@ order_holds(enum order o, int cmp)
 	case ORDER_GREATER:
 		return cmp > 0;
 	case ORDER_EQUAL:
+	case ORDER_SAME:
 		return cmp == 0;
 	case ORDER_UNEQUAL:
+	case ORDER_OTHER:
 		return cmp != 0;
 	default:
 		return false;

@@ -17,8 +17,10 @@ enum order {
 	ORDER_GREATER,
 	ORDER_EQUAL,
 	ORDER_UNEQUAL,
-	ORDER_MATCH,   /* =$ : a glob */
-	ORDER_NOMATCH, /* !=$ */
+	ORDER_SAME,    /* == : the same by value, where = may compare texts */
+	ORDER_OTHER,   /* <> */
+	ORDER_MATCH,   /* $= : a glob; =$ before systemd 252 */
+	ORDER_NOMATCH, /* !$= , !=$ */
 	ORDER_NONE,    /* none stands there */
 };
 

@@ -186,6 +186,8 @@ hardware(void **state)
 	YES("Firmware", "smbios-field(bios_version >= 2.3)");
 	YES("Firmware", "smbios-field(bios_version = \"2.4\")");
 	YES("Firmware", "smbios-field(bios_version =$ 2.*)");
+	YES("Firmware", "smbios-field(bios_version $= 2.*)");
+	NO("Firmware", "smbios-field(bios_version !$= 2.*)");
 	NO("Firmware", "smbios-field(bios_version != 2.4)");
 	UNKNOWN("Firmware", "smbios-field(bios_version)");
 	UNKNOWN("Firmware", "smbios-field(../x = y)");
@@ -202,6 +204,13 @@ system_papers(void **state)
 	YES("OSRelease", "\"NAME=Acme OS\"");
 	NO("OSRelease", "NOPE=x");
 	YES("OSRelease", "NOPE!=x");
+	YES("OSRelease", "ID$=ac*");
+	NO("OSRelease", "ID!$=ac*");
+	YES("OSRelease", "NOPE$=*");
+	YES("OSRelease", "VERSION_ID==012.1");
+	NO("OSRelease", "VERSION_ID=012.1");
+	NO("OSRelease", "VERSION_ID<>012.1");
+	UNKNOWN("OSRelease", "ID$x");
 	UNKNOWN("OSRelease", "ID = acme");
 	UNKNOWN("OSRelease", "ID");
 	paper("/proc/cmdline",
@@ -235,6 +244,11 @@ system_papers(void **state)
 	YES("KernelVersion", "*");
 	YES("KernelVersion", ">= 2.6 <99");
 	UNKNOWN("KernelVersion", ">= 2.6 < 99");
+	YES("KernelVersion", "$=*.*");
+	YES("KernelVersion", "$= *.* <>1");
+	NO("KernelVersion", "!$=*.*");
+	NO("KernelVersion", "==1");
+	YES("KernelVersion", "!=0");
 	UNKNOWN("KernelVersion", ">=");
 	YES("Version", "kernel >=2.6");
 	UNKNOWN("Version", "systemd >=250");
@@ -269,6 +283,14 @@ busy(void **state)
 	YES("IOPressure", "3%/10sec");
 	NO("IOPressure", "1%");
 	YES("MemoryPressure", "1.5%");
+	YES("MemoryPressure", "15\u2030");
+	NO("MemoryPressure", "14.9\u2030");
+	YES("MemoryPressure", "150\u2031");
+	NO("MemoryPressure", "149\u2031/5min");
+	UNKNOWN("MemoryPressure", "14.99\u2030");
+	UNKNOWN("MemoryPressure", "1.5\u2031");
+	UNKNOWN("MemoryPressure", "10001\u2031");
+	UNKNOWN("MemoryPressure", "\u2030");
 	NO("MemoryPressure", "1.49%");
 	NO("MemoryPressure", "2%/10sec");
 	YES("MemoryPressure", "2%/1min");

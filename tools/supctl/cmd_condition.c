@@ -80,7 +80,9 @@ is_condition(const char *word)
 	char *name;
 	bool is;
 
-	if (skip == 0 || equal == NULL || strchr(word, '\n') != NULL)
+	/* (A backslash at its end would take in the next one.) */
+	if (skip == 0 || equal == NULL || strchr(word, '\n') != NULL ||
+	    word[strlen(word) - 1] == '\\')
 		return false;
 	name = xstrndup(word + skip, (size_t)(equal - word) - skip);
 	is = condition_is_known(name);
@@ -88,40 +90,34 @@ is_condition(const char *word)
 	return is;
 }
 
-/* A condition is what the line of a unit file would be. */
+/* Conditions are what the lines of one unit file would be: an empty one takes back those
+ * before it. */
 static int
-read_word(struct ctl *ctl, struct unit_paths *paths, const char *word, struct list *l)
+read_words(struct ctl *ctl, int argc, char **argv, struct list *l)
 {
+	struct unit_paths *paths;
 	struct buf text = { 0 };
 	struct diags d;
 	int r;
 
-	if (!is_condition(word))
-		return ctl_usage(ctl,
-		    "\"%s\" is no condition, as ConditionPathExists=/etc/passwd is",
-		    word);
+	for (int i = optind; i < argc; i++)
+		if (!is_condition(argv[i]))
+			return ctl_usage(ctl,
+			    "\"%s\" is no condition, as "
+			    "ConditionPathExists=/etc/passwd is",
+			    argv[i]);
+	buf_adds(&text, "[Service]\nExecStart=/bin/true\n[Unit]\n");
+	for (int i = optind; i < argc; i++)
+		buf_addf(&text, "%s\n", argv[i]);
+	paths = unit_paths_new();
 	diags_init(&d);
-	buf_addf(&text, "[Service]\nExecStart=/bin/true\n[Unit]\n%s", word);
 	take_conf(l, unit_load_text(paths, NULL, "condition.service", "(argument)",
 			 buf_str(&text), text.len, &d));
 	r = put_diags(ctl, &d);
 	diags_clear(&d);
+	unit_paths_free(paths);
 	buf_free(&text);
 	return r == -1 ? CTL_FAILED : 0;
-}
-
-static int
-read_words(struct ctl *ctl, int argc, char **argv, struct list *l)
-{
-	struct unit_paths *paths = unit_paths_new();
-	int code = 0, one;
-
-	for (int i = optind; i < argc; i++) {
-		one = read_word(ctl, paths, argv[i], l);
-		code = code == 0 ? one : code;
-	}
-	unit_paths_free(paths);
-	return code;
 }
 
 static int
