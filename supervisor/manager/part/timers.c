@@ -47,7 +47,7 @@ struct timer_part {
 	struct part part;
 	struct timer_entry entry;
 	LIST_ENTRY(timer_part) link;
-	LIST_HEAD(, timer_ask) asks;
+	LIST_HEAD(, timer_ask) asks; /* the newest first */
 	struct timer *timer;
 	const char *origin; /* of the start or stop that goes on */
 };
@@ -244,6 +244,22 @@ why_not(struct manager *m, const char *unit, enum job_result result)
 	}
 }
 
+/* The same unit was asked for since, as by Overlap=replace: what ends for that reason is
+ * the run of an earlier time, and says nothing of the later one. */
+static bool
+is_superseded(const struct timer_ask *a)
+{
+	const struct timer_ask *newer;
+
+	LIST_FOREACH (newer, &a->of->asks, link) {
+		if (newer == a)
+			break;
+		if (strcmp(newer->unit, a->unit) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 on_done(void *arg, uint32_t id, enum job_result result, const char *message)
 {
@@ -251,12 +267,14 @@ on_done(void *arg, uint32_t id, enum job_result result, const char *message)
 	struct timer *t = a->of->timer;
 	char *unit = a->unit;
 	const char *why = why_not(manager_of(a->of), unit, result);
+	bool superseded = is_superseded(a);
 
 	(void)id;
 	(void)message;
 	a->unit = NULL;
 	ask_free(a);
-	timer_done(t, unit, why);
+	if (!superseded)
+		timer_done(t, unit, why);
 	free(unit);
 }
 
