@@ -80,22 +80,25 @@ find_unit(const struct unit_row *rows, size_t n_rows, const char *p, size_t n)
 	return NULL;
 }
 
-/* Reads NUMBER[.FRACTION]; the fraction in millionths. */
+/* NUMBER[.FRACTION] */
+struct number {
+	uint64_t whole;
+	const char *fraction; /* its digits in the text, NULL: none */
+};
+
 static int
-read_number(const char **pp, uint64_t *whole, uint64_t *millionths, bool *fraction)
+read_number(const char **pp, struct number *n)
 {
 	const char *p = *pp;
-	uint64_t scale = 100000;
 
-	*whole = *millionths = 0;
-	*fraction = false;
+	*n = (struct number){ 0 };
 	if (!is_digit(*p) && !(*p == '.' && is_digit(p[1]))) {
 		errno = EINVAL;
 		return -1;
 	}
 	for (; is_digit(*p); p++) {
-		if (__builtin_mul_overflow(*whole, 10, whole) ||
-		    __builtin_add_overflow(*whole, (uint64_t)(*p - '0'), whole)) {
+		if (__builtin_mul_overflow(n->whole, 10, &n->whole) ||
+		    __builtin_add_overflow(n->whole, (uint64_t)(*p - '0'), &n->whole)) {
 			errno = ERANGE;
 			return -1;
 		}
@@ -105,24 +108,47 @@ read_number(const char **pp, uint64_t *whole, uint64_t *millionths, bool *fracti
 			errno = EINVAL;
 			return -1;
 		}
-		*fraction = true;
-		for (; is_digit(*p); p++, scale /= 10)
-			*millionths += (uint64_t)(*p - '0') * scale;
+		n->fraction = p;
+		while (is_digit(*p))
+			p++;
 	}
 	*pp = p;
 	return 0;
 }
 
-/* sum += whole.millionths * factor */
+/* As systemd has it: to the digit that is worth one. */
+static uint64_t
+tail_of_span(const struct number *n, uint64_t factor)
+{
+	const char *p = n->fraction;
+	uint64_t tail = 0, worth = factor;
+
+	while (p != NULL && is_digit(*p) && (worth /= 10) > 0)
+		tail += (uint64_t)(*p++ - '0') * worth;
+	return tail;
+}
+
+/* Factors of two: six digits, of all of it. */
+static uint64_t
+tail_of_size(const struct number *n, uint64_t factor)
+{
+	const char *p = n->fraction;
+	/* At most 10^6 * 2^60: needs more than 64 bits. */
+	unsigned __int128 tail = 0;
+
+	for (unsigned worth = 100000; p != NULL && is_digit(*p); worth /= 10)
+		tail += (unsigned)(*p++ - '0') * worth;
+	return (uint64_t)(tail * factor / 1000000);
+}
+
+/* sum += number * factor + tail */
 static int
-add_product(uint64_t *sum, uint64_t whole, uint64_t millionths, uint64_t factor)
+add_product(uint64_t *sum, const struct number *n, uint64_t factor, uint64_t tail)
 {
 	uint64_t part;
-	/* At most 10^6 * 2^60: needs more than 64 bits. */
-	unsigned __int128 tail = (unsigned __int128)millionths * factor / 1000000;
 
-	if (__builtin_mul_overflow(whole, factor, &part) ||
-	    __builtin_add_overflow(part, (uint64_t)tail, &part) ||
+	if (__builtin_mul_overflow(n->whole, factor, &part) ||
+	    __builtin_add_overflow(part, tail, &part) ||
 	    __builtin_add_overflow(*sum, part, sum) || *sum == UINT64_MAX) {
 		errno = ERANGE;
 		return -1;
@@ -151,17 +177,18 @@ span_parse(const char *text, uint64_t default_us, uint64_t *us)
 		return -1;
 	}
 	while (*p != '\0') {
-		uint64_t whole, millionths;
 		uint64_t factor = default_us;
-		bool fraction;
+		struct number number;
 		const char *after;
 		size_t n;
 
-		if (read_number(&p, &whole, &millionths, &fraction) == -1)
+		/* (A sign is taken, as by systemd, where it says nothing.) */
+		p += *p == '+' && is_digit(p[1]);
+		if (read_number(&p, &number) == -1)
 			return -1;
 		after = p;
 		p += strspn(p, blanks);
-		n = strcspn(p, " \t\n\r0123456789.");
+		n = strcspn(p, " \t\n\r0123456789.+");
 		/* "1.2.3" is not 1.2 and .3. */
 		if (n == 0 && p == after && *p != '\0') {
 			errno = EINVAL;
@@ -177,7 +204,8 @@ span_parse(const char *text, uint64_t default_us, uint64_t *us)
 			}
 			factor = u->factor;
 		}
-		if (add_product(&sum, whole, millionths, factor) == -1)
+		if (add_product(&sum, &number, factor, tail_of_span(&number, factor)) ==
+		    -1)
 			return -1;
 		p += n;
 		p += strspn(p, blanks);
@@ -271,12 +299,11 @@ size_parse(const char *text, uint64_t *bytes)
 	}
 	while (*p != '\0') {
 		const struct unit_row *u = &size_units[0];
-		uint64_t whole, millionths;
-		bool fraction;
+		struct number number;
 		const char *after;
 		size_t n;
 
-		if (read_number(&p, &whole, &millionths, &fraction) == -1)
+		if (read_number(&p, &number) == -1)
 			return -1;
 		after = p;
 		p += strspn(p, blanks);
@@ -295,7 +322,8 @@ size_parse(const char *text, uint64_t *bytes)
 			return -1;
 		}
 		last = u->factor;
-		if (add_product(&sum, whole, millionths, u->factor) == -1)
+		if (add_product(
+			&sum, &number, u->factor, tail_of_size(&number, u->factor)) == -1)
 			return -1;
 		p += n;
 		p += strspn(p, blanks);
