@@ -12,6 +12,7 @@
 #include "manager/job/job.h"
 #include "manager/manager.h"
 #include "manager/part/part.h"
+#include "manager/part/pools.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "manager/units.h"
@@ -75,6 +76,9 @@ ops_is_held(void *arg, struct job_unit *ju)
 	struct unit *u = unit_of(arg, ju);
 
 	if (u == NULL || hold_why(u) == NULL)
+		return false;
+	/* A pool is up, and nobody is admitted: its services say why they wait. */
+	if (u->part != NULL && u->part->kind == &part_pool)
 		return false;
 	/* A start is due: it is made up for when the unit is released. */
 	unit_set_awaited(u, true);

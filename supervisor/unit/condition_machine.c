@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/hostload.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "unit/condition_int.h"
@@ -356,22 +357,16 @@ slice_path(const char *slice, struct buf *path)
 
 /* Hundredths of a percent in that window; -1: it is not said. */
 static long
-pressure_read(const struct condition_world *w, const char *path, const char *kind,
+pressure_read(const struct condition_world *w, const char *path, const char *line,
     unsigned window_s)
 {
 	struct buf b = { 0 };
-	unsigned whole, part;
-	char key[32];
-	const char *p = NULL;
+	unsigned permyriad;
 	long v = -1;
 
-	if (world_read_line(w, path, &b) == 0)
-		p = strstr(buf_str(&b), kind);
-	snprintf(key, sizeof(key), "avg%u=", window_s);
-	if (p != NULL)
-		p = strstr(p, key);
-	if (p != NULL && sscanf(p + strlen(key), "%u.%u", &whole, &part) == 2)
-		v = (long)whole * 100 + (long)part;
+	if (world_read_line(w, path, &b) == 0 &&
+	    hostload_pressure_of(buf_str(&b), line, window_s, &permyriad) == 0)
+		v = (long)permyriad;
 	buf_free(&b);
 	return v;
 }
@@ -399,9 +394,9 @@ test_pressure(
 		buf_addf(&path, "/%s.pressure", what);
 	}
 	/* Old kernels know no time when everybody waited for a processor. */
-	now = pressure_read(w, buf_str(&path), "full ", p.window_s);
+	now = pressure_read(w, buf_str(&path), "full", p.window_s);
 	if (now == -1 || strcmp(what, "cpu") == 0)
-		now = pressure_read(w, buf_str(&path), "some ", p.window_s);
+		now = pressure_read(w, buf_str(&path), "some", p.window_s);
 	buf_free(&path);
 	if (now == -1) {
 		buf_adds(found, "nothing tells it");

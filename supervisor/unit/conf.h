@@ -508,8 +508,9 @@ struct service_conf {
 	uint64_t health_grace_us;
 	enum health_action health_action;
 
-	char *pool;   /* its unit, "llm.pool"; NULL: none */
-	int priority; /* the higher one is admitted before */
+	char *pool;           /* its unit, "llm.pool"; NULL: none */
+	int priority;         /* the higher one is admitted before */
+	uint32_t pool_weight; /* slots that it takes */
 
 	char *status_group;  /* under which status screens list it; NULL: its template */
 	bool status_summary; /* they count its group instead of listing it */

@@ -18,6 +18,7 @@ static const char *const of_starts[] = {
 	"ExecStartPost",
 	"ExecStartPre",
 	"Pool",
+	"PoolWeight",
 	"Priority",
 	"ReadyExec",
 	"ReadyFile",

@@ -103,9 +103,40 @@ const char *path_kind_name(enum path_kind kind);
 /* It starts its unit once for each change, and not as long as it holds. */
 bool path_kind_is_edge(enum path_kind kind);
 
+enum pool_pressure_of {
+	POOL_PRESSURE_CPU,
+	POOL_PRESSURE_MEMORY,
+	POOL_PRESSURE_IO,
+	POOL_NPRESSURES,
+};
+/* "cpu", "memory", "io" */
+const char *pool_pressure_name(enum pool_pressure_of of);
+
+enum { UNIT_POOL_RATE_MAX = 1000 };
+struct pool_rate {
+	uint32_t n; /* 0: no limit */
+	uint64_t us;
+};
+struct pool_load {
+	uint32_t centi;     /* hundredths; 0: no limit */
+	bool of_processors; /* of a percent of their number */
+};
+struct pool_memory {
+	uint64_t bytes; /* both 0: no limit */
+	uint32_t permyriad;
+};
+struct pool_pressure {
+	uint32_t permyriad;
+	uint32_t window_s; /* 0: no limit */
+};
+
 struct pool_conf {
 	uint32_t slots;
-	uint64_t start_spacing_us; /* 0: none */
+	uint64_t start_spacing_us, start_spacing_jitter_us; /* 0: none */
+	struct pool_rate rate;
+	struct pool_load max_load;
+	struct pool_memory min_memory;
+	struct pool_pressure max_pressure[POOL_NPRESSURES];
 };
 
 /* NULL in struct unit_conf of all other types. */

@@ -259,9 +259,9 @@ verify_rule_action(const struct check *c, const struct rule_conf *r)
 		    "add Terminal=yes to [Session]",
 		    "Action=%s has no effect without a terminal",
 		    rule_action_name(r->action));
-	if (r->action == RULE_HOLD_POOL)
-		tell(c, DIAG_WARNING, SECTION_RULE, r, "Action", "use Action=hold",
-		    "Action=hold-pool is unavailable: no pool can be held yet");
+	if (r->action == RULE_HOLD_POOL && c->conf->service->pool == NULL)
+		tell(c, DIAG_WARNING, SECTION_RULE, r, "Action", "add Pool= to [Service]",
+		    "Action=hold-pool holds the unit alone: it is in no pool");
 	if (r->action == RULE_NONE && r->state == SESSION_UNKNOWN &&
 	    !rule_has(r, "Action") && !rule_has(r, "State") &&
 	    !rule_has(r, "CountAsFailure") && !is_budget_source(c, r))

@@ -5,9 +5,9 @@
  *
  *	sim_pool [SEED [WALKS]]
  *
- * What must hold: nobody is admitted beyond the slots or sooner than the spacing; who is
- * admitted is the first by priority and by number; a place is what it says; nobody who
- * waits is lost; and in the end each of them had its turn.
+ * What must hold: nobody is admitted beyond the slots or sooner than the spacing and the
+ * rate; who is admitted is of the highest priority, and the first of its group; a place
+ *is what it says; nobody who waits is lost; and in the end each of them had its turn.
  */
 #include "random.h"
 #include "walks.h"
@@ -15,30 +15,49 @@
 #include "lib/clock.h"
 #include "manager/activate/pool.h"
 
-enum { DEFAULT_WALKS = 5000, STEPS = 300, MEMBERS = 24 };
+enum { DEFAULT_WALKS = 5000, STEPS = 300, MEMBERS = 24, STARTS = 64 };
 
 struct desk {
 	struct pool *p;
 	struct pool_member v[MEMBERS];
-	uint32_t slots;
-	uint64_t spacing_us, now_us, number;
-	uint64_t admitted_us; /* the newest; 0: nobody was */
+	struct pool_limits limits;
+	uint64_t extra_us, now_us, number;
+	uint64_t start[STARTS]; /* the newest ones */
+	size_t n_starts;
 };
 
-static const struct pool_member *
-first_of(const struct desk *d)
+/* Some are of none; who is of which stays so. */
+static const char *
+group_of(const struct desk *d, const struct pool_member *x)
 {
-	const struct pool_member *first = NULL;
+	static const char *const groups[] = { NULL, NULL, "a@.service", "b@.service" };
 
+	return groups[(x - d->v) % 4];
+}
+
+static void
+wait_for(struct desk *d, struct pool_member *x, int32_t priority, uint64_t number)
+{
+	pool_wait(d->p, x,
+	    &(struct pool_claim){ .priority = priority,
+		.weight = (uint32_t)(x - d->v) % 5 == 0 ? 3 : 1,
+		.number = number,
+		.group = group_of(d, x) });
+}
+
+/* Nobody of those that wait is of a higher priority, or older and of the same group. */
+static void
+assert_first(const struct desk *d, const struct pool_member *x)
+{
 	for (int i = 0; i < MEMBERS; i++) {
-		const struct pool_member *x = &d->v[i];
+		const struct pool_member *y = &d->v[i];
 
-		if (x->state == POOL_WAITS &&
-		    (first == NULL || x->priority > first->priority ||
-			(x->priority == first->priority && x->number < first->number)))
-			first = x;
+		if (y->state != POOL_WAITS || y == x)
+			continue;
+		assert_true(y->priority <= x->priority);
+		if (y->priority == x->priority && group_of(d, y) == group_of(d, x))
+			assert_true(y->number > x->number);
 	}
-	return first;
 }
 
 static size_t
@@ -51,20 +70,31 @@ in_state(const struct desk *d, enum pool_member_state state)
 	return n;
 }
 
-/* So many are before it, by a look at each. */
-static size_t
-rank_of(const struct desk *d, const struct pool_member *x)
+static uint64_t
+taken(const struct desk *d)
 {
-	size_t n = 1;
+	uint64_t n = 0;
 
-	for (int i = 0; i < MEMBERS; i++) {
-		const struct pool_member *y = &d->v[i];
-
-		n += y->state == POOL_WAITS &&
-		     (y->priority > x->priority ||
-			 (y->priority == x->priority && y->number < x->number));
-	}
+	for (int i = 0; i < MEMBERS; i++)
+		n += d->v[i].state == POOL_HOLDS ? d->v[i].weight : 0;
 	return n;
+}
+
+/* The limits, by a look at all that was. */
+static bool
+may_start(const struct desk *d, uint32_t weight)
+{
+	const struct pool_limits *l = &d->limits;
+	uint64_t newest = d->n_starts > 0 ? d->start[(d->n_starts - 1) % STARTS] : 0;
+	size_t within = 0;
+
+	for (size_t i = 0; i < d->n_starts && i < STARTS; i++)
+		within += d->start[i] + l->rate_us > d->now_us;
+	return l->slots > 0 &&
+	       (taken(d) + weight <= l->slots || (taken(d) == 0 && weight > l->slots)) &&
+	       (newest == 0 || l->spacing_us == 0 ||
+		   d->now_us >= newest + l->spacing_us + d->extra_us) &&
+	       (l->rate == 0 || within < l->rate);
 }
 
 static void
@@ -73,12 +103,11 @@ admit(struct desk *d)
 	struct pool_member *x;
 
 	while ((x = pool_next(d->p, d->now_us)) != NULL) {
-		assert_ptr_equal(x, first_of(d));
-		assert_true(in_state(d, POOL_HOLDS) < d->slots);
-		assert_true(
-		    d->admitted_us == 0 || d->now_us >= d->admitted_us + d->spacing_us);
-		pool_admit(x, d->now_us);
-		d->admitted_us = d->now_us;
+		assert_first(d, x);
+		assert_true(may_start(d, x->weight));
+		d->extra_us = d->limits.spacing_us > 0 ? below(2) * USEC_PER_SEC : 0;
+		pool_admit(x, d->now_us, d->extra_us);
+		d->start[d->n_starts++ % STARTS] = d->now_us;
 		TELL("  %d is in\n", (int)(x - d->v));
 	}
 }
@@ -87,23 +116,35 @@ static void
 check(struct desk *d)
 {
 	size_t held = in_state(d, POOL_HOLDS), waits = in_state(d, POOL_WAITS), n = 0;
-	bool room = held < d->slots && waits > 0;
-	bool spaced = d->admitted_us != 0 && d->spacing_us != 0 &&
-		      d->now_us < d->admitted_us + d->spacing_us;
+	struct pool_member *first = pool_each_waiting(d->p, NULL);
+	uint64_t until_us;
+	enum pool_bar bar;
 
 	assert_int_equal(pool_held(d->p), held);
+	assert_int_equal(pool_taken(d->p), taken(d));
 	assert_int_equal(pool_waiting(d->p), waits + in_state(d, POOL_ASIDE));
 	/* Nobody waits for nothing, and nothing wakes up for nobody. */
-	assert_true(!room || spaced);
-	if (room)
-		assert_int_equal(pool_due_us(d->p), d->admitted_us + d->spacing_us);
-	else
-		assert_int_equal(pool_due_us(d->p), UINT64_MAX);
-	for (int i = 0; i < MEMBERS; i++)
-		if (d->v[i].state == POOL_WAITS)
-			assert_int_equal(pool_place(&d->v[i]), rank_of(d, &d->v[i]));
-	for (struct pool_member *x = NULL; (x = pool_each_waiting(d->p, x)) != NULL;)
+	bar = pool_bar(d->p, d->now_us, &until_us);
+	if (waits > 0)
+		assert_false(may_start(d, first->weight));
+	if (bar == POOL_BAR_SPACING || bar == POOL_BAR_RATE) {
+		uint64_t now_us = d->now_us;
+
+		assert_true(until_us > now_us && until_us != UINT64_MAX);
+		d->now_us = until_us;
+		assert_true(may_start(d, first->weight));
+		d->now_us = until_us - 1;
+		assert_false(may_start(d, first->weight));
+		d->now_us = now_us;
+	} else {
+		assert_int_equal(bar, waits > 0 ? POOL_BAR_SLOTS : POOL_BAR_NOBODY);
+		assert_int_equal(until_us, UINT64_MAX);
+	}
+	for (struct pool_member *x = first; x != NULL; x = pool_each_waiting(d->p, x)) {
 		n++;
+		if (x->state == POOL_WAITS)
+			assert_int_equal(pool_place(x), n);
+	}
 	assert_int_equal(n, pool_waiting(d->p));
 }
 
@@ -119,15 +160,18 @@ another_manager(struct desk *d)
 	for (int i = 0; i < MEMBERS; i++)
 		pool_leave(&d->v[i]);
 	pool_free(d->p);
-	d->p = pool_new(d->slots, d->spacing_us);
-	pool_set_last_us(d->p, d->admitted_us);
+	d->p = pool_new(&d->limits);
+	for (size_t i = d->n_starts > STARTS ? d->n_starts - STARTS : 0; i < d->n_starts;
+	     i++)
+		pool_add_start(d->p, d->start[i % STARTS]);
+	d->extra_us = 0; /* nobody remembers that */
 	for (unsigned k = 0; k < MEMBERS; k++) {
 		unsigned i = (from + k * 7) % MEMBERS;
 
 		if (old[i].state == POOL_HOLDS)
-			pool_hold(d->p, &d->v[i]);
+			pool_hold(d->p, &d->v[i], old[i].weight);
 		else if (old[i].state != POOL_OUT)
-			pool_wait(d->p, &d->v[i], old[i].priority, old[i].number);
+			wait_for(d, &d->v[i], old[i].priority, old[i].number);
 	}
 	for (int i = 0; i < MEMBERS; i++)
 		assert_true(
@@ -140,16 +184,23 @@ move(struct desk *d)
 {
 	struct pool_member *x = &d->v[below(MEMBERS)];
 
-	switch (below(16)) {
+	switch (below(17)) {
 	case 0:
-		d->slots = below(6);
-		TELL("Slots=%u\n", d->slots);
-		pool_set_limits(d->p, d->slots, d->spacing_us);
+		d->limits.slots = below(6);
+		TELL("Slots=%u\n", d->limits.slots);
+		pool_set_limits(d->p, &d->limits);
 		break;
 	case 1:
-		d->spacing_us = one_in(2) ? 0 : below(5) * USEC_PER_SEC;
-		TELL("StartSpacingSec=%u\n", (unsigned)(d->spacing_us / USEC_PER_SEC));
-		pool_set_limits(d->p, d->slots, d->spacing_us);
+		d->limits.spacing_us = one_in(2) ? 0 : below(5) * USEC_PER_SEC;
+		TELL("StartSpacingSec=%u\n",
+		    (unsigned)(d->limits.spacing_us / USEC_PER_SEC));
+		pool_set_limits(d->p, &d->limits);
+		break;
+	case 16:
+		/* (Of a number that rises the older starts are not known.) */
+		d->limits.rate = d->limits.rate > 1 && one_in(2) ? d->limits.rate - 1 : 0;
+		TELL("RateLimit=%u\n", d->limits.rate);
+		pool_set_limits(d->p, &d->limits);
 		break;
 	case 2:
 		another_manager(d);
@@ -162,7 +213,7 @@ move(struct desk *d)
 	case 4:
 		TELL("%d is released\n", (int)(x - d->v));
 		if (x->state == POOL_ASIDE)
-			pool_wait(d->p, x, x->priority, x->number);
+			wait_for(d, x, x->priority, x->number);
 		break;
 	case 5:
 	case 6:
@@ -180,7 +231,7 @@ move(struct desk *d)
 		if (x->state != POOL_OUT)
 			break;
 		TELL("%d comes\n", (int)(x - d->v));
-		pool_wait(d->p, x, one_in(3) ? (int32_t)below(3) - 1 : 0, ++d->number);
+		wait_for(d, x, one_in(3) ? (int32_t)below(3) - 1 : 0, ++d->number);
 		break;
 	}
 }
@@ -191,12 +242,12 @@ settle(struct desk *d)
 {
 	unsigned turns = 0;
 
-	d->slots = d->slots == 0 ? 1 : d->slots;
-	d->spacing_us = 0;
-	pool_set_limits(d->p, d->slots, 0);
+	d->limits =
+	    (struct pool_limits){ .slots = d->limits.slots == 0 ? 1 : d->limits.slots };
+	pool_set_limits(d->p, &d->limits);
 	for (int i = 0; i < MEMBERS; i++)
 		if (d->v[i].state == POOL_ASIDE)
-			pool_wait(d->p, &d->v[i], d->v[i].priority, d->v[i].number);
+			wait_for(d, &d->v[i], d->v[i].priority, d->v[i].number);
 	while (pool_waiting(d->p) > 0) {
 		struct pool_member *x = pool_each_held(d->p, NULL);
 
@@ -216,9 +267,11 @@ walk(uint64_t seed, const uint32_t *steps, size_t n)
 	struct desk d = { .now_us = USEC_PER_HOUR };
 
 	rng = seed;
-	d.slots = below(5);
-	d.spacing_us = one_in(2) ? 0 : below(4) * USEC_PER_SEC;
-	d.p = pool_new(d.slots, d.spacing_us);
+	d.limits.slots = below(5);
+	d.limits.spacing_us = one_in(2) ? 0 : below(4) * USEC_PER_SEC;
+	d.limits.rate = one_in(2) ? 0 : 1 + below(8);
+	d.limits.rate_us = 10 * USEC_PER_SEC;
+	d.p = pool_new(&d.limits);
 	for (size_t i = 0; i < n; i++) {
 		rng = seed + (steps[i] + 1) * UINT64_C(0x100000001b3);
 		move(&d);

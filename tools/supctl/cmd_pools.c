@@ -35,8 +35,17 @@ put_number(struct columns *t, enum style style, uint64_t n)
 	columns_cell(t, style, text);
 }
 
+static bool
+has_why(const struct jv *pools)
+{
+	for (size_t i = 0; i < jv_count(pools); i++)
+		if (jv_type(jv_get(jv_at(pools, i), "why")) == JV_STRING)
+			return true;
+	return false;
+}
+
 static void
-add_row(struct columns *t, const struct jv *p)
+add_row(struct columns *t, const struct jv *p, bool why)
 {
 	uint64_t slots = jv_u64(jv_get(p, "slots")), taken = jv_u64(jv_get(p, "taken"));
 	uint64_t queued = jv_u64(jv_get(p, "queued"));
@@ -48,12 +57,15 @@ add_row(struct columns *t, const struct jv *p)
 	put_number(t, queued > 0 ? STYLE_YELLOW : STYLE_NONE, queued);
 	put_names(t, jv_get(p, "running"), NULL);
 	put_names(t, jv_get(p, "waiting"), "unit");
+	if (why)
+		columns_cell(t, STYLE_YELLOW, jv_str(jv_get(p, "why"), ""));
 }
 
 static void
 show_table(struct ctl *ctl, const struct jv *pools)
 {
 	struct columns *t = columns_new();
+	bool why = has_why(pools);
 
 	columns_add(t, "POOL", 0);
 	columns_add(t, "SLOTS", COL_RIGHT);
@@ -61,8 +73,10 @@ show_table(struct ctl *ctl, const struct jv *pools)
 	columns_add(t, "QUEUED", COL_RIGHT);
 	columns_add(t, "RUNNING", COL_SHRINK);
 	columns_add(t, "WAITING", COL_SHRINK);
+	if (why)
+		columns_add(t, "WHY", COL_SHRINK);
 	for (size_t i = 0; i < jv_count(pools); i++)
-		add_row(t, jv_at(pools, i));
+		add_row(t, jv_at(pools, i), why);
 	ctl_columns(ctl, t, !ctl->quiet);
 	columns_free(t);
 }

@@ -1,11 +1,18 @@
 /*
  * pool: a red-black tree in which each node knows how many are below it, and two lists.
+ *
+ * Turns: each priority has one that runs, that of who was admitted last.  Who comes gets
+ * the next turn; one of a group no turn that the group has already.  So of each group
+ * there is at most one in a turn, and whatever comes meanwhile comes behind it: nobody
+ * waits for more than those that were there before, and one of each other group for each
+ * of his own that is before him.
  */
 #include "manager/activate/pool.h"
 
 #include <stdlib.h>
 
 #include "lib/clock.h"
+#include "lib/map.h"
 #include "lib/xalloc.h"
 
 /* Up to the root: what a rotation has counted while its links were half made is counted
@@ -18,15 +25,41 @@ static void count_up(struct pool_member *x);
 RB_HEAD(pool_tree, pool_member);
 TAILQ_HEAD(pool_list, pool_member);
 
+/* Of one priority, as long as somebody of it waits. */
+struct pool_level {
+	int32_t priority;
+	size_t n;        /* that wait */
+	uint64_t turn;   /* that of who was admitted last */
+	size_t n_gaps;   /* turns of groups that nobody has any more */
+	uint64_t number; /* the newest that came */
+	bool is_mixed;   /* an older one came behind it */
+	struct map groups;
+	RB_ENTRY(pool_level) node;
+};
+RB_HEAD(pool_levels, pool_level);
+
+struct pool_group {
+	char *name;
+	size_t n;      /* that wait */
+	uint64_t turn; /* the newest that was given */
+};
+
 struct pool {
 	void *data;
-	uint32_t slots;
-	uint64_t spacing_us;
-	uint64_t last_us;
+	struct pool_limits limits;
+	struct pool_levels levels;
 	struct pool_tree waits;
 	struct pool_list aside, holds;
 	size_t n_aside, n_holds;
+	uint64_t taken;
+	/* A ring of the newest starts, at least one. */
+	uint64_t *start;
+	size_t n_starts, start_room, start_first;
+	uint64_t extra_us; /* over the spacing, of the newest */
 };
+
+/* ---- the tree ------------------------------------------------------------------------
+ */
 
 static size_t
 count_of(const struct pool_member *x)
@@ -46,6 +79,8 @@ compare(const struct pool_member *a, const struct pool_member *b)
 {
 	if (a->priority != b->priority)
 		return a->priority > b->priority ? -1 : 1;
+	if (a->turn != b->turn)
+		return a->turn < b->turn ? -1 : 1;
 	if (a->number != b->number)
 		return a->number < b->number ? -1 : 1;
 	/* (Of a damaged memory: both must be somewhere.) */
@@ -55,16 +90,184 @@ compare(const struct pool_member *a, const struct pool_member *b)
 RB_GENERATE_INTERNAL(
     pool_tree, pool_member, node, compare, __attribute__((unused)) static)
 
+static int
+compare_levels(const struct pool_level *a, const struct pool_level *b)
+{
+	return a->priority < b->priority ? -1 : a->priority > b->priority;
+}
+
+#undef RB_AUGMENT
+#define RB_AUGMENT(x) \
+	do {          \
+	} while (0)
+RB_GENERATE_INTERNAL(
+    pool_levels, pool_level, node, compare_levels, __attribute__((unused)) static)
+
+/* ---- turns ---------------------------------------------------------------------------
+ */
+
+static struct pool_level *
+find_level(struct pool *p, int32_t priority)
+{
+	struct pool_level key = { .priority = priority };
+
+	return RB_FIND(pool_levels, &p->levels, &key);
+}
+
+static struct pool_level *
+level_of(struct pool *p, int32_t priority)
+{
+	struct pool_level *l = find_level(p, priority);
+
+	if (l != NULL)
+		return l;
+	l = xcalloc(1, sizeof(*l));
+	l->priority = priority;
+	RB_INSERT(pool_levels, &p->levels, l);
+	return l;
+}
+
+static struct pool_group *
+group_of(struct pool_level *l, const char *name)
+{
+	struct pool_group *g = map_get(&l->groups, name);
+
+	if (g != NULL)
+		return g;
+	g = xcalloc(1, sizeof(*g));
+	g->name = xstrdup(name);
+	map_set(&l->groups, name, g);
+	return g;
+}
+
+static void
+give_turn(struct pool_level *l, struct pool_member *x)
+{
+	struct pool_group *g = x->group;
+
+	x->turn = l->turn + 1;
+	if (g != NULL && g->turn >= x->turn)
+		x->turn = g->turn + 1;
+	if (g != NULL)
+		g->turn = x->turn;
+	l->is_mixed |= x->number < l->number;
+	if (x->number > l->number)
+		l->number = x->number;
+}
+
+static void
+join(struct pool *p, struct pool_member *x, const char *group)
+{
+	struct pool_level *l = level_of(p, x->priority);
+
+	x->group = group == NULL ? NULL : group_of(l, group);
+	if (x->group != NULL)
+		x->group->n++;
+	l->n++;
+	give_turn(l, x);
+	x->count = 1;
+	RB_INSERT(pool_tree, &p->waits, x);
+}
+
+static void
+forget_group(struct pool_level *l, struct pool_group *g)
+{
+	map_del(&l->groups, g->name);
+	free(g->name);
+	free(g);
+}
+
+/* Out of the order; admitted: its turn has come. */
+static void
+part_from(struct pool *p, struct pool_member *x, bool admitted)
+{
+	struct pool_level *l = find_level(p, x->priority);
+	struct pool_group *g = x->group;
+
+	RB_REMOVE(pool_tree, &p->waits, x);
+	if (admitted)
+		l->turn = x->turn;
+	if (g != NULL && --g->n == 0)
+		forget_group(l, g);
+	else if (g != NULL && !admitted && g->turn == x->turn)
+		g->turn--;
+	else if (g != NULL && !admitted)
+		l->n_gaps++;
+	x->group = NULL;
+	if (--l->n > 0)
+		return;
+	RB_REMOVE(pool_levels, &p->levels, l);
+	map_clear(&l->groups, NULL);
+	free(l);
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const struct pool_member *x = *(struct pool_member *const *)a,
+				 *y = *(struct pool_member *const *)b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* New turns for all of a level, as if they came again in their order. */
+static void
+give_turns(struct pool *p, struct pool_level *l)
+{
+	struct pool_member **v = xreallocarray(NULL, l->n, sizeof(struct pool_member *)),
+			   key = { .priority = l->priority }, *x;
+	struct pool_group *g;
+	size_t n = 0, it = 0;
+	const char *name;
+	void *value;
+
+	for (x = RB_NFIND(pool_tree, &p->waits, &key);
+	     x != NULL && x->priority == l->priority && n < l->n;
+	     x = RB_NEXT(pool_tree, &p->waits, x))
+		v[n++] = x;
+	for (size_t i = 0; i < n; i++)
+		RB_REMOVE(pool_tree, &p->waits, v[i]);
+	while (map_next(&l->groups, &it, &name, &value)) {
+		g = value;
+		g->turn = 0;
+	}
+	l->number = l->n_gaps = 0;
+	l->is_mixed = false;
+	qsort(v, n, sizeof(v[0]), by_number);
+	for (size_t i = 0; i < n; i++) {
+		give_turn(l, v[i]);
+		v[i]->count = 1;
+		RB_INSERT(pool_tree, &p->waits, v[i]);
+	}
+	free(v);
+}
+
+/* Before anybody asks for the order: it is by number again, and groups are not behind for
+ * turns that are nobody's.  (To close the gaps when they are half of what there is costs
+ * each of them a constant.) */
+static void
+settle(struct pool *p)
+{
+	struct pool_level *l;
+
+	RB_FOREACH (l, pool_levels, &p->levels)
+		if (l->is_mixed || l->n_gaps > l->n / 2)
+			give_turns(p, l);
+}
+
+/* ---- life ----------------------------------------------------------------------------
+ */
+
 struct pool *
-pool_new(uint32_t slots, uint64_t spacing_us)
+pool_new(const struct pool_limits *l)
 {
 	struct pool *p = xcalloc(1, sizeof(*p));
 
-	p->slots = slots;
-	p->spacing_us = spacing_us;
 	RB_INIT(&p->waits);
+	RB_INIT(&p->levels);
 	TAILQ_INIT(&p->aside);
 	TAILQ_INIT(&p->holds);
+	pool_set_limits(p, l);
 	return p;
 }
 
@@ -83,18 +286,49 @@ pool_data(const struct pool *p)
 void
 pool_free(struct pool *p)
 {
+	free(p->start);
 	free(p);
 }
 
-void
-pool_set_limits(struct pool *p, uint32_t slots, uint64_t spacing_us)
+/* The newest starts, as many as fit, are kept. */
+static void
+set_start_room(struct pool *p, size_t room)
 {
-	p->slots = slots;
-	p->spacing_us = spacing_us;
+	uint64_t *v;
+	size_t n = 0;
+
+	if (room == p->start_room)
+		return;
+	v = xreallocarray(NULL, room, sizeof(v[0]));
+	for (size_t i = p->n_starts > room ? p->n_starts - room : 0; i < p->n_starts; i++)
+		v[n++] = pool_start_us(p, i);
+	free(p->start);
+	p->start = v;
+	p->start_room = room;
+	p->n_starts = n;
+	p->start_first = 0;
 }
 
 void
-pool_leave(struct pool_member *x)
+pool_set_limits(struct pool *p, const struct pool_limits *l)
+{
+	p->limits = *l;
+	if (p->limits.rate > POOL_RATE_MAX)
+		p->limits.rate = POOL_RATE_MAX;
+	set_start_room(p, p->limits.rate > 0 ? p->limits.rate : 1);
+}
+
+const struct pool_limits *
+pool_limits(const struct pool *p)
+{
+	return &p->limits;
+}
+
+/* ---- come and go ---------------------------------------------------------------------
+ */
+
+static void
+leave(struct pool_member *x, bool admitted)
 {
 	struct pool *p = x->pool;
 
@@ -102,7 +336,7 @@ pool_leave(struct pool_member *x)
 	case POOL_OUT:
 		return;
 	case POOL_WAITS:
-		RB_REMOVE(pool_tree, &p->waits, x);
+		part_from(p, x, admitted);
 		break;
 	case POOL_ASIDE:
 		TAILQ_REMOVE(&p->aside, x, next);
@@ -111,6 +345,7 @@ pool_leave(struct pool_member *x)
 	case POOL_HOLDS:
 		TAILQ_REMOVE(&p->holds, x, next);
 		p->n_holds--;
+		p->taken -= x->weight;
 		break;
 	}
 	x->state = POOL_OUT;
@@ -118,15 +353,21 @@ pool_leave(struct pool_member *x)
 }
 
 void
-pool_wait(struct pool *p, struct pool_member *x, int32_t priority, uint64_t number)
+pool_leave(struct pool_member *x)
 {
-	pool_leave(x);
+	leave(x, false);
+}
+
+void
+pool_wait(struct pool *p, struct pool_member *x, const struct pool_claim *claim)
+{
+	leave(x, false);
 	x->pool = p;
 	x->state = POOL_WAITS;
-	x->priority = priority;
-	x->number = number;
-	x->count = 1;
-	RB_INSERT(pool_tree, &p->waits, x);
+	x->priority = claim->priority;
+	x->weight = claim->weight > 0 ? claim->weight : 1;
+	x->number = claim->number;
+	join(p, x, claim->group);
 }
 
 void
@@ -143,76 +384,120 @@ pool_set_aside(struct pool_member *x)
 	p->n_aside++;
 }
 
-void
-pool_hold(struct pool *p, struct pool_member *x)
+static void
+hold(struct pool *p, struct pool_member *x, uint32_t weight)
 {
-	pool_leave(x);
 	x->pool = p;
 	x->state = POOL_HOLDS;
+	x->weight = weight > 0 ? weight : 1;
 	TAILQ_INSERT_TAIL(&p->holds, x, next);
 	p->n_holds++;
+	p->taken += x->weight;
 }
+
+void
+pool_hold(struct pool *p, struct pool_member *x, uint32_t weight)
+{
+	pool_leave(x);
+	hold(p, x, weight);
+}
+
+/* ---- starts --------------------------------------------------------------------------
+ */
+
+uint64_t
+pool_start_us(const struct pool *p, size_t n)
+{
+	return n < p->n_starts ? p->start[(p->start_first + n) % p->start_room] : 0;
+}
+
+void
+pool_add_start(struct pool *p, uint64_t us)
+{
+	if (p->n_starts == p->start_room)
+		p->start_first = (p->start_first + 1) % p->start_room;
+	else
+		p->n_starts++;
+	p->start[(p->start_first + p->n_starts - 1) % p->start_room] = us;
+}
+
+/* ---- who is next ---------------------------------------------------------------------
+ */
 
 static bool
-has_room(const struct pool *p)
+has_room(const struct pool *p, const struct pool_member *x)
 {
-	return p->n_holds < p->slots && !RB_EMPTY(&p->waits);
+	uint64_t slots = p->limits.slots;
+
+	return slots > 0 && p->taken + (x->weight < slots ? x->weight : slots) <= slots;
 }
 
-/* When the spacing is over; 0: it is. */
+/* When it is over; 0: there is none. */
 static uint64_t
-spaced_us(const struct pool *p)
+spacing_end_us(const struct pool *p)
 {
-	return p->last_us == 0 || p->spacing_us == 0
-		   ? 0
-		   : clock_add_us(p->last_us, p->spacing_us);
+	if (p->n_starts == 0 || p->limits.spacing_us == 0)
+		return 0;
+	return clock_add_us(pool_start_us(p, p->n_starts - 1),
+	    clock_add_us(p->limits.spacing_us, p->extra_us));
+}
+
+/* When the oldest start that counts counts no more; 0: there may be one more now. */
+static uint64_t
+rate_end_us(const struct pool *p)
+{
+	if (p->limits.rate == 0 || p->n_starts < p->limits.rate)
+		return 0;
+	return clock_add_us(pool_start_us(p, 0), p->limits.rate_us);
+}
+
+enum pool_bar
+pool_bar(struct pool *p, uint64_t now_us, uint64_t *until_us)
+{
+	const struct pool_member *x;
+	uint64_t spacing = spacing_end_us(p), rate = rate_end_us(p);
+
+	*until_us = UINT64_MAX;
+	settle(p);
+	x = RB_MIN(pool_tree, &p->waits);
+	if (x == NULL)
+		return POOL_BAR_NOBODY;
+	if (!has_room(p, x))
+		return POOL_BAR_SLOTS;
+	*until_us = spacing > rate ? spacing : rate;
+	if (now_us >= *until_us)
+		return POOL_BAR_NONE;
+	return spacing > rate ? POOL_BAR_SPACING : POOL_BAR_RATE;
 }
 
 struct pool_member *
 pool_next(struct pool *p, uint64_t now_us)
 {
-	if (!has_room(p) || now_us < spaced_us(p))
-		return NULL;
-	return RB_MIN(pool_tree, &p->waits);
+	uint64_t until_us;
+
+	return pool_bar(p, now_us, &until_us) == POOL_BAR_NONE
+		   ? RB_MIN(pool_tree, &p->waits)
+		   : NULL;
 }
 
 void
-pool_admit(struct pool_member *x, uint64_t now_us)
+pool_admit(struct pool_member *x, uint64_t now_us, uint64_t extra_us)
 {
 	struct pool *p = x->pool;
 
-	pool_hold(p, x);
-	p->last_us = now_us;
+	leave(x, true);
+	hold(p, x, x->weight);
+	pool_add_start(p, now_us);
+	p->extra_us = extra_us;
 }
+
+/* ---- numbers -------------------------------------------------------------------------
+ */
 
 uint64_t
-pool_due_us(const struct pool *p)
+pool_taken(const struct pool *p)
 {
-	return has_room(p) && spaced_us(p) != 0 ? spaced_us(p) : UINT64_MAX;
-}
-
-uint64_t
-pool_last_us(const struct pool *p)
-{
-	return p->last_us;
-}
-
-void
-pool_set_last_us(struct pool *p, uint64_t us)
-{
-	p->last_us = us;
-}
-
-uint32_t
-pool_slots(const struct pool *p)
-{
-	return p->slots;
-}
-
-uint64_t
-pool_spacing_us(const struct pool *p)
-{
-	return p->spacing_us;
+	return p->taken;
 }
 
 size_t
@@ -228,16 +513,18 @@ pool_waiting(const struct pool *p)
 }
 
 size_t
-pool_place(const struct pool_member *x)
+pool_place(struct pool_member *x)
 {
+	const struct pool_member *at = x;
 	size_t before;
 
 	if (x->state != POOL_WAITS)
 		return 0;
+	settle(x->pool);
 	before = count_of(RB_LEFT(x, node));
-	for (const struct pool_member *up = RB_PARENT(x, node); up != NULL;
-	     x = up, up = RB_PARENT(up, node))
-		if (RB_RIGHT(up, node) == x)
+	for (const struct pool_member *up = RB_PARENT(at, node); up != NULL;
+	     at = up, up = RB_PARENT(up, node))
+		if (RB_RIGHT(up, node) == at)
 			before += count_of(RB_LEFT(up, node)) + 1;
 	return before + 1;
 }
@@ -253,6 +540,8 @@ pool_each_waiting(struct pool *p, struct pool_member *x)
 {
 	if (x != NULL && x->state == POOL_ASIDE)
 		return TAILQ_NEXT(x, next);
+	if (x == NULL)
+		settle(p);
 	x = x == NULL ? RB_MIN(pool_tree, &p->waits) : RB_NEXT(pool_tree, &p->waits, x);
 	return x != NULL ? x : TAILQ_FIRST(&p->aside);
 }

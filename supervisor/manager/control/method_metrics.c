@@ -149,7 +149,7 @@ per_pool(const struct gather *g, struct buf *out, const char *name, const char *
 
 		if (pools_view(g->v[i], &v))
 			metrics_text_sample(out, name, labels,
-			    which == 0   ? v.slots
+			    which == 0   ? v.conf->slots
 			    : which == 1 ? (double)v.taken
 					 : (double)v.queued);
 	}

@@ -38,6 +38,19 @@ is_meant(struct listing *l, const struct unit *u)
 }
 
 static void
+put_rate(struct jw *w, const struct pool_rate *r)
+{
+	if (r->n == 0) {
+		jw_kv_null(w, "rate");
+		return;
+	}
+	jw_kv_obj(w, "rate");
+	jw_kv_u64(w, "starts", r->n);
+	jw_kv_u64(w, "within_us", r->us);
+	jw_end(w);
+}
+
+static void
 put_pool(struct unit *u, void *arg)
 {
 	struct listing *l = arg;
@@ -50,8 +63,9 @@ put_pool(struct unit *u, void *arg)
 	jw_kv_str(l->w, "description", u->conf->description);
 	jw_kv_str(l->w, "state", render_active(u));
 	jw_kv_str(l->w, "substate", render_sub(u));
-	jw_kv_u64(l->w, "slots", v.slots);
-	jw_kv_u64(l->w, "start_spacing_us", v.start_spacing_us);
+	jw_kv_u64(l->w, "slots", v.conf->slots);
+	jw_kv_u64(l->w, "start_spacing_us", v.conf->start_spacing_us);
+	put_rate(l->w, &v.conf->rate);
 	jw_kv_u64(l->w, "taken", v.taken);
 	jw_kv_u64(l->w, "queued", v.queued);
 	pools_render(u, l->limit, l->w);

@@ -13,25 +13,15 @@
 #include "manager/activate/pool.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
+#include "manager/part/pool_gate.h"
+#include "manager/part/pools_int.h"
 #include "manager/units.h"
 #include "manager/wish/hold.h"
 #include "unit/conf.h"
 #include "unit/name.h"
 
-enum {
-	TURN = 64,      /* so many are admitted before others are heard */
-	NAMES_SHOWN = 3 /* of those that have the slots */
-};
-
-/* A pool by the name of its unit, as long as that has a part or somebody is in it. */
-struct unit_pool {
-	struct manager *m;
-	char *name;
-	struct pool *pool;
-	struct loop_timer *timer; /* of the spacing; NULL: there never was one */
-	bool due;                 /* somebody may be admitted */
-	bool has_part;
-};
+enum { TURN = 64 /* so many are admitted before others are heard */ };
+static_assert((int)UNIT_POOL_RATE_MAX == (int)POOL_RATE_MAX, "starts are remembered");
 
 struct pools {
 	struct map by_name;
@@ -68,7 +58,7 @@ find_or_make(struct manager *m, const char *name)
 	up = xcalloc(1, sizeof(*up));
 	up->m = m;
 	up->name = xstrdup(name);
-	up->pool = pool_new(1, 0);
+	up->pool = pool_new(&(struct pool_limits){ .slots = 1 });
 	pool_set_data(up->pool, up);
 	map_set(&pools_get(m)->by_name, name, up);
 	return up;
@@ -79,6 +69,7 @@ unit_pool_free(struct unit_pool *up)
 {
 	if (up->timer != NULL)
 		loop_timer_free(up->timer);
+	free(up->shut);
 	pool_free(up->pool);
 	free(up->name);
 	free(up);
@@ -106,6 +97,15 @@ unit_of(const struct unit_pool *up)
 	return unit_find(up->m, up->name);
 }
 
+/* What it says of its limits; NULL: nobody knows any more. */
+static const struct pool_conf *
+conf_of(const struct unit_pool *up)
+{
+	const struct unit *pu = unit_of(up);
+
+	return pu == NULL || pu->part == NULL ? NULL : &pu->part->conf->trigger->pool;
+}
+
 /* What is shown of it is another thing now. */
 static void
 changed(struct unit_pool *up)
@@ -123,6 +123,12 @@ make_due(struct unit_pool *up)
 	loop_post(up->m->loop, run_posted, up->m);
 }
 
+struct unit_pool *
+pools_of_unit(const struct unit *u)
+{
+	return find(u->manager, u->name);
+}
+
 static struct pool *
 pool_of(const struct unit *u)
 {
@@ -134,14 +140,28 @@ pool_of(const struct unit *u)
 /* ---- who is admitted -----------------------------------------------------------------
  */
 
-/* The time of the newest start is kept with the unit where it matters. */
+/* Starts are kept with the unit where they matter. */
 static void
 note_start(struct unit_pool *up)
 {
+	const struct pool_limits *l = pool_limits(up->pool);
 	const struct unit *pu = unit_of(up);
 
-	if (pool_spacing_us(up->pool) > 0 && pu != NULL && pu->part != NULL)
+	if ((l->spacing_us > 0 || l->rate > 0) && pu != NULL && pu->part != NULL)
 		part_changed(pu->part);
+}
+
+static void
+let_in(struct unit_pool *up, struct pool_member *x)
+{
+	const struct pool_conf *c = conf_of(up);
+	uint64_t extra_us = 0;
+
+	if (c != NULL && c->start_spacing_jitter_us > 0)
+		extra_us = (uint64_t)((double)c->start_spacing_jitter_us *
+				      (arc4random() / 4294967296.0));
+	pool_admit(x, pools_now_us(), extra_us);
+	note_start(up);
 }
 
 static void
@@ -151,15 +171,47 @@ on_timer(struct loop_timer *t, void *arg)
 	make_due(arg);
 }
 
+/* When it is to be looked at again, though nothing happens. */
 static void
-wait_for_spacing(struct unit_pool *up)
+wait_for_time(struct unit_pool *up)
 {
-	uint64_t due_us = pool_due_us(up->pool);
+	uint64_t until_us, at_us = UINT64_MAX;
 
-	if (up->timer == NULL && due_us != UINT64_MAX)
+	switch (pool_bar(up->pool, pools_now_us(), &until_us)) {
+	case POOL_BAR_SPACING:
+	case POOL_BAR_RATE:
+		at_us = until_us - POOLS_BEFORE_BOOT_US;
+		break;
+	case POOL_BAR_NONE:
+		if (up->shut != NULL)
+			at_us = clock_add_us(clock_mono_us(), POOL_GATE_US);
+		break;
+	default:
+		break;
+	}
+	if (up->timer == NULL && at_us != UINT64_MAX)
 		up->timer = loop_timer_new(up->m->loop, "pool", on_timer, up);
 	if (up->timer != NULL)
-		loop_timer_at(up->timer, due_us);
+		loop_timer_at(up->timer, at_us);
+}
+
+/* Whether somebody can be admitted at all, besides what pool.h knows of.  Asked only when
+ * somebody would be. */
+static bool
+is_open(struct unit_pool *up)
+{
+	const struct unit *pu = unit_of(up);
+	const struct pool_conf *c = conf_of(up);
+	struct buf why = { 0 };
+
+	free(up->shut);
+	up->shut = NULL;
+	if (pu != NULL && hold_why(pu) != NULL)
+		return false;
+	if (c == NULL || pool_gate_look(c, &why))
+		return true;
+	up->shut = buf_take(&why);
+	return false;
 }
 
 /* Its file is gone, and with the last one that was in it the pool goes, too. */
@@ -178,9 +230,9 @@ static bool
 admit(struct unit_pool *up)
 {
 	struct pool_member *x;
-	uint64_t now_us = clock_mono_us();
+	bool open = false;
 
-	for (int n = 0; (x = pool_next(up->pool, now_us)) != NULL; n++) {
+	for (int n = 0; (x = pool_next(up->pool, pools_now_us())) != NULL; n++) {
 		struct unit *u = x->data;
 
 		if (n == TURN)
@@ -190,8 +242,10 @@ admit(struct unit_pool *up)
 			unit_render_drop(u);
 			continue;
 		}
-		pool_admit(x, now_us);
-		note_start(up);
+		if (!open && !is_open(up))
+			return false;
+		open = true;
+		let_in(up, x);
 		svc_on_admitted(u->svc);
 	}
 	return false;
@@ -205,7 +259,7 @@ run(struct unit_pool *up)
 		return;
 	}
 	changed(up);
-	wait_for_spacing(up);
+	wait_for_time(up);
 	end_unused(up);
 	drop_unused(up);
 }
@@ -276,6 +330,21 @@ next_number(struct manager *m)
 	return ps->number;
 }
 
+/* As its file says now, or said when it was started. */
+static void
+wait_in(
+    struct unit_pool *up, struct unit *u, const struct unit_conf *conf, uint64_t number)
+{
+	char *group = unit_name_template(u->name);
+
+	pool_wait(up->pool, member_of(u),
+	    &(struct pool_claim){ .priority = conf->service->priority,
+		.weight = conf->service->pool_weight,
+		.number = number,
+		.group = group });
+	free(group);
+}
+
 enum svc_pool
 pools_enter(struct unit *u, const struct unit_conf *conf, uint64_t *number, char *why,
     size_t size)
@@ -307,12 +376,11 @@ pools_enter(struct unit *u, const struct unit_conf *conf, uint64_t *number, char
 	}
 	if (*number == 0)
 		*number = next_number(m);
-	pool_wait(up->pool, x, conf->service->priority, *number);
+	wait_in(up, u, conf, *number);
 	changed(up);
 	if (m->phase == MANAGER_RUNNING && hold_why(u) == NULL &&
-	    pool_next(up->pool, clock_mono_us()) == x) {
-		pool_admit(x, clock_mono_us());
-		note_start(up);
+	    pool_next(up->pool, pools_now_us()) == x && is_open(up)) {
+		let_in(up, x);
 		return SVC_POOL_ADMITTED;
 	}
 	make_due(up);
@@ -356,10 +424,9 @@ pools_sync(struct unit *u)
 	if (mem->pool_number > pools_get(m)->number)
 		m->pools->number = mem->pool_number;
 	if (svc_is_queued(u->svc))
-		pool_wait(
-		    up->pool, x, svc_conf(u->svc)->service->priority, mem->pool_number);
+		wait_in(up, u, svc_conf(u->svc), mem->pool_number);
 	else if (x->state != POOL_HOLDS)
-		pool_hold(up->pool, x);
+		pool_hold(up->pool, x, svc_conf(u->svc)->service->pool_weight);
 	make_due(up);
 }
 
@@ -367,141 +434,16 @@ void
 pools_on_released(struct unit *u)
 {
 	struct pool_member *x = u->in_pool;
-	struct unit_pool *up;
+	struct unit_pool *up = find(u->manager, u->name);
 
+	/* A pool. */
+	if (up != NULL)
+		make_due(up);
 	if (x == NULL || x->state != POOL_ASIDE)
 		return;
 	up = pool_data(x->pool);
-	pool_wait(up->pool, x, x->priority, x->number);
+	wait_in(up, u, svc_conf(u->svc), x->number);
 	make_due(up);
-}
-
-/* ---- texts ---------------------------------------------------------------------------
- */
-
-static const char *
-ordinal(size_t n)
-{
-	if (n % 100 >= 11 && n % 100 <= 13)
-		return "th";
-	return n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
-}
-
-static void
-put_holders(const struct pool *p, struct buf *out)
-{
-	const struct pool_member *x = NULL;
-	size_t n = pool_held(p), shown = 0;
-
-	/* (All but one, and one more, is all.) */
-	while ((x = pool_each_held(p, x)) != NULL &&
-	       (shown < NAMES_SHOWN || n == NAMES_SHOWN + 1)) {
-		const struct unit *u = x->data;
-
-		buf_addf(out, "%s%s",
-		    shown == 0       ? ""
-		    : shown + 1 == n ? " and "
-				     : ", ",
-		    u->name);
-		shown++;
-	}
-	if (shown < n)
-		buf_addf(out, " and %zu others", n - shown);
-}
-
-void
-pools_why(const struct unit *u, struct buf *out)
-{
-	const struct manager *m = u->manager;
-	const char *name = svc_memory(u->svc)->pool;
-	size_t place, n = strlen(name);
-	char text[CLOCK_TEXT_MAX];
-	uint64_t due_us, now_us = clock_mono_us();
-	const struct pool *p;
-
-	buf_addf(out, "queued in %.*s: ", (int)(n > 5 ? n - 5 : n), name);
-	if (u->in_pool == NULL || u->in_pool->state == POOL_OUT) {
-		buf_adds(out, "supd is beginning");
-		return;
-	}
-	p = u->in_pool->pool;
-	place = pool_place(u->in_pool);
-	if (place > 0)
-		buf_addf(out, "%zu%s, ", place, ordinal(place));
-	due_us = pool_due_us(p);
-	if (hold_why(u) != NULL)
-		buf_adds(out, hold_why(u));
-	else if (m->safe_mode)
-		buf_adds(out, "supd is in safe mode");
-	else if (pool_slots(p) == 0)
-		buf_adds(out, "Slots=0 admits nothing");
-	else if (pool_held(p) >= pool_slots(p)) {
-		buf_addf(
-		    out, "%zu of %u slots are taken by ", pool_held(p), pool_slots(p));
-		put_holders(p, out);
-	} else if (due_us != UINT64_MAX && due_us > now_us)
-		buf_addf(out, "the next start is in %s (StartSpacingSec=)",
-		    clock_format_duration(text, sizeof(text), due_us - now_us));
-	else
-		buf_adds(out, "there is a slot");
-}
-
-/* ---- what is shown -------------------------------------------------------------------
- */
-
-bool
-pools_view(const struct unit *u, struct pools_view *v)
-{
-	const struct pool *p;
-
-	if (u->part == NULL || u->part->kind != &part_pool)
-		return false;
-	p = pool_of(u);
-	*v = (struct pools_view){
-		.slots = pool_slots(p),
-		.start_spacing_us = pool_spacing_us(p),
-		.taken = pool_held(p),
-		.queued = pool_waiting(p),
-	};
-	return true;
-}
-
-static void
-render_waiting(const struct pool_member *x, struct jw *w)
-{
-	char text[CLOCK_TEXT_MAX];
-	const struct unit *u = x->data;
-
-	jw_obj(w);
-	jw_kv_str(w, "unit", u->name);
-	if (x->state == POOL_ASIDE)
-		jw_kv_null(w, "place");
-	else
-		jw_kv_u64(w, "place", pool_place(x));
-	jw_kv_i64(w, "priority", x->priority);
-	jw_kv_str(w, "since", clock_format_utc(text, sizeof(text), x->number));
-	jw_kv_str(w, "why", hold_why(u));
-	jw_end(w);
-}
-
-void
-pools_render(const struct unit *u, uint64_t limit, struct jw *w)
-{
-	struct pool *p = pool_of(u);
-	struct pool_member *x = NULL;
-
-	jw_kv_arr(w, "running");
-	while ((x = pool_each_held(p, x)) != NULL)
-		jw_str(w, ((const struct unit *)x->data)->name);
-	jw_end(w);
-	jw_kv_arr(w, "waiting");
-	for (uint64_t n = 0; limit == 0 || n < limit; n++) {
-		x = pool_each_waiting(p, x);
-		if (x == NULL)
-			break;
-		render_waiting(x, w);
-	}
-	jw_end(w);
 }
 
 /* ---- the part ------------------------------------------------------------------------
@@ -533,7 +475,10 @@ pool_part_conf(struct part *p, const struct unit_conf *old)
 
 	(void)old;
 	up->has_part = true;
-	pool_set_limits(up->pool, c->slots, c->start_spacing_us);
+	pool_set_limits(up->pool, &(struct pool_limits){ .slots = c->slots,
+				      .spacing_us = c->start_spacing_us,
+				      .rate = c->rate.n,
+				      .rate_us = c->rate.us });
 	make_due(up);
 }
 
@@ -546,7 +491,7 @@ pool_part_start(struct part *p, const struct job_request *r)
 static const char *
 pool_part_sub(const struct part *p)
 {
-	const struct pool *pool = pool_of(p->unit);
+	const struct unit_pool *up = find(p->unit->manager, p->unit->name);
 
 	switch (p->active) {
 	case SVC_ACTIVE_ACTIVE:
@@ -556,27 +501,44 @@ pool_part_sub(const struct part *p)
 	default:
 		return "dead";
 	}
-	return pool == NULL || pool_held(pool) < pool_slots(pool) ? "open" : "full";
+	if (hold_why(p->unit) != NULL)
+		return "held";
+	if (up == NULL || pool_taken(up->pool) < pool_limits(up->pool)->slots)
+		return up != NULL && up->shut != NULL ? "busy" : "open";
+	return "full";
 }
 
+/* By the clock on the wall: they count over a boot. */
 static void
 pool_part_write(const struct part *p, struct jw *w)
 {
 	const struct pool *pool = pool_of(p->unit);
+	uint64_t now_us = pools_now_us(), wall_us = clock_wall_us(), us;
 
-	if (pool != NULL && pool_last_us(pool) != 0)
-		jw_kv_u64(w, "pool_last_us", pool_last_us(pool));
+	if (pool == NULL || pool_start_us(pool, 0) == 0)
+		return;
+	jw_kv_arr(w, "pool_starts");
+	for (size_t i = 0; (us = pool_start_us(pool, i)) != 0; i++)
+		jw_u64(w, wall_us - (now_us - us));
+	jw_end(w);
 }
 
 static void
 pool_part_restore(struct part *p, const struct jv *v, bool same_boot)
 {
 	struct pool *pool = pool_of(p->unit);
-	uint64_t last_us = jv_u64(jv_get(v, "pool_last_us"));
+	uint64_t now_us = pools_now_us(), wall_us = clock_wall_us();
+	const struct jv *starts = jv_get(v, "pool_starts");
 
-	/* A time to come would keep all out. */
-	if (pool != NULL && same_boot && last_us <= clock_mono_us())
-		pool_set_last_us(pool, last_us);
+	(void)same_boot;
+	for (size_t i = 0; pool != NULL && i < jv_count(starts); i++) {
+		uint64_t us = jv_u64(jv_at(starts, i));
+
+		/* One that is still to come was now: the clock was set back. */
+		us = us < wall_us ? wall_us - us : 0;
+		if (us < now_us)
+			pool_add_start(pool, now_us - us);
+	}
 }
 
 static void
@@ -584,8 +546,8 @@ pool_part_render(const struct part *p, struct jw *w)
 {
 	const struct pool *pool = pool_of(p->unit);
 
-	jw_kv_u64(w, "slots", pool_slots(pool));
-	jw_kv_u64(w, "taken", pool_held(pool));
+	jw_kv_u64(w, "slots", pool_limits(pool)->slots);
+	jw_kv_u64(w, "taken", pool_taken(pool));
 	jw_kv_u64(w, "queued", pool_waiting(pool));
 }
 

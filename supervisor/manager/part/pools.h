@@ -7,8 +7,9 @@
  * and goes by svc_ops.pool_leave when nothing of it is left.
  *
  * Nothing polls: somebody is admitted when a slot is given back, when a limit is another
- * one, when the spacing is over, or when what was held is released, and always from the
- * loop, so that nobody is started within the decision of somebody else.
+ * one, when a time is over, or when what was held is released, the pool as well as the
+ * service, and always from the loop, so that nobody is started within the decision of
+ * somebody else.  (How busy the machine is tells nobody: pool_gate.h.)
  *
  * What is in a pool is what the services remember (svc_memory.pool): a new manager makes
  * the pools again while it adopts them, and admits nobody before it has adopted all.
@@ -25,6 +26,7 @@
 struct buf;
 struct jw;
 struct manager;
+struct pool_conf;
 struct unit;
 
 extern const struct part_kind part_pool;
@@ -44,13 +46,13 @@ void pools_begin(struct manager *m);
 void pools_why(const struct unit *u, struct buf *out);
 /* What a unit of type pool is like now; false: it is none, or has no usable file. */
 struct pools_view {
-	uint32_t slots;
-	uint64_t start_spacing_us;
-	size_t taken, queued;
+	const struct pool_conf *conf; /* of the unit */
+	uint64_t taken;               /* slots */
+	size_t running, queued;       /* services */
 };
 bool pools_view(const struct unit *u, struct pools_view *v);
-/* Of such a unit: members "running" and "waiting" (as in io.supd.Pool), of those that
- * wait the first so many; limit 0: all. */
+/* Of such a unit: members "why", "running" and "waiting" (as in io.supd.Pool), of those
+ * that wait the first so many; limit 0: all. */
 void pools_render(const struct unit *u, uint64_t limit, struct jw *w);
 
 #endif

@@ -402,7 +402,7 @@ session_policy_judge(
 	if (holds || (v.action == RULE_RETRY && v.wall_until_us != 0)) {
 		/* Nothing of it is seen any more until it runs again. */
 		s->held_by_limit = false;
-		session_hold_by(s, r->name, v.text, v.wall_until_us);
+		session_hold_by(s, v.action, r->name, v.text, v.wall_until_us);
 	}
 	if (v.action == RULE_NONE)
 		return;

@@ -156,9 +156,10 @@ void session_act_rule(struct session_act *a, const struct rule_conf *r);
 /* Tells and does it. */
 void session_act_do(struct session *s, const struct session_act *a);
 void session_act_free(struct session_act *a);
-/* What a person holds stays as it is; the hold of a rule may get an end. */
-void session_hold_by(
-    struct session *s, const char *rule, const char *text, uint64_t wall_until_us);
+/* By an action of the rule, RULE_HOLD_POOL also its pool.  What a person holds stays as
+ * it is; the hold of a rule may get an end. */
+void session_hold_by(struct session *s, enum rule_action action, const char *rule,
+    const char *text, uint64_t wall_until_us);
 /* A hold that a limit had asked for ends with it, or by its own time. */
 void session_hold_end(struct session *s);
 bool session_holds_by_rule(const struct unit *u);
