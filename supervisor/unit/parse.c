@@ -471,6 +471,10 @@ parse_line(struct parse *p, enum section section, const struct directive *writte
 		unknown_key(p, section, key);
 	else if (p->profile && section == SECTION_SESSION && strcmp(key, "Profile") == 0)
 		parse_warn(p, key, NULL, "Profile= has no effect in a profile");
+	else if (p->parts != NULL && p->parts->unit.type == UNIT_SCOPE &&
+		 !directive_is_of_scope(d))
+		parse_warn(p, key, NULL,
+		    "%s= has no effect: the processes of a scope are there already", key);
 	else
 		assign(p, written, d, p->lex->value);
 }

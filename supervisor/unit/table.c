@@ -270,6 +270,21 @@ section_is_of_type(enum section s, enum unit_type type)
 }
 
 bool
+directive_is_of_scope(const struct directive *d)
+{
+	static const char *const keys[] = { "FinalKillSignal", "KillMode", "KillSignal",
+		"OOMPolicy", "RuntimeMaxSec", "RuntimeRandomizedExtraSec", "SendSIGHUP",
+		"SendSIGKILL", "StopSequence", "TimeoutStopSec" };
+
+	if (d->section != SECTION_SERVICE || d->form == FORM_ANSWER)
+		return true;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strcmp(d->key, keys[i]) == 0)
+			return true;
+	return false;
+}
+
+bool
 section_is_session(enum section s)
 {
 	switch (s) {

@@ -100,6 +100,10 @@ char *directive_shown_name(const struct directive *, const char *rule);
 /* The row of that name for a unit of the type, aliases followed; NULL: there is none. */
 const struct directive *directive_by_shown_name(enum unit_type, const char *name);
 
+/* It can be said of processes that supd has not started: how they end, and what is only
+ * answered anyhow, as the limits of resources are. */
+bool directive_is_of_scope(const struct directive *);
+
 /* "Service"; and back, SECTION_NONE if unknown. */
 const char *section_name(enum section);
 enum section section_find(const char *name);

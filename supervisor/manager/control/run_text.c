@@ -117,23 +117,6 @@ properties_clear(struct properties *p)
 		buf_free(&p->lines[s]);
 }
 
-/* What can be said of processes that supd has not started: how they end, and what is only
- * answered anyhow, as the limits of resources are. */
-static bool
-is_of_scope(const struct directive *d)
-{
-	static const char *const keys[] = { "FinalKillSignal", "KillMode", "KillSignal",
-		"OOMPolicy", "RuntimeMaxSec", "RuntimeRandomizedExtraSec", "SendSIGHUP",
-		"SendSIGKILL", "StopSequence", "TimeoutStopSec" };
-
-	if (d->section != SECTION_SERVICE || d->form == FORM_ANSWER)
-		return true;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (strcmp(d->key, keys[i]) == 0)
-			return true;
-	return false;
-}
-
 /* "KEY=VALUE" as a line of a unit file has it; -1: the call was answered. */
 static int
 add_property(
@@ -156,7 +139,7 @@ add_property(
 	else if (d->section == SECTION_RULE || d->section == SECTION_INSTALL ||
 		 d->section == SECTION_INSTANCES || strcmp(d->key, "ExecStart") == 0)
 		call_invalid(call, "properties", "%s cannot be said of what is run", key);
-	else if (type == UNIT_SCOPE && !is_of_scope(d))
+	else if (type == UNIT_SCOPE && !directive_is_of_scope(d))
 		call_invalid(call, "properties",
 		    "%s is not for a scope: its process is there already", key);
 	else
