@@ -189,6 +189,9 @@ bool unit_is_of_template(const struct unit *u);
 void unit_ended(struct unit *u);
 /* The same, and gone at once by CollectMode=. */
 void unit_collect(struct unit *u);
+/* A unit is down in good order: it is forgotten soon when its name has become another one
+ * of another unit meanwhile. */
+void unit_ended_lost(struct unit *u);
 /* Whoever has still to tell of it keeps it from being forgotten, until as many unpin it.
  */
 void unit_pin(struct unit *u);

@@ -169,6 +169,19 @@ forget_instance(struct unit *u)
 	unit_drop(u);
 }
 
+/* Its name is another unit's: nothing is to be seen of it any more, and nobody could
+ * start it. */
+static void
+forget_lost(struct unit *u)
+{
+	if (unit_is_running(u) || unit_has_flags(u) || job_unit_job(u->job_unit) != NULL)
+		return;
+	if (!unit_is_moved(u))
+		unit_reload(u);
+	if (unit_is_moved(u))
+		(void)unit_forget(u);
+}
+
 static void
 forget_by_name(struct manager *m, const char *name)
 {
@@ -178,6 +191,8 @@ forget_by_name(struct manager *m, const char *name)
 		return;
 	if (u->transient)
 		unit_forget_transient(m, name);
+	else if (unit_is_lost(u))
+		forget_lost(u);
 	else
 		forget_instance(u);
 }
@@ -211,6 +226,13 @@ unit_ended(struct unit *u)
 	strv_add(&m->rested, u->name);
 	if (m->rested.n > ENDED_KEPT)
 		loop_post(m->loop, on_forget, m);
+}
+
+void
+unit_ended_lost(struct unit *u)
+{
+	if (!u->manager->safe_mode && unit_is_lost(u))
+		unit_forget_later(u);
 }
 
 void

@@ -29,6 +29,8 @@ void unit_register_names(struct unit *u);
 void unit_unregister_names(struct unit *u);
 /* Its name has become another one of a unit that we may have as well. */
 bool unit_is_moved(const struct unit *u);
+/* The same, or its newest load was before that, which was seen meanwhile. */
+bool unit_is_lost(const struct unit *u);
 /* Gives up the other names that lead elsewhere by now, or nowhere. */
 void unit_check_names(struct unit *u);
 /* What it says of others, as it holds now, to the jobs. */

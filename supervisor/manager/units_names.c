@@ -68,6 +68,24 @@ unit_is_moved(const struct unit *u)
 	return strcmp(u->conf->id, u->name) != 0;
 }
 
+/* By what is on the disk, NAME is not the unit of that id. */
+static bool
+leads_elsewhere(struct manager *m, const char *name, const char *id)
+{
+	char *now = unit_real_name(m->paths, name);
+	bool elsewhere = strcmp(now, id) != 0 && !unit_paths_unanswered(m->paths);
+
+	free(now);
+	return elsewhere;
+}
+
+bool
+unit_is_lost(const struct unit *u)
+{
+	return unit_is_moved(u) ||
+	       (u->changed && leads_elsewhere(u->manager, u->name, u->name));
+}
+
 struct unit *
 unit_find(struct manager *m, const char *name)
 {
@@ -117,17 +135,6 @@ unit_get(struct manager *m, const char *name)
 	}
 	free(full);
 	return u;
-}
-
-/* By what is on the disk, NAME is not the unit of that id. */
-static bool
-leads_elsewhere(struct manager *m, const char *name, const char *id)
-{
-	char *now = unit_real_name(m->paths, name);
-	bool elsewhere = strcmp(now, id) != 0 && !unit_paths_unanswered(m->paths);
-
-	free(now);
-	return elsewhere;
 }
 
 /* Two units must not run what is one: this one is refused until it can be forgotten, and

@@ -494,4 +494,6 @@ unit_note_active(struct unit *u)
 	bonds_on_active(u, c.from, c.to);
 	sockets_on_active(u, c.to);
 	job_unit_each(u->job_unit, DEP_TRIGGERS, true, tell_trigger, &c);
+	if (c.to == SVC_ACTIVE_INACTIVE)
+		unit_ended_lost(u);
 }
