@@ -1,5 +1,6 @@
 /* unit_status: see the header. */
 #include "unit_status.h"
+#include "unit_part.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,6 @@
 #include "ctl.h"
 #include "field.h"
 #include "tail.h"
-#include "unit_socket.h"
 
 #include "lib/buf.h"
 #include "lib/clock.h"
@@ -544,62 +544,6 @@ put_log(struct ctl *ctl, const struct jv *u, size_t lines)
 		tail_put(ctl, log, lines);
 }
 
-/* "2026-11-21 10:30:45 (in 3min)" */
-static void
-put_timer(struct ctl *ctl, const struct jv *t)
-{
-	const char *next = text_of(t, "next"), *last = text_of(t, "last");
-	int64_t skipped = jv_i64(jv_get(t, "skipped"), 0);
-	uint64_t at_us, now_us = clock_wall_us();
-	char text[CLOCK_TEXT_MAX];
-
-	if (jv_type(t) != JV_OBJECT)
-		return;
-	field_begin(ctl, "Next");
-	if (next != NULL && clock_parse(next, &at_us) == 0) {
-		ctl_put(ctl, ctl_time(text, sizeof(text), next));
-		ctl_printf(ctl, " (in %s)",
-		    clock_format_duration(
-			text, sizeof(text), at_us > now_us ? at_us - now_us : 0));
-	} else {
-		ctl_printf(ctl, "none");
-	}
-	ctl_printf(ctl, "%s\n",
-	    jv_bool(jv_get(t, "waits"), false) ? ", waits for the end of a run" : "");
-	if (last != NULL) {
-		field_begin(ctl, "Last");
-		ctl_put(ctl, ctl_time(text, sizeof(text), last));
-		ctl_printf(ctl, " (");
-		field_ago(ctl, ctl_age_us(last));
-		ctl_printf(
-		    ctl, "), %lld in all", (long long)jv_i64(jv_get(t, "runs"), 0));
-		if (text_of(t, "result") != NULL) {
-			ctl_printf(ctl, ": ");
-			ctl_put(ctl, text_of(t, "result"));
-		}
-		ctl_printf(ctl, "\n");
-	}
-	if (skipped > 0) {
-		field_begin(ctl, "Skipped");
-		ctl_printf(ctl, "%lld, the last time: ", (long long)skipped);
-		ctl_put(ctl, jv_str(jv_get(t, "skipped_why"), "?"));
-		ctl_printf(ctl, "\n");
-	}
-}
-
-static void
-put_names(struct ctl *ctl, const char *field, const struct jv *list)
-{
-	if (jv_count(list) == 0)
-		return;
-	field_begin(ctl, field);
-	for (size_t i = 0; i < jv_count(list); i++) {
-		ctl_printf(ctl, "%s", i > 0 ? " " : "");
-		ctl_put(ctl, jv_str(jv_at(list, i), "?"));
-	}
-	ctl_printf(ctl, "\n");
-}
-
 void
 unit_status_put(struct ctl *ctl, const struct jv *u, size_t lines)
 {
@@ -620,12 +564,10 @@ unit_status_put(struct ctl *ctl, const struct jv *u, size_t lines)
 	put_wish(ctl, jv_get(u, "wish"));
 	put_conditions(ctl, jv_get(u, "conditions"));
 	put_instances(ctl, u);
-	unit_socket_put(ctl, jv_get(u, "socket"));
+	unit_part_put_state(ctl, u);
 	if (text_of(u, "job") != NULL)
 		field_put(ctl, "Job", STYLE_YELLOW, text_of(u, "job"));
-	put_timer(ctl, jv_get(u, "timer"));
-	put_names(ctl, "Triggers", jv_get(jv_get(u, "timer"), "activates"));
-	put_names(ctl, "Triggered by", jv_get(u, "triggered_by"));
+	unit_part_put_when(ctl, u);
 	put_health(ctl, u);
 	put_budget(ctl, jv_get(u, "budget"), jv_str(jv_get(u, "unit"), "?"));
 	put_processes(ctl, u);
