@@ -78,6 +78,25 @@ skip_start(struct service *s, const struct svc_conditions *c)
 	    s, SVC_DONE_START, c->asserted ? SVC_DONE_ASSERT : SVC_DONE_SKIPPED, why);
 }
 
+/* ExecCondition= has said no, and more starts are not allowed now: it is not asked again,
+ * which is no more of a failure than its no. */
+static void
+skip_unasked(struct service *s)
+{
+	const struct unit_rules *r = s->conf->rules;
+	struct svc_memory *m = &s->m;
+	char dur[CLOCK_TEXT_MAX];
+
+	m->then_start = m->restart_deferred = false;
+	m->life = s->ops->life(s->arg);
+	svc_set_why(s,
+	    "skipped: ExecCondition= said no, and is not asked after %" PRIu32
+	    " starts in %s",
+	    r->start_limit_burst,
+	    clock_format_duration(dur, sizeof(dur), r->start_limit_interval_us));
+	svc_done(s, SVC_DONE_START, SVC_DONE_SKIPPED, m->why);
+}
+
 static bool
 conditions_hold_now(struct service *s)
 {
@@ -234,7 +253,10 @@ svc_begin_start(struct service *s, bool automatic)
 	if (!conditions_hold_now(s))
 		return;
 	if (!svc_limit_allows(s)) {
-		limit_hit(s);
+		if (m->result == SVC_RESULT_EXEC_CONDITION)
+			skip_unasked(s);
+		else
+			limit_hit(s);
 		return;
 	}
 	s->run_conf = s->conf;

@@ -262,9 +262,6 @@ act_condition_exit(struct service *s)
 	}
 	svc_exit_line(s, x, "ExecCondition=", text, sizeof(text));
 	if (s->in->result == SVC_RESULT_EXIT_CODE && x->phase == 0 && x->status < 255) {
-		/* Nor does this count for the limit, which took it for a start. */
-		if (s->m.limit_count > 0)
-			s->m.limit_count--;
 		svc_fail(s, SVC_RESULT_EXEC_CONDITION, "skipped: %s", text);
 	} else {
 		svc_fail(s, s->in->result, "%s", text);
