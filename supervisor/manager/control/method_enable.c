@@ -102,7 +102,9 @@ reply(struct enablement *e)
 		    : u == NULL   ? "not-found"
 				  : render_enabled(u));
 		jw_kv_bool(w, "links", e->v[i].links);
-		jw_kv_bool(w, "install", u != NULL && asks_for_itself(u));
+		/* (The section may be that of its template.) */
+		jw_kv_bool(w, "install",
+		    u != NULL && (asks_for_itself(u) || u->conf->rules->has_install));
 		write_load_state(w, e->c->m, u, e->v[i].unit);
 		why = NULL;
 		jw_kv_bool(w, "starts", u != NULL && unit_is_wanted(u, &why));
