@@ -172,8 +172,6 @@ begin(struct unit *u, uint64_t since_us, bool failed)
 	d->directive = failed ? "OnFailure" : "OnSuccess";
 	d->how = bond_how(
 	    failed ? conf->rules->on_failure_mode : conf->rules->on_success_mode);
-	if (failed && conf->rules->on_failure_isolate)
-		d->how = JOB_ISOLATE;
 	d->env = monitor(u, since_us);
 	d->pending = 1;
 	job_unit_each(u->job_unit, failed ? DEP_ON_FAILURE : DEP_ON_SUCCESS, false,

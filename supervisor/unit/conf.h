@@ -535,7 +535,6 @@ struct unit_rules {
 	int success_action_status; /* likewise */
 	enum unit_job_mode on_failure_mode;
 	enum unit_job_mode on_success_mode;
-	bool on_failure_isolate; /* the older word for isolate */
 	enum unit_collect collect;
 	bool stop_when_unneeded;
 	bool default_dependencies;

@@ -248,6 +248,24 @@ set_timeout_both(
 	return 0;
 }
 
+/* OnFailureIsolate=: of it and OnFailureJobMode= the last one counts. */
+int
+set_isolate_mode(
+    struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	const struct directive *row = directive_find(SECTION_UNIT, "OnFailureJobMode");
+	size_t bit = directive_index(row);
+	bool isolate = false;
+
+	if (*value != '\0' && set_bool(p, d, &isolate, value) == -1)
+		return -1;
+	*(int *)field = isolate ? UNIT_JOB_ISOLATE : UNIT_JOB_REPLACE;
+	p->set[bit / 64] |= UINT64_C(1) << (bit % 64);
+	parse_warn(p, p->lex->name, isolate ? "write OnFailureJobMode=isolate" : NULL,
+	    "OnFailureIsolate= is the old name of OnFailureJobMode=");
+	return 0;
+}
+
 int
 set_timeout_auto(
     struct parse *p, const struct directive *d, void *field, const char *value)

@@ -119,6 +119,8 @@ origins_on_line(void *arg, const struct unit_line *l)
 		note(arg, xstrdup("TimeoutStopSec"), l, false);
 		return;
 	}
+	if (d->kind == &kinds[KIND_ISOLATE_MODE])
+		d = directive_find(d->section, "OnFailureJobMode");
 	if (d->kind == &kinds[KIND_STDIN_TEXT])
 		d = directive_find(d->section, "StandardInputData");
 	if (*l->value == '\0' && clears_others(d))

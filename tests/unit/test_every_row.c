@@ -48,6 +48,7 @@ static const struct {
 	{ KIND_SPAN_INF, "2h", "soon" },
 	{ KIND_TIMEOUT, "20s", "soon" },
 	{ KIND_TIMEOUT_BOTH, "20s", "soon" },
+	{ KIND_ISOLATE_MODE, "yes", "maybe" },
 	{ KIND_TIMEOUT_AUTO, "20s", "soon" },
 	{ KIND_WATCHDOG, "20s", "soon" },
 	{ KIND_SIZE, "64M", "5Q" },
