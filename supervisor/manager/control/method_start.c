@@ -16,6 +16,7 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
+#include "manager/part/sockets.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "manager/wish/drain.h"
@@ -127,8 +128,25 @@ write_next(struct jw *w, const struct item *it, const struct unit *u)
 	}
 }
 
+/* A connection is nobody's wish against it. */
 static void
-write_item(struct jw *w, const struct item *it)
+note_sockets(struct item *it, const struct unit *u)
+{
+	struct strv names = { 0 };
+
+	if (u == NULL || it->r->type != JOB_STOP || it->queued || it->result != JOB_DONE)
+		return;
+	sockets_waiting_for(u, &names);
+	for (size_t i = 0; i < it->r->n; i++)
+		strv_remove(&names, it->r->items[i].unit);
+	strv_sort(&names);
+	for (size_t i = 0; i < names.n; i++)
+		strv_addf(&it->notes, "a connection to %s starts it again", names.v[i]);
+	strv_free(&names);
+}
+
+static void
+write_item(struct jw *w, struct item *it)
 {
 	const struct request *r = it->r;
 	struct unit *u = unit_find(r->c->m, it->unit);
@@ -139,6 +157,7 @@ write_item(struct jw *w, const struct item *it)
 
 	if (bad && message == NULL && u != NULL)
 		message = render_why(u);
+	note_sockets(it, u);
 	jw_obj(w);
 	jw_kv_str(w, "unit", it->unit);
 	jw_kv_u64(w, "job", it->job);

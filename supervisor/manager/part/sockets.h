@@ -40,6 +40,9 @@ bool sockets_listens(const struct unit *u);
  * restarted without it.  NULL: none, or each connection has one of its own. */
 const struct unit *sockets_server(const struct unit *u);
 
+/* The names of the socket units that are up for a service; appended. */
+void sockets_waiting_for(const struct unit *service, struct strv *out);
+
 /* What the main process of a service gets of its sockets; svc_fds_clear. */
 void sockets_fds(struct unit *u, struct svc_fds *out);
 /* An instance that init keeps a connection for: fd is taken.  false: it is none. */

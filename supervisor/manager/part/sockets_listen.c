@@ -302,3 +302,18 @@ sockets_server(const struct unit *u)
 	service = unit_find(u->manager, name);
 	return service != NULL && sp->s.state == SOCKET_RUNNING ? service : NULL;
 }
+
+static void
+add_if_up(void *arg, struct job_unit *ju)
+{
+	const struct unit *u = job_unit_data(ju);
+
+	if (u != NULL && sockets_listens(u))
+		strv_add(arg, u->name);
+}
+
+void
+sockets_waiting_for(const struct unit *service, struct strv *out)
+{
+	job_unit_each(service->job_unit, DEP_TRIGGERS, true, add_if_up, out);
+}
