@@ -244,8 +244,10 @@ run_verify(struct ctl *ctl, int argc, char **argv)
 	code = verify_load(&v, argc, argv);
 	verify_refs(&v);
 	for (size_t i = 0; i < v.n; i++)
-		if (v.v[i]->named)
+		if (v.v[i]->named) {
+			verify_place(v.v[i]);
 			verify_host(v.v[i]);
+		}
 	put_all(ctl, &v, &t);
 	if (t.errors > 0 || (strict && t.warnings > 0))
 		code = CTL_FAILED;

@@ -93,6 +93,8 @@ void verify_warn(struct verify_unit *u, const struct verify_word *at, const char
 
 /* Missing and masked units, cycles of their order. */
 void verify_refs(struct verify *v);
+/* What was said of a unit as a whole, and of a key, is said of the line of that key. */
+void verify_place(struct verify_unit *u);
 /* Programs, users and files that are not there. */
 void verify_host(struct verify_unit *u);
 

@@ -166,6 +166,38 @@ check_files(struct verify_unit *u)
 		    "WorkingDirectory=: %s: %s", dir, strerror(errno));
 }
 
+/* The last line of the key that the text begins with, as in "Symlinks= needs ...". */
+static const struct verify_word *
+meant_by(const struct verify_unit *u, const char *text)
+{
+	size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
+	if (n == 0 || text[n] != '=')
+		return NULL;
+	for (size_t i = u->n_words; i > 0; i--)
+		if (strlen(u->words[i - 1].row->key) == n &&
+		    strncmp(u->words[i - 1].row->key, text, n) == 0)
+			return &u->words[i - 1];
+	return NULL;
+}
+
+/* What a unit says as a whole is known without a place. */
+void
+verify_place(struct verify_unit *u)
+{
+	for (size_t i = 0; i < u->diags.n; i++) {
+		struct diag *g = &u->diags.v[i];
+		const struct verify_word *w = g->line == 0 ? meant_by(u, g->text) : NULL;
+
+		if (w == NULL)
+			continue;
+		free(g->file);
+		g->file = xstrdup(w->file);
+		g->line = w->line;
+		g->col = w->col;
+	}
+}
+
 void
 verify_host(struct verify_unit *u)
 {
