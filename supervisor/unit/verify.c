@@ -77,8 +77,11 @@ complete_service(struct unit_parts *parts)
 		complete_bus_name(parts);
 	if (s->type == SERVICE_ONESHOT && !unit_conf_is_set(conf, "TimeoutStartSec"))
 		s->timeout_start_us = UNIT_INFINITY;
-	/* What is read from a socket is answered to it. */
-	if (s->context.in.kind == STDIO_SOCKET &&
+	if (s->context.stdin_data_len > 0 && s->context.in.kind == STDIO_NULL)
+		s->context.in.kind = STDIO_DATA;
+	/* What is read from a socket, or typed, is answered there. */
+	if ((s->context.in.kind == STDIO_SOCKET || s->context.in.kind == STDIO_FD ||
+		stdio_is_tty(s->context.in.kind)) &&
 	    !unit_conf_is_set(conf, "StandardOutput"))
 		s->context.out.kind = STDIO_INHERIT;
 	for (size_t i = 0; i < s->sockets.n; i++) {

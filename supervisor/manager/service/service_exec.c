@@ -213,6 +213,10 @@ put_stdio(struct spec_buf *b, const struct service *s, const struct svc_spawn *s
 		err = err && x->err.kind != STDIO_SOCKET &&
 		      (x->err.kind != STDIO_INHERIT || out);
 	}
+	if (sp->kind == PROC_MAIN && x->in.kind == STDIO_FD) {
+		out = out && x->out.kind != STDIO_INHERIT;
+		err = err && (x->err.kind != STDIO_INHERIT || out);
+	}
 	if (sp->kind == PROC_CONTROL && x->out.kind == STDIO_INHERIT && !out) {
 		/* It has no stdin of its own to share. */
 		if (stdio_is_tty(x->in.kind))
