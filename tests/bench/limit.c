@@ -37,6 +37,37 @@ now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+/* Those that run, for one that ends before its time: they sleep for a day. */
+static pid_t *running;
+static int n_running;
+
+static void
+end_all(void)
+{
+	for (int i = 0; i < n_running; i++)
+		if (running[i] > 0)
+			kill(running[i], SIGKILL);
+}
+
+static pid_t *
+new_pids(int n)
+{
+	running = calloc((size_t)n, sizeof(*running));
+	if (running == NULL)
+		err(1, NULL);
+	n_running = n;
+	if (atexit(end_all) != 0)
+		err(1, "atexit");
+	return running;
+}
+
+static void
+free_pids(void)
+{
+	n_running = 0;
+	free(running);
+}
+
 static pid_t
 start(const char *path, char **argv, int out, int errfd)
 {
@@ -63,11 +94,9 @@ run_start(int n, int with_pipes)
 {
 	char sleep_path[] = "/bin/sleep", word[] = "sleep", forever[] = "100000";
 	char *argv[] = { word, forever, NULL };
-	pid_t *pids = calloc((size_t)n, sizeof(*pids));
+	pid_t *pids = new_pids(n);
 	uint64_t t0, t1, t2;
 
-	if (pids == NULL)
-		err(1, NULL);
 	t0 = now_us();
 	for (int i = 0; i < n; i++) {
 		int out[2] = { -1, -1 }, er[2] = { -1, -1 };
@@ -89,7 +118,7 @@ run_start(int n, int with_pipes)
 	t2 = now_us();
 	printf(
 	    "%llu %llu\n", (unsigned long long)(t1 - t0), (unsigned long long)(t2 - t1));
-	free(pids);
+	free_pids();
 }
 
 static void
@@ -115,11 +144,9 @@ run_killed(int n)
 {
 	char sleep_path[] = "/bin/sleep", word[] = "sleep", forever[] = "100000";
 	char *argv[] = { word, forever, NULL };
-	pid_t *pids = calloc((size_t)n, sizeof(*pids));
+	pid_t *pids = new_pids(n);
 	uint64_t t0;
 
-	if (pids == NULL)
-		err(1, NULL);
 	for (int i = 0; i < n; i++)
 		pids[i] = start(sleep_path, argv, -1, -1);
 	t0 = now_us();
@@ -134,7 +161,7 @@ run_killed(int n)
 		kill(pids[i], SIGKILL);
 	for (int i = 0; i < n; i++)
 		waitpid(pids[i], NULL, 0);
-	free(pids);
+	free_pids();
 }
 
 static void
