@@ -92,8 +92,10 @@ may_start(const struct desk *d, uint32_t weight)
 		within += d->start[i] + l->rate_us > d->now_us;
 	return l->slots > 0 &&
 	       (taken(d) + weight <= l->slots || (taken(d) == 0 && weight > l->slots)) &&
-	       (newest == 0 || l->spacing_us == 0 ||
-		   d->now_us >= newest + l->spacing_us + d->extra_us) &&
+	       (newest == 0 ||
+		   d->now_us >=
+		       newest + l->spacing_us +
+			   (d->extra_us < l->jitter_us ? d->extra_us : l->jitter_us)) &&
 	       (l->rate == 0 || within < l->rate);
 }
 
@@ -105,7 +107,7 @@ admit(struct desk *d)
 	while ((x = pool_next(d->p, d->now_us)) != NULL) {
 		assert_first(d, x);
 		assert_true(may_start(d, x->weight));
-		d->extra_us = d->limits.spacing_us > 0 ? below(2) * USEC_PER_SEC : 0;
+		d->extra_us = below(2) * USEC_PER_SEC;
 		pool_admit(x, d->now_us, d->extra_us);
 		d->start[d->n_starts++ % STARTS] = d->now_us;
 		TELL("  %d is in\n", (int)(x - d->v));
@@ -160,11 +162,12 @@ another_manager(struct desk *d)
 	for (int i = 0; i < MEMBERS; i++)
 		pool_leave(&d->v[i]);
 	pool_free(d->p);
-	d->p = pool_new(&d->limits);
+	d->p = pool_new(&(struct pool_limits){ .rate = 8 }); /* the most there was */
+	pool_set_limits(d->p, &d->limits);
 	for (size_t i = d->n_starts > STARTS ? d->n_starts - STARTS : 0; i < d->n_starts;
 	     i++)
 		pool_add_start(d->p, d->start[i % STARTS]);
-	d->extra_us = 0; /* nobody remembers that */
+	pool_set_extra_us(d->p, d->extra_us);
 	for (unsigned k = 0; k < MEMBERS; k++) {
 		unsigned i = (from + k * 7) % MEMBERS;
 
@@ -192,13 +195,13 @@ move(struct desk *d)
 		break;
 	case 1:
 		d->limits.spacing_us = one_in(2) ? 0 : below(5) * USEC_PER_SEC;
+		d->limits.jitter_us = below(3) * USEC_PER_SEC / 2;
 		TELL("StartSpacingSec=%u\n",
 		    (unsigned)(d->limits.spacing_us / USEC_PER_SEC));
 		pool_set_limits(d->p, &d->limits);
 		break;
 	case 16:
-		/* (Of a number that rises the older starts are not known.) */
-		d->limits.rate = d->limits.rate > 1 && one_in(2) ? d->limits.rate - 1 : 0;
+		d->limits.rate = one_in(2) ? 0 : 1 + below(8);
 		TELL("RateLimit=%u\n", d->limits.rate);
 		pool_set_limits(d->p, &d->limits);
 		break;
@@ -271,7 +274,8 @@ walk(uint64_t seed, const uint32_t *steps, size_t n)
 	d.limits.spacing_us = one_in(2) ? 0 : below(4) * USEC_PER_SEC;
 	d.limits.rate = one_in(2) ? 0 : 1 + below(8);
 	d.limits.rate_us = 10 * USEC_PER_SEC;
-	d.p = pool_new(&d.limits);
+	d.p = pool_new(&(struct pool_limits){ .rate = 8 });
+	pool_set_limits(d.p, &d.limits);
 	for (size_t i = 0; i < n; i++) {
 		rng = seed + (steps[i] + 1) * UINT64_C(0x100000001b3);
 		move(&d);

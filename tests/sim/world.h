@@ -303,12 +303,11 @@ op_pool_enter(
 {
 	struct world *w = arg;
 
-	(void)why;
-	(void)size;
 	if (conf->service->pool == NULL) {
 		w->pool = W_POOL_OUT;
 		return SVC_POOL_NONE;
 	}
+	strlcpy(why, conf->service->pool, size);
 	assert_true(w->pool != W_POOL_HOLDS);
 	if (*number == 0)
 		*number = ++w->pool_number;

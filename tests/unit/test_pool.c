@@ -263,7 +263,13 @@ so_many_start_within_a_time(void **st)
 	assert_string_equal(admit(p, 111 * USEC_PER_SEC, got), "e");
 	l.rate = 1;
 	pool_set_limits(p, &l);
-	assert_int_equal(pool_start_us(p, 0), 111 * USEC_PER_SEC);
+	/* A limit that comes back counts what was meanwhile. */
+	l.rate = 3;
+	pool_set_limits(p, &l);
+	assert_int_equal(due_us(p, 111 * USEC_PER_SEC), 120 * USEC_PER_SEC);
+	l.rate = 1;
+	pool_set_limits(p, &l);
+	assert_int_equal(due_us(p, 111 * USEC_PER_SEC), 121 * USEC_PER_SEC);
 	assert_string_equal(admit(p, 121 * USEC_PER_SEC - 1, got), "");
 	assert_string_equal(admit(p, 121 * USEC_PER_SEC, got), "f");
 	for (int i = 0; i < 6; i++)
@@ -329,6 +335,63 @@ a_group_is_not_starved(void **st)
 	}
 	pool_leave(&v[2]);
 	pool_free(p);
+}
+
+/* Whoever comes again meanwhile with the place that he had: each group has its turn. */
+static void
+to_come_again_is_no_turn(void **st)
+{
+	struct pool *p = new_pool(1, 0);
+	struct pool_member v[40] = { 0 }, other = { 0 }, *x;
+
+	(void)st;
+	for (uint64_t i = 0; i < 40; i++)
+		pool_wait(
+		    p, &v[i], &(struct pool_claim){ .number = i + 1, .group = "a@" });
+	pool_wait(p, &other, &(struct pool_claim){ .number = 41, .group = "b@" });
+	for (int i = 0; i < 2; i++) {
+		x = pool_next(p, 1);
+		assert_non_null(x);
+		pool_admit(x, 1, 0);
+		pool_leave(x);
+		pool_set_aside(&v[20]);
+		pool_wait(p, &v[20], &(struct pool_claim){ .number = 21, .group = "a@" });
+	}
+	assert_int_equal(other.state, POOL_OUT);
+	assert_int_equal(pool_place(&v[20]), 20);
+	for (int i = 0; i < 40; i++)
+		pool_leave(&v[i]);
+	pool_free(p);
+}
+
+/* As after a new file of their template: the order is made once, if at all. */
+static void
+to_ask_again_costs_nothing(void **st)
+{
+	struct pool *p = new_pool(0, 0);
+	struct pool_member *v = calloc(MANY, sizeof(*v));
+
+	(void)st;
+	assert_non_null(v);
+	for (int32_t round = 0; round < 4; round++) {
+		for (uint64_t i = 0; i < MANY; i++) {
+			pool_wait(p, &v[i],
+			    &(struct pool_claim){
+				.number = i + 1, .group = "a@", .priority = round / 2 });
+			if (round % 2 == 1)
+				assert_ptr_equal(pool_first(p), &v[0]);
+		}
+		assert_int_equal(pool_place(&v[MANY - 1]), MANY);
+	}
+	/* As many priorities. */
+	for (uint64_t i = 0; i < MANY; i++) {
+		wait_at(p, &v[i], (int32_t)i + 2, i + 1);
+		assert_ptr_equal(pool_first(p), &v[i]);
+	}
+	for (int i = 0; i < MANY; i++)
+		pool_leave(&v[i]);
+	pool_free(p);
+	free(v);
 }
 
 /* Of many that are called off, those behind them have the turns. */
@@ -402,6 +465,8 @@ main(void)
 		cmocka_unit_test(so_many_start_within_a_time),
 		cmocka_unit_test(groups_take_turns),
 		cmocka_unit_test(a_group_is_not_starved),
+		cmocka_unit_test(to_come_again_is_no_turn),
+		cmocka_unit_test(to_ask_again_costs_nothing),
 		cmocka_unit_test(turns_of_nobody_are_not_waited_for),
 		cmocka_unit_test(places_of_many_are_right),
 	};

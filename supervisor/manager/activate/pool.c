@@ -6,10 +6,15 @@
  * there is at most one in a turn, and whatever comes meanwhile comes behind it: nobody
  * waits for more than those that were there before, and one of each other group for each
  * of his own that is before him.
+ *
+ * Who comes with an older number than others (he was released, a new manager meets them
+ * in any order) and who goes before his turn leave a level unsettled: its turns are given
+ * anew before the next question, once for all that came and went meanwhile.
  */
 #include "manager/activate/pool.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/clock.h"
 #include "lib/map.h"
@@ -32,27 +37,31 @@ struct pool_level {
 	uint64_t turn;   /* that of who was admitted last */
 	size_t n_gaps;   /* turns of groups that nobody has any more */
 	uint64_t number; /* the newest that came */
-	bool is_mixed;   /* an older one came behind it */
+	bool unsettled;
 	struct map groups;
 	RB_ENTRY(pool_level) node;
+	TAILQ_ENTRY(pool_level) next; /* of those that are unsettled */
 };
 RB_HEAD(pool_levels, pool_level);
 
 struct pool_group {
 	char *name;
-	size_t n;      /* that wait */
-	uint64_t turn; /* the newest that was given */
+	size_t n;        /* that wait */
+	uint64_t turn;   /* the newest that was given */
+	uint64_t served; /* that of who of it was admitted last; 0: nobody */
 };
 
 struct pool {
 	void *data;
 	struct pool_limits limits;
 	struct pool_levels levels;
+	TAILQ_HEAD(, pool_level) unsettled;
 	struct pool_tree waits;
 	struct pool_list aside, holds;
 	size_t n_aside, n_holds;
 	uint64_t taken;
-	/* A ring of the newest starts, at least one. */
+	/* A ring of the newest starts, as many as any limit has asked for, at least one.
+	 */
 	uint64_t *start;
 	size_t n_starts, start_room, start_first;
 	uint64_t extra_us; /* over the spacing, of the newest */
@@ -141,7 +150,15 @@ group_of(struct pool_level *l, const char *name)
 }
 
 static void
-give_turn(struct pool_level *l, struct pool_member *x)
+unsettle(struct pool *p, struct pool_level *l)
+{
+	if (!l->unsettled)
+		TAILQ_INSERT_TAIL(&p->unsettled, l, next);
+	l->unsettled = true;
+}
+
+static void
+give_turn(struct pool *p, struct pool_level *l, struct pool_member *x)
 {
 	struct pool_group *g = x->group;
 
@@ -150,8 +167,9 @@ give_turn(struct pool_level *l, struct pool_member *x)
 		x->turn = g->turn + 1;
 	if (g != NULL)
 		g->turn = x->turn;
-	l->is_mixed |= x->number < l->number;
-	if (x->number > l->number)
+	if (x->number < l->number)
+		unsettle(p, l);
+	else
 		l->number = x->number;
 }
 
@@ -164,7 +182,7 @@ join(struct pool *p, struct pool_member *x, const char *group)
 	if (x->group != NULL)
 		x->group->n++;
 	l->n++;
-	give_turn(l, x);
+	give_turn(p, l, x);
 	x->count = 1;
 	RB_INSERT(pool_tree, &p->waits, x);
 }
@@ -177,6 +195,16 @@ forget_group(struct pool_level *l, struct pool_group *g)
 	free(g);
 }
 
+static void
+forget_level(struct pool *p, struct pool_level *l)
+{
+	if (l->unsettled)
+		TAILQ_REMOVE(&p->unsettled, l, next);
+	RB_REMOVE(pool_levels, &p->levels, l);
+	map_clear(&l->groups, NULL);
+	free(l);
+}
+
 /* Out of the order; admitted: its turn has come. */
 static void
 part_from(struct pool *p, struct pool_member *x, bool admitted)
@@ -185,20 +213,19 @@ part_from(struct pool *p, struct pool_member *x, bool admitted)
 	struct pool_group *g = x->group;
 
 	RB_REMOVE(pool_tree, &p->waits, x);
+	x->group = NULL;
 	if (admitted)
 		l->turn = x->turn;
+	if (admitted && g != NULL)
+		g->served = x->turn;
 	if (g != NULL && --g->n == 0)
 		forget_group(l, g);
 	else if (g != NULL && !admitted && g->turn == x->turn)
 		g->turn--;
-	else if (g != NULL && !admitted)
-		l->n_gaps++;
-	x->group = NULL;
-	if (--l->n > 0)
-		return;
-	RB_REMOVE(pool_levels, &p->levels, l);
-	map_clear(&l->groups, NULL);
-	free(l);
+	else if (g != NULL && !admitted && ++l->n_gaps > l->n / 2)
+		unsettle(p, l); /* (that many: to close all costs each a constant) */
+	if (--l->n == 0)
+		forget_level(p, l);
 }
 
 static int
@@ -210,16 +237,65 @@ by_number(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
-/* New turns for all of a level, as if they came again in their order. */
+static uint64_t
+between(uint64_t turn, uint64_t low, uint64_t high)
+{
+	return turn < low ? low : turn > high ? high : turn;
+}
+
+/* The first turn of each group: the one that it had, unless that was for nobody any more,
+ * and none in which it was served. */
 static void
-give_turns(struct pool *p, struct pool_level *l)
+find_first_turns(struct pool_level *l, struct pool_member **v, size_t n)
+{
+	struct pool_group *g;
+	size_t it = 0;
+	const char *name;
+	void *value;
+
+	while (map_next(&l->groups, &it, &name, &value)) {
+		g = value;
+		g->turn = UINT64_MAX;
+	}
+	for (size_t i = 0; i < n; i++) {
+		g = v[i]->group;
+		if (g != NULL && v[i]->turn < g->turn)
+			g->turn = v[i]->turn;
+	}
+	for (it = 0; map_next(&l->groups, &it, &name, &value);) {
+		g = value;
+		g->turn = between(
+		    g->turn, g->served >= l->turn ? l->turn + 1 : l->turn, l->turn + 1);
+	}
+}
+
+/* By number: in a group one turn after the other, those of none no later than a newer one
+ * of none. */
+static void
+give_turns(struct pool_level *l, struct pool_member **v, size_t n)
+{
+	uint64_t last = l->turn + 1;
+
+	find_first_turns(l, v, n);
+	for (size_t i = 0; i < n; i++)
+		if (v[i]->group != NULL)
+			v[i]->turn = v[i]->group->turn++;
+	for (size_t i = n; i-- > 0;)
+		if (v[i]->group == NULL)
+			last = v[i]->turn = between(v[i]->turn, l->turn, last);
+	for (size_t i = 0; i < n; i++)
+		if (v[i]->group != NULL)
+			v[i]->group->turn = v[i]->turn;
+	l->number = v[n - 1]->number;
+	l->n_gaps = 0;
+}
+
+static void
+settle_level(struct pool *p, struct pool_level *l)
 {
 	struct pool_member **v = xreallocarray(NULL, l->n, sizeof(struct pool_member *)),
 			   key = { .priority = l->priority }, *x;
-	struct pool_group *g;
-	size_t n = 0, it = 0;
-	const char *name;
-	void *value;
+	size_t n = 0;
 
 	for (x = RB_NFIND(pool_tree, &p->waits, &key);
 	     x != NULL && x->priority == l->priority && n < l->n;
@@ -227,32 +303,26 @@ give_turns(struct pool *p, struct pool_level *l)
 		v[n++] = x;
 	for (size_t i = 0; i < n; i++)
 		RB_REMOVE(pool_tree, &p->waits, v[i]);
-	while (map_next(&l->groups, &it, &name, &value)) {
-		g = value;
-		g->turn = 0;
-	}
-	l->number = l->n_gaps = 0;
-	l->is_mixed = false;
 	qsort(v, n, sizeof(v[0]), by_number);
+	give_turns(l, v, n);
 	for (size_t i = 0; i < n; i++) {
-		give_turn(l, v[i]);
 		v[i]->count = 1;
 		RB_INSERT(pool_tree, &p->waits, v[i]);
 	}
 	free(v);
 }
 
-/* Before anybody asks for the order: it is by number again, and groups are not behind for
- * turns that are nobody's.  (To close the gaps when they are half of what there is costs
- * each of them a constant.) */
+/* Before anybody asks for the order. */
 static void
 settle(struct pool *p)
 {
 	struct pool_level *l;
 
-	RB_FOREACH (l, pool_levels, &p->levels)
-		if (l->is_mixed || l->n_gaps > l->n / 2)
-			give_turns(p, l);
+	while ((l = TAILQ_FIRST(&p->unsettled)) != NULL) {
+		TAILQ_REMOVE(&p->unsettled, l, next);
+		l->unsettled = false;
+		settle_level(p, l);
+	}
 }
 
 /* ---- life ----------------------------------------------------------------------------
@@ -265,6 +335,7 @@ pool_new(const struct pool_limits *l)
 
 	RB_INIT(&p->waits);
 	RB_INIT(&p->levels);
+	TAILQ_INIT(&p->unsettled);
 	TAILQ_INIT(&p->aside);
 	TAILQ_INIT(&p->holds);
 	pool_set_limits(p, l);
@@ -290,22 +361,20 @@ pool_free(struct pool *p)
 	free(p);
 }
 
-/* The newest starts, as many as fit, are kept. */
+/* It only grows: a limit that comes back counts what was meanwhile. */
 static void
 set_start_room(struct pool *p, size_t room)
 {
 	uint64_t *v;
-	size_t n = 0;
 
-	if (room == p->start_room)
+	if (room <= p->start_room)
 		return;
 	v = xreallocarray(NULL, room, sizeof(v[0]));
-	for (size_t i = p->n_starts > room ? p->n_starts - room : 0; i < p->n_starts; i++)
-		v[n++] = pool_start_us(p, i);
+	for (size_t i = 0; i < p->n_starts; i++)
+		v[i] = pool_start_us(p, i);
 	free(p->start);
 	p->start = v;
 	p->start_room = room;
-	p->n_starts = n;
 	p->start_first = 0;
 }
 
@@ -358,9 +427,25 @@ pool_leave(struct pool_member *x)
 	leave(x, false);
 }
 
+/* It has that place: to ask again is not to come again. */
+static bool
+waits_so(
+    const struct pool *p, const struct pool_member *x, const struct pool_claim *claim)
+{
+	return x->state == POOL_WAITS && x->pool == p && x->priority == claim->priority &&
+	       x->number == claim->number &&
+	       (x->group == NULL ? claim->group == NULL
+				 : claim->group != NULL &&
+				       strcmp(x->group->name, claim->group) == 0);
+}
+
 void
 pool_wait(struct pool *p, struct pool_member *x, const struct pool_claim *claim)
 {
+	if (waits_so(p, x, claim)) {
+		x->weight = claim->weight > 0 ? claim->weight : 1;
+		return;
+	}
 	leave(x, false);
 	x->pool = p;
 	x->state = POOL_WAITS;
@@ -436,10 +521,13 @@ has_room(const struct pool *p, const struct pool_member *x)
 static uint64_t
 spacing_end_us(const struct pool *p)
 {
-	if (p->n_starts == 0 || p->limits.spacing_us == 0)
-		return 0;
-	return clock_add_us(pool_start_us(p, p->n_starts - 1),
-	    clock_add_us(p->limits.spacing_us, p->extra_us));
+	const struct pool_limits *l = &p->limits;
+	uint64_t gap_us = clock_add_us(
+	    l->spacing_us, p->extra_us < l->jitter_us ? p->extra_us : l->jitter_us);
+
+	return p->n_starts == 0 || gap_us == 0
+		   ? 0
+		   : clock_add_us(pool_start_us(p, p->n_starts - 1), gap_us);
 }
 
 /* When the oldest start that counts counts no more; 0: there may be one more now. */
@@ -448,7 +536,15 @@ rate_end_us(const struct pool *p)
 {
 	if (p->limits.rate == 0 || p->n_starts < p->limits.rate)
 		return 0;
-	return clock_add_us(pool_start_us(p, 0), p->limits.rate_us);
+	return clock_add_us(
+	    pool_start_us(p, p->n_starts - p->limits.rate), p->limits.rate_us);
+}
+
+struct pool_member *
+pool_first(struct pool *p)
+{
+	settle(p);
+	return RB_MIN(pool_tree, &p->waits);
 }
 
 enum pool_bar
@@ -458,8 +554,7 @@ pool_bar(struct pool *p, uint64_t now_us, uint64_t *until_us)
 	uint64_t spacing = spacing_end_us(p), rate = rate_end_us(p);
 
 	*until_us = UINT64_MAX;
-	settle(p);
-	x = RB_MIN(pool_tree, &p->waits);
+	x = pool_first(p);
 	if (x == NULL)
 		return POOL_BAR_NOBODY;
 	if (!has_room(p, x))
@@ -489,6 +584,18 @@ pool_admit(struct pool_member *x, uint64_t now_us, uint64_t extra_us)
 	hold(p, x, x->weight);
 	pool_add_start(p, now_us);
 	p->extra_us = extra_us;
+}
+
+uint64_t
+pool_extra_us(const struct pool *p)
+{
+	return p->extra_us;
+}
+
+void
+pool_set_extra_us(struct pool *p, uint64_t us)
+{
+	p->extra_us = us;
 }
 
 /* ---- numbers -------------------------------------------------------------------------

@@ -39,6 +39,7 @@ enum pool_member_state {
 struct pool_limits {
 	uint32_t slots;
 	uint64_t spacing_us; /* between two starts; 0: none */
+	uint64_t jitter_us;  /* what pool_admit says over it, at most */
 	/* So many starts within any time of rate_us, at most POOL_RATE_MAX; 0: no limit.
 	 */
 	uint32_t rate;
@@ -82,7 +83,7 @@ void pool_free(struct pool *p);
 void pool_set_limits(struct pool *p, const struct pool_limits *l);
 const struct pool_limits *pool_limits(const struct pool *p);
 
-/* It waits in its order, wherever it was before. */
+/* It waits in its order, wherever it was before; where it was already, it stays. */
 void pool_wait(struct pool *p, struct pool_member *x, const struct pool_claim *claim);
 /* One that waits is passed over. */
 void pool_set_aside(struct pool_member *x);
@@ -91,6 +92,10 @@ void pool_hold(struct pool *p, struct pool_member *x, uint32_t weight);
 /* It is in no pool any more; nothing happens to one that is in none. */
 void pool_leave(struct pool_member *x);
 
+/* Who is the next one, whether he can be admitted or not; NULL: nobody waits in the
+ * order.
+ */
+struct pool_member *pool_first(struct pool *p);
 /* Who would be admitted now; NULL: nobody. */
 struct pool_member *pool_next(struct pool *p, uint64_t now_us);
 /* What pool_next has returned has its slots from now on.  The next one is not admitted
@@ -107,10 +112,13 @@ enum pool_bar {
 };
 enum pool_bar pool_bar(struct pool *p, uint64_t now_us, uint64_t *until_us);
 
-/* Starts that count for the spacing or the rate, the oldest first: the nth of them; 0:
- * there are no more.  And one of an earlier manager, in the same order. */
+/* Starts that may count for the spacing or the rate, the oldest first: the nth of them;
+ * 0: there are no more.  And one of an earlier manager, in the same order. */
 uint64_t pool_start_us(const struct pool *p, size_t n);
 void pool_add_start(struct pool *p, uint64_t us);
+/* What the newest of them has over the spacing. */
+uint64_t pool_extra_us(const struct pool *p);
+void pool_set_extra_us(struct pool *p, uint64_t us);
 
 /* Slots that are taken. */
 uint64_t pool_taken(const struct pool *p);

@@ -211,6 +211,23 @@ emit(struct part *p, enum svc_active from)
 	event_end(ev);
 }
 
+void
+part_memory_changed(struct part *p)
+{
+	struct emitter *ev = p->unit->manager->events;
+	struct jw *w;
+
+	event_begin(ev, EVENT_UNIT_MEMORY, p->unit->name, NULL);
+	w = event_jw(ev);
+	if (w != NULL) {
+		jw_kv_obj(w, "memory");
+		part_write(p, w);
+		jw_end(w);
+	}
+	event_end(ev);
+	unit_render_drop(p->unit);
+}
+
 /* What follows for others, when the file names any. */
 static unsigned
 due_in(const struct part *p, enum svc_active to)

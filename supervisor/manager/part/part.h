@@ -111,6 +111,8 @@ void part_fail(struct part *p, const char *result, const char *why);
 void part_add_next(const struct part *p, char *why, size_t size);
 /* Something else of it changed that must be remembered, or is shown. */
 void part_changed(struct part *p);
+/* The same of what is remembered alone, and nothing else of it. */
+void part_memory_changed(struct part *p);
 
 /* ---- what others ask and say ---------------------------------------------------------
  */

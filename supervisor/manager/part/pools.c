@@ -20,7 +20,10 @@
 #include "unit/conf.h"
 #include "unit/name.h"
 
-enum { TURN = 64 /* so many are admitted before others are heard */ };
+enum {
+	TURN = 64,          /* so many are admitted before others are heard */
+	STARTS_WRITTEN = 64 /* numbers of them, at most twice as many */
+};
 static_assert((int)UNIT_POOL_RATE_MAX == (int)POOL_RATE_MAX, "starts are remembered");
 
 struct pools {
@@ -147,8 +150,9 @@ note_start(struct unit_pool *up)
 	const struct pool_limits *l = pool_limits(up->pool);
 	const struct unit *pu = unit_of(up);
 
-	if ((l->spacing_us > 0 || l->rate > 0) && pu != NULL && pu->part != NULL)
-		part_changed(pu->part);
+	if ((l->spacing_us > 0 || l->jitter_us > 0 || l->rate > 0) && pu != NULL &&
+	    pu->part != NULL)
+		part_memory_changed(pu->part);
 }
 
 static void
@@ -176,18 +180,16 @@ static void
 wait_for_time(struct unit_pool *up)
 {
 	uint64_t until_us, at_us = UINT64_MAX;
+	enum pool_bar bar = pool_bar(up->pool, pools_now_us(), &until_us);
 
-	switch (pool_bar(up->pool, pools_now_us(), &until_us)) {
-	case POOL_BAR_SPACING:
-	case POOL_BAR_RATE:
+	if (bar == POOL_BAR_SPACING || bar == POOL_BAR_RATE)
 		at_us = until_us - POOLS_BEFORE_BOOT_US;
-		break;
-	case POOL_BAR_NONE:
-		if (up->shut != NULL)
-			at_us = clock_add_us(clock_mono_us(), POOL_GATE_US);
-		break;
-	default:
-		break;
+	if (bar == POOL_BAR_NONE && up->shut != NULL) {
+		at_us = clock_add_us(clock_mono_us(), POOL_GATE_US);
+	} else {
+		/* Nobody is kept out by it, whatever it is like now. */
+		free(up->shut);
+		up->shut = NULL;
 	}
 	if (up->timer == NULL && at_us != UINT64_MAX)
 		up->timer = loop_timer_new(up->m->loop, "pool", on_timer, up);
@@ -206,12 +208,32 @@ is_open(struct unit_pool *up)
 
 	free(up->shut);
 	up->shut = NULL;
-	if (pu != NULL && hold_why(pu) != NULL)
+	if (pu != NULL &&
+	    (hold_why(pu) != NULL || (pu->part != NULL && !part_is_up(pu->part))))
 		return false;
 	if (c == NULL || pool_gate_look(c, &why))
 		return true;
 	up->shut = buf_take(&why);
 	return false;
+}
+
+/* A held one does not keep out those behind it, though it were too large for what is
+ * free. */
+static void
+set_held_aside(struct pool *p)
+{
+	struct pool_member *x;
+
+	while ((x = pool_first(p)) != NULL && hold_why(x->data) != NULL) {
+		pool_set_aside(x);
+		unit_render_drop(x->data);
+	}
+}
+
+bool
+pools_admit(const struct manager *m)
+{
+	return m->phase == MANAGER_RUNNING && !m->safe_mode;
 }
 
 /* Its file is gone, and with the last one that was in it the pool goes, too. */
@@ -232,23 +254,16 @@ admit(struct unit_pool *up)
 	struct pool_member *x;
 	bool open = false;
 
-	for (int n = 0; (x = pool_next(up->pool, pools_now_us())) != NULL; n++) {
-		struct unit *u = x->data;
-
-		if (n == TURN)
-			return true;
-		if (hold_why(u) != NULL) {
-			pool_set_aside(x);
-			unit_render_drop(u);
-			continue;
-		}
-		if (!open && !is_open(up))
+	for (int n = 0; n < TURN; n++) {
+		set_held_aside(up->pool);
+		x = pool_next(up->pool, pools_now_us());
+		if (x == NULL || (!open && !is_open(up)))
 			return false;
 		open = true;
 		let_in(up, x);
-		svc_on_admitted(u->svc);
+		svc_on_admitted(((struct unit *)x->data)->svc);
 	}
-	return false;
+	return true;
 }
 
 static void
@@ -270,7 +285,7 @@ run_posted(void *arg)
 	struct manager *m = arg;
 	struct strv names = { 0 };
 
-	if (m->pools == NULL || m->phase != MANAGER_RUNNING || m->safe_mode)
+	if (m->pools == NULL || !pools_admit(m))
 		return;
 	/* By name: one that nobody is in any more may go. */
 	map_keys(&m->pools->by_name, &names);
@@ -345,6 +360,19 @@ wait_in(
 	free(group);
 }
 
+/* It is up before a start that requires it; who is moved into it while it waits has not
+ * asked for that. */
+static void
+start_pool(struct unit *pu)
+{
+	struct job_request r = {
+		.type = JOB_START, .mode = JOB_AUTOMATIC, .origin = "Pool="
+	};
+
+	if (!part_is_up(pu->part) && job_unit_job(pu->job_unit) == NULL)
+		(void)job_request(pu->manager->jobs, pu->job_unit, &r, NULL, NULL, NULL);
+}
+
 enum svc_pool
 pools_enter(struct unit *u, const struct unit_conf *conf, uint64_t *number, char *why,
     size_t size)
@@ -378,11 +406,14 @@ pools_enter(struct unit *u, const struct unit_conf *conf, uint64_t *number, char
 		*number = next_number(m);
 	wait_in(up, u, conf, *number);
 	changed(up);
-	if (m->phase == MANAGER_RUNNING && hold_why(u) == NULL &&
+	strlcpy(why, pu->name, size);
+	/* At once only who is alone: the order of many is made once for all of them. */
+	if (pools_admit(m) && pool_waiting(up->pool) == 1 && hold_why(u) == NULL &&
 	    pool_next(up->pool, pools_now_us()) == x && is_open(up)) {
 		let_in(up, x);
 		return SVC_POOL_ADMITTED;
 	}
+	start_pool(pu);
 	make_due(up);
 	return SVC_POOL_QUEUED;
 }
@@ -428,6 +459,13 @@ pools_sync(struct unit *u)
 	else if (x->state != POOL_HOLDS)
 		pool_hold(up->pool, x, svc_conf(u->svc)->service->pool_weight);
 	make_due(up);
+}
+
+void
+pools_on_held(struct unit *u)
+{
+	if (u->in_pool != NULL && u->in_pool->state == POOL_WAITS)
+		make_due(pool_data(u->in_pool->pool));
 }
 
 void
@@ -485,7 +523,11 @@ pool_part_conf(struct part *p, const struct unit_conf *old)
 static void
 pool_part_start(struct part *p, const struct job_request *r)
 {
+	struct unit_pool *up = find(p->unit->manager, p->unit->name);
+
 	part_up(p, r->origin);
+	if (up != NULL)
+		make_due(up);
 }
 
 static const char *
@@ -508,37 +550,69 @@ pool_part_sub(const struct part *p)
 	return "full";
 }
 
-/* By the clock on the wall: they count over a boot. */
+/*
+ * Starts, as few numbers: those of each part of the time of RateLimit= count as the last
+ * of them, so that a new manager admits no sooner than this one would.  By the monotonic
+ * clock, and by that on the wall for another boot.
+ */
 static void
 pool_part_write(const struct part *p, struct jw *w)
 {
 	const struct pool *pool = pool_of(p->unit);
-	uint64_t now_us = pools_now_us(), wall_us = clock_wall_us(), us;
+	uint64_t part_us, last_us = 0, us, n = 0;
 
 	if (pool == NULL || pool_start_us(pool, 0) == 0)
 		return;
+	part_us = pool_limits(pool)->rate_us / STARTS_WRITTEN;
+	jw_kv_u64(w, "pool_now", pools_now_us());
+	jw_kv_u64(w, "pool_wall", clock_wall_us());
+	jw_kv_u64(w, "pool_extra", pool_extra_us(pool));
 	jw_kv_arr(w, "pool_starts");
-	for (size_t i = 0; (us = pool_start_us(pool, i)) != 0; i++)
-		jw_u64(w, wall_us - (now_us - us));
+	for (size_t i = 0; (us = pool_start_us(pool, i)) != 0; i++) {
+		uint64_t next_us = pool_start_us(pool, i + 1);
+
+		if (n == 0)
+			last_us = clock_add_us(us, part_us);
+		n++;
+		if (next_us != 0 && next_us <= last_us)
+			continue;
+		jw_u64(w, us);
+		jw_u64(w, n);
+		n = 0;
+	}
 	jw_end(w);
+}
+
+/* How much later it is than when that was written. */
+static uint64_t
+since_written_us(const struct jv *v, bool same_boot)
+{
+	uint64_t now_us = same_boot ? pools_now_us() : clock_wall_us();
+	uint64_t then_us = jv_u64(jv_get(v, same_boot ? "pool_now" : "pool_wall"));
+
+	/* (The clock on the wall may have been set back.) */
+	return now_us > then_us ? now_us - then_us : 0;
 }
 
 static void
 pool_part_restore(struct part *p, const struct jv *v, bool same_boot)
 {
 	struct pool *pool = pool_of(p->unit);
-	uint64_t now_us = pools_now_us(), wall_us = clock_wall_us();
+	uint64_t now_us = pools_now_us(), since_us = since_written_us(v, same_boot);
+	uint64_t then_us = jv_u64(jv_get(v, "pool_now"));
 	const struct jv *starts = jv_get(v, "pool_starts");
+	size_t left = POOL_RATE_MAX;
 
-	(void)same_boot;
-	for (size_t i = 0; pool != NULL && i < jv_count(starts); i++) {
-		uint64_t us = jv_u64(jv_at(starts, i));
+	if (pool == NULL)
+		return;
+	for (size_t i = 0; i + 1 < jv_count(starts); i += 2) {
+		uint64_t us = jv_u64(jv_at(starts, i)), n = jv_u64(jv_at(starts, i + 1));
+		uint64_t age_us = clock_add_us(since_us, us < then_us ? then_us - us : 0);
 
-		/* One that is still to come was now: the clock was set back. */
-		us = us < wall_us ? wall_us - us : 0;
-		if (us < now_us)
-			pool_add_start(pool, now_us - us);
+		for (; age_us < now_us && n > 0 && left > 0; n--, left--)
+			pool_add_start(pool, now_us - age_us);
 	}
+	pool_set_extra_us(pool, jv_u64(jv_get(v, "pool_extra")));
 }
 
 static void

@@ -17,6 +17,7 @@
 #ifndef SUPD_MANAGER_POOLS_H
 #define SUPD_MANAGER_POOLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,12 +32,16 @@ struct unit;
 
 extern const struct part_kind part_pool;
 
+/* Whether anybody is admitted at all now. */
+bool pools_admit(const struct manager *m);
 /* svc_ops.pool_enter and pool_leave. */
 enum svc_pool pools_enter(struct unit *u, const struct unit_conf *conf, uint64_t *number,
     char *why, size_t size);
 void pools_leave(struct unit *u);
 /* The unit is where its service, which was restored, remembers to be. */
 void pools_sync(struct unit *u);
+/* It is held, frozen or drained from now on: it keeps nobody out who is behind it. */
+void pools_on_held(struct unit *u);
 /* It is not held any more: it has its old place again. */
 void pools_on_released(struct unit *u);
 /* Whoever can be is admitted: a new manager has adopted all, safe mode is over. */

@@ -62,12 +62,20 @@ put_bar(const struct unit_pool *up, struct buf *out)
 	enum pool_bar bar = pool_bar(up->pool, now_us, &until_us);
 	char text[CLOCK_TEXT_MAX];
 
+	if (up->m->safe_mode) {
+		buf_adds(out, "supd is in safe mode");
+		return true;
+	}
 	if (l->slots == 0) {
 		buf_adds(out, "Slots=0 admits nothing");
 		return true;
 	}
 	if (pu != NULL && hold_why(pu) != NULL) {
 		buf_addf(out, "the pool is %s", hold_why(pu));
+		return true;
+	}
+	if (pu != NULL && pu->part != NULL && !part_is_up(pu->part)) {
+		buf_adds(out, "the pool is not up");
 		return true;
 	}
 	switch (bar) {
@@ -95,7 +103,6 @@ put_bar(const struct unit_pool *up, struct buf *out)
 void
 pools_why(const struct unit *u, struct buf *out)
 {
-	const struct manager *m = u->manager;
 	const char *name = svc_memory(u->svc)->pool;
 	size_t place, n = strlen(name);
 
@@ -109,8 +116,6 @@ pools_why(const struct unit *u, struct buf *out)
 		buf_addf(out, "%zu%s, ", place, ordinal(place));
 	if (hold_why(u) != NULL)
 		buf_adds(out, hold_why(u));
-	else if (m->safe_mode)
-		buf_adds(out, "supd is in safe mode");
 	else if (!put_bar(pool_data(u->in_pool->pool), out))
 		buf_adds(out, "there is a slot");
 }

@@ -201,7 +201,8 @@ struct svc_ops {
 	uint32_t (*slot_take)(void *arg, char *why, size_t size);
 	/* A slot of the pool that conf names, which it has or waits for until pool_leave.
 	 * number is its place among those that wait, and is given when it is 0; whoever
-	 * waits already is put where conf says now. */
+	 * waits already is put where conf says now.  why: the name of the pool's unit,
+	 * or why there is none. */
 	enum svc_pool (*pool_enter)(void *arg, const struct unit_conf *conf,
 	    uint64_t *number, char *why, size_t size);
 	void (*pool_leave)(void *arg);

@@ -158,8 +158,7 @@ enter_pool(struct service *s)
 	answer =
 	    s->ops->pool_enter(s->arg, svc_conf(s), &m->pool_number, why, sizeof(why));
 	svc_memory_text(&m->pool, SVC_POOL_MAX,
-	    answer == SVC_POOL_ADMITTED || answer == SVC_POOL_QUEUED ? svc_sc(s)->pool
-								     : NULL);
+	    answer == SVC_POOL_ADMITTED || answer == SVC_POOL_QUEUED ? why : NULL);
 	switch (answer) {
 	case SVC_POOL_ADMITTED:
 		note_admitted(s, 0);
@@ -210,7 +209,7 @@ svc_queue_again(struct service *s)
 		break;
 	case SVC_POOL_ADMITTED:
 	case SVC_POOL_QUEUED:
-		svc_memory_text(&m->pool, SVC_POOL_MAX, svc_sc(s)->pool);
+		svc_memory_text(&m->pool, SVC_POOL_MAX, why);
 		svc_set_why(s, "queued in %s", m->pool);
 		if (answer == SVC_POOL_ADMITTED)
 			svc_raise(s, SVC_EV_ADMITTED);

@@ -74,15 +74,6 @@ session_act_rule(struct session_act *a, const struct rule_conf *r)
 
 /* ---- what is done ---- */
 
-/* The unit of the pool in which it runs; NULL: it is in none. */
-static struct unit *
-pool_of(const struct session *s)
-{
-	const char *pool = svc_memory(s->unit->svc)->pool;
-
-	return pool[0] == '\0' ? NULL : unit_find(s->unit->manager, pool);
-}
-
 static void
 tell_act(struct session *s, const struct session_act *a, const char *what)
 {
@@ -94,7 +85,7 @@ tell_act(struct session *s, const struct session_act *a, const char *what)
 	if (a->rule != NULL)
 		event_str(ev, "rule", a->rule);
 	event_str(ev, "why", a->text);
-	if (a->action == RULE_HOLD_POOL && pool_of(s) == NULL)
+	if (a->action == RULE_HOLD_POOL && svc_memory(s->unit->svc)->pool[0] == '\0')
 		event_str(ev, "note", "it is in no pool; it holds the unit");
 	event_end(ev);
 }
@@ -151,9 +142,9 @@ session_holds_by_rule(const struct unit *u)
 	       strcmp(who->command, rules_command) == 0;
 }
 
-/* What a person holds stays as it is; the hold of a rule may get an end. */
-static void
-hold_by_rule(struct unit *u, const char *rule, const char *reason, uint64_t wall_until_us)
+void
+session_hold_unit(
+    struct unit *u, const char *rule, const char *reason, uint64_t wall_until_us)
 {
 	struct wish_who who = { .uid = u->manager->owner, .wall_us = clock_wall_us() };
 	char why[WISH_REASON_MAX + 1];
@@ -171,63 +162,16 @@ hold_by_rule(struct unit *u, const char *rule, const char *reason, uint64_t wall
 	(void)hold_unit(u, why, wall_until_us, &who);
 }
 
-/* "a.service: ", with which the reason begins of a pool that it holds. */
-static char *
-pool_mark(const struct session *s)
-{
-	return xasprintf("%s: ", s->unit->name);
-}
-
-/* Several may say so of the account that they share: the one that lasts longest counts.
- * A release by a person ends it for all. */
-static void
-hold_pool(struct session *s, const char *rule, const char *text, uint64_t wall_until_us)
-{
-	struct unit *pool = pool_of(s);
-	const struct wish_terms *t;
-	char *mark, *reason;
-
-	if (pool == NULL)
-		return;
-	t = &pool->terms[WISH_FLAG_HELD];
-	if (pool->flag[WISH_FLAG_HELD] &&
-	    (t->until_wall_us == 0 ||
-		(wall_until_us != 0 && wall_until_us <= t->until_wall_us)))
-		return;
-	mark = pool_mark(s);
-	reason = xasprintf("%s%s", mark, text);
-	hold_by_rule(pool, rule, reason, wall_until_us);
-	free(reason);
-	free(mark);
-}
-
 void
-session_hold_by(struct session *s, enum rule_action action, const char *rule,
-    const char *text, uint64_t wall_until_us)
+session_hold_by(struct session *s, enum rule_action action, bool by_limit,
+    const char *rule, const char *text, uint64_t wall_until_us)
 {
 	if (action == RULE_HOLD_POOL)
-		hold_pool(s, rule, text, wall_until_us);
-	hold_by_rule(s->unit, rule, text, wall_until_us);
-	if (!session_holds_by_rule(s->unit))
-		return;
-	s->held = true;
+		session_pool_hold(s, by_limit, rule, text, wall_until_us);
+	s->held_by_limit = by_limit;
+	session_hold_unit(s->unit, rule, text, wall_until_us);
+	s->held |= session_holds_by_rule(s->unit);
 	session_policy_save(s);
-}
-
-/* Of the pool, what this one asked for. */
-static void
-end_pool_hold(struct session *s, const struct wish_who *who)
-{
-	struct unit *pool = pool_of(s);
-	char *mark = pool_mark(s);
-	const char *reason;
-
-	if (pool != NULL && session_holds_by_rule(pool)) {
-		reason = pool->terms[WISH_FLAG_HELD].reason;
-		if (reason != NULL && strncmp(reason, mark, strlen(mark)) == 0)
-			(void)hold_release(pool, who);
-	}
-	free(mark);
 }
 
 void
@@ -237,11 +181,11 @@ session_hold_end(struct session *s)
 		.wall_us = clock_wall_us(),
 		.name = "the end of the limit" };
 
+	strlcpy(who.command, rules_command, sizeof(who.command));
+	session_pool_end(s, &who);
 	if (!session_holds_by_rule(s->unit) || !s->held_by_limit)
 		return;
-	strlcpy(who.command, rules_command, sizeof(who.command));
 	s->held = s->held_by_limit = false;
-	end_pool_hold(s, &who);
 	(void)hold_release(s->unit, &who);
 }
 
@@ -299,8 +243,9 @@ session_act_do(struct session *s, const struct session_act *a)
 		break;
 	case RULE_HOLD:
 	case RULE_HOLD_POOL:
-		s->held_by_limit = a->when == SESSION_STATE_BIT(SESSION_LIMITED);
-		session_hold_by(s, a->action, a->rule, a->text, a->wall_until_us);
+		session_hold_by(s, a->action,
+		    a->when == SESSION_STATE_BIT(SESSION_LIMITED), a->rule, a->text,
+		    a->wall_until_us);
 		break;
 	case RULE_RESTART:
 	case RULE_RETRY:

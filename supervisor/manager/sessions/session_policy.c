@@ -112,6 +112,7 @@ session_policy_save(struct session *s)
 			jw_kv_u64(w, rules->v[i].name, s->line_seq[i]);
 	jw_end(w);
 	jw_kv_bool(w, "held_by_limit", s->held_by_limit);
+	session_pool_save(s, w);
 	jw_kv_obj(w, "oracle");
 	oracle_save(s->oracle, w);
 	jw_end(w);
@@ -128,6 +129,7 @@ restore(struct session *s, const struct jv *v, struct json_err *err)
 
 	s->held = session_holds_by_rule(s->unit);
 	s->held_by_limit = s->held && jv_bool(jv_get(v, "held_by_limit"), false);
+	session_pool_restore(s, v);
 	if (oracle_restore(s->oracle, oracle, err) == -1)
 		return -1;
 	hex_encode(invocation, svc_memory(s->unit->svc)->invocation,
@@ -401,8 +403,7 @@ session_policy_judge(
 	/* Now: its restart may be due at once. */
 	if (holds || (v.action == RULE_RETRY && v.wall_until_us != 0)) {
 		/* Nothing of it is seen any more until it runs again. */
-		s->held_by_limit = false;
-		session_hold_by(s, v.action, r->name, v.text, v.wall_until_us);
+		session_hold_by(s, v.action, false, r->name, v.text, v.wall_until_us);
 	}
 	if (v.action == RULE_NONE)
 		return;
@@ -483,6 +484,7 @@ session_policy_close(struct session *s)
 	}
 	for (size_t i = 0; i < SESSION_RULES_MAX; i++)
 		free(s->screen_text[i]);
+	session_pool_forget(s);
 	oracle_free(s->oracle);
 	loop_timer_free(s->oracle_timer);
 }

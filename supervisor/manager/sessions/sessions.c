@@ -330,6 +330,8 @@ sessions_on_released(struct unit *u)
 {
 	if (u->session != NULL)
 		session_policy_released(u->session);
+	if (u->conf->type == UNIT_POOL)
+		session_pool_released(u);
 }
 
 /* ---- the terminal ---- */

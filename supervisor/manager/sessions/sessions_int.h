@@ -28,6 +28,7 @@ struct svc_judgement;
 struct session_wait;
 struct unit;
 struct unit_session;
+struct wish_who;
 
 enum {
 	SESSION_RULES_MAX = 64, /* for the screen: a bit of msg_term_state.rules */
@@ -64,9 +65,10 @@ struct session {
 	int32_t uid, gid; /* of its newest run; -1: supd's own */
 	bool frozen;      /* it stands still: nothing of what follows is done meanwhile */
 	bool held;        /* a rule holds the unit */
-	bool held_by_limit; /* so long as it is in that state */
-	bool judged;        /* the end that is being told of */
-	bool resumed;       /* what is remembered is of the invocation that runs */
+	bool held_by_limit;                  /* so long as it is in that state */
+	struct session_pool_hold *pool_hold; /* session_pool.c; NULL: none lasts */
+	bool judged;                         /* the end that is being told of */
+	bool resumed; /* what is remembered is of the invocation that runs */
 	uint64_t line_seq[SESSION_RULES_MAX]; /* of the line that each rule found last */
 	TAILQ_HEAD(, session_act) acts;       /* to be done */
 	size_t n_acts;
@@ -156,15 +158,32 @@ void session_act_rule(struct session_act *a, const struct rule_conf *r);
 /* Tells and does it. */
 void session_act_do(struct session *s, const struct session_act *a);
 void session_act_free(struct session_act *a);
-/* By an action of the rule, RULE_HOLD_POOL also its pool.  What a person holds stays as
- * it is; the hold of a rule may get an end. */
-void session_hold_by(struct session *s, enum rule_action action, const char *rule,
-    const char *text, uint64_t wall_until_us);
+/* By an action of the rule, RULE_HOLD_POOL also its pool; by_limit: as long as the limit
+ * lasts.  What a person holds stays as it is; the hold of a rule may get an end. */
+void session_hold_by(struct session *s, enum rule_action action, bool by_limit,
+    const char *rule, const char *text, uint64_t wall_until_us);
+/* The same of one unit. */
+void session_hold_unit(
+    struct unit *u, const char *rule, const char *reason, uint64_t wall_until_us);
 /* A hold that a limit had asked for ends with it, or by its own time. */
 void session_hold_end(struct session *s);
 bool session_holds_by_rule(const struct unit *u);
 /* A hold of a rule was ended by somebody else. */
 void session_policy_released(struct session *s);
+
+/* ---- session_pool.c ---- */
+/* The pool in which it runs is held, if it is in one. */
+void session_pool_hold(struct session *s, bool by_limit, const char *rule,
+    const char *text, uint64_t wall_until_us);
+/* The limit is over: so is what it asked for of the pool, unless another session's lasts.
+ */
+void session_pool_end(struct session *s, const struct wish_who *who);
+/* Somebody, or its time, has released the pool: that was for all. */
+void session_pool_released(struct unit *pool);
+/* Nothing of that is remembered any more; and as part of what is. */
+void session_pool_forget(struct session *s);
+void session_pool_save(const struct session *s, struct jw *w);
+void session_pool_restore(struct session *s, const struct jv *v);
 
 /* ---- session_watch.c ---- */
 /* An invocation runs: its files are watched, and looked at. */

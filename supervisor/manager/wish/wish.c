@@ -16,6 +16,7 @@
 #include "manager/links.h"
 #include "manager/manager.h"
 #include "manager/part/part.h"
+#include "manager/part/pools.h"
 #include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/service/service.h"
@@ -205,6 +206,8 @@ unit_set_terms(struct unit *u, enum wish_flag flag, const char *reason,
 	}
 	if (flag == WISH_FLAG_MASKED)
 		sysinit_on_mask(u);
+	if (hold_is_by_flag(flag))
+		pools_on_held(u);
 	return seq;
 }
 
@@ -223,6 +226,8 @@ unit_set_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_wh
 	if (!on && u->flag[flag] && hold_is_by_flag(flag))
 		hold_on_released(u);
 	seq = set_one_flag(u, flag, on, who);
+	if (on && hold_is_by_flag(flag))
+		pools_on_held(u);
 	if (u->instances != NULL)
 		instances_on_conf(u);
 	member_on_rest(u);
