@@ -253,6 +253,16 @@ presets_ask(const struct presets *p, const char *name, struct strv *instances, c
 	return PRESET_ENABLE;
 }
 
+enum preset_verdict
+presets_ask_default(const struct presets *p, const char *name, const char *template)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (rule_matches(&p->v[i], name) ||
+		    (template != NULL && rule_matches(&p->v[i], template)))
+			return p->v[i].verdict;
+	return PRESET_ENABLE;
+}
+
 /* ---- requests ---- */
 
 /* What one name comes to, into one of the two lists. */

@@ -37,6 +37,10 @@ bool presets_are_whole(const struct presets *);
  */
 enum preset_verdict presets_ask(
     const struct presets *, const char *name, struct strv *instances, char **why);
+/* The same of an instance that TEMPLATE (NULL: none) names: the first line about one of
+ * them. */
+enum preset_verdict presets_ask_default(
+    const struct presets *, const char *name, const char *template);
 const char *preset_verdict_name(enum preset_verdict);
 
 #endif

@@ -427,17 +427,47 @@ state_of_file(struct install_index *x, const struct info *info)
 	return info->also_names.n > 0 ? INSTALL_INDIRECT : INSTALL_STATIC;
 }
 
-/* In an instance folder the file alone enables it; a template names no instance. */
+/* The instance that DefaultInstance= of its template names. */
+static bool
+is_default_of(struct install_index *x, const char *name, const char *template)
+{
+	struct info info;
+	char *given = NULL;
+	bool is;
+
+	if (info_find(x->paths, template, &info, NULL) == FOUND)
+		given = info_instance_name(&info);
+	is = given != NULL && strcmp(given, name) == 0;
+	free(given);
+	info_clear(&info);
+	return is;
+}
+
+/* In an instance folder the file alone enables it; a template its default instance. */
 static enum install_state
 state_in_folder(struct install_index *x, const struct info *info)
 {
-	if (unit_name_is_template(info->name) || !info->has_install)
-		return state_of_file(x, info);
-	if (x->presets == NULL)
+	char *instance = info_instance_name(info),
+	     *template = unit_name_template(instance);
+	bool starts = info->has_install;
+
+	if (unit_name_is_template(info->name))
+		starts = starts && info->default_instance != NULL;
+	else if (template != NULL &&
+		 strcmp(strrchr(info->r.fragment, '/') + 1, template) == 0)
+		starts = starts && is_default_of(x, info->name, template);
+	else {
+		free(template);
+		template = NULL;
+	}
+	if (starts && x->presets == NULL)
 		x->presets = presets_load(x->paths, NULL);
-	if (presets_ask(x->presets, info->name, NULL, NULL) != PRESET_DISABLE)
-		return INSTALL_ENABLED;
-	return state_of_file(x, info);
+	if (starts)
+		starts =
+		    presets_ask_default(x->presets, instance, template) != PRESET_DISABLE;
+	free(instance);
+	free(template);
+	return starts ? INSTALL_ENABLED : state_of_file(x, info);
 }
 
 static bool

@@ -124,8 +124,21 @@ presets_of(struct links *l)
 bool
 links_preset_disables(const struct unit *u)
 {
-	return presets_ask(presets_of(u->manager->links), u->name, NULL, NULL) ==
-	       PRESET_DISABLE;
+	const char *instance = u->conf->rules->default_instance;
+	char *name = NULL, *template = NULL;
+	bool disables;
+
+	if (unit_name_is_template(u->name) && instance != NULL)
+		name = unit_name_replace_instance(u->name, instance);
+	if (name != NULL)
+		template = xstrdup(u->name);
+	else if (unit_is_default(u))
+		template = unit_name_template(u->name);
+	disables = presets_ask_default(presets_of(u->manager->links),
+		       name != NULL ? name : u->name, template) == PRESET_DISABLE;
+	free(name);
+	free(template);
+	return disables;
 }
 
 static void

@@ -28,7 +28,8 @@ bool unit_is_by_links(const struct unit *u);
 const char *links_state(const struct unit *u);
 /* The same of a name, which may be an alias or a template. */
 const char *links_state_of(struct manager *m, const char *name);
-/* A preset disables it; only where links do not decide. */
+/* A preset disables it, or the template whose default instance it is; only where links do
+ * not decide. */
 bool links_preset_disables(const struct unit *u);
 
 /* Unit files, links or presets may be others now. */

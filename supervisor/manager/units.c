@@ -403,6 +403,8 @@ void
 unit_take_conf(
     struct unit *u, struct unit_conf *conf, struct diags *diags, bool unanswered)
 {
+	bool was_default = unit_is_default(u);
+
 	u->unanswered = unanswered;
 	u->looked = unit_paths_scan_number(u->manager->paths);
 	diags_clear(&u->diags);
@@ -415,6 +417,10 @@ unit_take_conf(
 	if (!can_run(conf) && unit_is_running(u))
 		say_what_holds(u);
 	adopt_late(u);
+	/* One of many from now on, which are not all remembered. */
+	if (was_default && !unit_is_default(u) && unit_is_of_template(u) &&
+	    !unit_is_running(u))
+		unit_ended(u);
 }
 
 static bool

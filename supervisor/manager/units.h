@@ -233,9 +233,17 @@ void units_free(struct manager *m);
 
 /* Its file is in the folder units/ of the instance, where [Install] is enough. */
 bool unit_is_in_folder(const struct unit *u);
-/* It has an [Install] section of its own; that of a template says nothing of which
- * instances there are. */
+/* The same of a file; NULL: there is none. */
+bool units_path_is_in_folder(const struct manager *m, const char *path);
+/* It has no file of its own, and is what DefaultInstance= of its template names, in the
+ * folder of the instance. */
+bool unit_is_default(const struct unit *u);
+/* It has an [Install] section that says that it is started with the instance: that of a
+ * template is about its default instance, where it is in the folder of the instance. */
 bool unit_has_install(const struct unit *u);
+/* NULL, or what takes that back (static text): a preset, or a person who has masked or
+ * disabled its template.  Not where links decide. */
+const char *unit_install_denied(const struct unit *u);
 /* True when the unit starts with the instance; *why (static text) says the reason. */
 bool unit_is_wanted(const struct unit *u, const char **why);
 /* NULL, or why a start is refused ("masked by ..."), with the next step; malloc'd.  One

@@ -117,19 +117,42 @@ refresh_one(struct unit *u, void *arg)
 	(void)unit_forget(u);
 }
 
+/* The instance that is started with supd is a unit as one with a file is.  Elsewhere
+ * links say which. */
+static void
+load_default(struct manager *m, const struct unit_conf *template)
+{
+	const char *instance = template->rules->default_instance;
+	char *name;
+
+	if (template->load_state != UNIT_LOADED || instance == NULL ||
+	    !template->rules->has_install || m->scope != UNIT_SCOPE_NONE ||
+	    !units_path_is_in_folder(m, template->fragment))
+		return;
+	name = unit_name_replace_instance(template->id, instance);
+	if (name != NULL)
+		(void)unit_get(m, name);
+	free(name);
+}
+
 /* A template is a unit only where it says itself which instances there are. */
 static void
 look_at_template(struct manager *m, const char *name)
 {
+	struct unit *u = unit_find(m, name);
 	struct unit_conf *conf;
 	struct diags d;
 
-	if (unit_find(m, name) != NULL)
+	if (u != NULL) {
+		(void)unit_refresh(u);
+		load_default(m, u->conf);
 		return;
+	}
 	diags_init(&d);
 	conf = unit_load(m->paths, m->conf, name, &d);
 	if (unit_conf_has_instances(conf))
 		(void)unit_get(m, name);
+	load_default(m, conf);
 	unit_conf_free(conf);
 	diags_clear(&d);
 }

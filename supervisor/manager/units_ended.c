@@ -150,8 +150,8 @@ is_needed(const struct unit *u)
 	return any;
 }
 
-/* Nothing starts an instance of a template but somebody who names it.  So one that is
- * down and is not named says nothing, whether it was stopped or not. */
+/* Nothing starts an instance of a template but somebody who names it, or the template. So
+ * one that is down and is not named says nothing, whether it was stopped or not. */
 static void
 forget_instance(struct unit *u)
 {
@@ -162,7 +162,7 @@ forget_instance(struct unit *u)
 
 	if (!unit_is_of_template(u) || unit_is_running(u) || unit_has_flags(u) ||
 	    job_unit_job(u->job_unit) != NULL || u->member != NULL ||
-	    u->wish == WISH_STARTED || is_needed(u))
+	    u->wish == WISH_STARTED || is_needed(u) || unit_is_default(u))
 		return;
 	if (u->wish != WISH_NONE)
 		(void)unit_set_wish(u, WISH_NONE, &who);

@@ -9,7 +9,9 @@
 #include "lib/xalloc.h"
 #include "unit/kinds.h"
 #include "unit/load.h"
+#include "unit/name.h"
 #include "unit/parse.h"
+#include "unit/specifier.h"
 
 const char *const rule_source_words[] = { "screen", "stdout", "stderr", "exit", "file",
 	NULL };
@@ -214,4 +216,38 @@ set_until(struct parse *p, const struct directive *d, void *field, const char *v
 		kinds_keep(field, &b);
 	buf_free(&b);
 	return r;
+}
+
+/* As the template says it, whichever of its instances is loaded: %i stands for nothing.
+ * What can be no instance is none. */
+int
+set_instance(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	const struct specifier *own = p->spec;
+	char **instance = field, *template = NULL, *name;
+	struct specifier spec;
+	int r;
+
+	if (own != NULL && own->instance != NULL)
+		template = unit_name_template(own->id);
+	if (template != NULL) {
+		spec = *own;
+		spec.id = template;
+		spec.instance = NULL;
+		p->spec = &spec;
+	}
+	r = set_string(p, d, field, value);
+	p->spec = own;
+	free(template);
+	if (r == -1 || *instance == NULL || own == NULL || strchr(own->id, '@') == NULL)
+		return r;
+	name = unit_name_replace_instance(own->id, *instance);
+	if (name == NULL || unit_name_is_template(name)) {
+		parse_warn(
+		    p, value, NULL, "DefaultInstance=%s makes no name of a unit", value);
+		free(*instance);
+		*instance = NULL;
+	}
+	free(name);
+	return 0;
 }

@@ -58,6 +58,7 @@ static const struct {
 	{ KIND_STATUS, "7", "256" },
 	{ KIND_TEXT, "some text", NULL },
 	{ KIND_STRING, "word", NULL },
+	{ KIND_INSTANCE, "word", NULL },
 	{ KIND_WORDS, "man:a(1) man:b(2)", "\"a" },
 	{ KIND_UNITS, "x.service", NULL },
 	{ KIND_POOL, "llm", "x.service" },

@@ -157,8 +157,8 @@ static uint64_t
 set_flag(struct unit *u, enum install_verb verb, const struct wish_who *who)
 {
 	bool by_file =
-	    asks_for_itself(u) &&
-	    (unit_is_by_links(u) || !unit_has_install(u) || !links_preset_disables(u));
+	    asks_for_itself(u) && (unit_is_by_links(u) || !unit_has_install(u) ||
+				      unit_install_denied(u) == NULL);
 	bool enabled =
 	    u->flag[WISH_FLAG_ENABLED] ||
 	    ((unit_has_install(u) || member_is_named(u) || instances_is_on(u)) &&
@@ -242,10 +242,12 @@ act_now(struct unit *u, void *arg)
 		.origin = control_origin(now->call, origin, sizeof(origin)),
 	};
 
-	if (unit_name_is_template(u->name) && unit_is_by_links(u))
-		act_on_default(u, arg);
-	else if (unit_name_is_template(u->name))
-		instances_each(u, act_now, arg);
+	if (unit_name_is_template(u->name)) {
+		if (unit_is_by_links(u) || unit_has_install(u))
+			act_on_default(u, arg);
+		if (!unit_is_by_links(u))
+			instances_each(u, act_now, arg);
+	}
 	/* Of what a template names, those that are stopped or held stay so. */
 	else if (!now->of_template || now->verb != INSTALL_ENABLE ||
 		 unit_is_wanted(u, NULL))

@@ -175,7 +175,7 @@ render_enabled(const struct unit *u)
 	if (u->flag[WISH_FLAG_DISABLED])
 		return "disabled";
 	if (u->flag[WISH_FLAG_ENABLED] || member_is_named(u) || instances_is_on(u) ||
-	    (unit_has_install(u) && !links_preset_disables(u)))
+	    (unit_has_install(u) && unit_install_denied(u) == NULL))
 		return "enabled";
 	return u->conf->rules->has_install ? "disabled" : "static";
 }

@@ -211,6 +211,21 @@ unit_set_terms(struct unit *u, enum wish_flag flag, const char *reason,
 	return seq;
 }
 
+/* What is shown of the instance that the template names depends on it. */
+static void
+drop_default(const struct unit *template)
+{
+	const char *instance = template->conf->rules->default_instance;
+	char *name = instance == NULL
+			 ? NULL
+			 : unit_name_replace_instance(template->name, instance);
+	struct unit *u = name == NULL ? NULL : unit_find(template->manager, name);
+
+	if (u != NULL)
+		unit_render_drop(u);
+	free(name);
+}
+
 uint64_t
 unit_set_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_who *who)
 {
@@ -230,6 +245,8 @@ unit_set_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_wh
 		pools_on_held(u);
 	if (u->instances != NULL)
 		instances_on_conf(u);
+	if (unit_name_is_template(u->name))
+		drop_default(u);
 	member_on_rest(u);
 	return seq;
 }
@@ -340,9 +357,9 @@ wish_restore_own(struct unit *u)
 }
 
 bool
-unit_is_in_folder(const struct unit *u)
+units_path_is_in_folder(const struct manager *m, const char *path)
 {
-	const char *root = u->manager->root_path, *path = u->conf->fragment;
+	const char *root = m->root_path;
 	size_t n = strlen(root);
 
 	return path != NULL && strncmp(path, root, n) == 0 &&
@@ -350,9 +367,48 @@ unit_is_in_folder(const struct unit *u)
 }
 
 bool
+unit_is_in_folder(const struct unit *u)
+{
+	return units_path_is_in_folder(u->manager, u->conf->fragment);
+}
+
+bool
+unit_is_default(const struct unit *u)
+{
+	const char *instance = u->conf->rules->default_instance;
+
+	return instance != NULL && u->conf->instance != NULL &&
+	       strcmp(instance, u->conf->instance) == 0 && u->conf->rules->has_install &&
+	       unit_is_of_template(u) && unit_is_in_folder(u) && !unit_is_by_links(u);
+}
+
+bool
 unit_has_install(const struct unit *u)
 {
-	return u->conf->rules->has_install && !unit_is_of_template(u);
+	if (unit_is_of_template(u))
+		return unit_is_default(u);
+	if (unit_name_is_template(u->name) && !unit_is_by_links(u) &&
+	    u->conf->rules->default_instance == NULL)
+		return false;
+	return u->conf->rules->has_install;
+}
+
+const char *
+unit_install_denied(const struct unit *u)
+{
+	char *name = unit_is_default(u) ? unit_name_template(u->name) : NULL;
+	const struct unit *template = NULL;
+
+	if (name != NULL)
+		template = unit_find(u->manager, name);
+	free(name);
+	if (template != NULL && template->flag[WISH_FLAG_MASKED])
+		return "its template is masked";
+	if (template != NULL && template->flag[WISH_FLAG_DISABLED])
+		return "its template is disabled";
+	if (template != NULL && template->flag[WISH_FLAG_ENABLED])
+		return NULL;
+	return links_preset_disables(u) ? "disabled by a preset" : NULL;
 }
 
 bool
@@ -382,7 +438,7 @@ unit_is_wanted(const struct unit *u, const char **why)
 	else if (!unit_has_install(u) || !unit_is_in_folder(u))
 		no = nothing_starts_it;
 	else
-		no = links_preset_disables(u) ? "disabled by a preset" : NULL;
+		no = unit_install_denied(u);
 	if (why != NULL)
 		*why = no != NULL                   ? no
 		       : u->wish == WISH_STARTED    ? "the wish of a person"
