@@ -248,7 +248,8 @@ uint32_t job_request(struct jobs *js, struct job_unit *ju, const struct job_requ
     job_done_fn *done, void *arg, struct buf *out);
 /*
  * What the same request would do, in the order in which it would begin, then what is left
- * out of it.  Nothing is queued.  -1: it would be refused, out says why.
+ * out of it: also that of a unit that is as it is to be.  Nothing is queued.  -1: it
+ * would be refused, out says why.
  */
 int job_plan(struct jobs *js, struct job_unit *ju, const struct job_request *r,
     job_plan_fn *fn, void *arg, struct buf *out);

@@ -353,11 +353,20 @@ job_plan(struct jobs *js, struct job_unit *ju, const struct job_request *r,
     job_plan_fn *fn, void *arg, struct buf *out)
 {
 	struct plan p = { .quiet = true };
-	int rc = make_plan(js, &p, ju, r, out);
+	struct job_planned own = { .unit = ju, .type = r->type, .because = "asked for" };
+	struct buf why = { 0 };
+	int rc = make_plan(js, &p, ju, r, &why);
 
-	if (rc == 0)
+	if (rc == 0) {
 		preview(&p, fn, arg);
+	} else if (rc == 1) {
+		own.left_out = buf_str(&why);
+		fn(arg, &own);
+	} else {
+		buf_adds(out, buf_str(&why));
+	}
 	plan_clear(&p);
+	buf_free(&why);
 	return rc == -1 ? -1 : 0;
 }
 
