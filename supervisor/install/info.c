@@ -246,30 +246,39 @@ can_be_alias(const char *alias, const char *unit)
 }
 
 char *
+install_alias_name(const char *unit, const char *alias)
+{
+	char *instance, *made = NULL;
+
+	/* Another name of the template is one of the instance, with its own. */
+	if (unit_name_is_valid(alias) && unit_name_is_template(alias) &&
+	    unit_name_is_instance(unit)) {
+		instance = unit_name_instance(unit);
+		made = unit_name_replace_instance(alias, instance);
+		free(instance);
+	}
+	if (made == NULL)
+		made = xstrdup(alias);
+	if (strcmp(made, unit) != 0 && can_be_alias(made, unit))
+		return made;
+	free(made);
+	return NULL;
+}
+
+char *
 info_alias(
     struct unit_paths *paths, const struct info *info, const char *text, struct diags *d)
 {
-	char *alias = info_expand(paths, info, text, "Alias", d), *instance, *made;
+	char *alias = info_expand(paths, info, text, "Alias", d), *made;
 
 	if (alias == NULL)
 		return NULL;
-	/* Another name of the template is one of the instance, with its own. */
-	if (unit_name_is_template(alias) && unit_name_is_instance(info->name)) {
-		instance = unit_name_instance(info->name);
-		made = unit_name_replace_instance(alias, instance);
-		free(instance);
-		if (made != NULL) {
-			free(alias);
-			alias = made;
-		}
-	}
-	if (strcmp(alias, info->name) != 0 && can_be_alias(alias, info->name))
-		return alias;
-	if (strcmp(alias, info->name) != 0)
+	made = install_alias_name(info->name, alias);
+	if (made == NULL && strcmp(alias, info->name) != 0)
 		diag_add(d, DIAG_ERROR, info->r.fragment, 0, 0,
 		    "an alias keeps the type; templates lead to templates, and an "
 		    "instance to the same one",
 		    "%s cannot be another name of %s", alias, info->name);
 	free(alias);
-	return NULL;
+	return made;
 }

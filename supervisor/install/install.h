@@ -136,6 +136,8 @@ enum install_state install_state(
 /* The same of one that is loaded, by its own name: no file is read. */
 enum install_state install_state_of_conf(
     struct install_index *, const struct unit_conf *conf);
+/* The name that UNIT gets by Alias=ALIAS, malloc'd; NULL: that cannot be one. */
+char *install_alias_name(const char *unit, const char *alias);
 /* The folder that has the file, as it counts; NULL: none has. */
 const char *install_folder(
     struct install_index *, const char *name, enum unit_path_kind *kind);

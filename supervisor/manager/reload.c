@@ -325,6 +325,7 @@ reload_take_units(struct reload *r, const char *who, bool all)
 	units_load_scanned(m);
 	unit_paths_forget(m->paths);
 	links_changed(m);
+	units_look_at_aliases(m);
 	links_mark(m);
 	instances_look_all(m);
 	units_look(m, note_result, &t);

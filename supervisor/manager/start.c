@@ -166,6 +166,7 @@ void
 start_units(struct manager *m)
 {
 	units_load_all(m);
+	units_look_at_aliases(m);
 	links_mark(m);
 	units_count_ended(m);
 	instances_look_all(m);

@@ -142,6 +142,11 @@ struct unit *unit_get_own(struct manager *m, const char *name);
 /* NAME is known as another one of u, and is not any more by what is on the disk; tell
  * units_on_change. */
 bool unit_name_is_stale(struct unit *u, const char *name);
+/* In the folder of the instance: the other names of Alias= that u has as long as it is
+ * enabled, unless there is a file of that name, which is told as a warning of u. */
+void unit_look_at_aliases(struct unit *u);
+/* The same of all, when all that the scan knows of was loaded. */
+void units_look_at_aliases(struct manager *m);
 /* Look at the files again (a few stat(2)), unless they hang; loads anew what is not
  * running, marks changed what is.  Returns true when something is different now. */
 bool unit_refresh(struct unit *u);
@@ -241,6 +246,8 @@ bool unit_is_default(const struct unit *u);
 /* It has an [Install] section that says that it is started with the instance: that of a
  * template is about its default instance, where it is in the folder of the instance. */
 bool unit_has_install(const struct unit *u);
+/* In the folder of the instance: [Install] or a person enables it, and nobody says no. */
+bool unit_is_enabled_here(const struct unit *u);
 /* NULL, or what takes that back (static text): a preset, or a person who has masked or
  * disabled its template.  Not where links decide. */
 const char *unit_install_denied(const struct unit *u);

@@ -288,6 +288,7 @@ look_at_rest(struct manager *m)
 	units_set_edges(m);
 	sysinit_look(m);
 	links_changed(m);
+	units_look_at_aliases(m);
 	links_mark(m);
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "install/install.h"
+#include "lib/clock.h"
 #include "lib/map.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
@@ -197,10 +199,148 @@ unit_files_changed(const struct unit *u)
 	       (unit_is_moved(u) && leads_elsewhere(m, u->name, u->conf->id));
 }
 
+/* ---- Alias= ----------------------------------------------------------------------- */
+
+/* NAME is one that its Alias= makes. */
+static bool
+asks_for_name(const struct unit *u, const char *name)
+{
+	const struct strv *list = &u->conf->rules->alias;
+	bool asks = false;
+
+	for (size_t i = 0; i < list->n && !asks; i++) {
+		char *made = install_alias_name(u->name, list->v[i]);
+
+		asks = made != NULL && strcmp(made, name) == 0;
+		free(made);
+	}
+	return asks;
+}
+
+/* What is on the disk goes before: a file or a link of that name. */
+static bool
+is_there(struct manager *m, const char *name)
+{
+	return unit_name_is_there(m->paths, name) && !unit_paths_unanswered(m->paths);
+}
+
+static bool
+is_by_alias(const struct unit *u, const char *name)
+{
+	return asks_for_name(u, name) && unit_is_enabled_here(u) &&
+	       !is_there(u->manager, name);
+}
+
+/* Of what has no file, and is down, that a person stopped it says nothing. */
+static void
+forget_stop(struct unit *u)
+{
+	struct wish_who who = { .uid = u->manager->owner,
+		.name = "supd",
+		.command = "its file is gone",
+		.wall_us = clock_wall_us() };
+
+	if (u->wish == WISH_STOPPED && u->conf->load_state == UNIT_NOT_FOUND &&
+	    !unit_is_running(u))
+		(void)unit_set_wish(u, WISH_NONE, &who);
+}
+
+/* NULL: it has the name. */
+static char *
+take_alias(struct unit *u, const char *name)
+{
+	struct manager *m = u->manager;
+	struct unit *other = map_get(&m->units, name);
+
+	if (other == u)
+		return NULL;
+	if (is_there(m, name))
+		return xstrdup("there is a unit file of that name, or a link");
+	if (other != NULL && strcmp(other->name, name) != 0)
+		return xasprintf("it is another name of %s already", other->name);
+	if (other != NULL)
+		forget_stop(other);
+	if (other != NULL && !unit_forget(other))
+		return xstrdup("it is the name of a unit that is not forgotten yet");
+	unit_add_name(u, name);
+	return NULL;
+}
+
+static void
+take_aliases(struct unit *u)
+{
+	const struct strv *list = &u->conf->rules->alias;
+
+	for (size_t i = 0; i < list->n; i++) {
+		char *name = install_alias_name(u->name, list->v[i]), *why;
+
+		why = name == NULL ? NULL : take_alias(u, name);
+		if (why != NULL) {
+			diag_add(&u->diags, DIAG_WARNING, u->conf->fragment, 0, 0, NULL,
+			    "Alias=%s is no other name of it: %s", name, why);
+			unit_render_drop(u);
+		}
+		free(why);
+		free(name);
+	}
+}
+
+static void
+give_up_aliases(struct unit *u)
+{
+	for (size_t i = u->other_names.n; i-- > 0;) {
+		const char *name = u->other_names.v[i];
+
+		if (strv_contains(&u->conf->aliases, name) ||
+		    !unit_name_is_stale(u, name))
+			continue;
+		forget_name(u->manager, name);
+		strv_remove_at(&u->other_names, i);
+	}
+	if (diags_drop(&u->diags, "Alias="))
+		unit_render_drop(u);
+}
+
+void
+unit_look_at_aliases(struct unit *u)
+{
+	give_up_aliases(u);
+	if (u->conf->rules->alias.n > 0 && unit_is_enabled_here(u))
+		take_aliases(u);
+}
+
+static void
+give_up_of(struct unit *u, void *arg)
+{
+	(void)arg;
+	give_up_aliases(u);
+}
+
+static void
+take_of(struct unit *u, void *arg)
+{
+	(void)arg;
+	if (u->conf->rules->alias.n > 0 && unit_is_enabled_here(u))
+		take_aliases(u);
+}
+
+void
+units_look_at_aliases(struct manager *m)
+{
+	if (m->scope != UNIT_SCOPE_NONE)
+		return;
+	units_look(m, give_up_of, NULL);
+	units_foreach(m, take_of, NULL);
+	units_set_edges(m);
+}
+
+/* ---- what leads elsewhere by now --------------------------------------------------- */
+
 bool
 unit_name_is_stale(struct unit *u, const char *name)
 {
-	return strcmp(name, u->name) != 0 && leads_elsewhere(u->manager, name, u->name);
+	return strcmp(name, u->name) != 0 && leads_elsewhere(u->manager, name, u->name) &&
+	       !is_by_alias(u, name);
 }
 
 void

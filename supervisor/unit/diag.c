@@ -60,6 +60,27 @@ diag_add(struct diags *d, enum diag_level level, const char *file, uint32_t line
 	g->hint = hint == NULL ? NULL : xstrdup(hint);
 }
 
+bool
+diags_drop(struct diags *d, const char *start)
+{
+	size_t kept = 0, n = d->n;
+
+	for (size_t i = 0; i < n; i++) {
+		struct diag *g = &d->v[i];
+
+		if (g->level != DIAG_WARNING ||
+		    strncmp(g->text, start, strlen(start)) != 0) {
+			d->v[kept++] = *g;
+			continue;
+		}
+		free(g->file);
+		free(g->text);
+		free(g->hint);
+	}
+	d->n = kept;
+	return kept < n;
+}
+
 char *
 diag_format(const struct diag *g)
 {

@@ -48,6 +48,9 @@ void diag_add(struct diags *d, enum diag_level, const char *file, uint32_t line,
     uint32_t col, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 7, 8)));
 
+/* Takes out the warnings whose text begins so; whether there were any. */
+bool diags_drop(struct diags *, const char *start);
+
 /* Whether the next one is only counted. */
 static inline bool
 diags_is_full(const struct diags *d)

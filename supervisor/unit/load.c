@@ -564,6 +564,13 @@ unit_real_name(struct unit_paths *paths, const char *name)
 	return resolve_name(paths, name);
 }
 
+bool
+unit_name_is_there(struct unit_paths *paths, const char *name)
+{
+	paths->unanswered = false;
+	return resolve_is_there(paths, name);
+}
+
 /* Whether the file is another one than was read.  When only the time of its inode differs
  * its text decides, and that time is noted, so that it is not read the next time. */
 static bool

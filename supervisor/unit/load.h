@@ -140,6 +140,8 @@ struct unit_conf *unit_load(
 
 /* The id of what would be loaded by NAME, malloc'd; a few stat(2). */
 char *unit_real_name(struct unit_paths *, const char *name);
+/* There is a file of that name or of its template, or a unit of supd's own. */
+bool unit_name_is_there(struct unit_paths *, const char *name);
 /* The link on the search path that makes NAME another name, malloc'd; NULL: none has that
  * very name. */
 char *unit_name_link(struct unit_paths *, const char *name);

@@ -559,6 +559,17 @@ resolve_name(struct unit_paths *paths, const char *name)
 	return id;
 }
 
+bool
+resolve_is_there(struct unit_paths *paths, const char *name)
+{
+	struct resolved r;
+	bool there = follow_names(paths, name, &r, NULL) != FIND_NOTHING ||
+		     unit_name_is_builtin(r.id);
+
+	resolved_clear(&r);
+	return there;
+}
+
 void
 resolve_unit(struct unit_paths *paths, const char *name, const struct strv *known,
     struct resolved *r, struct diags *d)

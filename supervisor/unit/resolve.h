@@ -43,6 +43,8 @@ void resolve_unit(struct unit_paths *, const char *name, const struct strv *know
     struct resolved *, struct diags *d);
 /* The id alone, malloc'd. */
 char *resolve_name(struct unit_paths *, const char *name);
+/* There is a file of that name or of its template, or a unit of supd's own. */
+bool resolve_is_there(struct unit_paths *, const char *name);
 void resolved_clear(struct resolved *);
 
 /* Into s; path is copied, and freed by sources_free. */

@@ -99,6 +99,41 @@ tell_missing(struct verify_unit *u, enum unit_dep dep, const char *name)
 	free(near);
 }
 
+static bool
+can_say(const struct verify_unit *u)
+{
+	return u->conf != NULL && (u->conf->load_state == UNIT_LOADED ||
+				      u->conf->load_state == UNIT_BAD_SETTING);
+}
+
+/* Its file is in the folder of an instance, where Alias= needs no link. */
+static bool
+is_in_folder(const struct verify_unit *u)
+{
+	const struct unit_paths *paths = u->path->paths;
+	const char *file = u->conf->fragment;
+
+	for (size_t i = 0; file != NULL && i < unit_paths_count(paths); i++) {
+		const char *dir = unit_paths_dir(paths, i);
+
+		if (unit_paths_kind(paths, i) == UNIT_PATH_FOLDER &&
+		    strncmp(file, dir, strlen(dir)) == 0 && file[strlen(dir)] == '/')
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_alias_of_any(const struct verify *v, const struct verify_unit *of, const char *name)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->v[i]->path == of->path && can_say(v->v[i]) &&
+		    strv_contains(&v->v[i]->conf->rules->alias, name) &&
+		    is_in_folder(v->v[i]))
+			return true;
+	return false;
+}
+
 static void
 check_name(struct verify *v, struct verify_unit *u, enum unit_dep dep, const char *name)
 {
@@ -107,9 +142,10 @@ check_name(struct verify *v, struct verify_unit *u, enum unit_dep dep, const cha
 	if (is_foreign(name) || !unit_name_is_valid(name) || is_implied(u, dep, name))
 		return;
 	other = verify_other(v, u, name);
-	if (other->conf->load_state == UNIT_NOT_FOUND)
-		tell_missing(u, dep, name);
-	else if (other->conf->load_state == UNIT_MASKED && needs[dep] != NEED_NONE)
+	if (other->conf->load_state == UNIT_NOT_FOUND) {
+		if (!is_alias_of_any(v, u, name))
+			tell_missing(u, dep, name);
+	} else if (other->conf->load_state == UNIT_MASKED && needs[dep] != NEED_NONE)
 		verify_warn(u, verify_word_find(u, key_of(u, dep, name), name),
 		    needs[dep] == NEED_START ? "unmask it, or take the line out" : NULL,
 		    "%s=: %s is masked", key_of(u, dep, name), name);
@@ -137,24 +173,32 @@ check_template(struct verify *v, struct verify_unit *u)
 	free(name);
 }
 
+/* A file goes before what Alias= of another one says. */
 static void
-check_aliases(struct verify_unit *u)
+check_alias(struct verify *v, struct verify_unit *u, const char *name)
 {
-	const struct strv *names = &u->conf->rules->alias;
+	const struct unit_conf *other;
 
-	for (size_t i = 0; i < names->n; i++)
-		if (unit_name_type(names->v[i]) != u->conf->type)
-			verify_warn(u, verify_word_find(u, "Alias", names->v[i]),
-			    "an alias keeps the type",
-			    "Alias=: %s cannot be another name of %s", names->v[i],
-			    u->conf->id);
+	if (unit_name_type(name) != u->conf->type) {
+		verify_warn(u, verify_word_find(u, "Alias", name),
+		    "an alias keeps the type", "Alias=: %s cannot be another name of %s",
+		    name, u->conf->id);
+		return;
+	}
+	if (strcmp(name, u->conf->id) == 0)
+		return;
+	other = verify_other(v, u, name)->conf;
+	if (other->fragment != NULL && strcmp(other->id, name) == 0)
+		verify_warn(u, verify_word_find(u, "Alias", name),
+		    "take the name out, or remove that file",
+		    "Alias=: %s has a unit file of its own, which goes before", name);
 }
 
-static bool
-can_say(const struct verify_unit *u)
+static void
+check_aliases(struct verify *v, struct verify_unit *u)
 {
-	return u->conf != NULL && (u->conf->load_state == UNIT_LOADED ||
-				      u->conf->load_state == UNIT_BAD_SETTING);
+	for (size_t i = 0; i < u->conf->rules->alias.n; i++)
+		check_alias(v, u, u->conf->rules->alias.v[i]);
 }
 
 /* ---- the order ---- */
@@ -289,7 +333,7 @@ verify_refs(struct verify *v)
 			continue;
 		if (u->named) {
 			check_template(v, u);
-			check_aliases(u);
+			check_aliases(v, u);
 		}
 		for (int k = 0; k < DEP_NKINDS; k++) {
 			const struct strv *names = &u->conf->rules->deps[k];

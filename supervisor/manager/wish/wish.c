@@ -211,9 +211,9 @@ unit_set_terms(struct unit *u, enum wish_flag flag, const char *reason,
 	return seq;
 }
 
-/* What is shown of the instance that the template names depends on it. */
+/* What the instance that the template names is depends on it. */
 static void
-drop_default(const struct unit *template)
+look_at_default(const struct unit *template)
 {
 	const char *instance = template->conf->rules->default_instance;
 	char *name = instance == NULL
@@ -221,8 +221,10 @@ drop_default(const struct unit *template)
 			 : unit_name_replace_instance(template->name, instance);
 	struct unit *u = name == NULL ? NULL : unit_find(template->manager, name);
 
-	if (u != NULL)
+	if (u != NULL) {
 		unit_render_drop(u);
+		unit_look_at_aliases(u);
+	}
 	free(name);
 }
 
@@ -246,7 +248,9 @@ unit_set_flag(struct unit *u, enum wish_flag flag, bool on, const struct wish_wh
 	if (u->instances != NULL)
 		instances_on_conf(u);
 	if (unit_name_is_template(u->name))
-		drop_default(u);
+		look_at_default(u);
+	else
+		unit_look_at_aliases(u);
 	member_on_rest(u);
 	return seq;
 }
@@ -409,6 +413,15 @@ unit_install_denied(const struct unit *u)
 	if (template != NULL && template->flag[WISH_FLAG_ENABLED])
 		return NULL;
 	return links_preset_disables(u) ? "disabled by a preset" : NULL;
+}
+
+bool
+unit_is_enabled_here(const struct unit *u)
+{
+	if (!unit_is_in_folder(u) || unit_is_by_links(u) || u->flag[WISH_FLAG_DISABLED])
+		return false;
+	return u->flag[WISH_FLAG_ENABLED] ||
+	       (unit_has_install(u) && unit_install_denied(u) == NULL);
 }
 
 bool
