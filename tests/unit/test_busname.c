@@ -98,6 +98,13 @@ liars_are_refused(void **state)
 	while (b.len < BUSNAME_ANSWER_MAX)
 		buf_addc(&b, 'x');
 	assert_int_equal(busname_read(b.data, b.len), BUSNAME_REFUSED);
+	/* An answer of another who is on the bus is none. */
+	answer(&b, false, 2, 1);
+	for (char *at = b.data; (at = memmem(at, b.len - (size_t)(at - b.data),
+				     "org.freedesktop.DBus", 20)) != NULL;
+	     at++)
+		*at = 'x';
+	assert_int_equal(busname_read(b.data, b.len), BUSNAME_MORE);
 	/* Any byte changed: never more than what is there is read. */
 	for (int round = 0; round < 20000; round++) {
 		char *copy;
@@ -113,6 +120,129 @@ liars_are_refused(void **state)
 		free(copy);
 	}
 	buf_free(&b);
+}
+
+/* ---- news -------------------------------------------------------------------- */
+
+static void
+add_text(struct buf *b, bool big, const char *s)
+{
+	while (b->len % 4 != 0)
+		buf_addc(b, '\0');
+	add_u32(b, big, (uint32_t)strlen(s));
+	buf_append(b, s, strlen(s) + 1);
+}
+
+static void
+add_field(struct buf *f, bool big, int code, char type, const char *s)
+{
+	char head[4] = { (char)code, 1, type, 0 };
+
+	while (f->len % 8 != 0)
+		buf_addc(f, '\0');
+	buf_append(f, head, sizeof(head));
+	if (type == 'g') {
+		buf_addc(f, (char)strlen(s));
+		buf_append(f, s, strlen(s) + 1);
+	} else {
+		add_text(f, big, s);
+	}
+}
+
+/* A whole signal of the bus, with what may be wrong with it. */
+static void
+news(struct buf *b, bool big, const char *sender, const char *member, const char *name,
+    const char *owner)
+{
+	struct buf f = { 0 }, body = { 0 };
+
+	add_field(&f, big, 1, 'o', "/org/freedesktop/DBus");
+	add_field(&f, big, 2, 's', "org.freedesktop.DBus");
+	add_field(&f, big, 3, 's', member);
+	add_field(&f, big, 8, 'g', "sss");
+	add_field(&f, big, 7, 's', sender);
+	add_text(&body, big, name);
+	add_text(&body, big, ":1.7");
+	add_text(&body, big, owner);
+	buf_clear(b);
+	buf_addc(b, big ? 'B' : 'l');
+	buf_append(b, "\4\1\1", 3);
+	add_u32(b, big, (uint32_t)body.len);
+	add_u32(b, big, 7);
+	add_u32(b, big, (uint32_t)f.len);
+	while (f.len % 8 != 0)
+		buf_addc(&f, '\0');
+	buf_append(b, f.data, f.len);
+	buf_append(b, body.data, body.len);
+	buf_free(&f);
+	buf_free(&body);
+}
+
+static void
+news_of_owners_are_read(void **state)
+{
+	struct busname_message m;
+	struct buf b = { 0 };
+
+	(void)state;
+	for (int big = 0; big < 2; big++) {
+		news(&b, big, "org.freedesktop.DBus", "NameOwnerChanged", "org.a.B", "");
+		assert_int_equal(busname_size(b.data), b.len);
+		assert_int_equal(busname_message(b.data, b.len, &m), 0);
+		assert_int_equal(m.what, BUSNAME_SIGNAL);
+		assert_string_equal(m.name, "org.a.B");
+		assert_false(m.owned);
+		for (size_t n = 0; n < b.len; n++)
+			assert_int_equal(busname_message(b.data, n, &m), -1);
+		news(&b, big, "org.freedesktop.DBus", "NameOwnerChanged", "org.a.B",
+		    ":1.8");
+		assert_int_equal(busname_message(b.data, b.len, &m), 0);
+		assert_true(m.owned);
+	}
+	/* Of another who is on the bus, who may send anything to anybody. */
+	news(&b, false, ":1.66", "NameOwnerChanged", "org.a.B", "");
+	assert_int_equal(busname_message(b.data, b.len, &m), 0);
+	assert_int_equal(m.what, BUSNAME_OTHER);
+	news(&b, false, "org.freedesktop.DBus", "NameLost", "org.a.B", "");
+	assert_int_equal(busname_message(b.data, b.len, &m), 0);
+	assert_int_equal(m.what, BUSNAME_OTHER);
+	/* A NUL within the name. */
+	news(&b, false, "org.freedesktop.DBus", "NameOwnerChanged", "org.a.B", "");
+	*(char *)memmem(b.data, b.len, "org.a.B", 7) = '\0';
+	assert_int_equal(busname_message(b.data, b.len, &m), -1);
+	buf_free(&b);
+}
+
+static void
+sizes_are_those_of_the_protocol(void **state)
+{
+	struct buf b = { 0 };
+
+	(void)state;
+	news(&b, false, ":1.66", "NameOwnerChanged", "org.a.B", "");
+	memcpy(b.data + 4, "\0\0\0\1", 4); /* 16 MiB: others may send that */
+	assert_true(busname_size(b.data) > 1 << 24);
+	memcpy(b.data + 4, "\0\0\0\10", 4);
+	assert_int_equal(busname_size(b.data), 0);
+	memcpy(b.data + 4, "\xff\xff\xff\xff", 4);
+	memcpy(b.data + 12, "\xff\xff\xff\xff", 4);
+	assert_int_equal(busname_size(b.data), 0);
+	buf_free(&b);
+}
+
+static void
+greetings(void **state)
+{
+	char big[512];
+
+	(void)state;
+	assert_int_equal(busname_greeting("OK 12\r\nxx", 9), 7);
+	assert_int_equal(busname_greeting("O", 1), 0);
+	assert_int_equal(busname_greeting("", 0), 0);
+	assert_int_equal(busname_greeting("REJECTED\r\n", 10), -1);
+	memset(big, 'x', sizeof(big));
+	memcpy(big, "OK ", 3);
+	assert_int_equal(busname_greeting(big, sizeof(big)), -1);
 }
 
 static void
@@ -149,6 +279,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_are_read),
 		cmocka_unit_test(liars_are_refused),
+		cmocka_unit_test(news_of_owners_are_read),
+		cmocka_unit_test(sizes_are_those_of_the_protocol),
+		cmocka_unit_test(greetings),
 		cmocka_unit_test(addresses_are_paths_or_abstract),
 	};
 

@@ -15,17 +15,18 @@
 
 enum {
 	TYPE_CALL = 1,
-	TYPE_RETURN = 2,
-	TYPE_ERROR = 3,
 	FIELD_PATH = 1,
 	FIELD_INTERFACE = 2,
 	FIELD_MEMBER = 3,
 	FIELD_REPLY_SERIAL = 5,
 	FIELD_DESTINATION = 6,
+	FIELD_SENDER = 7,
 	FIELD_SIGNATURE = 8,
 	SERIAL_HELLO = 1,
 	SERIAL_ASK = 2,
-	HEAD = 16, /* bytes before the fields */
+	HEAD = BUSNAME_HEAD,
+	PROTOCOL_MAX = 128 << 20, /* bytes of a message, says the protocol */
+	GREETING_MAX = 256,
 };
 
 /* ---- where ------------------------------------------------------------------- */
@@ -101,9 +102,8 @@ put_field(struct buf *b, size_t start, int field, char type, const char *s)
 	buf_append(b, s, strlen(s) + 1);
 }
 
-/* A call of the bus itself; arg NULL: without one. */
-static void
-put_call(struct buf *out, uint32_t serial, const char *member, const char *arg)
+void
+busname_call(struct buf *out, uint32_t serial, const char *member, const char *arg)
 {
 	struct buf fields = { 0 };
 
@@ -129,7 +129,7 @@ put_call(struct buf *out, uint32_t serial, const char *member, const char *arg)
 }
 
 void
-busname_ask(struct buf *out, const char *name)
+busname_hello(struct buf *out, uint32_t serial)
 {
 	char uid[16];
 
@@ -139,8 +139,23 @@ busname_ask(struct buf *out, const char *name)
 	for (const char *c = uid; *c != '\0'; c++)
 		buf_addf(out, "%02x", (unsigned char)*c);
 	buf_adds(out, "\r\nBEGIN\r\n");
-	put_call(out, SERIAL_HELLO, "Hello", NULL);
-	put_call(out, SERIAL_ASK, "NameHasOwner", name);
+	busname_call(out, serial, "Hello", NULL);
+}
+
+void
+busname_ask(struct buf *out, const char *name)
+{
+	busname_hello(out, SERIAL_HELLO);
+	busname_call(out, SERIAL_ASK, "NameHasOwner", name);
+}
+
+void
+busname_match(struct buf *out, const char *name)
+{
+	buf_addf(out,
+	    "type='signal',sender='" BUS "',path='/org/freedesktop/DBus',"
+	    "interface='" BUS "',member='NameOwnerChanged',arg0='%s'",
+	    name);
 }
 
 /* ---- the answer -------------------------------------------------------------- */
@@ -178,35 +193,177 @@ take_u32(struct reader *r)
 			    (uint32_t)p[1] << 8 | p[0];
 }
 
-/* Walks over the fields; the call that it answers, 0 when it answers none. */
-static uint32_t
-reply_serial(struct reader *r, size_t end)
+/* A text with its end: NULL when it is none. */
+static const char *
+take_text(struct reader *r, size_t n)
 {
-	uint32_t serial = 0;
+	size_t at = take(r, 1, n + 1);
 
+	if (r->bad || memchr(r->p + at, '\0', n + 1) != r->p + at + n) {
+		r->bad = true;
+		return NULL;
+	}
+	return (const char *)r->p + at;
+}
+
+static const char *
+take_string(struct reader *r)
+{
+	uint32_t n = take_u32(r);
+
+	return r->bad ? NULL : take_text(r, n);
+}
+
+/* What the fields say of a message; texts are NULL where they say nothing. */
+struct fields {
+	uint32_t reply_serial;
+	const char *path, *interface, *member, *sender, *signature;
+};
+
+static void
+put_field_text(struct fields *f, unsigned char field, const char *text)
+{
+	switch (field) {
+	case FIELD_PATH:
+		f->path = text;
+		break;
+	case FIELD_INTERFACE:
+		f->interface = text;
+		break;
+	case FIELD_MEMBER:
+		f->member = text;
+		break;
+	case FIELD_SENDER:
+		f->sender = text;
+		break;
+	case FIELD_SIGNATURE:
+		f->signature = text;
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+read_fields(struct reader *r, size_t end, struct fields *f)
+{
 	while (!r->bad && r->at < end) {
 		size_t at = take(r, 8, 4);
 		unsigned char field = r->p[at], type = r->p[at + 2];
 
 		if (r->bad || r->p[at + 1] != 1 || r->p[at + 3] != 0) {
 			r->bad = true;
-		} else if (type == 'u' && field == FIELD_REPLY_SERIAL) {
-			serial = take_u32(r);
 		} else if (type == 'u') {
-			(void)take_u32(r);
-		} else if (type == 's' || type == 'o') {
-			uint32_t n = take_u32(r);
+			uint32_t v = take_u32(r);
 
-			(void)take(r, 1, (size_t)n + 1);
+			if (field == FIELD_REPLY_SERIAL)
+				f->reply_serial = v;
+		} else if (type == 's' || type == 'o') {
+			put_field_text(f, field, take_string(r));
 		} else if (type == 'g') {
 			size_t len = take(r, 1, 1);
 
-			(void)take(r, 1, r->bad ? 0 : (size_t)r->p[len] + 1);
+			put_field_text(f, field, r->bad ? NULL : take_text(r, r->p[len]));
 		} else {
 			r->bad = true;
 		}
 	}
-	return serial;
+}
+
+static bool
+is(const char *text, const char *want)
+{
+	return text != NULL && strcmp(text, want) == 0;
+}
+
+/* With what makes the body begin at a multiple of eight. */
+static uint64_t
+head_size(uint32_t fields)
+{
+	return ((uint64_t)HEAD + fields + 7) / 8 * 8;
+}
+
+/* The numbers of the head. */
+static bool
+read_head(struct reader *r, uint32_t *fields, uint32_t *body)
+{
+	r->big = r->p[0] == 'B';
+	r->at = 4;
+	*body = take_u32(r);
+	(void)take_u32(r); /* its serial */
+	*fields = take_u32(r);
+	return !r->bad && (r->p[0] == 'l' || r->p[0] == 'B') && r->p[3] == 1;
+}
+
+uint64_t
+busname_size(const void *head)
+{
+	struct reader r = { .p = head, .n = HEAD };
+	uint32_t fields, body;
+	uint64_t size;
+
+	if (!read_head(&r, &fields, &body))
+		return 0;
+	size = head_size(fields) + body;
+	return size <= PROTOCOL_MAX ? size : 0;
+}
+
+int
+busname_message(const void *data, size_t n, struct busname_message *m)
+{
+	struct reader r = { .p = data, .n = n };
+	struct fields f = { 0 };
+	uint32_t fields, body;
+
+	memset(m, 0, sizeof(*m));
+	if (n < HEAD || !read_head(&r, &fields, &body) || head_size(fields) + body != n)
+		return -1;
+	r.n = HEAD + (size_t)fields;
+	read_fields(&r, r.n, &f);
+	if (r.bad)
+		return -1;
+	r.n = n;
+	r.at = n - body;
+	/* Whatever others send: the bus writes the sender, and they cannot have this. */
+	if (!is(f.sender, BUS))
+		return 0;
+	switch (r.p[1]) {
+	case BUSNAME_RETURN:
+		m->what = BUSNAME_RETURN;
+		m->serial = f.reply_serial;
+		m->is_bool = is(f.signature, "b");
+		if (m->is_bool)
+			m->owned = take_u32(&r) != 0;
+		break;
+	case BUSNAME_ERROR:
+		m->what = BUSNAME_ERROR;
+		m->serial = f.reply_serial;
+		break;
+	case BUSNAME_SIGNAL:
+		if (!is(f.interface, BUS) || !is(f.member, "NameOwnerChanged") ||
+		    !is(f.signature, "sss"))
+			return 0;
+		m->what = BUSNAME_SIGNAL;
+		m->name = take_string(&r);
+		(void)take_string(&r); /* who had it before */
+		m->owned = !is(take_string(&r), "");
+		break;
+	default:
+		break;
+	}
+	return r.bad ? -1 : 0;
+}
+
+ssize_t
+busname_greeting(const void *data, size_t n)
+{
+	const char *line = data, *end = memchr(data, '\n', n);
+
+	if (n > 0 && memcmp(line, "OK ", n < 3 ? n : 3) != 0)
+		return -1;
+	if (end == NULL)
+		return n < GREETING_MAX ? 0 : -1;
+	return end - line + 1;
 }
 
 /* The message at p, of n bytes so far: how long it is, 0 when more is needed; *answer is
@@ -214,56 +371,45 @@ reply_serial(struct reader *r, size_t end)
 static size_t
 read_message(const unsigned char *p, size_t n, enum busname *answer)
 {
-	struct reader r = { .p = p, .n = n };
-	uint32_t body, fields, serial;
-	size_t head;
+	struct busname_message m;
+	uint64_t size;
 
+	*answer = BUSNAME_MORE;
 	if (n < HEAD)
 		return 0;
-	r.big = p[0] == 'B';
-	r.at = 4;
-	body = take_u32(&r);
-	(void)take_u32(&r);
-	fields = take_u32(&r);
-	*answer = BUSNAME_REFUSED;
-	if ((p[0] != 'l' && p[0] != 'B') || p[3] != 1 || fields > BUSNAME_ANSWER_MAX ||
-	    body > BUSNAME_ANSWER_MAX)
-		return 0;
-	head = (HEAD + (size_t)fields + 7) / 8 * 8;
-	*answer = BUSNAME_MORE;
-	if (n < head + body)
-		return 0;
-	r.n = HEAD + fields;
-	serial = reply_serial(&r, HEAD + fields);
-	if (r.bad || (p[1] == TYPE_ERROR && serial != 0)) {
+	size = busname_size(p);
+	if (size == 0 || size > BUSNAME_ANSWER_MAX) {
 		*answer = BUSNAME_REFUSED;
 		return 0;
 	}
-	if (p[1] == TYPE_RETURN && serial == SERIAL_ASK) {
-		r.n = head + body;
-		r.at = head;
-		*answer = take_u32(&r) != 0 ? BUSNAME_OWNED : BUSNAME_FREE;
-		if (r.bad)
-			*answer = BUSNAME_REFUSED;
+	if (n < size)
+		return 0;
+	if (busname_message(p, (size_t)size, &m) == -1 ||
+	    (m.what == BUSNAME_ERROR && m.serial != 0)) {
+		*answer = BUSNAME_REFUSED;
 		return 0;
 	}
-	return head + body;
+	if (m.what == BUSNAME_RETURN && m.serial == SERIAL_ASK) {
+		*answer = !m.is_bool ? BUSNAME_REFUSED
+			  : m.owned  ? BUSNAME_OWNED
+				     : BUSNAME_FREE;
+		return 0;
+	}
+	return (size_t)size;
 }
 
 enum busname
 busname_read(const void *data, size_t n)
 {
-	const char *line = data, *end = memchr(data, '\n', n);
+	ssize_t greeting = busname_greeting(data, n);
 	enum busname answer = BUSNAME_MORE;
 	size_t at, bytes;
 
-	if (n > 0 && memcmp(line, "OK ", n < 3 ? n : 3) != 0)
-		return BUSNAME_REFUSED;
-	if (end == NULL)
-		return n < BUSNAME_ANSWER_MAX ? BUSNAME_MORE : BUSNAME_REFUSED;
-	at = (size_t)(end - line) + 1;
+	if (greeting <= 0)
+		return greeting == 0 ? BUSNAME_MORE : BUSNAME_REFUSED;
+	at = (size_t)greeting;
 	while (
-	    (bytes = read_message((const unsigned char *)line + at, n - at, &answer)) > 0)
+	    (bytes = read_message((const unsigned char *)data + at, n - at, &answer)) > 0)
 		at += bytes;
 	if (answer == BUSNAME_MORE && n >= BUSNAME_ANSWER_MAX)
 		return BUSNAME_REFUSED;
