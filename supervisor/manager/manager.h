@@ -37,6 +37,7 @@ struct links;
 struct loop;
 struct loop_timer;
 struct metrics;
+struct namewatch;
 struct pathwatch;
 struct pools;
 struct reach;
@@ -119,6 +120,7 @@ struct manager {
 	struct pools *pools;                 /* part/pools.c; NULL: there never was one */
 	struct due *due;                     /* wants.c; NULL: nothing ever was */
 	struct filewatch *filewatch;         /* NULL: nothing is watched yet */
+	struct namewatch *namewatch;         /* NULL: no name is watched yet */
 	struct pathwatch *pathwatch;         /* NULL: no path is watched yet */
 	struct jobs *jobs;
 	struct emitter *events;

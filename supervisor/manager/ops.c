@@ -32,6 +32,7 @@
 #include "manager/sessions/sessions.h"
 #include "manager/tell.h"
 #include "manager/units.h"
+#include "manager/watch/namewatch.h"
 #include "manager/wish/drain.h"
 #include "manager/wish/hold.h"
 #include "manager/wish/wants.h"
@@ -75,6 +76,7 @@ unit_ops_clear(struct unit *u)
 		probe_free(p->probe);
 		probe_drop(p);
 	}
+	namewatch_remove(u->ops->name);
 	ops_spawns_forget(u, NULL);
 	if (u->ops->removal != NULL)
 		u->ops->removal->unit = NULL;
@@ -316,6 +318,30 @@ ops_probe_stop(void *arg, enum probe_use use)
 	}
 }
 
+static void
+on_name(void *arg, bool owned)
+{
+	struct unit *u = arg;
+
+	svc_on_name(u->svc, owned);
+}
+
+static void
+ops_name_watch(void *arg, const char *name)
+{
+	struct unit *u = arg;
+	struct unit_ops *o = unit_ops(u);
+	struct manager *m = u->manager;
+
+	namewatch_remove(o->name);
+	o->name = NULL;
+	if (name == NULL)
+		return;
+	if (m->namewatch == NULL)
+		m->namewatch = namewatch_new(m->loop, &namewatch_usual);
+	o->name = namewatch_add(m->namewatch, name, u->name, on_name, u);
+}
+
 /* Those of [Rule] sections, by numbers behind those of ReadyPattern=. */
 static void
 put_rules(const struct unit *u, struct buf *list)
@@ -502,6 +528,7 @@ const struct svc_ops svc_ops_real = {
 	.timer_set = ops_timer_set,
 	.probe_start = ops_probe_start,
 	.probe_stop = ops_probe_stop,
+	.name_watch = ops_name_watch,
 	.patterns = ops_patterns,
 	.fd_store = ops_fd_store,
 	.fd_drop = ops_fd_drop,

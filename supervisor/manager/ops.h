@@ -14,6 +14,7 @@
 struct helper;
 struct loop_timer;
 struct manager;
+struct namewatch_name;
 struct probe;
 struct scan_watch;
 struct slot_wait;
@@ -61,6 +62,7 @@ struct unit_ops {
 	struct unit_timer *timer[SVC_NTIMERS]; /* NULL: never armed */
 	TAILQ_HEAD(, unit_probe) probes;
 	TAILQ_HEAD(, unit_spawn) spawns; /* in the order in which they are wanted */
+	struct namewatch_name *name;     /* BusName= that is watched; NULL */
 	struct unit_removal *removal;    /* NULL: none; spawns wait for it */
 	struct slot_wait *slot_wait;     /* adopt_slot.c; NULL: it waits for no slot */
 	uint32_t empty_slot;     /* whose end is to be watched after them, or SLOT_NONE */

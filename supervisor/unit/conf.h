@@ -149,7 +149,7 @@ enum service_type {
 	SERVICE_NOTIFY,
 	SERVICE_IDLE, /* started as simple */
 	SERVICE_NOTIFY_RELOAD,
-	SERVICE_DBUS, /* as exec; BusName= is a probe of readiness */
+	SERVICE_DBUS, /* as exec; BusName= is a probe of readiness, and watched */
 };
 
 enum service_exit {

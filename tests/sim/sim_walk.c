@@ -168,11 +168,11 @@ static void
 random_conf(struct buf *b)
 {
 	static const char *const types[] = { "simple", "exec", "notify", "forking",
-		"oneshot" };
+		"oneshot", "dbus" };
 	static const char *const restarts[] = { "no", "always", "on-success",
 		"on-failure", "on-abnormal", "on-abort", "on-watchdog" };
 	static const char *const kills[] = { "control-group", "mixed" };
-	unsigned type = below(5);
+	unsigned type = below(6);
 
 	buf_adds(b, "[Unit]\nStartLimitIntervalSec=20\n[Service]\n");
 	buf_addf(b, "Type=%s\n", types[type]);
@@ -208,6 +208,8 @@ random_conf(struct buf *b)
 		addf(b, 5, "ExitType=cgroup\n");
 	if (type == 2 && one_in(2))
 		buf_adds(b, "WatchdogSec=6\n");
+	if (type == 5)
+		buf_adds(b, "BusName=org.example.A\n");
 	if (type == 3 && one_in(2))
 		buf_adds(b, "PIDFile=/run/a.pid\n");
 }
@@ -257,12 +259,12 @@ random_step(struct world *w)
 	static const char *const words[] = { "READY=1", "RELOADING=1", "STOPPING=1",
 		"WATCHDOG=1", "WATCHDOG=trigger", "EXTEND_TIMEOUT_USEC=3000000",
 		"STATUS=busy", "MAINPID=1", "WATCHDOG_USEC=2000000", "RESTART_RESET=1" };
-	static const char *const names[23] = { "start", "start", "stop", "restart",
+	static const char *const names[24] = { "start", "start", "stop", "restart",
 		"reload", "force or reset", "an end", "an end", "notify", "notify",
 		"a probe", "other programs", "time", "a timer", "a timer",
-		"the manager dies soon", [20] = "freeze or thaw", "the pool",
-		"the pool" };
-	unsigned what = below(23);
+		"the manager dies soon", [20] = "freeze or thaw", "the pool", "the pool",
+		"its name" };
+	unsigned what = below(24);
 	int t;
 
 	TELL("%s: %s\n", svc_state_name(svc_state(w->s)),
@@ -340,6 +342,9 @@ random_step(struct world *w)
 	case 22:
 		w_admit(w);
 		break;
+	case 23:
+		svc_on_name(w->s, one_in(2));
+		break;
 	default:
 		w_deliver(w);
 		break;
@@ -365,6 +370,8 @@ check(struct world *w)
 	    (w->pool == W_POOL_WAITS) != (m->state == SVC_QUEUED))
 		fail_msg("%d of the pool %s while %s (seed %llu)", (int)w->pool, m->pool,
 		    svc_state_name(m->state), (unsigned long long)w->seed);
+	if (w->name_watched && !m->has_name)
+		fail_msg("a name is watched (seed %llu)", (unsigned long long)w->seed);
 	switch (m->state) {
 	case SVC_DEAD:
 	case SVC_AUTO_RESTART:

@@ -134,6 +134,7 @@ struct world {
 	enum unit_action action;
 	uint64_t probe_id[64];
 	unsigned nprobes;
+	bool name_watched;
 	unsigned fds_stored;
 	bool spoilt; /* the memory lies: init refuses what cannot be */
 	bool quiet;  /* no log of deeds: walks */
@@ -637,6 +638,19 @@ op_probe_stop(void *arg, enum probe_use use)
 }
 
 static void
+op_name_watch(void *arg, const char *name)
+{
+	struct world *w = arg;
+
+	if (w->dead)
+		return;
+	/* Never two of them, never the end of none. */
+	assert_true((name != NULL) != w->name_watched);
+	w->name_watched = name != NULL;
+	w_log(w, name != NULL ? "name " : "noname ");
+}
+
+static void
 op_patterns(
     void *arg, uint32_t slot, const uint8_t invocation[16], const struct probe_list *list)
 {
@@ -875,6 +889,7 @@ static const struct svc_ops w_ops = {
 	.timer_set = op_timer_set,
 	.probe_start = op_probe_start,
 	.probe_stop = op_probe_stop,
+	.name_watch = op_name_watch,
 	.patterns = op_patterns,
 	.fd_store = op_fd_store,
 	.fd_drop = op_fd_drop,
@@ -1166,6 +1181,7 @@ w_revive(struct world *w)
 	svc_free(w->s);
 	w->nqueue = 0;
 	w->nprobes = 0;
+	w->name_watched = false;
 	for (int i = 0; i < SVC_NTIMERS; i++)
 		w->timer_us[i] = UINT64_MAX;
 	w->dead = false;

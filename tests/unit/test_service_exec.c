@@ -122,6 +122,13 @@ done(void *arg, enum svc_done what, enum svc_done_result r, const char *why)
 }
 
 static void
+name_watch(void *arg, const char *name)
+{
+	(void)arg;
+	(void)name;
+}
+
+static void
 probe_stop(void *arg, enum probe_use use)
 {
 	(void)arg;
@@ -211,6 +218,7 @@ static const struct svc_ops ops = {
 	.judge = judge,
 	.timer_set = timer_set,
 	.probe_stop = probe_stop,
+	.name_watch = name_watch,
 	.fd_drop = fd_drop,
 	.life = life,
 	.cleanup = cleanup,

@@ -458,14 +458,23 @@ svc_on_health_timer(struct service *s)
 	next_exec(s, 0);
 }
 
-/* Where no bus is there was nothing to ask. */
+/* Where no bus is there was nothing to ask, and is nothing to lose. */
 static void
-name_held(struct service *s, unsigned i, const char *text)
+name_held(struct service *s, const char *name, const char *text)
 {
-	if (svc_sc(s)->ready.v[i].kind == PROBE_BUS &&
-	    strncmp(text, PROBE_NO_BUS, strlen(PROBE_NO_BUS)) == 0)
+	s->m.has_name = strncmp(text, PROBE_NO_BUS, strlen(PROBE_NO_BUS)) != 0;
+	if (!s->m.has_name)
 		log_warnx("%s: %s; BusName=%s is not waited for", svc_conf(s)->stem, text,
-		    svc_sc(s)->ready.v[i].text);
+		    name);
+}
+
+static void
+probe_holds(struct service *s, unsigned i, const char *text)
+{
+	const struct probe_conf *p = &svc_sc(s)->ready.v[i];
+
+	if (i < ready_count(s) && p->kind == PROBE_BUS)
+		name_held(s, p->text, text);
 	ready_holds(s, i);
 }
 
@@ -485,7 +494,7 @@ svc_on_probe(
 		if (use == PROBE_USE_HEALTH)
 			round_result(s, ok, text);
 		else if (ok)
-			name_held(s, i, text);
+			probe_holds(s, i, text);
 		else
 			set_text(
 			    s->probes->ready_text, sizeof(s->probes->ready_text), text);

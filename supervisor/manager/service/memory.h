@@ -165,6 +165,7 @@ struct svc_memory {
 	uint64_t watchdog_us; /* WATCHDOG_USEC=, UINT64_MAX: as in the file */
 	uint32_t access; /* NOTIFYACCESS=: enum notify_access + 1, 0: as in the file */
 	char *status;
+	bool has_name;       /* BusName= was had by this start */
 	uint64_t ready_mask; /* which Ready*= lines held already */
 	uint64_t reload_us;  /* ReloadSignal= was sent; monotonic */
 	uint64_t frozen_us;  /* it stands still since then; monotonic, 0: it does not */

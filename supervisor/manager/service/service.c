@@ -58,6 +58,8 @@ svc_free(struct service *s)
 	for (int i = 0; i < SVC_NTIMERS; i++)
 		if (s->armed_us[i] != UINT64_MAX)
 			s->ops->timer_set(s->arg, (enum svc_timer)i, UINT64_MAX);
+	if (s->name_watched)
+		s->ops->name_watch(s->arg, NULL);
 	s->ops->probe_stop(s->arg, PROBE_USE_READY);
 	s->ops->probe_stop(s->arg, PROBE_USE_HEALTH);
 	if (s->run_conf != NULL && s->run_conf != s->conf)

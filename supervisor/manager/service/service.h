@@ -234,6 +234,9 @@ struct svc_ops {
 	void (*probe_start)(void *arg, enum probe_use use, uint64_t id,
 	    const struct probe_conf *conf, uint64_t since_wall_us, uint64_t timeout_us);
 	void (*probe_stop)(void *arg, enum probe_use use);
+	/* BusName= of what is up and has it: svc_on_name from now on.  NULL: not any
+	 * more. */
+	void (*name_watch)(void *arg, const char *name);
 	/* ReadyPattern= lines of this invocation in its slot, for the logger: rule i is
 	 * conf->ready.v[i].  Answered by svc_on_match. */
 	void (*patterns)(void *arg, uint32_t slot, const uint8_t invocation[16],
@@ -413,6 +416,8 @@ void svc_on_still_waiting(struct service *s, const char *why);
 void svc_on_match(struct service *s, uint32_t slot, uint32_t rule, const char *text);
 void svc_on_probe(
     struct service *s, enum probe_use use, uint64_t id, bool ok, const char *text);
+/* The name that name_watch was given has an owner, or none any more. */
+void svc_on_name(struct service *s, bool owned);
 /* init keeps (or no longer keeps) a descriptor of the unit. */
 void svc_on_stored(struct service *s, uint32_t id, const char *fdname);
 void svc_on_unstored(struct service *s, uint32_t id);

@@ -270,6 +270,7 @@ svc_begin_start(struct service *s, bool automatic)
 	m->watchdog_us = UINT64_MAX;
 	m->access = 0;
 	m->ready_mask = 0;
+	m->has_name = false;
 	m->frozen_us = 0;
 	m->was_frozen = false;
 	m->stop_step = 0;

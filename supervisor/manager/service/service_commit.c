@@ -395,6 +395,21 @@ deed_clear(struct deed *d)
 	}
 }
 
+/* From the end of its start, for which it had the name, to the beginning of its stop. */
+static void
+watch_name(struct service *s)
+{
+	const struct service_conf *c = svc_sc(s);
+	bool want = s->m.has_name && c->type == SERVICE_DBUS && c->bus_name != NULL &&
+		    svc_is_up(s);
+
+	if (want == s->name_watched)
+		return;
+	s->name_watched = want;
+	s->name_gone = false;
+	s->ops->name_watch(s->arg, want ? c->bus_name : NULL);
+}
+
 /* Tell what is decided, then do it. */
 static void
 commit_once(struct service *s)
@@ -416,6 +431,7 @@ commit_once(struct service *s)
 		s->armed_us[i] = due_us;
 		s->ops->timer_set(s->arg, (enum svc_timer)i, s->armed_us[i]);
 	}
+	watch_name(s);
 	/* The list is taken: a deed that fails may queue further ones. */
 	s->deeds = NULL;
 	s->ndeeds = s->deeds_cap = 0;

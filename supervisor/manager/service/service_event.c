@@ -315,6 +315,17 @@ svc_on_still_waiting(struct service *s, const char *why)
 	svc_settle(s);
 }
 
+void
+svc_on_name(struct service *s, bool owned)
+{
+	if (s->restoring || !s->name_watched)
+		return;
+	s->name_gone = !owned;
+	if (!owned)
+		svc_raise(s, SVC_EV_NAME_LOST);
+	svc_settle(s);
+}
+
 /* ---- kept descriptors -------------------------------------------------------- */
 
 void

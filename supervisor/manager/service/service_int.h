@@ -184,6 +184,9 @@ struct service {
 	struct svc_waiting_note *notes;
 	struct msg_exit *acks;
 
+	bool name_watched; /* by ops->name_watch */
+	bool name_gone;    /* it has no owner; Type=dbus */
+
 	struct svc_probes *probes; /* readiness and health (health.c); NULL: none */
 
 	/* Kept descriptors, as init has them. */

@@ -63,6 +63,20 @@ main_is_unknown(const struct service *s)
 	       svc_sc(s)->exit_type == SERVICE_EXIT_CGROUP;
 }
 
+/* What Type=dbus has to have.  RemainAfterExit= keeps what does nothing any more. */
+static bool
+name_is_lost(const struct service *s)
+{
+	return s->name_gone && !svc_sc(s)->remain_after_exit;
+}
+
+static void
+stop_without_name(struct service *s)
+{
+	svc_set_why(s, "its name %.200s was given up", svc_sc(s)->bus_name);
+	svc_enter_stop(s);
+}
+
 void
 svc_enter_running(struct service *s)
 {
@@ -80,7 +94,11 @@ svc_enter_running(struct service *s)
 	    m->main_exit.how == 0)
 		svc_pidfile_load(s, text, sizeof(text));
 	unknown = main_is_unknown(s);
-	if (m->main_running || unknown) {
+	if (name_is_lost(s) && (m->main_running || unknown)) {
+		/* During a reload, or the commands after the start. */
+		became_active(s);
+		stop_without_name(s);
+	} else if (m->main_running || unknown) {
 		became_active(s);
 		if (unknown)
 			svc_deed_watch_empty(s);
@@ -199,6 +217,13 @@ act_runtime_max(struct service *s)
 		return;
 	}
 	svc_enter_stop(s);
+}
+
+void
+act_name_lost(struct service *s)
+{
+	if (name_is_lost(s))
+		stop_without_name(s);
 }
 
 void

@@ -26,6 +26,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = svc_ignore,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_QUEUED] = {
@@ -46,6 +47,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = svc_ignore,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_CONDITION] = {
@@ -66,6 +68,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_start,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_START_PRE] = {
@@ -86,6 +89,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_start,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_START] = {
@@ -106,6 +110,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_start,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = act_watchdog,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_START_POST] = {
@@ -126,6 +131,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_start,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = act_watchdog,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_RUNNING] = {
@@ -146,6 +152,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = svc_ignore,
 		[SVC_EV_RUNTIME_MAX] = act_runtime_max,
 		[SVC_EV_WATCHDOG] = act_watchdog,
+		[SVC_EV_NAME_LOST] = act_name_lost,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_EXITED] = {
@@ -166,6 +173,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = svc_ignore,
 		[SVC_EV_RUNTIME_MAX] = act_runtime_max,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_RELOAD] = {
@@ -186,6 +194,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_reload,
 		[SVC_EV_RUNTIME_MAX] = act_runtime_max,
 		[SVC_EV_WATCHDOG] = act_watchdog,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_RELOAD_NOTIFY] = {
@@ -206,6 +215,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_reload,
 		[SVC_EV_RUNTIME_MAX] = act_runtime_max,
 		[SVC_EV_WATCHDOG] = act_watchdog,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_RELOAD_SIGNAL] = {
@@ -226,6 +236,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_reload,
 		[SVC_EV_RUNTIME_MAX] = act_runtime_max,
 		[SVC_EV_WATCHDOG] = act_watchdog,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_STOP] = {
@@ -246,6 +257,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_stop,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_STOP_WATCHDOG] = {
@@ -266,6 +278,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_watchdog,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_STOP_SIGTERM] = {
@@ -286,6 +299,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_sigterm,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_STOP_SIGKILL] = {
@@ -306,6 +320,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_sigkill,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_STOP_POST] = {
@@ -326,6 +341,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_stop_post,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_FINAL_SIGTERM] = {
@@ -346,6 +362,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_final_term,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_FINAL_SIGKILL] = {
@@ -366,6 +383,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_timeout_final_kill,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_FAILED] = {
@@ -387,6 +405,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = svc_ignore,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset_failed,
 	},
 	[SVC_AUTO_RESTART] = {
@@ -407,6 +426,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_restart_now,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_LIMIT_WAIT] = {
@@ -427,6 +447,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_TIMEOUT] = act_restart_now,
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
+		[SVC_EV_NAME_LOST] = svc_ignore,
 		[SVC_EV_RESET] = act_reset_failed,
 	},
 };
