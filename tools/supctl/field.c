@@ -4,6 +4,7 @@
 #include "ctl.h"
 
 #include "lib/clock.h"
+#include "lib/json.h"
 
 void
 field_begin(struct ctl *ctl, const char *name)
@@ -39,4 +40,18 @@ field_since(struct ctl *ctl, const char *since)
 	ctl_printf(ctl, " (");
 	field_ago(ctl, ctl_age_us(since));
 	ctl_printf(ctl, ")");
+}
+
+const char *
+field_text(const struct jv *o, const char *key)
+{
+	return jv_str(jv_get(o, key), NULL);
+}
+
+uint64_t
+field_us(const struct jv *o, const char *key)
+{
+	int64_t ms = jv_i64(jv_get(o, key), 0);
+
+	return ms < 0 ? 0 : (uint64_t)ms * USEC_PER_MSEC;
 }

@@ -9,6 +9,7 @@
 #include "columns.h"
 
 struct ctl;
+struct jv;
 
 enum { FIELD_NAME_WIDTH = 12 };
 
@@ -23,5 +24,9 @@ void field_ago(struct ctl *ctl, uint64_t us);
 /* " since 2026-11-21 10:30:45 (3min ago)", from the UTC text of a reply; NULL: nothing.
  */
 void field_since(struct ctl *ctl, const char *since);
+/* A member of a reply: text, NULL when it is none. */
+const char *field_text(const struct jv *o, const char *key);
+/* One in milliseconds ("..._ms"), as microseconds; 0 when it is none. */
+uint64_t field_us(const struct jv *o, const char *key);
 
 #endif

@@ -8,12 +8,6 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 
-static const char *
-text_of(const struct jv *o, const char *key)
-{
-	return jv_str(jv_get(o, key), NULL);
-}
-
 static void
 put_socket(struct ctl *ctl, const struct jv *s)
 {
@@ -53,7 +47,7 @@ put_pool(struct ctl *ctl, const struct jv *p)
 static void
 put_timer(struct ctl *ctl, const struct jv *t)
 {
-	const char *next = text_of(t, "next"), *last = text_of(t, "last");
+	const char *next = field_text(t, "next"), *last = field_text(t, "last");
 	int64_t skipped = jv_i64(jv_get(t, "skipped"), 0);
 	uint64_t at_us, now_us = clock_wall_us();
 	char text[CLOCK_TEXT_MAX];
@@ -78,9 +72,9 @@ put_timer(struct ctl *ctl, const struct jv *t)
 		field_ago(ctl, ctl_age_us(last));
 		ctl_printf(
 		    ctl, "), %lld in all", (long long)jv_i64(jv_get(t, "runs"), 0));
-		if (text_of(t, "result") != NULL) {
+		if (field_text(t, "result") != NULL) {
 			ctl_printf(ctl, ": ");
-			ctl_put(ctl, text_of(t, "result"));
+			ctl_put(ctl, field_text(t, "result"));
 		}
 		ctl_printf(ctl, "\n");
 	}

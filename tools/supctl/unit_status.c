@@ -10,6 +10,7 @@
 #include "ctl.h"
 #include "field.h"
 #include "tail.h"
+#include "unit_ends.h"
 
 #include "lib/buf.h"
 #include "lib/clock.h"
@@ -20,26 +21,12 @@ enum {
 	PROCESSES_SHOWN = 10,
 };
 
-static const char *
-text_of(const struct jv *o, const char *key)
-{
-	return jv_str(jv_get(o, key), NULL);
-}
-
-static uint64_t
-ms_of(const struct jv *o, const char *key)
-{
-	int64_t ms = jv_i64(jv_get(o, key), 0);
-
-	return ms < 0 ? 0 : (uint64_t)ms * USEC_PER_MSEC;
-}
-
 static void
 put_state(struct ctl *ctl, const struct jv *u)
 {
 	const char *state = jv_str(jv_get(u, "state"), "unknown");
-	const char *result = text_of(u, "result");
-	const char *since = text_of(u, "since");
+	const char *result = field_text(u, "result");
+	const char *since = field_text(u, "since");
 	struct buf b = { 0 };
 
 	buf_addf(&b, "%s (%s)", state, jv_str(jv_get(u, "substate"), "?"));
@@ -52,27 +39,6 @@ put_state(struct ctl *ctl, const struct jv *u)
 	field_since(ctl, since);
 	ctl_printf(ctl, "\n");
 	buf_free(&b);
-}
-
-/* What ended it, or was to. */
-static void
-put_signal(struct ctl *ctl, const struct jv *x)
-{
-	const char *at = text_of(x, "at");
-
-	if (jv_type(x) != JV_OBJECT)
-		return;
-	field_begin(ctl, "Signal");
-	ctl_put(ctl, jv_str(jv_get(x, "signal"), "?"));
-	ctl_printf(ctl, " for ");
-	ctl_put(ctl, jv_str(jv_get(x, "who"), "?"));
-	if (at != NULL) {
-		ctl_printf(ctl, ", ");
-		field_ago(ctl, ctl_age_us(at));
-	}
-	ctl_printf(ctl, ": ");
-	ctl_put(ctl, jv_str(jv_get(x, "why"), "?"));
-	ctl_printf(ctl, "\n");
 }
 
 /* Errors, all of them; of the warnings only some, so that a file that was written for
@@ -135,8 +101,8 @@ put_instances(struct ctl *ctl, const struct jv *u)
 	int64_t starting = jv_i64(jv_get(i, "starting"), 0);
 	int64_t waiting = jv_i64(jv_get(i, "waiting"), 0);
 
-	if (text_of(u, "source") != NULL)
-		field_put(ctl, "Named by", STYLE_NONE, text_of(u, "source"));
+	if (field_text(u, "source") != NULL)
+		field_put(ctl, "Named by", STYLE_NONE, field_text(u, "source"));
 	if (jv_type(i) != JV_OBJECT)
 		return;
 	field_begin(ctl, "Instances");
@@ -148,17 +114,17 @@ put_instances(struct ctl *ctl, const struct jv *u)
 		ctl_printf(ctl, ", %lld being started", (long long)starting);
 	if (waiting > 0)
 		ctl_printf(ctl, ", %lld wait", (long long)waiting);
-	if (text_of(i, "read") != NULL) {
+	if (field_text(i, "read") != NULL) {
 		ctl_printf(ctl, ", read ");
-		field_ago(ctl, ctl_age_us(text_of(i, "read")));
+		field_ago(ctl, ctl_age_us(field_text(i, "read")));
 	}
 	ctl_printf(ctl, "\n");
 	field_begin(ctl, "On remove");
 	ctl_put(ctl, jv_str(jv_get(i, "on_remove"), "?"));
 	ctl_printf(ctl, "\n");
-	if (text_of(i, "problem") != NULL) {
+	if (field_text(i, "problem") != NULL) {
 		field_begin(ctl, "!");
-		ctl_style(ctl, STYLE_YELLOW, text_of(i, "problem"));
+		ctl_style(ctl, STYLE_YELLOW, field_text(i, "problem"));
 		ctl_printf(ctl, "; what runs goes on\n");
 	}
 	if (!jv_bool(jv_get(i, "watched"), true))
@@ -182,24 +148,24 @@ put_wish(struct ctl *ctl, const struct jv *wish)
 	ctl_style(ctl, STYLE_BOLD, jv_str(jv_get(wish, "what"), "?"));
 	ctl_printf(ctl, " by ");
 	ctl_put(ctl, jv_str(jv_get(wish, "who"), "somebody"));
-	if (text_of(wish, "since") != NULL) {
+	if (field_text(wish, "since") != NULL) {
 		ctl_printf(ctl, " at ");
-		ctl_put(ctl, ctl_time(text, sizeof(text), text_of(wish, "since")));
+		ctl_put(ctl, ctl_time(text, sizeof(text), field_text(wish, "since")));
 		ctl_printf(ctl, " (");
-		field_ago(ctl, ctl_age_us(text_of(wish, "since")));
+		field_ago(ctl, ctl_age_us(field_text(wish, "since")));
 		ctl_printf(ctl, ")");
 	}
-	if (text_of(wish, "until") != NULL) {
+	if (field_text(wish, "until") != NULL) {
 		ctl_printf(ctl, " until ");
-		ctl_put(ctl, ctl_time(text, sizeof(text), text_of(wish, "until")));
+		ctl_put(ctl, ctl_time(text, sizeof(text), field_text(wish, "until")));
 	}
-	if (text_of(wish, "reason") != NULL) {
+	if (field_text(wish, "reason") != NULL) {
 		ctl_printf(ctl, ": ");
-		ctl_put(ctl, text_of(wish, "reason"));
+		ctl_put(ctl, field_text(wish, "reason"));
 	}
-	if (text_of(wish, "undo") != NULL) {
+	if (field_text(wish, "undo") != NULL) {
 		ctl_printf(ctl, "; undo: ");
-		ctl_put(ctl, text_of(wish, "undo"));
+		ctl_put(ctl, field_text(wish, "undo"));
 	}
 	ctl_printf(ctl, "\n");
 }
@@ -208,23 +174,23 @@ put_wish(struct ctl *ctl, const struct jv *wish)
 static void
 put_conditions(struct ctl *ctl, const struct jv *c)
 {
-	if (jv_type(c) != JV_OBJECT || text_of(c, "unmet") == NULL)
+	if (jv_type(c) != JV_OBJECT || field_text(c, "unmet") == NULL)
 		return;
 	field_begin(ctl, "Condition");
-	ctl_style(ctl, STYLE_YELLOW, text_of(c, "unmet"));
+	ctl_style(ctl, STYLE_YELLOW, field_text(c, "unmet"));
 	ctl_printf(ctl, " did not hold");
-	if (text_of(c, "found") != NULL && *text_of(c, "found") != '\0') {
+	if (field_text(c, "found") != NULL && *field_text(c, "found") != '\0') {
 		ctl_printf(ctl, ": ");
-		ctl_put(ctl, text_of(c, "found"));
+		ctl_put(ctl, field_text(c, "found"));
 	}
-	if (text_of(c, "checked") != NULL) {
+	if (field_text(c, "checked") != NULL) {
 		ctl_printf(ctl, " (");
-		field_ago(ctl, ctl_age_us(text_of(c, "checked")));
+		field_ago(ctl, ctl_age_us(field_text(c, "checked")));
 		ctl_printf(ctl, ")");
 	}
 	ctl_printf(ctl, "\n");
-	if (text_of(c, "where") != NULL)
-		field_put(ctl, "", STYLE_NONE, text_of(c, "where"));
+	if (field_text(c, "where") != NULL)
+		field_put(ctl, "", STYLE_NONE, field_text(c, "where"));
 }
 
 static void
@@ -234,10 +200,10 @@ put_process(struct ctl *ctl, const struct jv *p, const char *name, enum style st
 
 	buf_addf(&b, "%lld %s", (long long)jv_i64(jv_get(p, "pid"), 0),
 	    jv_str(jv_get(p, "command"), "?"));
-	if (text_of(p, "kind") != NULL && strcmp(text_of(p, "kind"), "other") != 0)
-		buf_addf(&b, " (%s)", text_of(p, "kind"));
-	if (text_of(p, "wchan") != NULL)
-		buf_addf(&b, ", waits in %s", text_of(p, "wchan"));
+	if (field_text(p, "kind") != NULL && strcmp(field_text(p, "kind"), "other") != 0)
+		buf_addf(&b, " (%s)", field_text(p, "kind"));
+	if (field_text(p, "wchan") != NULL)
+		buf_addf(&b, ", waits in %s", field_text(p, "wchan"));
 	field_put(ctl, name, style, buf_str(&b));
 	buf_free(&b);
 }
@@ -249,7 +215,7 @@ put_processes(struct ctl *ctl, const struct jv *u)
 	const struct jv *survivors = jv_get(u, "survivors");
 	int64_t pid = jv_i64(jv_get(u, "pid"), 0);
 	int64_t procs = jv_i64(jv_get(u, "procs"), 0);
-	const char *containment = text_of(u, "containment");
+	const char *containment = field_text(u, "containment");
 	size_t i;
 
 	if (pid > 0) {
@@ -285,15 +251,15 @@ put_heartbeat(struct ctl *ctl, const struct jv *h)
 		return;
 	field_begin(ctl, "Heartbeat");
 	ctl_printf(ctl, "%lld sent", (long long)jv_i64(jv_get(h, "sent"), 0));
-	if (text_of(h, "last") != NULL) {
+	if (field_text(h, "last") != NULL) {
 		ctl_printf(ctl, ", the last ");
-		field_ago(ctl, ctl_age_us(text_of(h, "last")));
+		field_ago(ctl, ctl_age_us(field_text(h, "last")));
 	}
 	if (skipped > 0)
 		ctl_printf(ctl, ", %lld not: nothing was new", (long long)skipped);
-	if (text_of(h, "next") != NULL)
+	if (field_text(h, "next") != NULL)
 		ctl_printf(ctl, "; next at %s",
-		    ctl_time(text, sizeof(text), text_of(h, "next")));
+		    ctl_time(text, sizeof(text), field_text(h, "next")));
 	else
 		ctl_printf(ctl, "; none is due");
 	ctl_printf(ctl, "\n");
@@ -317,11 +283,11 @@ put_session(struct ctl *ctl, const struct jv *s)
 	ctl_printf(ctl, ": ");
 	ctl_put(ctl, jv_str(jv_get(s, "evidence"), ""));
 	ctl_printf(ctl, " (");
-	field_ago(ctl, ms_of(s, "age_ms"));
+	field_ago(ctl, field_us(s, "age_ms"));
 	ctl_printf(ctl, ")");
-	if (text_of(s, "until") != NULL)
-		ctl_printf(
-		    ctl, ", until %s", ctl_time(text, sizeof(text), text_of(s, "until")));
+	if (field_text(s, "until") != NULL)
+		ctl_printf(ctl, ", until %s",
+		    ctl_time(text, sizeof(text), field_text(s, "until")));
 	else if (strcmp(state, "limited") == 0)
 		ctl_printf(ctl, ", its end is not known");
 	if (viewers > 0)
@@ -343,7 +309,7 @@ put_session(struct ctl *ctl, const struct jv *s)
 static void
 put_request(struct ctl *ctl, const struct jv *r)
 {
-	const char *result = text_of(r, "result");
+	const char *result = field_text(r, "result");
 	bool good = result != NULL && strcmp(result, "done") == 0;
 
 	if (jv_type(r) != JV_OBJECT)
@@ -355,20 +321,20 @@ put_request(struct ctl *ctl, const struct jv *r)
 	ctl_printf(ctl, ": ");
 	ctl_style(
 	    ctl, good ? STYLE_GREEN : STYLE_YELLOW, result == NULL ? "goes on" : result);
-	if (text_of(r, "text") != NULL) {
+	if (field_text(r, "text") != NULL) {
 		ctl_printf(ctl, ", ");
-		ctl_put(ctl, text_of(r, "text"));
+		ctl_put(ctl, field_text(r, "text"));
 	}
-	if (text_of(r, "claimed") != NULL) {
+	if (field_text(r, "claimed") != NULL) {
 		ctl_printf(ctl, " (");
-		field_ago(ctl, ctl_age_us(text_of(r, "claimed")));
+		field_ago(ctl, ctl_age_us(field_text(r, "claimed")));
 		ctl_printf(ctl, ")");
 	}
 	ctl_printf(ctl, "\n");
-	if (text_of(r, "reason") != NULL)
-		field_put(ctl, "Reason", STYLE_NONE, text_of(r, "reason"));
-	if (text_of(r, "message") != NULL)
-		field_put(ctl, "Message", STYLE_NONE, text_of(r, "message"));
+	if (field_text(r, "reason") != NULL)
+		field_put(ctl, "Reason", STYLE_NONE, field_text(r, "reason"));
+	if (field_text(r, "message") != NULL)
+		field_put(ctl, "Message", STYLE_NONE, field_text(r, "message"));
 }
 
 static void
@@ -384,8 +350,8 @@ put_budget(struct ctl *ctl, const struct jv *b, const char *unit)
 	budget_next_step(b, unit, &text);
 	if (text.len > 0)
 		field_put(ctl, "", STYLE_YELLOW, buf_str(&text));
-	if (text_of(b, "source_error") != NULL)
-		field_put(ctl, "", STYLE_RED, text_of(b, "source_error"));
+	if (field_text(b, "source_error") != NULL)
+		field_put(ctl, "", STYLE_RED, field_text(b, "source_error"));
 	buf_free(&text);
 }
 
@@ -393,7 +359,7 @@ put_budget(struct ctl *ctl, const struct jv *b, const char *unit)
 static void
 put_said(struct ctl *ctl, const struct jv *u)
 {
-	const char *text = text_of(u, "status_text");
+	const char *text = field_text(u, "status_text");
 	int64_t err = jv_i64(jv_get(u, "status_errno"), 0);
 
 	if (text == NULL && err == 0)
@@ -419,77 +385,18 @@ put_health(struct ctl *ctl, const struct jv *u)
 	if (jv_type(h) == JV_OBJECT) {
 		field_begin(ctl, "Health");
 		ctl_style(ctl, good ? STYLE_GREEN : STYLE_YELLOW, state);
-		if (text_of(h, "evidence") != NULL && *text_of(h, "evidence") != '\0') {
+		if (field_text(h, "evidence") != NULL &&
+		    *field_text(h, "evidence") != '\0') {
 			ctl_printf(ctl, ": ");
-			ctl_put(ctl, text_of(h, "evidence"));
+			ctl_put(ctl, field_text(h, "evidence"));
 		}
 		ctl_printf(ctl, " (");
-		field_ago(ctl, ms_of(h, "age_ms"));
+		field_ago(ctl, field_us(h, "age_ms"));
 		ctl_printf(ctl, ")\n");
 	}
 	put_session(ctl, jv_get(u, "session"));
 	put_request(ctl, jv_get(u, "request"));
 	put_said(ctl, u);
-}
-
-static void
-put_restarts(struct ctl *ctl, const struct jv *u)
-{
-	int64_t restarts = jv_i64(jv_get(u, "restarts"), 0);
-	bool next = jv_type(jv_get(u, "next_restart_ms")) == JV_INT;
-	char text[CLOCK_TEXT_MAX];
-
-	if (restarts == 0 && !next)
-		return;
-	field_begin(ctl, "Restarts");
-	ctl_printf(ctl, "%lld", (long long)restarts);
-	if (next)
-		ctl_printf(ctl, ", the next one in %s",
-		    clock_format_duration(
-			text, sizeof(text), ms_of(u, "next_restart_ms")));
-	ctl_printf(ctl, "\n");
-}
-
-static void
-put_use(struct ctl *ctl, const struct jv *u)
-{
-	const struct jv *memory = jv_get(u, "memory_bytes");
-	const struct jv *cpu = jv_get(u, "cpu_us");
-	char text[CLOCK_TEXT_MAX];
-	bool has_cpu = jv_type(cpu) == JV_INT && jv_i64(cpu, 0) >= 0;
-
-	if (jv_type(memory) != JV_INT && !has_cpu)
-		return;
-	field_begin(ctl, "Uses");
-	if (jv_type(memory) == JV_INT)
-		ctl_printf(ctl, "memory %s%s",
-		    ctl_bytes(text, sizeof(text), jv_i64(memory, 0)),
-		    has_cpu ? ", " : "");
-	if (has_cpu)
-		ctl_printf(ctl, "cpu %s",
-		    clock_format_duration(text, sizeof(text), (uint64_t)jv_i64(cpu, 0)));
-	ctl_printf(ctl, "\n");
-}
-
-static void
-put_exit(struct ctl *ctl, const struct jv *e)
-{
-	char text[CLOCK_TEXT_MAX];
-	int64_t code = jv_i64(jv_get(e, "exit_code"), -1);
-
-	if (jv_type(e) != JV_OBJECT)
-		return;
-	field_begin(ctl, "Last exit");
-	ctl_style(ctl, code == 0 ? STYLE_NONE : STYLE_YELLOW,
-	    jv_str(jv_get(e, "text"), jv_str(jv_get(e, "how"), "?")));
-	if (jv_type(jv_get(e, "duration_ms")) == JV_INT)
-		ctl_printf(ctl, " after %s",
-		    clock_format_duration(text, sizeof(text), ms_of(e, "duration_ms")));
-	if (text_of(e, "at") != NULL) {
-		ctl_printf(ctl, ", ");
-		field_ago(ctl, ctl_age_us(text_of(e, "at")));
-	}
-	ctl_printf(ctl, "\n");
 }
 
 /* What is not in it. */
@@ -515,13 +422,13 @@ put_log_problem(struct ctl *ctl, const struct jv *p)
 static void
 put_recording(struct ctl *ctl, const struct jv *u)
 {
-	const char *error = text_of(u, "recording_problem");
+	const char *error = field_text(u, "recording_problem");
 
-	if (text_of(u, "recording") != NULL)
-		field_put(ctl, "Recording", STYLE_NONE, text_of(u, "recording"));
+	if (field_text(u, "recording") != NULL)
+		field_put(ctl, "Recording", STYLE_NONE, field_text(u, "recording"));
 	if (error == NULL)
 		return;
-	field_begin(ctl, text_of(u, "recording") == NULL ? "Recording" : "");
+	field_begin(ctl, field_text(u, "recording") == NULL ? "Recording" : "");
 	ctl_style(ctl, STYLE_RED, "it cannot be written: ");
 	ctl_put(ctl, error);
 	ctl_printf(ctl, "\n");
@@ -530,7 +437,7 @@ put_recording(struct ctl *ctl, const struct jv *u)
 static void
 put_log(struct ctl *ctl, const struct jv *u, size_t lines)
 {
-	const char *log = text_of(u, "log");
+	const char *log = field_text(u, "log");
 
 	if (log == NULL)
 		return;
@@ -548,7 +455,7 @@ void
 unit_status_put(struct ctl *ctl, const struct jv *u, size_t lines)
 {
 	const char *state = jv_str(jv_get(u, "state"), "unknown");
-	const char *description = text_of(u, "description");
+	const char *description = field_text(u, "description");
 
 	ctl_style(ctl, ctl_state_style(state), ctl_state_dot(ctl, state));
 	ctl_printf(ctl, " ");
@@ -559,22 +466,19 @@ unit_status_put(struct ctl *ctl, const struct jv *u, size_t lines)
 	}
 	ctl_printf(ctl, "\n");
 	put_state(ctl, u);
-	if (text_of(u, "why") != NULL && *text_of(u, "why") != '\0')
-		field_put(ctl, "Why", STYLE_NONE, text_of(u, "why"));
+	if (field_text(u, "why") != NULL && *field_text(u, "why") != '\0')
+		field_put(ctl, "Why", STYLE_NONE, field_text(u, "why"));
 	put_wish(ctl, jv_get(u, "wish"));
 	put_conditions(ctl, jv_get(u, "conditions"));
 	put_instances(ctl, u);
 	unit_part_put_state(ctl, u);
-	if (text_of(u, "job") != NULL)
-		field_put(ctl, "Job", STYLE_YELLOW, text_of(u, "job"));
+	if (field_text(u, "job") != NULL)
+		field_put(ctl, "Job", STYLE_YELLOW, field_text(u, "job"));
 	unit_part_put_when(ctl, u);
 	put_health(ctl, u);
 	put_budget(ctl, jv_get(u, "budget"), jv_str(jv_get(u, "unit"), "?"));
 	put_processes(ctl, u);
-	put_use(ctl, u);
-	put_restarts(ctl, u);
-	put_exit(ctl, jv_get(u, "main_exit"));
-	put_signal(ctl, jv_get(u, "last_signal"));
+	unit_ends_put(ctl, u);
 	put_files(ctl, u);
 	put_log(ctl, u, lines);
 }
