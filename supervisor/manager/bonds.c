@@ -512,8 +512,9 @@ bonds_restart(struct unit *u)
 	    hold_why(u) != NULL || budgets_keep_down(u) ||
 	    !bond_restart_concerns(u->job_unit))
 		return false;
+	/* One that runs is between two runs of Retries=: the next one is its own. */
 	if (job_unit_job(u->job_unit) != NULL)
-		return bond_of(u)->restarts;
+		return bond_of(u)->restarts && !job_is_running(job_unit_job(u->job_unit));
 	if (svc_conf(u->svc)->service->restart_mode == RESTART_NORMAL)
 		r.how = JOB_RESTART_DEPENDENCIES;
 	bond_of(u)->restarts = true;

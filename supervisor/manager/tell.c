@@ -365,7 +365,14 @@ tell_restart(struct unit *u, const struct svc_note *note, const struct svc_memor
 {
 	struct emitter *ev = u->manager->events;
 
-	event_begin(ev, EVENT_RESTART_SCHEDULED, u->name, mem->invocation);
+	if (note->retries > 0) {
+		event_begin(ev, EVENT_RETRY, u->name, mem->invocation);
+		event_int(ev, "retry", mem->retry);
+		event_int(ev, "retries", note->retries);
+		event_bool(ev, "counted", !mem->uncounted);
+	} else {
+		event_begin(ev, EVENT_RESTART_SCHEDULED, u->name, mem->invocation);
+	}
 	event_int(ev, "delay_ms", (int64_t)(note->delay_us / USEC_PER_MSEC));
 	event_int(ev, "restarts", mem->restarts);
 	event_str(ev, "why", mem->why);

@@ -459,6 +459,7 @@ struct service_conf {
 	enum service_restart restart;
 	enum service_restart_mode restart_mode;
 	uint64_t restart_us;
+	uint32_t retries; /* further runs after failures; 0: Restart= alone decides */
 	uint32_t restart_steps;
 	uint64_t restart_max_us;    /* UNIT_INFINITY: RestartSec= for ever */
 	uint64_t restart_jitter_us; /* up to so much is added to each delay */

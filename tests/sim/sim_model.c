@@ -1,8 +1,9 @@
 /*
  * One service beside a model of it, step by step: the model was written from what
- * systemd.service(5) promises, in one screen and without looking at the states, timers
- *and messages of supd.  They must agree on what it is (up, coming up, waiting, going
- *down, down, failed), on its result, and on how often its program was started.
+ * systemd.service(5) promises, and supd.unit(5) of Retries=, in one screen and without
+ *looking at the states, timers and messages of supd.  They must agree on what it is (up,
+ *coming up, waiting, going down, down, failed), on its result, and on how often its
+ *program was started.
  *
  *	sim_model [SEED [WALKS]]
  *
@@ -32,11 +33,13 @@ struct model {
 	enum type type;
 	enum when when;
 	bool pre, remain, lists;
-	unsigned delay_sec, burst, interval_sec;
+	unsigned delay_sec, burst, interval_sec, retries;
 
 	enum is is;
 	enum svc_result result;
 	unsigned mains; /* programs started */
+	unsigned used;  /* of Retries= */
+	bool retry;     /* the start that is due is one of these */
 	bool forbid;    /* a person has stopped it */
 	bool deaf;      /* its processes do not end by TERM or ABRT */
 	bool pre_runs, main_runs;
@@ -68,6 +71,9 @@ again(const struct model *m, int status, int signal)
 		return false; /* RestartPreventExitStatus= */
 	if (m->lists && signal == 0 && status == 8)
 		return true; /* RestartForceExitStatus= */
+	if (m->retries > 0 && r != SVC_RESULT_SUCCESS &&
+	    (m->when == NO || m->when == ON_SUCCESS))
+		return true;
 	switch (m->when) {
 	case ALWAYS:
 		return true;
@@ -92,7 +98,9 @@ over(struct model *m, int status, int signal)
 {
 	m->killed = false;
 	m->until = 0;
-	if (again(m, status, signal)) {
+	m->retry = m->retries > 0 && m->result != SVC_RESULT_SUCCESS;
+	if (again(m, status, signal) && (!m->retry || m->used < m->retries)) {
+		m->used = m->retry ? m->used + 1 : 0;
 		m->is = WAITING;
 		m->until = m->now + m->delay_sec * SEC;
 	} else {
@@ -113,7 +121,7 @@ spawn_main(struct model *m)
 static void
 start(struct model *m)
 {
-	if (m->interval_sec > 0 && m->burst > 0) {
+	if (m->interval_sec > 0 && m->burst > 0 && !m->retry) {
 		if (m->window == 0 || m->now > m->window + m->interval_sec * SEC) {
 			m->window = m->now;
 			m->starts = 0;
@@ -227,6 +235,7 @@ make(struct both *b)
 	m->delay_sec = below(4);
 	m->burst = below(5);
 	m->interval_sec = below(3) == 0 ? 0 : 20;
+	m->retries = below(3) == 0 ? below(4) : 0;
 	buf_addf(&t, "[Unit]\nStartLimitBurst=%u\nStartLimitIntervalSec=%u\n", m->burst,
 	    m->interval_sec);
 	buf_addf(&t, "[Service]\nNotifyAccess=all\nType=%s\nRestart=%s\nRestartSec=%u\n",
@@ -234,6 +243,8 @@ make(struct both *b)
 	buf_addf(&t, "TimeoutStopSec=%d\nTimeoutAbortSec=%d\n", STOP_SEC, STOP_SEC);
 	if (m->type != ONESHOT)
 		buf_addf(&t, "TimeoutStartSec=%d\n", START_SEC);
+	if (m->retries > 0)
+		buf_addf(&t, "Retries=%u\n", m->retries);
 	if (m->pre)
 		buf_adds(&t, "ExecStartPre=/p\n");
 	if (m->remain)
@@ -316,8 +327,11 @@ step(struct both *b)
 			return NULL; /* the jobs wait for that */
 		w_up(w);
 		w_run(w);
-		if (m->is == DOWN || m->is == FAILED || m->is == WAITING)
+		if (m->is == DOWN || m->is == FAILED || m->is == WAITING) {
+			m->used = 0;
+			m->retry = false;
 			start(m);
+		}
 		return "start";
 	case 2:
 		w_down(w);
@@ -393,7 +407,7 @@ step(struct both *b)
 			m->is = DOWN;
 			m->result = SVC_RESULT_SUCCESS;
 		}
-		m->window = m->starts = 0;
+		m->window = m->starts = m->used = 0;
 		return "reset-failed";
 	default:
 		us = below(8) * SEC / 2;

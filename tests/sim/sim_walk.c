@@ -92,6 +92,9 @@ static const struct script scripts[] = {
 	    once, 12, SVC_EXITED, SVC_RESULT_SUCCESS, 3 },
 	{ "[Service]\nPool=llm\nRestart=on-failure\nRestartSec=2\nExecStart=/bin/main\n",
 	    life, 12, SVC_DEAD, SVC_RESULT_SUCCESS, 2 },
+	{ "[Service]\nType=oneshot\nPool=llm\nRetries=3\nRestartSec=2\nExecStart=/bin/"
+	  "main\n",
+	    crash_loop, 20, SVC_FAILED, SVC_RESULT_SIGNAL, 4 },
 	{ "[Service]\nExecStart=/bin/main\nExecStopPost=/t\n", again, 12, SVC_RUNNING,
 	    SVC_RESULT_SUCCESS, 2 },
 };
@@ -183,6 +186,7 @@ random_conf(struct buf *b)
 	buf_addf(b, "KillMode=%s\nRestartSec=%u\n", kills[below(2)], below(4));
 	buf_adds(b, "ExecStart=/bin/main\nTimeoutStartSec=20\nTimeoutStopSec=5\n");
 	addf(b, 3, "Pool=llm\n");
+	addf(b, 3, "Retries=2\n");
 	addf(b, 4, "ExecCondition=/c\n");
 	addf(b, 3, "ExecStartPre=/p\n");
 	addf(b, 4, "ExecStartPre=-/p2\n");
@@ -400,6 +404,8 @@ check(struct world *w)
 	if (m->state == SVC_AUTO_RESTART && m->forbid_restart)
 		fail_msg(
 		    "a restart after a stop (seed %llu)", (unsigned long long)w->seed);
+	if (!w->spoilt && m->retry > svc_conf(w->s)->service->retries)
+		fail_msg("%u retries (seed %llu)", m->retry, (unsigned long long)w->seed);
 	for (int k = 0; k < 3; k++)
 		if (w->done_count[k] > w->asked[k])
 			fail_msg(

@@ -97,6 +97,7 @@ struct world {
 
 	/* What the programs are like. */
 	bool exec_fails;
+	int exec_errno;         /* so; 0: ENOENT */
 	bool deaf;              /* nobody ends by TERM */
 	bool immortal;          /* not even by KILL */
 	bool auto_exit_control; /* control processes end well by themselves */
@@ -126,6 +127,7 @@ struct world {
 	unsigned asked[3];
 	unsigned states[SVC_NSTATES]; /* times entered */
 	uint64_t restart_delay_us;
+	uint32_t retries_told; /* of the newest restart */
 	unsigned restarts_told, ready_told, refused_told, health_told, leftover_told;
 	unsigned memories_told;
 	bool health_ok;
@@ -460,7 +462,7 @@ op_spawn(void *arg, const struct svc_spawn *sp, char *why, size_t size)
 		p->exit.phase = 203;
 		w_proc_ends(w, sp->slot, (int)sp->kind, EXIT_EXITED, 203);
 		p->exit.phase = 203;
-		p->exit.err = ENOENT;
+		p->exit.err = w->exec_errno != 0 ? w->exec_errno : ENOENT;
 		w->queue[w->nqueue - 1].exit = p->exit;
 		return 0;
 	}
@@ -781,6 +783,7 @@ op_emit(void *arg, const struct svc_note *note, const struct svc_memory *m)
 		break;
 	case SVC_EMIT_RESTART:
 		w->restarts_told++;
+		w->retries_told = note->retries;
 		w->restart_delay_us = note->delay_us;
 		break;
 	case SVC_EMIT_READY:

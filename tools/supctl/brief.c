@@ -204,6 +204,8 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 	const char *since = jv_str(jv_get(u, "since"), NULL);
 	int64_t pid = ended ? 0 : jv_i64(jv_get(u, "pid"), 0);
 	int64_t restarts = jv_i64(jv_get(u, "restarts"), 0);
+	const struct jv *retry = jv_get(u, "retry");
+	int64_t used = jv_i64(jv_get(retry, "used"), 0);
 	bool unfit = !ended && is_unfit(u);
 	bool held = !ended && (strcmp(field(u, "substate"), "held") == 0 ||
 				  strcmp(field(u, "substate"), "queued") == 0 ||
@@ -234,7 +236,10 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 		columns_cellf(t, STYLE_NONE, "%lld", (long long)pid);
 	else
 		columns_cell(t, STYLE_NONE, NULL);
-	if (restarts > 0)
+	if (used > 0)
+		columns_cellf(t, STYLE_NONE, "%lld, retry %lld/%lld", (long long)restarts,
+		    (long long)used, (long long)jv_i64(jv_get(retry, "of"), 0));
+	else if (restarts > 0)
 		columns_cellf(t, STYLE_NONE, "%lld", (long long)restarts);
 	else
 		columns_cell(t, STYLE_NONE, NULL);

@@ -31,6 +31,8 @@ static void
 put_restarts(struct ctl *ctl, const struct jv *u)
 {
 	int64_t restarts = jv_i64(jv_get(u, "restarts"), 0);
+	const struct jv *retry = jv_get(u, "retry");
+	int64_t used = jv_i64(jv_get(retry, "used"), 0);
 	bool next = jv_type(jv_get(u, "next_restart_ms")) == JV_INT;
 	char text[CLOCK_TEXT_MAX];
 
@@ -38,6 +40,9 @@ put_restarts(struct ctl *ctl, const struct jv *u)
 		return;
 	field_begin(ctl, "Restarts");
 	ctl_printf(ctl, "%lld", (long long)restarts);
+	if (used > 0)
+		ctl_printf(ctl, ", retry %lld/%lld", (long long)used,
+		    (long long)jv_i64(jv_get(retry, "of"), 0));
 	if (next)
 		ctl_printf(ctl, ", the next one in %s",
 		    clock_format_duration(

@@ -259,7 +259,23 @@ render_exit(struct jw *w, int how, int status, uint64_t wall_us, uint64_t durati
 		jw_kv_u64(w, "duration_ms", duration_us / USEC_PER_MSEC);
 }
 
-/* pid, invocation, ref, log, restarts, since: what both forms have. */
+/* The further runs that its job has taken, and how many there are; null without them. */
+static void
+write_retry(const struct unit *u, struct jw *w)
+{
+	const struct unit_conf *conf = u->svc == NULL ? NULL : svc_conf(u->svc);
+
+	if (conf == NULL || conf->service->retries == 0) {
+		jw_kv_null(w, "retry");
+		return;
+	}
+	jw_kv_obj(w, "retry");
+	jw_kv_i64(w, "used", svc_memory(u->svc)->retry);
+	jw_kv_i64(w, "of", conf->service->retries);
+	jw_end(w);
+}
+
+/* pid, invocation, ref, log, restarts, retry, since: what both forms have. */
 void
 render_run(const struct unit *u, struct jw *w)
 {
@@ -281,6 +297,7 @@ render_run(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "log", log);
 	free(log);
 	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
+	write_retry(u, w);
 	render_time(w, "since", render_since_us(u));
 }
 
@@ -387,6 +404,8 @@ write_short(const struct unit *u, struct jw *w)
 	if (mem != NULL && mem->main_pid > 0)
 		jw_kv_i64(w, "pid", mem->main_pid);
 	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
+	if (mem != NULL && mem->retry > 0)
+		write_retry(u, w);
 	render_time(w, "since", render_since_us(u));
 	if (render_log_error(u) != 0)
 		jw_kv_bool(w, "log_problem", true);

@@ -126,9 +126,9 @@ svc_restore(struct service *s, const struct svc_memory *m, bool same_boot)
 	mine->hard_us = mine->runtime_us = UINT64_MAX;
 	mine->leftover = 0;
 	mine->frozen_us = 0;
-	mine->restart_deferred = false;
+	mine->restart_deferred = mine->again = false;
 	mine->then_start = false;
-	mine->restarts = mine->backoff = 0;
+	mine->restarts = mine->backoff = mine->retry = 0;
 	svc_memory_text(&mine->pool, SVC_POOL_MAX, NULL);
 	for (int i = 0; i < SVC_NTIMERS; i++)
 		mine->deadline_us[i] = UINT64_MAX;
@@ -493,7 +493,7 @@ adopt_by_tag(struct service *s, const struct svc_slot_seen *seen)
 	/* What is remembered of an earlier invocation, a stop above all, is not about
 	 * this one. */
 	m->result = SVC_RESULT_SUCCESS;
-	m->forbid_restart = m->then_start = m->restart_deferred = false;
+	m->forbid_restart = m->then_start = m->restart_deferred = m->again = false;
 	m->main_alien = m->control_running = false;
 	m->control_pid = 0;
 	m->leftover = 0;

@@ -146,10 +146,12 @@ struct svc_memory {
 	uint64_t due_us;   /* when it was; wall clock */
 	uint32_t log_alt;  /* the name of its log was taken: the ALT of layout_log_file */
 	uint32_t backoff;  /* steps of RestartSteps= taken */
+	uint32_t retry;    /* of Retries=: further runs that were taken of it */
 	uint64_t limit_begin_us;
 	uint32_t limit_count;
 	bool forbid_restart;    /* stopped on purpose */
 	bool restart_deferred;  /* due as soon as the slot is empty */
+	bool again;             /* this run, or the one that is due, is of Retries= */
 	bool then_start;        /* the stop of a restart: it comes up again */
 	bool fresh_start;       /* a person asked: counters were cleared */
 	uint32_t verdict;       /* enum svc_verdict: of the rules, about the last end */

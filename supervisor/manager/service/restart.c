@@ -1,7 +1,10 @@
 /*
  * restart: is it started again, when, and how often.
  */
+#include <errno.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,34 +24,42 @@ set_has(const struct exit_set *set, const struct svc_exit *x)
 	return false;
 }
 
-bool
-svc_shall_restart(const struct service *s, const char **reason)
+enum said { SAID_NOTHING, SAID_NO, SAID_YES };
+
+/* What is said of this very end, beside Restart= and Retries=. */
+static enum said
+said_of_end(const struct service *s, const char **reason)
 {
 	const struct service_conf *c = svc_sc(s);
 	enum svc_result r = s->m.result;
 
 	if (s->m.forbid_restart) {
 		*reason = "stopped on purpose";
-		return false;
+		return SAID_NO;
 	}
 	if (r == SVC_RESULT_EXEC_CONDITION || r == SVC_RESULT_START_LIMIT) {
 		*reason = "it was not started";
-		return false;
+		return SAID_NO;
 	}
-	if (s->m.verdict == SVC_VERDICT_NO_RESTART ||
-	    s->m.verdict == SVC_VERDICT_RESTART) {
+	if (s->m.verdict != SVC_VERDICT_NONE) {
 		*reason = "a rule says so";
-		return s->m.verdict == SVC_VERDICT_RESTART;
+		return s->m.verdict == SVC_VERDICT_RESTART ? SAID_YES : SAID_NO;
 	}
 	if (set_has(&c->exit_prevent, &s->m.main_exit)) {
 		*reason = "RestartPreventExitStatus=";
-		return false;
+		return SAID_NO;
 	}
 	if (set_has(&c->exit_force, &s->m.main_exit)) {
 		*reason = "RestartForceExitStatus=";
-		return !(c->type == SERVICE_ONESHOT && r == SVC_RESULT_SUCCESS);
+		return c->type == SERVICE_ONESHOT && r == SVC_RESULT_SUCCESS ? SAID_NO
+									     : SAID_YES;
 	}
-	*reason = "Restart=";
+	return SAID_NOTHING;
+}
+
+static bool
+setting_says_yes(const struct service_conf *c, enum svc_result r)
+{
 	switch (c->restart) {
 	case RESTART_NO:
 		return false;
@@ -66,6 +77,102 @@ svc_shall_restart(const struct service *s, const char **reason)
 		return r == SVC_RESULT_WATCHDOG;
 	}
 	return false;
+}
+
+/* Its program could not be executed, and not for want of something that may be there the
+ * next time: another run would fail in the same step. */
+static bool
+is_hopeless(const struct svc_exit *x)
+{
+	if (x->how != EXIT_EXITED || x->phase == 0)
+		return false;
+	switch (x->err) {
+	case EAGAIN:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case ENOSPC:
+	case EDQUOT:
+	case ETXTBSY:
+	case EBUSY:
+	case EIO:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Of a failure: may it be followed by a further run at all? */
+static bool
+is_retryable(const struct service *s, enum said said, const char **reason)
+{
+	const struct service_conf *c = svc_sc(s);
+
+	if (said != SAID_NOTHING)
+		return said == SAID_YES;
+	if (is_hopeless(&s->m.main_exit)) {
+		*reason = "the next run would not begin either";
+		return false;
+	}
+	*reason = "Restart=";
+	return c->restart == RESTART_NO || c->restart == RESTART_ON_SUCCESS ||
+	       setting_says_yes(c, s->m.result);
+}
+
+bool
+svc_shall_restart(struct service *s, const char **reason)
+{
+	const struct service_conf *c = svc_sc(s);
+	struct svc_memory *m = &s->m;
+	bool failed = m->result != SVC_RESULT_SUCCESS;
+	enum said said = said_of_end(s, reason);
+
+	m->again = false;
+	if (c->retries == 0 || !failed) {
+		if (said == SAID_NOTHING) {
+			*reason = "Restart=";
+			said = setting_says_yes(c, m->result) ? SAID_YES : SAID_NO;
+		}
+		/* What ran well has all of them before it again. */
+		if (said == SAID_YES && !failed && !m->uncounted)
+			m->retry = 0;
+		return said == SAID_YES;
+	}
+	if (!is_retryable(s, said, reason))
+		return false;
+	m->again = m->uncounted || m->retry < c->retries;
+	if (!m->again)
+		*reason = NULL;
+	return m->again;
+}
+
+void
+svc_say_no_retry(struct service *s, const char *reason)
+{
+	const struct svc_memory *m = &s->m;
+	uint32_t n = svc_sc(s)->retries;
+	char why[SVC_WHY_MAX];
+
+	if (n == 0 || m->forbid_restart || m->result == SVC_RESULT_SUCCESS ||
+	    m->result == SVC_RESULT_EXEC_CONDITION)
+		return;
+	strlcpy(why, m->why, sizeof(why));
+	if (reason == NULL)
+		svc_set_why(s, "%.160s; no retry is left (%" PRIu32 "/%" PRIu32 ")", why,
+		    m->retry, n);
+	else if (m->verdict == SVC_VERDICT_NONE)
+		svc_set_why(s, "%.160s; no retry: %s", why, reason);
+}
+
+const char *
+svc_retry_text(const struct service *s, char *dst, size_t size)
+{
+	uint32_t n = svc_sc(s)->retries;
+
+	*dst = '\0';
+	if (s->m.retry > 0 && n > 0)
+		snprintf(dst, size, ", retry %" PRIu32 "/%" PRIu32, s->m.retry, n);
+	return dst;
 }
 
 uint64_t
@@ -105,7 +212,8 @@ svc_limit_allows(struct service *s)
 	uint32_t burst = s->conf->rules->start_limit_burst;
 	uint64_t now = clock_mono_us();
 
-	if (interval == 0 || burst == 0 || s->m.uncounted)
+	/* (The runs of Retries= have a bound of their own.) */
+	if (interval == 0 || burst == 0 || m->uncounted || m->again)
 		return true;
 	if (m->limit_begin_us == 0 || now < m->limit_begin_us ||
 	    now > clock_add_us(m->limit_begin_us, interval)) {
@@ -171,5 +279,5 @@ svc_restart_settle(struct service *s)
 
 	if (reset != UNIT_INFINITY && s->m.active_us != 0 &&
 	    clock_mono_us() >= clock_add_us(s->m.active_us, reset))
-		s->m.backoff = 0;
+		s->m.backoff = s->m.retry = 0;
 }

@@ -122,6 +122,8 @@ struct svc_note {
 	struct svc_exit exit;
 	uint64_t duration_us; /* EXIT: of the process; STATE: of the old state */
 	uint64_t delay_us;
+	uint32_t
+	    retries; /* RESTART: it is one of so many, which are memory.retry; 0: none */
 	uint64_t cpu_us;
 	uint64_t maxrss_kib;
 	bool ok;

@@ -121,10 +121,11 @@ static void
 begin_run(struct service *s)
 {
 	struct svc_memory *m = &s->m;
+	char text[SVC_RETRY_MAX];
 
 	s->empty = false;
 	m->started_wall_us = clock_wall_us();
-	svc_set_why(s, "starting");
+	svc_set_why(s, "starting%s", svc_retry_text(s, text, sizeof(text)));
 	svc_phase_timer(s, svc_sc(s)->timeout_start_us);
 	svc_open_slot(s);
 	if (m->slot == SLOT_NONE) {
@@ -243,7 +244,8 @@ svc_begin_start(struct service *s, bool automatic)
 		/* Only a restart by Restart= goes on counting. */
 		m->restarts = 0;
 		m->backoff = 0;
-		m->uncounted = false;
+		m->retry = 0;
+		m->uncounted = m->again = false;
 		m->fresh_start = !s->start.automatic;
 	}
 	if (!automatic)

@@ -99,7 +99,10 @@ due_in(const struct service *s, enum svc_state old, enum svc_state st)
 	case SVC_FAILED:
 		return !bad || s->m.restart_deferred ? 0 : SVC_DUE_FAILURE;
 	case SVC_DEAD:
-		return !ok || was_down ? 0 : SVC_DUE_SUCCESS;
+		/* Between the runs of Retries= nothing has ended well. */
+		return !ok || was_down || (old == SVC_AUTO_RESTART && s->m.again)
+			   ? 0
+			   : SVC_DUE_SUCCESS;
 	case SVC_AUTO_RESTART:
 		return !ok || was_down || s->m.result != SVC_RESULT_SUCCESS ||
 			       svc_sc(s)->restart_mode == RESTART_DIRECT

@@ -49,10 +49,22 @@ svc_enter_auto_restart(struct service *s)
 	struct svc_note note = { .what = SVC_EMIT_RESTART, .delay_us = delay };
 
 	m->restart_deferred = false;
+	if (m->again) {
+		note.retries = u->service->retries;
+		if (!m->uncounted && m->retry < UINT32_MAX)
+			m->retry++;
+	}
 	strlcpy(cause, m->why, sizeof(cause));
 	clock_format_duration(dur, sizeof(dur), delay);
 	/* The part about the restart must fit whatever the cause is. */
-	if (u->rules->start_limit_interval_us > 0 && u->rules->start_limit_burst > 0)
+	if (m->again && !m->uncounted)
+		svc_set_why(s, "%.160s; retry %" PRIu32 "/%" PRIu32 " in %s", cause,
+		    m->retry, u->service->retries, dur);
+	else if (m->again)
+		svc_set_why(s,
+		    "%.160s; again in %s (retries used: %" PRIu32 "/%" PRIu32 ")", cause,
+		    dur, m->retry, u->service->retries);
+	else if (u->rules->start_limit_interval_us > 0 && u->rules->start_limit_burst > 0)
 		svc_set_why(s, "%.160s; restart in %s (%" PRIu32 "/%" PRIu32 ")", cause,
 		    dur, m->limit_count, u->rules->start_limit_burst);
 	else
@@ -106,7 +118,8 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 {
 	struct svc_memory *m = &s->m;
 	const struct unit_conf *u = svc_conf(s);
-	bool restart, failed;
+	bool restart, failed, goes_on;
+	char text[SVC_RETRY_MAX];
 	const char *reason = "", *mode;
 	struct buf left = { 0 };
 	struct deed *d;
@@ -119,7 +132,11 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 	m->hard_us = m->runtime_us = UINT64_MAX;
 	failed =
 	    m->result != SVC_RESULT_SUCCESS && m->result != SVC_RESULT_EXEC_CONDITION;
+	m->again = false;
 	restart = allow_restart && svc_shall_restart(s, &reason);
+	/* Who asked for the start, and who waits for it, waits for the last of the runs.
+	 */
+	goes_on = restart && m->again && m->leftover == 0;
 	m->ended_wall_us = clock_wall_us();
 	svc_resume_on_end(s);
 	m->active_us = 0;
@@ -144,7 +161,9 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 	if (!failed && m->forbid_restart && m->result == SVC_RESULT_SUCCESS)
 		svc_set_why(s, "stopped%s%s", m->who[0] != '\0' ? " by " : "", m->who);
 	else if (m->result == SVC_RESULT_SUCCESS && svc_sc(s)->type == SERVICE_ONESHOT)
-		svc_set_why(s, "done");
+		svc_set_why(s, "done%s", svc_retry_text(s, text, sizeof(text)));
+	else if (allow_restart && !restart)
+		svc_say_no_retry(s, reason);
 	if (left.len > 0) {
 		char why[SVC_WHY_MAX];
 
@@ -154,7 +173,9 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 		    s, "%.100s; KillMode=%s leaves %s", why, mode, buf_str(&left));
 	}
 	buf_free(&left);
-	if (m->result == SVC_RESULT_EXEC_CONDITION)
+	if (goes_on)
+		; /* the answer is that of a later run */
+	else if (m->result == SVC_RESULT_EXEC_CONDITION)
 		svc_done(s, SVC_DONE_START, SVC_DONE_SKIPPED, m->why);
 	else if (m->result == SVC_RESULT_TIMEOUT)
 		svc_done(s, SVC_DONE_START, SVC_DONE_TIMEOUT, m->why);
@@ -221,6 +242,7 @@ void
 act_reset(struct service *s)
 {
 	s->m.restarts = 0;
+	s->m.retry = 0;
 	s->m.backoff = 0;
 	s->m.limit_begin_us = 0;
 	s->m.limit_count = 0;

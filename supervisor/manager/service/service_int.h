@@ -18,6 +18,7 @@
 enum {
 	SVC_QUEUE_MAX = 32, /* events that can wait; more would be a loop of ours */
 	SVC_PROBES_MAX = 64,
+	SVC_RETRY_MAX = 32, /* ", retry 4294967295/4294967295" */
 };
 
 enum deed_kind {
@@ -382,8 +383,13 @@ void svc_leave_pool(struct service *s);
 void svc_set_due(struct service *s, uint32_t due, uint64_t wall_us);
 
 /* ---- restart.c --------------------------------------------------------------- */
-/* Shall it be started again after this end; *reason is static text. */
-bool svc_shall_restart(const struct service *s, const char **reason);
+/* Shall it be started again after this end, m.again: as one of Retries=.  *reason is
+ * static text, or NULL: none of Retries= is left. */
+bool svc_shall_restart(struct service *s, const char **reason);
+/* It has failed for good, for that reason, with Retries=: why tells it. */
+void svc_say_no_retry(struct service *s, const char *reason);
+/* ", retry 1/2" of a run that is one, else nothing; into dst, which is returned. */
+const char *svc_retry_text(const struct service *s, char *dst, size_t size);
 uint64_t svc_restart_delay_us(struct service *s);
 /* Counts a start; false: too many. */
 bool svc_limit_allows(struct service *s);

@@ -277,6 +277,9 @@ apply(struct service *s, const struct notify_fields *f, const struct svc_notify 
 		extend(s, f->extend_us);
 	if (f->restart_reset)
 		m->restarts = m->backoff = 0;
+	/* What has not been up cannot have all of its runs before it for ever. */
+	if (f->restart_reset && svc_is_up(s))
+		m->retry = 0;
 	if (f->fdstore_remove) {
 		if (f->has_fdname)
 			svc_drop_stored(s, f->fdname);

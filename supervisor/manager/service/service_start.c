@@ -96,6 +96,7 @@ enter_start(struct service *s)
 {
 	const struct service_conf *c = svc_sc(s);
 	const struct svc_memory *m = &s->m;
+	char text[SVC_RETRY_MAX];
 
 	svc_set_state(s, SVC_START);
 	if (svc_is_scope(s)) {
@@ -105,7 +106,7 @@ enter_start(struct service *s)
 	if (m->resumes)
 		svc_set_why(s, "starting by ResumeExec=: the run before was interrupted");
 	else
-		svc_set_why(s, "starting");
+		svc_set_why(s, "starting%s", svc_retry_text(s, text, sizeof(text)));
 	switch (c->type) {
 	case SERVICE_FORKING:
 		svc_spawn_control(s, EXEC_START, 0);

@@ -150,6 +150,9 @@ start_what_waited(struct unit *u)
 	pools_on_released(u);
 	if (job_unit_job(u->job_unit) != NULL) {
 		jobs_unit_changed(u->job_unit);
+		/* One that runs has begun, and goes on from between two runs. */
+		if (u->svc != NULL && job_is_running(job_unit_job(u->job_unit)))
+			svc_on_released(u->svc);
 		return;
 	}
 	if (u->svc == NULL)
