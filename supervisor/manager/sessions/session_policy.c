@@ -361,6 +361,8 @@ verdict_of(struct session *s, const struct msg_exit *x, struct oracle_verdict *v
 static enum svc_verdict
 comes_back(const struct session *s, enum rule_action action)
 {
+	const struct service_conf *c = svc_conf(s->unit->svc)->service;
+
 	switch (action) {
 	case RULE_RETRY:
 	case RULE_RESTART:
@@ -370,9 +372,8 @@ comes_back(const struct session *s, enum rule_action action)
 		return SVC_VERDICT_NO_RESTART;
 	case RULE_HOLD:
 	case RULE_HOLD_POOL:
-		return svc_conf(s->unit->svc)->service->restart != RESTART_NO
-			   ? SVC_VERDICT_RESTART
-			   : SVC_VERDICT_NONE;
+		return c->restart != RESTART_NO || c->retries > 0 ? SVC_VERDICT_RESTART
+								  : SVC_VERDICT_NONE;
 	default:
 		return SVC_VERDICT_NONE;
 	}
