@@ -515,6 +515,7 @@ pool_part_conf(struct part *p, const struct unit_conf *old)
 	up->has_part = true;
 	pool_set_limits(up->pool, &(struct pool_limits){ .slots = c->slots,
 				      .spacing_us = c->start_spacing_us,
+				      .jitter_us = c->start_spacing_jitter_us,
 				      .rate = c->rate.n,
 				      .rate_us = c->rate.us });
 	make_due(up);
