@@ -117,11 +117,12 @@ struct manager {
 	struct loop_timer *hold_timer;       /* NULL: no hold ends by itself yet */
 	TAILQ_HEAD(, emergency) emergencies; /* that are on, the oldest first */
 	struct timers *timers;               /* timers.c; NULL: there never was one */
-	struct pools *pools;                 /* part/pools.c; NULL: there never was one */
-	struct due *due;                     /* wants.c; NULL: nothing ever was */
-	struct filewatch *filewatch;         /* NULL: nothing is watched yet */
-	struct namewatch *namewatch;         /* NULL: no name is watched yet */
-	struct pathwatch *pathwatch;         /* NULL: no path is watched yet */
+	struct map flights;          /* runs of watchers, by unit (part/stales.h) */
+	struct pools *pools;         /* part/pools.c; NULL: there never was one */
+	struct due *due;             /* wants.c; NULL: nothing ever was */
+	struct filewatch *filewatch; /* NULL: nothing is watched yet */
+	struct namewatch *namewatch; /* NULL: no name is watched yet */
+	struct pathwatch *pathwatch; /* NULL: no path is watched yet */
 	struct jobs *jobs;
 	struct emitter *events;
 	struct metrics *metrics;

@@ -22,10 +22,12 @@ set_triggered(struct parse *p, const struct directive *d, void *field, const cha
 		buf_free(&name);
 		return -1;
 	}
-	/* A timer may have several of a template run at once (Overlap=allow:N). */
+	/* A timer may have several of a template run at once (Overlap=allow:N), a path an
+	 * instance for each file (StaleGlob=). */
 	if (name.len > 0 &&
 	    (!unit_name_is_valid(buf_str(&name)) ||
-		(unit_name_is_template(buf_str(&name)) && d->section != SECTION_TIMER))) {
+		(unit_name_is_template(buf_str(&name)) && d->section != SECTION_TIMER &&
+		    d->section != SECTION_PATH))) {
 		parse_error(p, value, "as NAME.service",
 		    "%s=%s is not the name of a unit that can be started", d->key,
 		    buf_str(&name));
@@ -45,7 +47,14 @@ static const char *const path_names[] = {
 	[PATH_DIRECTORY_NOT_EMPTY] = "DirectoryNotEmpty",
 	[PATH_CHANGED] = "PathChanged",
 	[PATH_MODIFIED] = "PathModified",
+	[PATH_STALE] = "StaleGlob",
 };
+
+bool
+path_is_watcher(const struct path_conf *c)
+{
+	return c->watch.n > 0 && c->watch.v[0].kind == PATH_STALE;
+}
 
 const char *
 path_kind_name(enum path_kind kind)

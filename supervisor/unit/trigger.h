@@ -77,6 +77,7 @@ enum path_kind {
 	PATH_DIRECTORY_NOT_EMPTY,
 	PATH_CHANGED,  /* an edge: it was written and closed, or came or went */
 	PATH_MODIFIED, /* the same, and each write */
+	PATH_STALE, /* a watcher: each file, once, when nobody has written it for long */
 };
 
 struct path_spec {
@@ -96,8 +97,18 @@ struct path_conf {
 	uint32_t limit_burst;
 	mode_t directory_mode;
 	bool make_directory;
+	/* Of a watcher (path_is_watcher), whose paths are all StaleGlob=. */
+	uint64_t stale_us;
+	uint64_t scan_us;
+	uint64_t retry_us, retry_max_us; /* of a failed run: doubled each time */
+	uint32_t max_tries;              /* 0: no limit */
+	uint32_t max_new;                /* 0: no limit */
+	bool require_closed;
+	bool require_not_done;
 };
 
+/* It starts instances of a template for files; unit is that template then. */
+bool path_is_watcher(const struct path_conf *c);
 /* "PathExists" */
 const char *path_kind_name(enum path_kind kind);
 /* It starts its unit once for each change, and not as long as it holds. */

@@ -146,7 +146,13 @@ complete_trigger(struct unit_parts *parts)
 	if (conf->type == UNIT_SOCKET && t->socket.accept)
 		return;
 	if (*unit == NULL)
-		*unit = xasprintf("%s.service", conf->stem);
+		*unit = xasprintf(conf->type == UNIT_PATH && path_is_watcher(&t->path)
+				      ? "%s@.service"
+				      : "%s.service",
+		    conf->stem);
+	/* A file makes the unit that it is for. */
+	if (conf->type == UNIT_PATH && unit_name_is_template(*unit))
+		return;
 	if (conf->type == UNIT_TIMER && t->timer.policy.overlap == OVERLAP_ALLOW &&
 	    unit_name_is_template(*unit)) {
 		triggers_instances(parts, *unit, t->timer.policy.allow);
@@ -273,6 +279,48 @@ verify_timer(const struct unit_conf *conf, struct diags *d)
 		    "WakeSystem=yes does not wake the machine");
 }
 
+static void
+verify_path(const struct unit_conf *conf, struct diags *d)
+{
+	static const char *const of_watcher[] = { "MaxNewPerScan", "MaxTries",
+		"RequireClosed", "RequireNotDone", "RetryMaxSec", "RetrySec", "ScanSec",
+		"StaleSec" };
+	const struct path_conf *p = &conf->trigger->path;
+	bool template = unit_name_is_template(p->unit), watcher = path_is_watcher(p);
+	bool mixed = false;
+
+	if (p->watch.n == 0)
+		diag_add(d, DIAG_ERROR, place(conf), 0, 0,
+		    "add PathExists=, PathChanged= or one of the others to [Path]",
+		    "the path unit has no path");
+	for (size_t i = 0; i < p->watch.n; i++)
+		mixed |= (p->watch.v[i].kind == PATH_STALE) != watcher;
+	if (mixed)
+		diag_add(d, DIAG_ERROR, place(conf), 0, 0, "make two path units of it",
+		    "StaleGlob= starts an instance for each file, and the other paths "
+		    "start one unit");
+	else if (watcher && !template)
+		diag_add(d, DIAG_ERROR, place(conf), 0, 0,
+		    "name a template by Unit=NAME@.service",
+		    "StaleGlob= starts an instance for each file, and %s has none",
+		    p->unit);
+	else if (watcher && unit_name_type(p->unit) != UNIT_SERVICE)
+		diag_add(d, DIAG_ERROR, place(conf), 0, 0, "Unit= is NAME@.service",
+		    "StaleGlob= starts services, and %s is none", p->unit);
+	else if (!watcher && template)
+		diag_add(d, DIAG_ERROR, place(conf), 0, 0,
+		    "name an instance, or the files by StaleGlob=",
+		    "Unit=%s is a template, of which nothing runs", p->unit);
+	if (watcher && p->retry_max_us < p->retry_us)
+		diag_add(d, DIAG_WARNING, place(conf), 0, 0, NULL,
+		    "RetryMaxSec= is less than RetrySec=");
+	for (size_t i = 0; !watcher && i < sizeof(of_watcher) / sizeof(of_watcher[0]);
+	     i++)
+		if (unit_conf_is_set(conf, of_watcher[i]))
+			diag_add(d, DIAG_WARNING, place(conf), 0, 0, "add StaleGlob=",
+			    "%s= has no effect without StaleGlob=", of_watcher[i]);
+}
+
 /* A trigger of itself, or a socket of what is no service. */
 static void
 verify_trigger(const struct unit_conf *conf, struct diags *d)
@@ -281,10 +329,8 @@ verify_trigger(const struct unit_conf *conf, struct diags *d)
 
 	if (conf->type == UNIT_TIMER)
 		verify_timer(conf, d);
-	if (conf->type == UNIT_PATH && conf->trigger->path.watch.n == 0)
-		diag_add(d, DIAG_ERROR, place(conf), 0, 0,
-		    "add PathExists=, PathChanged= or one of the others to [Path]",
-		    "the path unit has no path");
+	if (conf->type == UNIT_PATH)
+		verify_path(conf, d);
 	for (size_t i = 0; i < units->n; i++) {
 		if (strcmp(units->v[i], conf->id) == 0)
 			diag_add(d, DIAG_ERROR, place(conf), 0, 0, "name another unit",

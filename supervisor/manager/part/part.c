@@ -16,6 +16,7 @@
 #include "manager/part/paths.h"
 #include "manager/part/pools.h"
 #include "manager/part/sockets.h"
+#include "manager/part/stales.h"
 #include "manager/part/target.h"
 #include "manager/part/timers.h"
 #include "manager/record/event.h"
@@ -37,7 +38,7 @@ part_kind_of(const struct unit_conf *conf)
 	case UNIT_SOCKET:
 		return &part_socket;
 	case UNIT_PATH:
-		return &part_path;
+		return path_is_watcher(&conf->trigger->path) ? &part_stale : &part_path;
 	case UNIT_POOL:
 		return &part_pool;
 	default:
@@ -73,12 +74,33 @@ part_free(struct part *p)
 	p->kind->free(p);
 }
 
+/* A path unit that became a watcher, or was one: as if it had been started as that. */
+static void
+become_other(struct part *p, const struct part_kind *kind)
+{
+	struct part *fresh = kind->make();
+
+	*fresh = *p;
+	fresh->kind = kind;
+	p->unit->part = fresh;
+	if (kind->conf != NULL)
+		kind->conf(fresh, NULL);
+	p->kind->free(p);
+	if (fresh->unit->manager->phase != MANAGER_RESTORING)
+		part_resume(fresh);
+}
+
 void
 part_set_conf(struct part *p, const struct unit_conf *conf)
 {
 	const struct unit_conf *old = p->conf;
+	const struct part_kind *kind = part_kind_of(conf);
 
 	p->conf = conf;
+	if (kind != NULL && kind != p->kind) {
+		become_other(p, kind);
+		return;
+	}
 	if (old != conf && p->kind->conf != NULL)
 		p->kind->conf(p, old);
 }
@@ -510,6 +532,7 @@ unit_note_active(struct unit *u)
 	jobs_unit_changed(u->job_unit);
 	bonds_on_active(u, c.from, c.to);
 	sockets_on_active(u, c.to);
+	stales_on_active(u);
 	job_unit_each(u->job_unit, DEP_TRIGGERS, true, tell_trigger, &c);
 	if (c.to == SVC_ACTIVE_INACTIVE)
 		unit_ended_lost(u);

@@ -93,6 +93,7 @@ const struct part_kind *part_kind_of(const struct unit_conf *conf);
 /* conf is of a kind. */
 struct part *part_new(struct unit *u, const struct unit_conf *conf);
 void part_free(struct part *p);
+/* p may be another one then, in its unit. */
 void part_set_conf(struct part *p, const struct unit_conf *conf);
 
 /* ---- what kinds say ------------------------------------------------------------------

@@ -1,0 +1,35 @@
+/*
+ * stales: path units that are watchers (StaleGlob=): an instance of a template for each
+ * file that nobody has written for long.
+ *
+ * What is to be started is decided in activate/stale.h and looked up in a helper
+ * (stale_scan.h), at the start, every ScanSec=, and sooner when the kernel tells that
+ * something came or was written, or the ledger says when something is tried again.
+ *
+ * Nothing is started twice and nothing is forgotten, whatever dies: a run is in the
+ * ledger before its job is asked for, and what became of it is written when the instance
+ * is down.  A run that the ledger has begun and whose end it does not have is held
+ * against the instance, by the next manager as by this one: it goes on, has ended, or
+ * never began and is begun.
+ */
+#ifndef SUPD_MANAGER_STALES_H
+#define SUPD_MANAGER_STALES_H
+
+#include <stdbool.h>
+
+struct part_kind;
+struct unit;
+
+extern const struct part_kind part_stale;
+
+/* The active state of a unit is another one. */
+void stales_on_active(struct unit *u);
+
+/* It is a watcher with a usable file. */
+bool stales_is_one(const struct unit *u);
+/* The run for that instance goes on. */
+bool stales_has_run(const struct unit *u, const char *instance);
+/* The file of that instance is as new.  -1: errno, why the ledger cannot be written. */
+int stales_forget(struct unit *u, const char *instance);
+
+#endif
