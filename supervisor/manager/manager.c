@@ -35,6 +35,7 @@
 #include "manager/notify_up.h"
 #include "manager/ops.h"
 #include "manager/part/pools.h"
+#include "manager/part/stales.h"
 #include "manager/part/timers.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
@@ -359,6 +360,7 @@ manager_leave_safe_mode(struct manager *m, const char *why)
 	request_files_take(m);
 	hold_run(m);
 	pools_begin(m);
+	stales_begin(m);
 }
 
 static void
@@ -426,6 +428,7 @@ manager_on_replay_end(struct manager *m)
 	emergencies_restore(m);
 	hold_run(m);
 	pools_begin(m);
+	stales_begin(m);
 	if (m->generation == 0 && !m->revived)
 		manager_say(m, MARK_NOTE,
 		    "supd %s for %s: %zu units; `supctl status' shows them, Ctrl-C ends "

@@ -148,11 +148,20 @@ tell_scan(struct stale_part *sp)
 	event_end(ev);
 }
 
+/* Nothing is started now; stales_begin says when it is. */
+static bool
+may_start(const struct manager *m)
+{
+	return m->phase == MANAGER_RUNNING && !m->safe_mode && m->shutdown == NULL;
+}
+
 static void
 take_answer(struct stale_part *sp, struct stale_answer *a)
 {
 	bool news;
 
+	if (!may_start(stale_manager(sp)))
+		return;
 	for (size_t i = 0; i < a->n_unsettled; i++)
 		stale_resume(sp, a->unsettled[i]);
 	for (size_t i = 0; i < a->n_start; i++)
@@ -243,7 +252,7 @@ on_timer(struct loop_timer *t, void *arg)
 	struct stale_part *sp = arg;
 
 	(void)t;
-	if (part_is_up(&sp->part) && sp->scan == NULL)
+	if (part_is_up(&sp->part) && sp->scan == NULL && may_start(stale_manager(sp)))
 		scan(sp);
 }
 
@@ -412,6 +421,21 @@ const struct part_kind part_stale = {
 	.section = "path",
 	.render = stale_part_render,
 };
+
+static void
+begin_one(struct unit *u, void *arg)
+{
+	(void)arg;
+	if (stales_is_one(u) && part_is_up(u->part))
+		begin(of(u->part));
+}
+
+void
+stales_begin(struct manager *m)
+{
+	if (may_start(m))
+		units_look(m, begin_one, NULL);
+}
 
 /* ---- for control ---------------------------------------------------------------------
  */

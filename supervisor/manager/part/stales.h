@@ -17,11 +17,15 @@
 
 #include <stdbool.h>
 
+struct manager;
 struct part_kind;
 struct unit;
 
 extern const struct part_kind part_stale;
 
+/* All that are up look at their files: a new manager has adopted all, safe mode is over.
+ */
+void stales_begin(struct manager *m);
 /* The active state of a unit is another one. */
 void stales_on_active(struct unit *u);
 
