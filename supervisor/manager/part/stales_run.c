@@ -100,6 +100,14 @@ was_begun(const struct unit *u, const struct ledger_entry *e)
 	return u->svc != NULL && svc_memory(u->svc)->started_wall_us >= e->at_wall_us;
 }
 
+/* The file has nothing to do with it. */
+static bool
+is_none_of_its(enum svc_result r)
+{
+	return r == SVC_RESULT_RESOURCES || r == SVC_RESULT_START_LIMIT ||
+	       r == SVC_RESULT_EXEC_CONDITION || r == SVC_RESULT_UNKNOWN;
+}
+
 /* It is down. */
 static enum stale_end
 judge(const struct unit *u, const struct ledger_entry *e)
@@ -109,7 +117,7 @@ judge(const struct unit *u, const struct ledger_entry *e)
 	if (u == NULL || !was_begun(u, e))
 		return STALE_NOT_RUN;
 	m = svc_memory(u->svc);
-	if (m->forbid_restart || *m->unmet != '\0')
+	if (m->forbid_restart || *m->unmet != '\0' || is_none_of_its(m->result))
 		return STALE_NOT_RUN;
 	if (m->result != SVC_RESULT_SUCCESS || m->state == SVC_FAILED)
 		return STALE_ENDED_BADLY;
