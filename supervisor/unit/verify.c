@@ -283,8 +283,8 @@ static void
 verify_path(const struct unit_conf *conf, struct diags *d)
 {
 	static const char *const of_watcher[] = { "MaxNewPerScan", "MaxTries",
-		"RequireClosed", "RequireNotDone", "RetryMaxSec", "RetrySec", "ScanSec",
-		"StaleSec" };
+		"RequireClosed", "RequireNotDone", "RetryMaxSec", "RetrySec",
+		"ScanIntervalSec", "StaleSec" };
 	const struct path_conf *p = &conf->trigger->path;
 	bool template = unit_name_is_template(p->unit), watcher = path_is_watcher(p);
 	bool mixed = false;

@@ -3,8 +3,8 @@
  * file that nobody has written for long.
  *
  * What is to be started is decided in activate/stale.h and looked up in a helper
- * (stale_scan.h), at the start, every ScanSec=, and sooner when the kernel tells that
- * something came or was written, or the ledger says when something is tried again.
+ * (stale_scan.h), at the start, every ScanIntervalSec=, and sooner when the kernel tells
+ * that something came or was written, or the ledger says when something is tried again.
  *
  * Nothing is started twice and nothing is forgotten, whatever dies: a run is in the
  * ledger before its job is asked for, and what became of it is written when the instance
