@@ -21,6 +21,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/manager.h"
+#include "manager/service/service.h"
 #include "manager/units.h"
 #include "manager/watch/reach.h"
 #include "unit/diag.h"
@@ -131,14 +132,41 @@ is_of(const struct manager *m, const char *path, const struct buf *head)
 	return same;
 }
 
+/* What its invocation was started with, whatever was read since. */
+static const struct unit_conf *
+conf_of(const struct unit *u)
+{
+	return u->svc != NULL ? svc_conf(u->svc) : u->svc_conf;
+}
+
+static bool
+is_kept(const struct unit *u)
+{
+	return u->kept != NULL && u->kept == conf_of(u);
+}
+
+static bool
+is_kept_of(const struct unit *u, const struct unit_conf *conf, const char *path)
+{
+	struct buf head = { 0 };
+	bool same;
+
+	if (conf->fragment != NULL)
+		add_head(conf, &head);
+	same = is_of(u->manager, path, &head);
+	buf_free(&head);
+	return same;
+}
+
 static void
 keep(struct unit *u)
 {
-	const struct unit_conf *conf = u->svc_conf;
+	const struct unit_conf *conf = conf_of(u);
 	struct buf text = { 0 }, head = { 0 };
 	char *path;
 
-	if (u->kept || u->stand_in || u->transient || conf == NULL || !unit_is_running(u))
+	if (conf == NULL || is_kept(u) || u->stand_in || u->transient ||
+	    !unit_is_running(u))
 		return;
 	path = path_of(u->name);
 	if (can_be_kept(u, conf)) {
@@ -146,14 +174,16 @@ keep(struct unit *u)
 		buf_append(&text, head.data, head.len);
 	}
 	if (head.len > 0 && unit_conf_whole(conf, &text) == 0) {
-		u->kept = true;
+		u->kept = conf;
 		if (mkdir_p_at(u->manager->run_fd, FOLDER, 0700) == -1 ||
 		    file_write_atomic(u->manager->run_fd, path, text.data, text.len, 0600,
 			false) == -1) {
 			say_failed(u->name);
 			remove_text(u, path);
 		}
-	} else if (!is_of(u->manager, path, &head)) {
+	} else if (is_of(u->manager, path, &head)) {
+		u->kept = conf;
+	} else {
 		/* A file was changed meanwhile, and what was kept is of older ones: that
 		 * is not what runs. */
 		remove_text(u, path);
@@ -189,7 +219,7 @@ kept_started(struct unit *u)
 {
 	struct kept *k = u->manager->kept;
 
-	if (u->kept || u->kept_due || u->transient)
+	if (is_kept(u) || u->kept_due || u->transient)
 		return;
 	if (!loop_timer_is_armed(k->timer))
 		loop_timer_in(k->timer, DELAY_US);
@@ -204,12 +234,39 @@ kept_started(struct unit *u)
 }
 
 void
+kept_begins(struct unit *u)
+{
+	const struct unit_conf *conf = conf_of(u);
+	char *path;
+
+	if (is_kept(u))
+		return;
+	path = path_of(u->name);
+	if (is_kept_of(u, conf, path))
+		u->kept = conf;
+	else
+		remove_text(u, path);
+	free(path);
+}
+
+void
 kept_remove(struct unit *u)
 {
 	char *path = path_of(u->name);
 
 	remove_text(u, path);
 	free(path);
+	u->kept = NULL;
+}
+
+bool
+kept_is_newest(struct unit *u)
+{
+	char *path = path_of(u->name);
+	bool same = is_kept_of(u, u->svc_conf, path);
+
+	free(path);
+	return same;
 }
 
 struct unit_conf *

@@ -20,6 +20,7 @@
 #include "manager/conditions.h"
 #include "manager/end.h"
 #include "manager/job/job.h"
+#include "manager/kept.h"
 #include "manager/link/adopt.h"
 #include "manager/link/link.h"
 #include "manager/manager.h"
@@ -93,6 +94,7 @@ ops_slot_fill(void *arg, const struct unit_conf *conf, struct msg_slot_open *ope
 {
 	struct unit *u = arg;
 
+	kept_begins(u);
 	return svc_exec_open(u->manager->world, conf, open, status, why, size);
 }
 

@@ -109,13 +109,22 @@ hold_conf(struct unit *u, struct unit_conf *conf)
 	u->held[u->n_held++] = conf;
 }
 
+/* Of what was kept: what is at its address next is another one. */
+static void
+free_conf(struct unit *u, struct unit_conf *conf)
+{
+	if (u->kept == conf)
+		u->kept = NULL;
+	unit_conf_free(conf);
+}
+
 void
 unit_release_conf(struct unit *u, const struct unit_conf *conf)
 {
 	for (size_t i = 0; i < u->n_held; i++) {
 		if (u->held[i] != conf)
 			continue;
-		unit_conf_free(u->held[i]);
+		free_conf(u, u->held[i]);
 		u->held[i] = u->held[--u->n_held];
 		return;
 	}
@@ -125,7 +134,7 @@ static void
 release_all(struct unit *u)
 {
 	while (u->n_held > 0)
-		unit_conf_free(u->held[--u->n_held]);
+		free_conf(u, u->held[--u->n_held]);
 	free(u->held);
 	u->held = NULL;
 }
@@ -143,7 +152,7 @@ drop_service(struct unit *u)
 	unit_ops_clear(u);
 	u->stand_in = false;
 	if (u->svc_conf != u->conf)
-		unit_conf_free(u->svc_conf);
+		free_conf(u, u->svc_conf);
 	u->svc_conf = NULL;
 	release_all(u);
 }
@@ -155,7 +164,7 @@ drop_part(struct unit *u)
 	part_free(u->part);
 	u->part = NULL;
 	if (u->svc_conf != u->conf)
-		unit_conf_free(u->svc_conf);
+		free_conf(u, u->svc_conf);
 	u->svc_conf = NULL;
 }
 
@@ -165,12 +174,11 @@ give_part_conf(struct unit *u, struct unit_conf *conf)
 	struct unit_conf *old = u->svc_conf;
 
 	u->svc_conf = conf;
-	u->kept = false;
 	if (u->part == NULL)
 		u->part = part_new(u, conf);
 	else
 		part_set_conf(u->part, conf);
-	unit_conf_free(old);
+	free_conf(u, old);
 }
 
 static void
@@ -179,7 +187,6 @@ give_conf(struct unit *u, struct unit_conf *conf)
 	struct unit_conf *old = u->svc_conf;
 
 	u->svc_conf = conf;
-	u->kept = false;
 	if (u->svc == NULL) {
 		u->svc = svc_new(&svc_ops_real, u, u->name, conf);
 		return;
@@ -211,7 +218,7 @@ set_conf(struct unit *u, struct unit_conf *conf)
 	u->changed = false;
 	u->transient = is_transient(u);
 	if (old != NULL && old != u->svc_conf)
-		unit_conf_free(old);
+		free_conf(u, old);
 	if (can_run(conf) && part_kind_of(conf) != NULL) {
 		give_part_conf(u, conf);
 	} else if (can_run(conf)) {
@@ -269,9 +276,33 @@ unit_take_kept(struct unit *u)
 	} else {
 		give_conf(u, kept);
 	}
-	u->kept = true;
+	u->kept = kept;
 	say_what_holds(u);
 	return true;
+}
+
+void
+unit_recall_conf(struct unit *u)
+{
+	struct unit_conf *kept;
+	struct diags d;
+
+	if (u->stand_in || u->transient || u->svc_conf != u->conf)
+		return;
+	if (kept_is_newest(u)) {
+		u->kept = u->conf;
+		return;
+	}
+	diags_init(&d);
+	kept = kept_load(u, &d);
+	diags_clear(&d);
+	if (kept == NULL)
+		return;
+	u->kept = kept;
+	hold_conf(u, kept);
+	svc_restore_conf(u->svc, kept);
+	sessions_on_conf(u);
+	budgets_on_conf(u);
 }
 
 void

@@ -102,11 +102,12 @@ struct unit {
 	bool unanswered; /* conf is not what is on the disk: see reach.h */
 	bool transient;  /* made by `supctl run' */
 	unsigned pins;   /* so many have still to tell of it: it is not forgotten */
-	bool kept;       /* what svc_conf was read from (kept.c) */
-	bool kept_due;   /* that waits for its turn */
-	bool adopted;    /* was running when this manager came */
-	bool restored;   /* its memory was given to svc */
-	int told_result; /* enum svc_result of the newest event about it */
+	/* of which run/kept has the files (kept.c); NULL: of none that is known */
+	const struct unit_conf *kept;
+	bool kept_due;            /* that waits for its turn */
+	bool adopted;             /* was running when this manager came */
+	bool restored;            /* its memory was given to svc */
+	int told_result;          /* enum svc_result of the newest event about it */
 	uint32_t last_slot;       /* of the newest one that had a slot, else SLOT_NONE */
 	uint32_t told_slot;       /* the same, until its failure is told */
 	unsigned untold_failures; /* their event waits for the end of the log */
@@ -182,6 +183,9 @@ bool unit_started_here(const struct manager *m, const struct svc_memory *mem);
 void unit_make_stoppable(struct unit *u);
 /* A service with what was kept of the file; false: nothing was, and it has none. */
 bool unit_take_kept(struct unit *u);
+/* Between svc_restore_begin and svc_adopt: what runs has what was kept, when its file is
+ * another one by now, which holds from the next start on. */
+void unit_recall_conf(struct unit *u);
 /* svc does not read that one any more. */
 void unit_release_conf(struct unit *u, const struct unit_conf *conf);
 /* What control has rendered is not true any more. */

@@ -99,6 +99,61 @@ test_stand_in_replaced(void **state)
 	w_free(w);
 }
 
+/* What was started with an older file than the newest has that until its end. */
+static void
+test_older_conf_restored(void **state)
+{
+	struct world *w =
+	    w_new(U("Restart=always\nRestartSec=1\nTimeoutStopSec=10\n" SIMPLE));
+	struct unit_conf *older = w->conf;
+	struct unit_conf *next = w_conf(
+	    w->paths, U("Restart=always\nRestartSec=1\nTimeoutStopSec=20\n" SIMPLE));
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w->conf = next;
+	w->run_conf = older;
+	w_revive(w);
+	w->run_conf = NULL;
+	w_run(w);
+	assert_state(w, SVC_RUNNING);
+	assert_ptr_equal(svc_conf(w->s), older);
+	w_main_ends(w, EXIT_KILLED, SIGKILL);
+	w_run(w);
+	/* (In between it has none, though it was given one.) */
+	assert_state(w, SVC_AUTO_RESTART);
+	assert_false(svc_has_run_conf(w->s));
+	w_advance(w, 2 * SEC);
+	assert_state(w, SVC_RUNNING);
+	assert_int_equal(svc_conf(w->s)->service->timeout_stop_us, 20 * SEC);
+	w_free(w);
+}
+
+/* One that waits for its restart takes nothing of it. */
+static void
+test_older_conf_given_back(void **state)
+{
+	struct world *w = w_new(U("Restart=always\nRestartSec=1h\n" SIMPLE));
+	struct unit_conf *older = w->conf;
+	struct unit_conf *next =
+	    w_conf(w->paths, U("Restart=always\nTimeoutStopSec=20\n" SIMPLE));
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w_main_ends(w, EXIT_EXITED, 0);
+	w_run(w);
+	w->conf = next;
+	w->run_conf = older;
+	w_revive(w);
+	w->run_conf = NULL;
+	assert_state(w, SVC_AUTO_RESTART);
+	assert_false(svc_has_run_conf(w->s));
+	assert_ptr_equal(svc_conf(w->s), next);
+	w_free(w);
+}
+
 static void
 test_reboot_forgets(void **state)
 {
@@ -188,6 +243,8 @@ main(void)
 		cmocka_unit_test(test_conf_replaced),
 		cmocka_unit_test(test_conf_replaced_between_runs),
 		cmocka_unit_test(test_stand_in_replaced),
+		cmocka_unit_test(test_older_conf_restored),
+		cmocka_unit_test(test_older_conf_given_back),
 		cmocka_unit_test(test_reboot_forgets),
 		cmocka_unit_test(test_adopt_by_tag),
 		cmocka_unit_test(test_adopt_newer_than_memory),

@@ -79,6 +79,7 @@ struct world {
 	bool idle;                      /* it has nothing to do */
 	struct unit_paths *paths;
 	struct unit_conf *conf;
+	struct unit_conf *run_conf; /* what w_revive finds to be run by an older one */
 	struct service *s;
 	struct w_slot slot[W_SLOTS];
 	uint32_t last_slot;
@@ -1193,6 +1194,8 @@ w_revive(struct world *w)
 		w->asked[i] = w->done_count[i]; /* who asked is gone, too */
 	w->s = svc_new(&w_ops, w, "a.service", w->conf);
 	svc_restore_begin(w->s);
+	if (w->run_conf != NULL)
+		svc_restore_conf(w->s, w->run_conf);
 	if (w->has_mem) {
 		w_through_json(&w->mem, &m);
 		svc_restore(w->s, &m, true);

@@ -40,6 +40,22 @@ enum {
 	READY_CLOSED_MS = 300,
 };
 
+/* Nothing of what waits for its turn or its restart was begun with an older file. */
+static bool
+was_begun(const struct svc_memory *m, bool same_boot)
+{
+	switch (m->state) {
+	case SVC_DEAD:
+	case SVC_FAILED:
+	case SVC_QUEUED:
+	case SVC_AUTO_RESTART:
+	case SVC_LIMIT_WAIT:
+		return false;
+	default:
+		return same_boot;
+	}
+}
+
 /* A unit that was running when this manager came: its memory first, then what is. */
 static void
 restore_unit(struct unit *u)
@@ -53,6 +69,8 @@ restore_unit(struct unit *u)
 		return;
 	u->restored = true;
 	svc_restore_begin(u->svc);
+	if (u->adopted)
+		unit_recall_conf(u);
 	v = store_memory(u->manager->store, u->name, &same_boot);
 	if (v == NULL)
 		return;
@@ -69,6 +87,8 @@ restore_unit(struct unit *u)
 		if (store_boot_is_unknown(u->manager->store, u->name) &&
 		    mem.changed_wall_us >= u->manager->boot_wall_us)
 			same_boot = true;
+		if (!u->adopted && was_begun(&mem, same_boot))
+			unit_recall_conf(u);
 		svc_restore(u->svc, &mem, same_boot);
 		svc_memory_clear(&mem);
 	} else {

@@ -504,7 +504,7 @@ adopt_by_tag(struct service *s, const struct svc_slot_seen *seen)
 		m->deadline_us[i] = UINT64_MAX;
 	m->slot = sl->slot;
 	svc_memory_text(&m->pool, SVC_POOL_MAX,
-	    s->conf->type == UNIT_SERVICE ? s->conf->service->pool : NULL);
+	    svc_conf(s)->type == UNIT_SERVICE ? svc_sc(s)->pool : NULL);
 	memcpy(m->invocation, sl->invocation, sizeof(m->invocation));
 	svc_memory_text(&m->ref, PROTO_REF_MAX, sl->ref);
 	if (strtoull(sl->ref, &end, 10) > m->order && *end == '\0')
@@ -539,30 +539,24 @@ is_newer_than_memory(const struct service *s, const struct svc_slot_seen *seen)
 	return s->remembered && *end == '\0' && ref > s->m.order;
 }
 
-void
-svc_replace_conf(struct service *s, const struct unit_conf *conf)
-{
-	const struct unit_conf *old = s->run_conf;
-
-	if (old != NULL)
-		s->run_conf = conf;
-	if (old != NULL && old != s->conf)
-		s->ops->conf_release(s->arg, old);
-	svc_set_conf(s, conf);
-	if (s->restoring || old == NULL)
-		return;
-	if (svc_is_up(s)) {
-		svc_watchdog_arm(s);
-		svc_health_begin(s);
-	}
-	svc_settle(s);
-}
-
 static bool
 is_between_runs(enum svc_state state)
 {
 	return state == SVC_DEAD || state == SVC_FAILED || state == SVC_AUTO_RESTART ||
 	       state == SVC_LIMIT_WAIT;
+}
+
+/* What waits for its restart has none, and is started with the newest; what waits for its
+ * slot has begun nothing yet. */
+static void
+settle_conf(struct service *s)
+{
+	bool runs = s->m.slot != SLOT_NONE || !is_between_runs(s->m.state);
+
+	if (!runs || s->m.state == SVC_QUEUED || svc_waits_for_slot(s))
+		svc_restore_conf(s, NULL);
+	if (runs && s->run_conf == NULL)
+		s->run_conf = s->conf;
 }
 
 void
@@ -598,9 +592,7 @@ svc_adopt(struct service *s)
 		if (ours != NULL)
 			adopt_by_tag(s, ours);
 	}
-	/* What waits for its restart has none: it is started with the newest. */
-	if (m->slot != SLOT_NONE || !is_between_runs(m->state))
-		s->run_conf = s->conf;
+	settle_conf(s);
 
 	/* Only a starter runs beside nothing in start. */
 	if (m->state == SVC_START && svc_sc(s)->type != SERVICE_FORKING)

@@ -97,6 +97,35 @@ svc_set_conf(struct service *s, const struct unit_conf *conf)
 		s->ops->conf_release(s->arg, old);
 }
 
+void
+svc_replace_conf(struct service *s, const struct unit_conf *conf)
+{
+	const struct unit_conf *old = s->run_conf;
+
+	if (old != NULL)
+		s->run_conf = conf;
+	if (old != NULL && old != s->conf)
+		s->ops->conf_release(s->arg, old);
+	svc_set_conf(s, conf);
+	if (s->restoring || old == NULL)
+		return;
+	if (svc_is_up(s)) {
+		svc_watchdog_arm(s);
+		svc_health_begin(s);
+	}
+	svc_settle(s);
+}
+
+void
+svc_restore_conf(struct service *s, const struct unit_conf *run)
+{
+	const struct unit_conf *old = s->run_conf;
+
+	s->run_conf = run;
+	if (old != NULL && old != s->conf)
+		s->ops->conf_release(s->arg, old);
+}
+
 const struct unit_conf *
 svc_conf(const struct service *s)
 {

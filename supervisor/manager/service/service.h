@@ -426,7 +426,9 @@ void svc_on_unstored(struct service *s, uint32_t id);
 
 /*
  * ---- a new manager ----
- * svc_restore first (or not at all, when nothing is remembered; same_boot false: the
+ * svc_restore_conf, when what may run was started with another configuration than the
+ * newest (it is given back by ops->conf_release, as an older one; NULL: with the newest).
+ * svc_restore then (or not at all, when nothing is remembered; same_boot false: the
  * machine was started anew since), then the rows of init's replay by svc_on_slot,
  * svc_on_started, svc_on_exit, svc_on_stored, then svc_adopt: catch up.  Between
  * svc_restore_begin and svc_adopt nothing is done.  svc_on_slot with the slot of an
@@ -435,6 +437,7 @@ void svc_on_unstored(struct service *s, uint32_t id);
  * begun (m.then_start) is the caller's, as it always is.
  */
 void svc_restore_begin(struct service *s);
+void svc_restore_conf(struct service *s, const struct unit_conf *run);
 void svc_restore(struct service *s, const struct svc_memory *m, bool same_boot);
 void svc_adopt(struct service *s);
 
