@@ -492,29 +492,6 @@ set_unit_name(struct parse *p, const struct directive *d, void *field, const cha
 	return 0;
 }
 
-int
-set_pool(struct parse *p, const struct directive *d, void *field, const char *value)
-{
-	struct buf b = { 0 };
-
-	if (*value != '\0' && parse_expand(p, value, value, &b) == -1) {
-		buf_free(&b);
-		return -1;
-	}
-	if (b.len > 0 && unit_name_type(buf_str(&b)) == UNIT_TYPE_NONE)
-		buf_adds(&b, ".pool");
-	if (b.len > 0 &&
-	    (unit_name_type(buf_str(&b)) != UNIT_POOL ||
-		!unit_name_is_valid(buf_str(&b)) || unit_name_is_template(buf_str(&b)) ||
-		b.len > UNIT_POOL_NAME_MAX)) {
-		buf_free(&b);
-		errno = EINVAL;
-		return not_understood(p, d, value);
-	}
-	kinds_keep(field, &b);
-	return 0;
-}
-
 /* A path without `//', `/./' and a trailing slash. */
 static char *
 simplify(const char *path)

@@ -3,8 +3,9 @@
  * them.  kinds.c has single values, kinds_exec.c command lines and ends of processes,
  * kinds_context.c what a process gets, kinds_sched.c how it is scheduled, kinds_limits.c,
  * kinds_stdio.c and kinds_credential.c the same of its limits, standard descriptors and
- * secrets; kinds_session.c, kinds_rule.c and kinds_budget.c have what the sections of
- * sessions say.
+ * secrets; kinds_condition.c, kinds_timer.c, kinds_trigger.c, kinds_socket.c and
+ * kinds_pool.c have what those units say, kinds_session.c, kinds_rule.c and
+ * kinds_budget.c what the sections of sessions do.
  */
 #ifndef SUPD_UNIT_KINDS_H
 #define SUPD_UNIT_KINDS_H

@@ -1,5 +1,5 @@
 /*
- * kinds_pool: what [Pool] says of when somebody is admitted.
+ * kinds_pool: the pool of a service, and what [Pool] says of when somebody is admitted.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "lib/xalloc.h"
 #include "unit/condition_int.h"
 #include "unit/kinds.h"
+#include "unit/name.h"
 #include "unit/parse.h"
 #include "unit/span.h"
 
@@ -23,6 +24,34 @@ pool_pressure_name(enum pool_pressure_of of)
 {
 	return pressure_names[of];
 }
+
+/* ---- which ---------------------------------------------------------------------------
+ */
+
+int
+set_pool(struct parse *p, const struct directive *d, void *field, const char *value)
+{
+	struct buf b = { 0 };
+
+	if (*value != '\0' && parse_expand(p, value, value, &b) == -1) {
+		buf_free(&b);
+		return -1;
+	}
+	if (b.len > 0 && unit_name_type(buf_str(&b)) == UNIT_TYPE_NONE)
+		buf_adds(&b, ".pool");
+	if (b.len > 0 &&
+	    (unit_name_type(buf_str(&b)) != UNIT_POOL ||
+		!unit_name_is_valid(buf_str(&b)) || unit_name_is_template(buf_str(&b)) ||
+		b.len > UNIT_POOL_NAME_MAX)) {
+		buf_free(&b);
+		return kinds_refuse(p, d, NULL, value);
+	}
+	kinds_keep(field, &b);
+	return 0;
+}
+
+/* ---- numbers -------------------------------------------------------------------------
+ */
 
 /* "3", "3.5", "3.25": hundredths; 0, -1. */
 static int
