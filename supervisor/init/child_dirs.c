@@ -24,26 +24,31 @@
 
 enum { PRIVATE_MAX = 32 }; /* folders of one process that are in private/ */
 
+/* What is on the way is gone through, and need not be readable: homes often are in a
+ * folder that only root can list. */
+enum { WAY = O_PATH | O_DIRECTORY | O_CLOEXEC };
+
 /* One folder below dfd, made if missing, and opened without following a link. */
 static int
-enter(int dfd, const char *name, mode_t mode, bool *made)
+enter(int dfd, const char *name, int flags, mode_t mode, bool *made)
 {
 	*made = mkdirat(dfd, name, mode) == 0;
 	if (!*made && errno != EEXIST)
 		return -1;
-	return openat(dfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return openat(dfd, name, flags | O_NOFOLLOW);
 }
 
-/* Walk path below *dfd, component by component, replacing *dfd; made: the last of them
- * was not there, and got mode. */
+/* Walk path below *dfd, component by component, replacing *dfd; the last of them is
+ * opened with flags.  made: it was not there, and got mode. */
 static int
-enter_all(int *dfd, const char *path, bool follow, mode_t mode, bool *made)
+enter_all(int *dfd, const char *path, bool follow, int flags, mode_t mode, bool *made)
 {
 	char name[NAME_MAX + 1];
 
 	*made = false;
 	for (path += strspn(path, "/"); *path != '\0'; path += strspn(path, "/")) {
 		size_t n = strcspn(path, "/");
+		bool last = path[n + strspn(path + n, "/")] == '\0';
 		int next;
 
 		if (n > NAME_MAX) {
@@ -52,11 +57,10 @@ enter_all(int *dfd, const char *path, bool follow, mode_t mode, bool *made)
 		}
 		memcpy(name, path, n);
 		name[n] = '\0';
-		next =
-		    follow ? openat(*dfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+		next = follow ? openat(*dfd, name, last ? flags : WAY) : -1;
 		if (next == -1 && (!follow || errno == ENOENT))
-			next = enter(*dfd, name,
-			    path[n + strspn(path + n, "/")] == '\0' ? mode : 0755, made);
+			next = enter(
+			    *dfd, name, last ? flags : WAY, last ? mode : 0755, made);
 		if (next == -1)
 			return -1;
 		close(*dfd);
@@ -71,7 +75,7 @@ make_dir(const struct spec_dir *d)
 {
 	const char *base = d->text, *name = d->text + d->base_len;
 	struct stat st;
-	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = -1, saved;
+	int fd = open("/", WAY), r = -1, saved;
 	bool made;
 	uid_t uid = d->uid;
 	gid_t gid = d->gid;
@@ -80,8 +84,9 @@ make_dir(const struct spec_dir *d)
 		return -1;
 	/* Made with its mode (and so that it can be opened): nobody enters before it has
 	 * it, and it has it, too, if this process is killed next. */
-	if (enter_all(&fd, base, true, 0755, &made) == -1 ||
-	    enter_all(&fd, name, false, d->mode | S_IRUSR, &made) == -1 ||
+	if (enter_all(&fd, base, true, WAY, 0755, &made) == -1 ||
+	    enter_all(&fd, name, false, O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		d->mode | S_IRUSR, &made) == -1 ||
 	    fstat(fd, &st) == -1)
 		goto out;
 	r = 0;
@@ -138,7 +143,7 @@ make_link(const struct spec_link *l)
 {
 	const char *base = l->text, *name = base + l->base_len;
 	const char *target = name + l->name_len, *last = strrchr(name, '/');
-	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = -1, saved;
+	int fd = open("/", WAY), r = -1, saved;
 	char parent[PATH_MAX];
 	bool made;
 
@@ -151,8 +156,8 @@ make_link(const struct spec_link *l)
 	}
 	memcpy(parent, name, (size_t)(last - name));
 	parent[last - name] = '\0';
-	if (enter_all(&fd, base, true, 0755, &made) == 0 &&
-	    enter_all(&fd, parent, false, 0755, &made) == 0)
+	if (enter_all(&fd, base, true, WAY, 0755, &made) == 0 &&
+	    enter_all(&fd, parent, false, WAY, 0755, &made) == 0)
 		r = link_or_move(fd, last, target);
 out:
 	saved = errno;
@@ -240,9 +245,9 @@ cover(struct child *c, const struct private_dir *v, int n, int first)
 
 		if (strcmp(v[i].d->text, v[first].d->text) != 0)
 			continue;
-		fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fd = open("/", WAY);
 		text_of(v[i].d, path, sizeof(path), v[i].d->text + v[i].d->base_len);
-		if (fd == -1 || enter_all(&fd, path, true, 0755, &made) == -1)
+		if (fd == -1 || enter_all(&fd, path, true, WAY, 0755, &made) == -1)
 			child_fail(c, PHASE_NAMESPACE, errno);
 		close(fd);
 		p = from;

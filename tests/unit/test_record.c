@@ -135,6 +135,7 @@ role_forget(struct rig *r)
 	(void)epoll_ctl(r->t.pty_fd, EPOLL_CTL_DEL, s->master, NULL);
 	loop_timer_free(s->rest);
 	loop_timer_free(r->t.record_tell);
+	loop_timer_free(r->t.record_owed);
 	keep_close(s->keep);
 	record_free(s);
 	screen_free(s->screen);
