@@ -1,9 +1,10 @@
 /*
  * kinds: the readers and writers of values that kinds.def names.  Only the table calls
  * them.  kinds.c has single values, kinds_exec.c command lines and ends of processes,
- * kinds_context.c what a process gets, kinds_sched.c how it is scheduled, kinds_limits.c,
- * kinds_stdio.c and kinds_credential.c the same of its limits, standard descriptors and
- * secrets; kinds_condition.c, kinds_timer.c, kinds_trigger.c, kinds_socket.c and
+ * kinds_probe.c what asks a service how it is, kinds_context.c what a process gets,
+ * kinds_sched.c how it is scheduled, kinds_limits.c, kinds_stdio.c and
+ * kinds_credential.c the same of its limits, standard descriptors and secrets;
+ * kinds_condition.c, kinds_timer.c, kinds_trigger.c, kinds_socket.c and
  * kinds_pool.c have what those units say, kinds_session.c, kinds_rule.c and
  * kinds_budget.c what the sections of sessions do.
  */
@@ -52,6 +53,10 @@ int kinds_each_word(struct parse *, const struct directive *, enum quote_mode,
  */
 int kinds_list(struct parse *, const struct directive *, const char *value,
     struct strv *list, kinds_word *add);
+
+/* One command of a line, from *P on, into C (the caller's).  1: one more follows, 0:
+ * done, -1: told. */
+int kinds_take_command(struct parse *, const char **p, struct exec_cmd *c);
 
 /* Tells that WHAT, at AT in the value, is not what the row takes.  -1. */
 int kinds_refuse(
