@@ -156,6 +156,68 @@ test_pidfile(void **state)
 	assert_int_equal(ask("fifo", NULL, &pid, &trusted), SVC_PIDFILE_BAD);
 }
 
+/* A folder of processes of the kernel's own; -1: there is none that we may make. */
+static int
+make_cgroup(char *path, size_t size)
+{
+	static const char *const roots[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	char procs[128];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(procs, sizeof(procs), "%s/cgroup.procs", roots[i]);
+		snprintf(path, size, "%s/test_procfs.%d", roots[i], (int)getpid());
+		if (access(procs, F_OK) == 0 && mkdir(path, 0755) == 0)
+			return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	return -1;
+}
+
+/* Whoever ends leaves his cgroup before he is seen to be dead: he is gone then, and no
+ * stranger. */
+static void
+test_owner_that_ends(void **state)
+{
+	enum { ROUNDS = 2000 };
+	char path[96];
+	int fd = make_cgroup(path, sizeof(path)), strangers = 0, ours = 0, at[2];
+	enum svc_pid r;
+	uint64_t ticks;
+	pid_t pid;
+	char c = 0;
+
+	(void)state;
+	if (fd == -1) {
+		print_message("no cgroup v2 can be made here: skipped\n");
+		skip();
+	}
+	for (int i = 0; i < ROUNDS; i++) {
+		assert_int_equal(pipe(at), 0);
+		pid = fork();
+		if (pid == 0) {
+			int procs = openat(fd, "cgroup.procs", O_WRONLY);
+
+			if (procs == -1 || write(procs, "0", 1) != 1 ||
+			    write(at[1], &c, 1) != 1)
+				_exit(1);
+			_exit(0);
+		}
+		assert_true(pid > 0);
+		assert_int_equal(read(at[0], &c, 1), 1);
+		do {
+			r = procfs_owner(pid, fd, 1, NULL, 0, &ticks);
+			strangers += r == SVC_PID_FOREIGN;
+			ours += r == SVC_PID_OURS;
+		} while (r == SVC_PID_OURS);
+		waitpid(pid, NULL, 0);
+		close(at[0]);
+		close(at[1]);
+	}
+	close(fd);
+	rmdir(path);
+	assert_int_equal(strangers, 0);
+	assert_true(ours > 0);
+}
+
 static int
 setup(void **state)
 {
@@ -184,6 +246,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stat),
 		cmocka_unit_test(test_owner),
+		cmocka_unit_test(test_owner_that_ends),
 		cmocka_unit_test(test_pidfile),
 	};
 

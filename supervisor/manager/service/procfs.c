@@ -22,6 +22,7 @@ enum {
 	PATH_PARTS_MAX = 64,
 	CGROUP_DEPTH_MAX = 16,
 	KERNEL_THREAD = 0x200000, /* PF_KTHREAD of the kernel's flags */
+	EXITING = 0x4,            /* PF_EXITING: it has left its cgroup, or is about to */
 };
 
 static bool
@@ -73,9 +74,10 @@ procfs_stat(int32_t pid, struct procfs_stat *st)
 			st->pgrp = (int32_t)v;
 		else if (field == 6)
 			st->session = (int32_t)v;
-		else if (field == 9)
+		else if (field == 9) {
 			st->kernel = (v & KERNEL_THREAD) != 0;
-		else if (field == 22)
+			st->exiting = (v & EXITING) != 0;
+		} else if (field == 22)
 			st->start_ticks = v;
 	}
 	rc = 0;
@@ -164,6 +166,27 @@ in_cgroup(int32_t pid, int cgroup_fd)
 	return yes;
 }
 
+static bool
+is_ending(const struct procfs_stat *st)
+{
+	return st->exiting || st->state == 'Z' || st->state == 'X';
+}
+
+/* Whoever ends leaves his cgroup before he is dead: not being listed says something of
+ * those only who are alive behind that, too. */
+static enum svc_pid
+owner_by_cgroup(int32_t pid, int cgroup_fd, uint64_t start_ticks)
+{
+	struct procfs_stat st;
+
+	if (in_cgroup(pid, cgroup_fd))
+		return SVC_PID_OURS;
+	if (procfs_stat(pid, &st) == -1 || is_ending(&st) ||
+	    st.start_ticks != start_ticks)
+		return SVC_PID_GONE;
+	return SVC_PID_FOREIGN;
+}
+
 enum svc_pid
 procfs_owner(int32_t pid, int cgroup_fd, int32_t init_pid, const int32_t *roots,
     size_t nroots, uint64_t *start_ticks)
@@ -173,14 +196,14 @@ procfs_owner(int32_t pid, int cgroup_fd, int32_t init_pid, const int32_t *roots,
 
 	if (pid == 1 || pid == init_pid || pid == getpid())
 		return SVC_PID_SUPD;
-	if (procfs_stat(pid, &st) == -1 || st.state == 'Z' || st.state == 'X')
+	if (procfs_stat(pid, &st) == -1 || is_ending(&st))
 		return SVC_PID_GONE;
 	/* No signal ends it: who has it as main process never stops. */
 	if (st.kernel)
 		return SVC_PID_SUPD;
 	*start_ticks = st.start_ticks;
 	if (cgroup_fd != -1)
-		return in_cgroup(pid, cgroup_fd) ? SVC_PID_OURS : SVC_PID_FOREIGN;
+		return owner_by_cgroup(pid, cgroup_fd, st.start_ticks);
 	/* Best effort: below one of the processes that we know of, in its session, or
 	 * handed to init as an orphan of that session. */
 	for (size_t i = 0; i < nroots; i++)

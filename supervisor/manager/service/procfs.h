@@ -17,8 +17,9 @@
 struct buf;
 
 struct procfs_stat {
-	char state;  /* R S D Z … */
-	bool kernel; /* a thread of the kernel */
+	char state;   /* R S D Z … */
+	bool kernel;  /* a thread of the kernel */
+	bool exiting; /* it may have left its cgroup already */
 	int32_t ppid, pgrp, session;
 	uint64_t start_ticks;
 	char comm[64];
