@@ -87,6 +87,76 @@ put_timer(struct ctl *ctl, const struct jv *t)
 }
 
 static void
+put_count(struct ctl *ctl, const struct jv *files, const char *key, const char *words)
+{
+	int64_t n = jv_i64(jv_get(files, key), 0);
+
+	if (n > 0)
+		ctl_printf(ctl, ", %lld %s", (long long)n, words);
+}
+
+/* Of a watcher: "4 seen 12.3s ago, 1 open, 3 done" */
+static void
+put_files(struct ctl *ctl, const struct jv *files)
+{
+	const char *scanned = field_text(files, "scanned");
+
+	if (jv_type(files) != JV_OBJECT)
+		return;
+	field_begin(ctl, "Files");
+	if (scanned == NULL) {
+		ctl_printf(ctl, "not looked at yet\n");
+		return;
+	}
+	ctl_printf(ctl, "%lld seen ", (long long)jv_i64(jv_get(files, "found"), 0));
+	field_ago(ctl, ctl_age_us(scanned));
+	put_count(ctl, files, "running", "under way");
+	put_count(ctl, files, "open", "open");
+	put_count(ctl, files, "unknown", "perhaps open");
+	put_count(ctl, files, "waiting", "to be tried again");
+	put_count(ctl, files, "quarantined", "in quarantine");
+	put_count(ctl, files, "done", "done");
+	ctl_printf(ctl, "\n");
+}
+
+static void
+put_path(struct ctl *ctl, const struct jv *p)
+{
+	const struct jv *watches = jv_get(p, "watches");
+	const char *last = field_text(p, "last"), *path = field_text(p, "last_path");
+	char text[CLOCK_TEXT_MAX];
+
+	if (jv_type(p) != JV_OBJECT)
+		return;
+	for (size_t i = 0; i < jv_count(watches); i++) {
+		field_begin(ctl, i == 0 ? "Watches" : "");
+		ctl_put(ctl, jv_str(jv_get(jv_at(watches, i), "condition"), "?"));
+		ctl_printf(ctl, "=");
+		ctl_put(ctl, jv_str(jv_get(jv_at(watches, i), "path"), "?"));
+		ctl_printf(ctl, "\n");
+	}
+	put_files(ctl, jv_get(p, "files"));
+	if (last != NULL) {
+		field_begin(ctl, "Last");
+		ctl_put(ctl, ctl_time(text, sizeof(text), last));
+		ctl_printf(ctl, " (");
+		field_ago(ctl, ctl_age_us(last));
+		ctl_printf(
+		    ctl, "), %lld in all", (long long)jv_i64(jv_get(p, "triggers"), 0));
+		if (path != NULL) {
+			ctl_printf(ctl, ": ");
+			ctl_put(ctl, path);
+		}
+		ctl_printf(ctl, "\n");
+	}
+	if (field_text(p, "refused") != NULL)
+		field_put(ctl, "Refused", STYLE_YELLOW, field_text(p, "refused"));
+	if (field_text(p, "problem") != NULL)
+		field_put(ctl, "Problem", STYLE_YELLOW, field_text(p, "problem"));
+	field_put(ctl, "Triggers", STYLE_NONE, jv_str(jv_get(p, "activates"), "?"));
+}
+
+static void
 put_names(struct ctl *ctl, const char *field, const struct jv *list)
 {
 	if (jv_count(list) == 0)
@@ -112,6 +182,7 @@ unit_part_put_when(struct ctl *ctl, const struct jv *u)
 	const struct jv *timer = jv_get(u, "timer");
 
 	put_timer(ctl, timer);
+	put_path(ctl, jv_get(u, "path"));
 	put_names(ctl, "Triggers", jv_get(timer, "activates"));
 	put_names(ctl, "Triggered by", jv_get(u, "triggered_by"));
 }
