@@ -284,6 +284,26 @@ expand_unit(const struct specifier *s, char letter, struct buf *out)
 	return r == -1 ? -1 : 1;
 }
 
+/*
+ * "%Y/..", at which p is behind the letter: the folder above, by its name.  That of a
+ * project whose unit files are in units/ has no specifier of its own, and paths of
+ * conditions and globs may have no ".." in them.  Returns what is left of p.
+ */
+static const char *
+fold_parent(struct buf *out, size_t start, const char *p)
+{
+	size_t at = out->len;
+
+	if (strncmp(p, "/..", 3) != 0 || (p[3] != '/' && p[3] != '\0' && p[3] != ' '))
+		return p;
+	while (at > start && out->data[at - 1] != '/')
+		at--;
+	if (at <= start + 1)
+		return p;
+	buf_truncate(out, at - 1);
+	return p + 3;
+}
+
 static bool
 is_alnum(char c)
 {
@@ -298,6 +318,7 @@ specifier_expand(const struct specifier *s, const char *text, struct buf *out,
 
 	for (;;) {
 		const char *percent = strchr(p, '%');
+		size_t start;
 		char letter;
 		int r;
 
@@ -313,6 +334,7 @@ specifier_expand(const struct specifier *s, const char *text, struct buf *out,
 			p = percent + 1 + (letter == '%');
 			continue;
 		}
+		start = out->len;
 		r = expand_unit(s, letter, out);
 		if (out->len > UNIT_LINE_MAX) {
 			*bad = percent;
@@ -333,5 +355,7 @@ specifier_expand(const struct specifier *s, const char *text, struct buf *out,
 			return -1;
 		}
 		p = percent + 2;
+		if (letter == 'Y')
+			p = fold_parent(out, start, p);
 	}
 }

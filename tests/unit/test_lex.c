@@ -207,6 +207,8 @@ specifiers(void **state)
 		{ "%j %J", "bar bar" },
 		{ "%f", "/a/b c" },
 		{ "%y %Y", "/etc/units/foo-bar@.service /etc/units" },
+		{ "%Y/../x -C %Y/.. %Y/..", "/etc/x -C /etc /etc" },
+		{ "%Y/../../x %Y/..x %Y/...", "/etc/../x /etc/units/..x /etc/units/..." },
 		{ "100%% 5% %- %", "100% 5% %- %" },
 		{ "%X", NULL },
 		{ "%1", NULL },
