@@ -58,9 +58,9 @@ SUPCTL_LAYERS := $(LIB_OBJ) $(filter $(O)/supervisor/unit/% $(O)/supervisor/inst
 .PHONY: all run demo check check-agents check-corpus chaos unit e2e sim fuzz cov bench fmt lint man install uninstall static clean \
 	tests-build fuzz-build deps-build deps-check tomorrow
 ifeq ($(VARIANT),release)
-all: build/supd build/supctl build/extract build/agent
+all: build/supd build/supctl build/extract build/memory build/agent
 else
-all: $(O)/supd $(O)/supctl $(O)/extract $(O)/agent
+all: $(O)/supd $(O)/supctl $(O)/extract $(O)/memory $(O)/agent
 endif
 
 # The two commands of README.
@@ -81,7 +81,7 @@ demo: deps-build
 unit sim e2e fuzz-corpus: tests-build
 	VARIANT=$(VARIANT) tests/run $(@:fuzz-corpus=fuzz)/
 
-build/supd build/supctl build/extract build/agent: build/%: $(O)/% FORCE
+build/supd build/supctl build/extract build/memory build/agent: build/%: $(O)/% FORCE
 	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
 FORCE:
 
@@ -98,8 +98,8 @@ SUPCTL_LIBS := $(if $(HAVE_ARCHIVES),$(ARCHIVES),$(filter-out -lev -lvterm,$(LIB
 $(O)/supctl: $(SUPCTL_OBJ) $(SUPCTL_LAYERS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SUPCTL_LIBS)
 
-# The extractor of the fleet in units/.
-$(O)/extract: $(O)/tools/fleet/extract.o $(LIB_OBJ)
+# The extractor of the fleet in units/, and what goes on with its summaries.
+$(O)/extract $(O)/memory: $(O)/%: $(O)/tools/fleet/%.o $(LIB_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(filter-out -lev -lvterm,$(LIBS))
 
 # What it does where no real agent is installed; the tests type into it.

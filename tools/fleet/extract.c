@@ -1,12 +1,13 @@
 /*
  * extract: summarise session transcripts.
  *
- *	extract [-o DIR] FILE|FOLDER…
+ *	extract [-p] [-o DIR] FILE|FOLDER…
  *
  * A transcript is a file of JSON lines as agent programs write them: one message a line,
  * with `usage' (tokens), `tool_use' (name and input) and `tool_result' (is_error) inside
  * `message.content'.  Prints one line for each transcript and, with -o, writes
- * DIR/NAME.json, replaced atomically.  A line that is no JSON, torn or too long counts as
+ * DIR/NAME.json, replaced atomically; with -p DIR/PROJECT/NAME.json, where PROJECT is the
+ * name of the transcript's folder.  A line that is no JSON, torn or too long counts as
  * unreadable and never stops the rest: transcripts are written by programs that get
  *killed.
  *
@@ -223,8 +224,9 @@ write_summary(const struct summary *s, struct jw *w, const char *name)
 	jw_end(w);
 }
 
+/* project: the folder in out, NULL: out itself. */
 static int
-store_summary(const struct summary *s, int out, const char *name)
+store_summary(const struct summary *s, int out, const char *project, const char *name)
 {
 	struct jw *w = jw_new(JW_PRETTY);
 	struct buf text = { 0 };
@@ -234,7 +236,10 @@ store_summary(const struct summary *s, int out, const char *name)
 	write_summary(s, w, name);
 	jw_take(w, &text);
 	jw_free(w);
-	file = xasprintf("%s.json", name);
+	if (project != NULL && mkdir_p_at(out, project, 0750) == -1)
+		warn("%s", project);
+	file = project == NULL ? xasprintf("%s.json", name)
+			       : xasprintf("%s/%s.json", project, name);
 	rc = file_write_atomic(out, file, text.data, text.len, 0640, true);
 	if (rc == -1)
 		warn("%s", file);
@@ -245,7 +250,7 @@ store_summary(const struct summary *s, int out, const char *name)
 
 /* One transcript: a line for people, and the file. */
 static int
-extract_file(int dirfd, const char *path, int out)
+extract_file(int dirfd, const char *path, int out, const char *project)
 {
 	const char *base = strrchr(path, '/');
 	struct summary s = { 0 };
@@ -268,7 +273,7 @@ extract_file(int dirfd, const char *path, int out)
 	printf("\n");
 	fflush(stdout);
 	if (out != -1)
-		rc = store_summary(&s, out, base);
+		rc = store_summary(&s, out, project, base);
 	summary_clear(&s);
 	return rc;
 }
@@ -281,8 +286,24 @@ is_transcript(const struct dirent *d)
 	return d->d_name[0] != '.' && n > 6 && strcmp(d->d_name + n - 6, ".jsonl") == 0;
 }
 
+/* The name of a folder, or of that of a file; NULL when its path does not say it. */
+static char *
+project_of(const char *path, bool is_folder)
+{
+	char *real = realpath(path, NULL), *slash, *name = NULL;
+
+	if (real == NULL)
+		return NULL;
+	if (!is_folder && (slash = strrchr(real, '/')) != NULL)
+		*slash = '\0';
+	if ((slash = strrchr(real, '/')) != NULL && slash[1] != '\0')
+		name = xstrdup(slash + 1);
+	free(real);
+	return name;
+}
+
 static int
-extract_folder(const char *path, int out)
+extract_folder(const char *path, int out, const char *project)
 {
 	struct dirent **list;
 	int dir, n, rc = 0;
@@ -296,7 +317,7 @@ extract_folder(const char *path, int out)
 		return -1;
 	}
 	for (int i = 0; i < n; i++) {
-		if (extract_file(dir, list[i]->d_name, out) == -1)
+		if (extract_file(dir, list[i]->d_name, out, project) == -1)
 			rc = -1;
 		free(list[i]);
 	}
@@ -325,7 +346,7 @@ open_out(char *path)
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: extract [-o folder] file|folder ...\n");
+	fprintf(stderr, "usage: extract [-p] [-o folder] file|folder ...\n");
 	exit(2);
 }
 
@@ -334,11 +355,15 @@ main(int argc, char **argv)
 {
 	char *out_path = NULL;
 	int c, out = -1, rc = 0;
+	bool by_project = false;
 
-	while ((c = getopt(argc, argv, "o:")) != -1) {
-		if (c != 'o')
+	while ((c = getopt(argc, argv, "o:p")) != -1) {
+		if (c == 'p')
+			by_project = true;
+		else if (c == 'o')
+			out_path = optarg;
+		else
 			usage();
-		out_path = optarg;
 	}
 	if (optind == argc)
 		usage();
@@ -346,15 +371,20 @@ main(int argc, char **argv)
 		err(1, "%s", out_path);
 	for (int i = optind; i < argc; i++) {
 		struct stat st;
+		char *project = NULL;
 
 		if (stat(argv[i], &st) == -1) {
 			warn("%s", argv[i]);
 			rc = -1;
 			continue;
 		}
-		if ((S_ISDIR(st.st_mode) ? extract_folder(argv[i], out)
-					 : extract_file(AT_FDCWD, argv[i], out)) == -1)
+		if (by_project)
+			project = project_of(argv[i], S_ISDIR(st.st_mode));
+		if ((S_ISDIR(st.st_mode)
+			    ? extract_folder(argv[i], out, project)
+			    : extract_file(AT_FDCWD, argv[i], out, project)) == -1)
 			rc = -1;
+		free(project);
 	}
 	return rc == 0 ? 0 : 1;
 }
