@@ -107,6 +107,7 @@ file_of(uint32_t kind)
 {
 	return kind == SNAPSHOT_STATE     ? "state/snapshot.json"
 	       : kind == SNAPSHOT_BUDGETS ? "state/budgets.json"
+	       : kind == SNAPSHOT_MARKS   ? "state/marks.json"
 					  : "status.json";
 }
 
@@ -116,7 +117,8 @@ write_file(struct logger *lg, uint32_t kind, const struct buf *text)
 	if (kind == SNAPSHOT_STATUS)
 		return file_write_atomic(
 		    lg->run_fd, "status.json", text->data, text->len, 0640, false);
-	if (kind != SNAPSHOT_STATE && kind != SNAPSHOT_BUDGETS) {
+	if (kind != SNAPSHOT_STATE && kind != SNAPSHOT_BUDGETS &&
+	    kind != SNAPSHOT_MARKS) {
 		errno = EINVAL;
 		return -1;
 	}

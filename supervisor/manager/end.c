@@ -16,6 +16,7 @@
 #include "manager/link/adopt.h"
 #include "manager/link/link.h"
 #include "manager/manager.h"
+#include "manager/marking.h"
 #include "manager/notify_up.h"
 #include "manager/ops.h"
 #include "manager/part/part.h"
@@ -66,6 +67,7 @@ halt(struct shutdown *sd)
 	event_end(m->events);
 	(void)store_snapshot_now(m->store);
 	budgets_write_now(m);
+	marking_write_now(m);
 	m->ended = sd->leave ? "left" : "stopped";
 	if (!sd->leave)
 		units_remove_transient(m);

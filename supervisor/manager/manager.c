@@ -32,6 +32,7 @@
 #include "manager/link/adopt.h"
 #include "manager/link/link.h"
 #include "manager/links.h"
+#include "manager/marking.h"
 #include "manager/notify_up.h"
 #include "manager/ops.h"
 #include "manager/part/pools.h"
@@ -217,6 +218,7 @@ on_clock_set(void *arg)
 		return;
 	hold_run(m);
 	budgets_on_clock_set(m);
+	marking_run(m);
 	sessions_on_clock_set(m);
 	timers_on_clock_set(m);
 }
@@ -259,6 +261,7 @@ manager_start(struct manager *m)
 	store_restore(m->store, m->root_fd, m->ring);
 	/* Before there are new events: it looks at which of the old ones there are. */
 	m->budgets = budgets_new(m);
+	m->marking = marking_new(m);
 	/* Each wish and each slot loads its unit: what is not there is asked once. */
 	unit_paths_scan(m->paths);
 	wishes_restore(m);
@@ -414,6 +417,7 @@ manager_on_replay_end(struct manager *m)
 	m->control = control_new(m);
 	m->status = status_new(m);
 	store_enable(m->store);
+	marking_run(m);
 	if (end_resume(m))
 		return;
 	if (m->safe_mode) {
@@ -450,6 +454,7 @@ manager_on_logger(struct manager *m)
 		status_on_logger(m->status);
 	store_on_logger(m->store);
 	budgets_on_logger(m);
+	marking_on_logger(m);
 	lastwords_on_logger(m);
 }
 
@@ -520,6 +525,7 @@ manager_on_snapshot_done(struct manager *m, const struct msg_snapshot_done *done
 			status_on_done(m->status, done->id, done->err);
 		return;
 	}
-	if (!budgets_on_done(m, done->id, done->err))
+	if (!budgets_on_done(m, done->id, done->err) &&
+	    !marking_on_done(m, done->id, done->err))
 		store_on_done(m->store, done->id, done->err);
 }

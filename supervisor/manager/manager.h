@@ -36,6 +36,7 @@ struct link;
 struct links;
 struct loop;
 struct loop_timer;
+struct marking;
 struct metrics;
 struct namewatch;
 struct pathwatch;
@@ -130,6 +131,7 @@ struct manager {
 	struct store *store;
 	struct bonds *bonds; /* NULL: nothing ever followed */
 	struct budgets *budgets;
+	struct marking *marking; /* marking.c */
 	struct kept *kept;
 	struct control *control;
 	struct link *link;

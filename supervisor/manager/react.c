@@ -15,6 +15,7 @@
 #include "manager/control/control.h"
 #include "manager/link/link.h"
 #include "manager/manager.h"
+#include "manager/marking.h"
 #include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/reload.h"
@@ -130,6 +131,7 @@ manager_take_reload(struct manager *m, struct reload *r, const char *who)
 	link_log_settings(m->link, &log);
 	if (m->control != NULL)
 		control_on_conf(m->control);
+	marking_on_conf(m);
 	/* (Written again since the look.) */
 	reload_take_units(r, who, defaults_differ(&before, m->conf));
 	manager_leave_safe_mode(m, "the files were read again");
@@ -160,6 +162,7 @@ manager_reexec(struct manager *m, const char *who, manager_reexec_fn *done, void
 	event_end(m->events);
 	(void)store_snapshot_now(m->store);
 	budgets_write_now(m);
+	marking_write_now(m);
 	link_reexec(m->link);
 }
 

@@ -299,6 +299,7 @@ enum snapshot_kind {
 	SNAPSHOT_STATE,   /* state/snapshot.json */
 	SNAPSHOT_STATUS,  /* run/status.json */
 	SNAPSHOT_BUDGETS, /* state/budgets.json */
+	SNAPSHOT_MARKS,   /* state/marks.json */
 };
 struct msg_snapshot_done {
 	uint64_t id;

@@ -33,6 +33,9 @@ enum {
 	BUDGETS_VERSION = 1 + SUPD_AHEAD,
 	BUDGETS_READABLE_BY = 1,
 	BUDGETS_READS_FROM = 1,
+	MARKS_VERSION = 1 + SUPD_AHEAD,
+	MARKS_READABLE_BY = 1,
+	MARKS_READS_FROM = 1,
 };
 
 /* May this build, of number ours, use what a build of number version wrote? */

@@ -32,8 +32,8 @@ explain_row(const struct directive *row, struct buf *b)
 	const struct directive *d = directive_resolve(row);
 
 	buf_addf(b, "%s=  in [%s%s]%s\n", row->key, section_name(row->section),
-	    row->section == SECTION_RULE ? " NAME" : "",
-	    row->section == SECTION_SUPD ? " of supd.conf" : "");
+	    section_is_named(row->section) ? " NAME" : "",
+	    section_is_of_supd(row->section) ? " of supd.conf" : "");
 	if (row != d) {
 		buf_addf(b, "  An old form of %s= in [%s].\n", row->alias_key,
 		    section_name(row->alias_section));
@@ -119,8 +119,8 @@ unit_explain_rows(const char *directive, unit_explain_fn *fn, void *arg)
 static void
 explain_section(enum section s, struct buf *b)
 {
-	buf_addf(b, "[%s%s]%s\n", section_name(s), s == SECTION_RULE ? " NAME" : "",
-	    s == SECTION_SUPD ? " of supd.conf" : "");
+	buf_addf(b, "[%s%s]%s\n", section_name(s), section_is_named(s) ? " NAME" : "",
+	    section_is_of_supd(s) ? " of supd.conf" : "");
 	for (size_t i = 0; i < directive_count(); i++) {
 		const struct directive *d = directive_at(i);
 

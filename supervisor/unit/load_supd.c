@@ -25,12 +25,14 @@ load_text(const char *file, const char *text, size_t len, struct diags *d,
 		.target = &base,
 		.base = &base,
 		.set = base.set,
+		.supd = &base,
 	};
 
 	parse_defaults(&p, true);
 	strv_free(&base.launcher_names);
 	p.target = sc;
 	p.set = sc->set;
+	p.supd = sc;
 	p.defaults = sc;
 	parse_defaults(&p, true);
 	p.on_line = *hook;
@@ -84,5 +86,8 @@ supd_conf_free(struct supd_conf *sc)
 	free(sc->control_group);
 	free(sc->unit_path);
 	strv_free(&sc->launcher_names);
+	for (size_t i = 0; i < sc->marks.n; i++)
+		free(sc->marks.v[i].name);
+	free(sc->marks.v);
 	free(sc);
 }

@@ -109,6 +109,8 @@ field_of(const struct parse *p, const struct directive *d)
 {
 	if (p->rule != NULL && d->section == SECTION_RULE)
 		return (char *)p->rule + d->offset - offsetof(struct unit_parts, rule);
+	if (p->marks != NULL && d->section == SECTION_MARKS)
+		return (char *)p->marks + d->offset - offsetof(struct supd_conf, mark);
 	return (char *)p->target + d->offset;
 }
 
@@ -116,11 +118,15 @@ static void
 mark(struct parse *p, const struct directive *d, bool set)
 {
 	size_t i = directive_index(d);
-	uint32_t bit;
+	uint32_t bit, *own = NULL;
 
-	if (p->rule != NULL && d->section == SECTION_RULE) {
+	if (p->rule != NULL && d->section == SECTION_RULE)
+		own = &p->rule->set;
+	else if (p->marks != NULL && d->section == SECTION_MARKS)
+		own = &p->marks->set;
+	if (own != NULL) {
 		bit = UINT32_C(1) << directive_place(d);
-		p->rule->set = set ? p->rule->set | bit : p->rule->set & ~bit;
+		*own = set ? *own | bit : *own & ~bit;
 		return;
 	}
 	if (set)
@@ -343,7 +349,7 @@ foreign_section(const struct parse *p, const char *name, enum section s)
 	if (p->profile &&
 	    (s == SECTION_UNIT || s == SECTION_INSTALL || s == SECTION_INSTANCES))
 		return "the file is a profile";
-	if (p->parts != NULL && s != SECTION_NONE && s != SECTION_SUPD &&
+	if (p->parts != NULL && s != SECTION_NONE && !section_is_of_supd(s) &&
 	    !section_is_of_type(s, p->parts->unit.type))
 		return "a unit of this type does not read it";
 	if (s == SECTION_NONE && is_type_section(name, p->parts))
@@ -355,11 +361,14 @@ foreign_section(const struct parse *p, const char *name, enum section s)
 
 /* ---- rules ---- */
 
+/* "Rule NAME" */
 static bool
-is_rule_header(const char *name)
+is_header(const char *name, const char *section)
 {
-	return strncmp(name, "Rule", 4) == 0 &&
-	       (name[4] == '\0' || strchr(" \t", name[4]));
+	size_t n = strlen(section);
+
+	return strncmp(name, section, n) == 0 &&
+	       (name[n] == '\0' || strchr(" \t", name[n]));
 }
 
 /* A new one: of the unit before those of its profile, else behind all. */
@@ -409,13 +418,44 @@ open_rule(struct parse *p, const char *header)
 	return SECTION_RULE;
 }
 
+/* [Marks NAME] of supd.conf: the one of that name, or a new one. */
+static enum section
+open_marks(struct parse *p, const char *header)
+{
+	const char *name = header + 5 + strspn(header + 5, " \t");
+	struct marks_list *list = &p->supd->marks;
+
+	p->marks = NULL;
+	if (!session_name_is_valid(name)) {
+		parse_error(p, name, "write [Marks NAME], of letters, digits, - and _",
+		    *name == '\0' ? "a set of marks needs a name"
+				  : "a set of marks cannot be called \"%s\"",
+		    name);
+		return SECTION_NONE;
+	}
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->v[i].name, name) == 0) {
+			p->marks = &list->v[i];
+			return SECTION_MARKS;
+		}
+	if (list->n == SUPD_MARKS_MAX) {
+		parse_error(p, name, NULL, "more than %d sets of marks", SUPD_MARKS_MAX);
+		return SECTION_NONE;
+	}
+	list->v = xreallocarray(list->v, list->n + 1, sizeof(list->v[0]));
+	p->marks = &list->v[list->n++];
+	*p->marks = p->supd->mark;
+	p->marks->name = xstrdup(name);
+	return SECTION_MARKS;
+}
+
 /* ---- sections ---- */
 
 static const char *
 nearest_section(const struct parse *p, const char *name)
 {
 	for (int i = 0; i < SECTION_NKINDS; i++)
-		if ((i == SECTION_SUPD) == (p->parts == NULL) &&
+		if (section_is_of_supd((enum section)i) == (p->parts == NULL) &&
 		    edit_distance(name, section_name((enum section)i), 2) <= 2)
 			return section_name((enum section)i);
 	return NULL;
@@ -429,14 +469,16 @@ open_section(struct parse *p, const char *name)
 	const char *near;
 	char *hint = NULL;
 
-	if (p->parts != NULL && is_rule_header(name))
+	if (p->parts != NULL && is_header(name, "Rule"))
 		return open_rule(p, name);
+	if (p->supd != NULL && is_header(name, "Marks"))
+		return open_marks(p, name);
 	/* What can be said of a scope is some of what can be said of a service. */
 	if (p->parts != NULL && p->parts->unit.type == UNIT_SCOPE &&
 	    strcmp(name, "Scope") == 0)
 		return SECTION_SERVICE;
 	if (why == NULL && s != SECTION_NONE &&
-	    (s == SECTION_SUPD) == (p->parts == NULL)) {
+	    section_is_of_supd(s) == (p->parts == NULL)) {
 		if (s == SECTION_INSTALL)
 			p->parts->rules.has_install = true;
 		if (section_is_session(s))
@@ -451,7 +493,7 @@ open_section(struct parse *p, const char *name)
 	}
 	near = nearest_section(p, name);
 	if (p->parts == NULL)
-		hint = xstrdup("supd.conf has one section, [Supd]");
+		hint = xstrdup("supd.conf has [Supd] and [Marks NAME]");
 	else if (strncmp(name, "Rule", 4) == 0)
 		hint = xstrdup("write [Rule NAME]");
 	else if (near != NULL)
@@ -593,6 +635,7 @@ parse_text(struct parse *p, const char *text, size_t len)
 	}
 	p->lex = NULL;
 	p->rule = NULL;
+	p->marks = NULL;
 	lex_clear(&lx);
 }
 
@@ -616,7 +659,7 @@ parse_defaults(struct parse *p, bool supd)
 	for (size_t i = 0; i < directive_count(); i++) {
 		const struct directive *d = directive_at(i);
 
-		if (d->form == FORM_DIRECTIVE && (d->section == SECTION_SUPD) == supd &&
+		if (d->form == FORM_DIRECTIVE && section_is_of_supd(d->section) == supd &&
 		    d->dflt[0] != '\0' && !is_session_text(d))
 			set_default(p, d);
 	}

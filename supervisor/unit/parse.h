@@ -37,12 +37,14 @@ struct parse {
 	    *base; /* the same type, scalars only: what an empty assignment restores */
 	uint64_t *set;                    /* in the target */
 	struct unit_parts *parts;         /* the target, NULL for supd.conf */
+	struct supd_conf *supd;           /* the target of supd.conf, else NULL */
 	const struct specifier *spec;     /* NULL: `%' is an ordinary character */
 	const struct supd_conf *defaults; /* for Isolation=, UnknownKeys=; may be NULL */
 	struct places *places;            /* NULL: they are not kept */
 	bool profile;                     /* the file is one, and not of the unit */
 	struct line_hook on_line;
-	struct rule_conf *rule; /* the section is [Rule] of this one */
+	struct rule_conf *rule;   /* the section is [Rule] of this one */
+	struct marks_conf *marks; /* the section is [Marks] of this one */
 	/* Of the current line. */
 	struct lex *lex; /* NULL while defaults are set */
 	const char *value;

@@ -43,7 +43,7 @@ unit_dep_name(enum unit_dep dep)
 static bool
 is_shown(const struct directive *d, bool supd)
 {
-	return d->form == FORM_DIRECTIVE && (d->section == SECTION_SUPD) == supd &&
+	return d->form == FORM_DIRECTIVE && section_is_of_supd(d->section) == supd &&
 	       d->kind->show != show_nothing;
 }
 
@@ -215,6 +215,28 @@ unit_conf_show(const struct unit_conf *conf, unit_show_fn *fn, void *arg)
 		show_rule(&conf->session->rules.v[i], fn, arg);
 }
 
+/* A set of marks, as a rule is shown. */
+static void
+show_marks(const struct marks_conf *mc, unit_show_fn *fn, void *arg)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < directive_count(); i++) {
+		const struct directive *d = directive_at(i);
+		char *name;
+
+		if (d->section != SECTION_MARKS)
+			continue;
+		buf_clear(&b);
+		d->kind->show(d,
+		    (const char *)mc + d->offset - offsetof(struct supd_conf, mark), &b);
+		name = directive_shown_name(d, mc->name);
+		fn(arg, name, buf_str(&b));
+		free(name);
+	}
+	buf_free(&b);
+}
+
 void
 supd_conf_show(const struct supd_conf *conf, unit_show_fn *fn, void *arg)
 {
@@ -222,14 +244,19 @@ supd_conf_show(const struct supd_conf *conf, unit_show_fn *fn, void *arg)
 
 	for (size_t i = 0; i < directive_count(); i++) {
 		const struct directive *d = directive_at(i);
+		char *name;
 
-		if (!is_shown(d, true))
+		if (!is_shown(d, true) || d->section == SECTION_MARKS)
 			continue;
 		buf_clear(&b);
 		d->kind->show(d, (const char *)conf + d->offset, &b);
-		fn(arg, d->key, buf_str(&b));
+		name = directive_shown_name(d, NULL);
+		fn(arg, name, buf_str(&b));
+		free(name);
 	}
 	buf_free(&b);
+	for (size_t i = 0; i < conf->marks.n; i++)
+		show_marks(&conf->marks.v[i], fn, arg);
 }
 
 /* A secret is never shown, and whether it is another one is nothing that masks tell. */

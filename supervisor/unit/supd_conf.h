@@ -48,6 +48,25 @@ enum log_zone {
  */
 #define SUPD_TIMEOUT_AUTO (UINT64_MAX - 1)
 
+/* One [Marks NAME]: a set of keys, each with a time. */
+struct marks_conf {
+	char *name;
+	uint32_t set;             /* bit n: the file assigned the nth row of [Marks] */
+	uint32_t max;             /* the newest so many are kept; at least 1 */
+	uint64_t expire_us;       /* older ones go silently; INFINITY: none */
+	uint64_t expire_event_us; /* the same, each with an event */
+};
+
+struct marks_list {
+	struct marks_conf *v;
+	size_t n;
+};
+
+enum {
+	SUPD_MARKS_MAX = 256,        /* sets that supd.conf can declare */
+	SUPD_MARKS_KEYS_MAX = 10000, /* Max= */
+};
+
 struct supd_conf {
 	/* defaults of units */
 	uint64_t default_timeout_start_us;
@@ -110,6 +129,9 @@ struct supd_conf {
 	uint64_t control_message_max_bytes;
 	uint64_t control_pending_max_bytes;
 	uint64_t control_stall_us;
+
+	struct marks_conf mark; /* what a new set begins with */
+	struct marks_list marks;
 
 	uint64_t set[UNIT_ROWS_MAX / 64];
 };

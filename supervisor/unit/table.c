@@ -33,6 +33,7 @@ const struct kind kinds[KIND_NKINDS] = {
 #define OFFSET_POOL(field) offsetof(struct unit_parts, trigger.pool.field)
 #define OFFSET_SOCKET(field) offsetof(struct unit_parts, trigger.socket.field)
 #define OFFSET_RULE(field) offsetof(struct unit_parts, rule.field)
+#define OFFSET_MARKS(field) offsetof(struct supd_conf, mark.field)
 #define OFFSET_SUPD(field) offsetof(struct supd_conf, field)
 
 static const struct directive rows[] = {
@@ -84,6 +85,7 @@ static const char *const section_names[SECTION_NKINDS] = {
 	[SECTION_HEARTBEAT] = "Heartbeat",
 	[SECTION_INSTALL] = "Install",
 	[SECTION_INSTANCES] = "Instances",
+	[SECTION_MARKS] = "Marks",
 	[SECTION_PATH] = "Path",
 	[SECTION_POOL] = "Pool",
 	[SECTION_RULE] = "Rule",
@@ -166,7 +168,7 @@ directive_find_elsewhere(enum section section, const char *key)
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		const struct directive *d = directive_find(order[i], key);
 
-		if (order[i] != section && section != SECTION_SUPD && d != NULL)
+		if (order[i] != section && !section_is_of_supd(section) && d != NULL)
 			return d;
 	}
 	return NULL;
@@ -246,6 +248,18 @@ section_find(const char *name)
 }
 
 bool
+section_is_of_supd(enum section s)
+{
+	return s == SECTION_SUPD || s == SECTION_MARKS;
+}
+
+bool
+section_is_named(enum section s)
+{
+	return s == SECTION_RULE || s == SECTION_MARKS;
+}
+
+bool
 section_is_of_type(enum section s, enum unit_type type)
 {
 	switch (s) {
@@ -262,6 +276,7 @@ section_is_of_type(enum section s, enum unit_type type)
 		return type == UNIT_POOL;
 	case SECTION_SERVICE:
 		return type == UNIT_SERVICE || type == UNIT_SCOPE;
+	case SECTION_MARKS:
 	case SECTION_SUPD:
 		return false;
 	default:
@@ -302,7 +317,8 @@ section_is_session(enum section s)
 char *
 directive_shown_name(const struct directive *d, const char *rule)
 {
-	if (!section_is_session(d->section))
+	if (!section_is_session(d->section) &&
+	    (!section_is_of_supd(d->section) || d->section == SECTION_SUPD))
 		return xstrdup(d->key);
 	if (rule != NULL)
 		return xasprintf("%s.%s.%s", section_name(d->section), rule, d->key);
@@ -318,7 +334,7 @@ directive_by_shown_name(enum unit_type type, const char *name)
 		const char *section = section_name((enum section)s);
 		const struct directive *d;
 
-		if (s == SECTION_SUPD || !section_is_of_type((enum section)s, type) ||
+		if (!section_is_of_type((enum section)s, type) ||
 		    section_is_session((enum section)s) != (dot != NULL))
 			continue;
 		if (dot != NULL && (strncmp(section, name, (size_t)(dot - name)) != 0 ||

@@ -18,6 +18,7 @@ enum section {
 	SECTION_HEARTBEAT,
 	SECTION_INSTALL,
 	SECTION_INSTANCES,
+	SECTION_MARKS, /* of supd.conf */
 	SECTION_PATH,
 	SECTION_POOL,
 	SECTION_RULE,
@@ -94,7 +95,7 @@ const struct directive *directive_nearest(enum section, const char *key);
 /*
  * What a row is called where settings are shown: its key; in the sections of sessions,
  * whose keys are no words of systemd, "Session.Terminal", and of a rule
- * "Rule.limit.Until".  malloc'd.
+ * "Rule.limit.Until".  malloc'd.  So are those of supd.conf outside of [Supd].
  */
 char *directive_shown_name(const struct directive *, const char *rule);
 /* The row of that name for a unit of the type, aliases followed; NULL: there is none. */
@@ -109,6 +110,10 @@ const char *section_name(enum section);
 enum section section_find(const char *name);
 /* One of those that make a service a session. */
 bool section_is_session(enum section);
+/* One of supd.conf. */
+bool section_is_of_supd(enum section);
+/* One that has a name: [Rule NAME]. */
+bool section_is_named(enum section);
 /* A unit of that type reads it. */
 bool section_is_of_type(enum section, enum unit_type);
 

@@ -43,6 +43,7 @@ static const struct {
 	{ KIND_TIMESTAMPING, "us", "soon" },
 	{ KIND_COUNT, "3", "-1" },
 	{ KIND_SLOTS, "3", "0" },
+	{ KIND_MARKS_COUNT, "3", "0" },
 	{ KIND_TTY_SIZE, "80", "65536" },
 	{ KIND_SPAN, "1min 30s", "soon" },
 	{ KIND_SPAN_INF, "2h", "soon" },
@@ -206,13 +207,13 @@ load(struct loaded *l, const struct directive *d, const char *value,
     const struct supd_conf *sc)
 {
 	struct buf text = { 0 };
-	bool rule = d->section == SECTION_RULE;
+	bool named = section_is_named(d->section);
 
 	memset(l, 0, sizeof(*l));
 	diags_init(&l->d);
-	buf_addf(&text, "[%s%s]\n%s=%s\n", section_name(d->section), rule ? " r" : "",
+	buf_addf(&text, "[%s%s]\n%s=%s\n", section_name(d->section), named ? " r" : "",
 	    d->key, value);
-	if (d->section == SECTION_SUPD) {
+	if (section_is_of_supd(d->section)) {
 		l->supd = supd_conf_load_text("f", buf_str(&text), text.len, &l->d);
 	} else {
 		l->paths = unit_paths_new();
@@ -260,7 +261,7 @@ take(void *arg, const char *name, const char *value)
 static char *
 shown(const struct loaded *l, const struct directive *d)
 {
-	char *name = directive_shown_name(d, d->section == SECTION_RULE ? "r" : NULL);
+	char *name = directive_shown_name(d, section_is_named(d->section) ? "r" : NULL);
 	struct wanted w = { name, NULL };
 
 	if (l->supd != NULL)

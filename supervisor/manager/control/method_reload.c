@@ -148,15 +148,40 @@ struct conf_diff {
 	struct map old;
 };
 
+/* When a setting takes effect, by the name it is shown under; what is no key of [Supd],
+ * as Marks.NAME.Max, at once. */
+static enum effect
+of_supd(const char *name)
+{
+	const struct directive *d = directive_find(SECTION_SUPD, name);
+
+	return d == NULL ? EFFECT_NOW : directive_effect(d);
+}
+
 static void
 compare_setting(void *arg, const char *name, const char *value)
 {
 	struct conf_diff *d = arg;
 	const char *old = map_get(&d->old, name);
 
-	d->r->effect = directive_effect(directive_find(SECTION_SUPD, name));
+	d->r->effect = of_supd(name);
 	if (old == NULL || strcmp(old, value) != 0)
 		write_difference(d->r, name, old == NULL ? "" : old, value);
+	free(map_del(&d->old, name));
+}
+
+/* Of a section that is not there any more. */
+static void
+compare_gone(struct conf_diff *d)
+{
+	struct strv names = { 0 };
+
+	map_keys(&d->old, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		d->r->effect = of_supd(names.v[i]);
+		write_difference(d->r, names.v[i], map_get(&d->old, names.v[i]), "");
+	}
+	strv_free(&names);
 }
 
 static void
@@ -177,6 +202,7 @@ compare_conf(struct telling *r)
 	supd_conf_show(r->m->conf, keep_setting, &d.old);
 	r->unit = "supd.conf";
 	supd_conf_show(now, compare_setting, &d);
+	compare_gone(&d);
 	r->unit = NULL;
 	map_clear(&d.old, free);
 }

@@ -164,6 +164,23 @@ store_take_request(
 	take_line(&st->requests, unit, seq, line, len);
 }
 
+bool
+store_is_kept(enum event_id id)
+{
+	return id >= EVENT_MARK_ADDED && id <= EVENT_MARK_EXPIRED;
+}
+
+void
+store_take_kept(
+    struct store *st, enum event_id id, uint64_t seq, const char *line, size_t len)
+{
+	char key[32];
+
+	(void)id;
+	snprintf(key, sizeof(key), "mark %llu", (unsigned long long)seq);
+	take_line(&st->kept, key, seq, line, len);
+}
+
 void
 store_take_ending(
     struct store *st, enum event_id id, const struct jv *v, const char *line, size_t len)
@@ -226,6 +243,8 @@ apply_event(
 		store_take_wish(st, unit, jv_str(jv_get(v, "what"), ""), seq, line, len);
 	if (unit != NULL && store_is_request(def->id))
 		store_take_request(st, unit, seq, line, len);
+	if (store_is_kept(def->id))
+		store_take_kept(st, def->id, seq, line, len);
 	store_take_ending(st, def->id, v, line, len);
 	emitter_keep(st->ev, &(struct event_view){
 				 .seq = seq,
@@ -270,6 +289,7 @@ store_read_event(struct store *st, const char *line, size_t len)
 static bool
 read_wish(struct store *st, const char *line, size_t len)
 {
+	const struct event_def *def;
 	struct jv *v;
 	const char *name, *unit;
 	uint64_t seq;
@@ -283,6 +303,8 @@ read_wish(struct store *st, const char *line, size_t len)
 	else if ((unit = jv_str(jv_get(v, "unit"), NULL)) != NULL &&
 		 strcmp(name, "wish") == 0)
 		store_take_wish(st, unit, jv_str(jv_get(v, "what"), ""), seq, line, len);
+	else if ((def = event_def_by_name(name)) != NULL && store_is_kept(def->id))
+		store_take_kept(st, def->id, seq, line, len);
 	if (seq > st->report.seq)
 		st->report.seq = seq;
 	jv_free(v);
@@ -291,8 +313,14 @@ read_wish(struct store *st, const char *line, size_t len)
 
 /* ---- snapshot in ---- */
 
+enum snapshot_lines {
+	LINES_WISHES,
+	LINES_REQUESTS,
+	LINES_KEPT,
+};
+
 static void
-take_snapshot_lines(struct store *st, const struct jv *list, bool requests)
+take_snapshot_lines(struct store *st, const struct jv *list, enum snapshot_lines which)
 {
 	struct jw *w = jw_new(JW_COMPACT);
 	struct buf line = { 0 };
@@ -300,16 +328,21 @@ take_snapshot_lines(struct store *st, const struct jv *list, bool requests)
 	for (size_t i = 0; jv_type(list) == JV_ARRAY && i < jv_count(list); i++) {
 		const struct jv *v = jv_at(list, i);
 		const char *unit = jv_str(jv_get(v, "unit"), NULL), *name;
+		const struct event_def *def;
 		uint64_t seq;
 
-		if (!event_head(v, &seq, &name) || unit == NULL)
+		if (!event_head(v, &seq, &name) ||
+		    (unit == NULL) != (which == LINES_KEPT))
 			continue;
+		def = event_def_by_name(name);
 		buf_clear(&line);
 		jv_write(v, w);
 		jw_take(w, &line);
-		if (requests)
+		if (which == LINES_KEPT && def != NULL && store_is_kept(def->id))
+			store_take_kept(st, def->id, seq, buf_str(&line), line.len);
+		else if (which == LINES_REQUESTS)
 			store_take_request(st, unit, seq, buf_str(&line), line.len);
-		else
+		else if (which == LINES_WISHES)
 			store_take_wish(st, unit, jv_str(jv_get(v, "what"), ""), seq,
 			    buf_str(&line), line.len);
 	}
@@ -397,8 +430,9 @@ store_read_snapshot(
 		if (jv_type(jv_at(units, i)) == JV_OBJECT)
 			take_memory(
 			    st, jv_key_at(units, i), st->read_seq, jv_at(units, i));
-	take_snapshot_lines(st, jv_get(v, "wishes"), false);
-	take_snapshot_lines(st, jv_get(v, "requests"), true);
+	take_snapshot_lines(st, jv_get(v, "wishes"), LINES_WISHES);
+	take_snapshot_lines(st, jv_get(v, "requests"), LINES_REQUESTS);
+	take_snapshot_lines(st, jv_get(v, "kept"), LINES_KEPT);
 	take_snapshot_ending(st, jv_get(v, "ending"));
 	metrics_read_json(emitter_metrics(st->ev), jv_get(v, "metrics"));
 	history_read_json(st->history, jv_get(v, "history"));

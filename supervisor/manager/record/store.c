@@ -128,6 +128,27 @@ store_each_request(const struct store *st, store_wish_fn *fn, void *arg)
 }
 
 void
+store_each_kept(const struct store *st, store_wish_fn *fn, void *arg)
+{
+	each_line(&st->kept, fn, arg);
+}
+
+void
+store_forget_marks(struct store *st, uint64_t seq)
+{
+	size_t it = 0;
+	const char *key;
+	void *value;
+
+	while (map_next(&st->kept, &it, &key, &value)) {
+		struct wish *w = value;
+
+		if (w->seq <= seq && strncmp(key, "mark", 4) == 0)
+			store_free_wish(map_del(&st->kept, key));
+	}
+}
+
+void
 store_forget_request(struct store *st, const char *unit)
 {
 	struct wish *w = map_del(&st->requests, unit);
@@ -185,6 +206,9 @@ store_write_snapshot(struct store *st, struct buf *out)
 	jw_end(w);
 	jw_kv_arr(w, "requests");
 	store_each_request(st, write_line, w);
+	jw_end(w);
+	jw_kv_arr(w, "kept");
+	store_each_kept(st, write_line, w);
 	jw_end(w);
 	if (st->ending != NULL) {
 		jw_key(w, "ending");
@@ -254,6 +278,8 @@ on_event(void *arg, const struct event_view *v)
 		jv_free(jv);
 	} else if (store_is_request(v->id) && v->unit != NULL) {
 		store_take_request(st, v->unit, v->seq, v->line, v->len);
+	} else if (store_is_kept(v->id)) {
+		store_take_kept(st, v->id, v->seq, v->line, v->len);
 	} else if (v->id == EVENT_SUPD_STOPPING || v->id == EVENT_SUPD_STARTED) {
 		jv = store_parse_line(v->line, v->len);
 		store_take_ending(st, v->id, jv, v->line, v->len);
@@ -376,6 +402,7 @@ store_free(struct store *st)
 	map_clear(&st->memories, free_memory);
 	map_clear(&st->wishes, store_free_wish);
 	map_clear(&st->requests, store_free_wish);
+	map_clear(&st->kept, store_free_wish);
 	free(st->ending);
 	free(st);
 }

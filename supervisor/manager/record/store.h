@@ -105,6 +105,11 @@ struct jv *store_ending(const struct store *st);
 void store_each_request(const struct store *st, store_wish_fn *fn, void *arg);
 /* The unit is gone, and its request with it. */
 void store_forget_request(struct store *st, const char *unit);
+/* The events about marks that store_forget_marks was not told of, and the newest change
+ * of the phase, in their order, as lines. */
+void store_each_kept(const struct store *st, store_wish_fn *fn, void *arg);
+/* Marks are on the disk as they were after the event seq. */
+void store_forget_marks(struct store *st, uint64_t seq);
 /* The memories are with their units now: give the space back. */
 void store_forget_memories(struct store *st);
 

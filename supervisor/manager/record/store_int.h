@@ -40,6 +40,7 @@ struct store {
 	struct map memories;  /* unit to struct memory; only until adopted */
 	struct map wishes;    /* "UNIT WHAT" to struct wish */
 	struct map requests;  /* unit to struct wish: the newest event about one */
+	struct map kept;      /* events that others want again: see store_is_kept */
 	char *ending;         /* the event that began the end of the instance, or NULL */
 	bool past_same_boot;  /* the events being read are of this boot */
 	bool first_of_boot;   /* the newest supd is the first of its boot, not of all */
@@ -72,9 +73,13 @@ void store_take_wish(struct store *st, const char *unit, const char *what, uint6
 void store_settle_wish(struct store *st, const char *unit);
 /* An event that says something of a request. */
 bool store_is_request(enum event_id id);
-/* The newest event about a request of the unit. */
 /* An event supd-started, before what it says of the boot counts. */
 void store_take_started(struct store *st, const struct jv *v);
+/* An event that store_each_kept gives back, and such a one. */
+bool store_is_kept(enum event_id id);
+void store_take_kept(
+    struct store *st, enum event_id id, uint64_t seq, const char *line, size_t len);
+/* The newest event about a request of the unit. */
 void store_take_request(
     struct store *st, const char *unit, uint64_t seq, const char *line, size_t len);
 /* An end of the instance that was begun goes on until another supd is there: v is the
