@@ -26,6 +26,7 @@ struct budgets;
 struct control;
 struct emergency;
 struct emitter;
+struct digest;
 struct due;
 struct fdwatch;
 struct filewatch;
@@ -128,6 +129,7 @@ struct manager {
 	struct emitter *events;
 	struct metrics *metrics;
 	struct history *history;
+	struct digest *digest;
 	struct store *store;
 	struct bonds *bonds; /* NULL: nothing ever followed */
 	struct budgets *budgets;

@@ -120,6 +120,7 @@ struct supd_conf {
 	uint64_t status_file_interval_us;
 	uint64_t snapshot_interval_us;
 	uint64_t failure_tail_us;
+	uint64_t digest_interval_us;
 	uint64_t unit_watch_delay_us;
 	uint64_t file_watch_delay_us;
 	uint64_t path_retry_us;

@@ -34,6 +34,8 @@ enum ctl_exit {
 	CTL_NO_UNIT = 5,
 	CTL_BAD_UNIT = 6, /* its file is refused, or it is masked */
 	CTL_DOWN = 7,     /* supd, or the unit, does not run */
+	CTL_NOTHING = 3,  /* digest: nothing has happened */
+	CTL_EARLY = 75,   /* digest: not yet */
 	CTL_TIMEOUT = 124,
 };
 

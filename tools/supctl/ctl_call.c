@@ -132,6 +132,8 @@ ctl_error_status(const char *error)
 		{ "io.supd.Unit.Masked", CTL_BAD_UNIT },
 		{ "io.supd.Unit.NotRunning", CTL_DOWN },
 		{ "io.supd.Unit.WaitTimeout", CTL_TIMEOUT },
+		{ "io.supd.Digest.Nothing", CTL_NOTHING },
+		{ "io.supd.Digest.TooEarly", CTL_EARLY },
 		{ "io.supd.Manager.PermissionDenied", CTL_DENIED },
 		{ "org.varlink.service.PermissionDenied", CTL_DENIED },
 		{ "org.varlink.service.InvalidParameter", CTL_USAGE },

@@ -231,6 +231,7 @@ apply_event(
 		return; /* a newer build's */
 	metrics_count_past(emitter_metrics(st->ev), def->id, v);
 	history_event(st->history, v);
+	store_tell_parts(st, def->id, v, true);
 	if (def->id == EVENT_SUPD_STARTED) {
 		store_take_started(st, v);
 		st->past_same_boot =
@@ -284,6 +285,16 @@ store_read_event(struct store *st, const char *line, size_t len)
 	return 0;
 }
 
+/* One that the journal has lost, as after a power loss, counts for the parts. */
+static void
+tell_lost(struct store *st, const struct jv *v, uint64_t seq, const char *name)
+{
+	const struct event_def *def = event_def_by_name(name);
+
+	if (def != NULL && seq > st->read_seq)
+		store_tell_parts(st, def->id, v, true);
+}
+
 /* A line of state/wishes: only the wish counts, the event was counted elsewhere.  False:
  * it is no event. */
 static bool
@@ -305,6 +316,8 @@ read_wish(struct store *st, const char *line, size_t len)
 		store_take_wish(st, unit, jv_str(jv_get(v, "what"), ""), seq, line, len);
 	else if ((def = event_def_by_name(name)) != NULL && store_is_kept(def->id))
 		store_take_kept(st, def->id, seq, line, len);
+	if (ok)
+		tell_lost(st, v, seq, name);
 	if (seq > st->report.seq)
 		st->report.seq = seq;
 	jv_free(v);
@@ -436,6 +449,8 @@ store_read_snapshot(
 	take_snapshot_ending(st, jv_get(v, "ending"));
 	metrics_read_json(emitter_metrics(st->ev), jv_get(v, "metrics"));
 	history_read_json(st->history, jv_get(v, "history"));
+	for (size_t i = 0; i < st->n_parts; i++)
+		st->parts[i].read(st->parts[i].arg, jv_get(v, st->parts[i].name));
 	rc = 0;
 out:
 	if (rc == -1)

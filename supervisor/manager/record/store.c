@@ -3,6 +3,7 @@
  */
 #include "manager/record/store.h"
 
+#include <assert.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,10 @@ store_write_snapshot(struct store *st, struct buf *out)
 	metrics_write_json(emitter_metrics(st->ev), w);
 	jw_key(w, "history");
 	history_write_json(st->history, w);
+	for (size_t i = 0; i < st->n_parts; i++) {
+		jw_key(w, st->parts[i].name);
+		st->parts[i].write(st->parts[i].arg, w);
+	}
 	jw_end(w);
 	jw_take(w, out);
 	jw_free(w);
@@ -263,12 +268,34 @@ on_timer(struct loop_timer *t, void *arg)
 		store_snapshot_now(st);
 }
 
+static bool
+is_wanted(const struct store *st, enum event_id id)
+{
+	for (size_t i = 0; i < st->n_parts; i++)
+		if (st->parts[i].wants(st->parts[i].arg, id))
+			return true;
+	return false;
+}
+
+void
+store_tell_parts(struct store *st, enum event_id id, const struct jv *event, bool past)
+{
+	for (size_t i = 0; i < st->n_parts; i++)
+		if (st->parts[i].wants(st->parts[i].arg, id))
+			st->parts[i].event(st->parts[i].arg, id, event, past);
+}
+
 static void
 on_event(void *arg, const struct event_view *v)
 {
 	struct store *st = arg;
 	struct jv *jv;
 
+	if (is_wanted(st, v->id)) {
+		jv = store_parse_line(v->line, v->len);
+		store_tell_parts(st, v->id, jv, false);
+		jv_free(jv);
+	}
 	if (v->id == EVENT_WISH && v->unit != NULL) {
 		jv = store_parse_line(v->line, v->len);
 		store_take_wish(
@@ -390,6 +417,13 @@ store_new(struct loop *loop, struct emitter *ev, struct history *history,
 	st->timer = loop_timer_new(loop, "snapshot", on_timer, st);
 	emitter_add_sink(ev, on_event, st);
 	return st;
+}
+
+void
+store_add_part(struct store *st, const struct store_part *part)
+{
+	assert(st->n_parts < STORE_PARTS_MAX);
+	st->parts[st->n_parts++] = *part;
 }
 
 void

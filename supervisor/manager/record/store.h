@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "manager/record/event.h"
+
 struct emitter;
 struct history;
 struct jv;
@@ -48,10 +50,28 @@ struct store_ops {
 	void *arg;
 };
 
+/*
+ * Something else that is counted from events, and must outlive the manager: a member of
+ * the snapshot, and the events that came after it.
+ */
+struct store_part {
+	const char *name; /* of the member; static */
+	/* Whether an event of that kind is of interest. */
+	bool (*wants)(void *arg, enum event_id id);
+	/* One that is, live or of an earlier manager (past); it must emit none itself. */
+	void (*event)(void *arg, enum event_id id, const struct jv *event, bool past);
+	void (*write)(void *arg, struct jw *w); /* one value */
+	void (*read)(void *arg, const struct jv *v);
+	void *arg;
+};
+enum { STORE_PARTS_MAX = 8 };
+
 /* boot_id tells memories of this boot of the machine from older ones. */
 struct store *store_new(struct loop *loop, struct emitter *ev, struct history *history,
     const char *boot_id, const struct store_ops *ops);
 void store_free(struct store *st);
+/* Before store_restore; at most STORE_PARTS_MAX. */
+void store_add_part(struct store *st, const struct store_part *part);
 
 /* ---- in ---- */
 

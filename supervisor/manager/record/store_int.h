@@ -36,6 +36,8 @@ struct store {
 	struct emitter *ev;
 	struct history *history;
 	struct store_ops ops;
+	struct store_part parts[STORE_PARTS_MAX];
+	size_t n_parts;
 	char boot_id[BOOT_ID_MAX];
 	struct map memories;  /* unit to struct memory; only until adopted */
 	struct map wishes;    /* "UNIT WHAT" to struct wish */
@@ -71,6 +73,9 @@ void store_take_wish(struct store *st, const char *unit, const char *what, uint6
 /* The start or stop that was wished of the unit is taken back, and nothing newer was:
  * none of it need be remembered. */
 void store_settle_wish(struct store *st, const char *unit);
+/* The event to each part that it is of interest for. */
+void store_tell_parts(
+    struct store *st, enum event_id id, const struct jv *event, bool past);
 /* An event that says something of a request. */
 bool store_is_request(enum event_id id);
 /* An event supd-started, before what it says of the boot counts. */
