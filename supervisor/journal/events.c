@@ -149,7 +149,7 @@ any_matches(const struct strv *globs, const char *s)
 	if (globs->n == 0)
 		return true;
 	for (size_t i = 0; i < globs->n; i++)
-		if (fnmatch(globs->v[i], s, 0) == 0)
+		if (fnmatch(globs->v[i], s, FNM_NOESCAPE) == 0)
 			return true;
 	return false;
 }
@@ -181,7 +181,8 @@ take(struct events *e, const char *s, size_t n, struct events_entry *ev)
 	return ev->seq > e->q.after_seq && any_matches(&e->units, ev->unit) &&
 	       any_matches(&e->kinds, ev->event) &&
 	       (e->q.since_us == 0 || ev->wall_us >= e->q.since_us) &&
-	       (e->q.until_us == 0 || ev->wall_us <= e->q.until_us);
+	       (e->q.until_us == 0 || ev->wall_us <= e->q.until_us) &&
+	       (e->q.wanted == NULL || e->q.wanted(e->tree));
 }
 
 /* ---- where to begin ---- */

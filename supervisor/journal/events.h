@@ -21,6 +21,8 @@ struct events_query {
 	uint64_t until_us;        /* 0: to the end */
 	int64_t n;                /* the last n that match; -1: all */
 	bool follow;
+	/* Whether an event that the others let through is asked for; NULL: each is. */
+	bool (*wanted)(const struct jv *event);
 };
 
 struct events_entry {

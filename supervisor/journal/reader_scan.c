@@ -82,7 +82,7 @@ consider(struct reader *r, const char *day, const char *file)
 	}
 	for (size_t i = 0; i < r->names.n; i++)
 		if (reader_is_glob(r->names.v[i]) &&
-		    fnmatch(r->names.v[i], lf.name, 0) == 0) {
+		    fnmatch(r->names.v[i], lf.name, FNM_NOESCAPE) == 0) {
 			chain_add(r, chain_get(r, lf.name, false), day, file, &lf);
 			return;
 		}

@@ -122,8 +122,8 @@ matches(const struct viewer *v, const char *unit, const char *name)
 	if (v->units.n == 0)
 		return true;
 	for (size_t i = 0; i < v->units.n; i++)
-		if (fnmatch(v->units.v[i], unit, 0) == 0 ||
-		    fnmatch(v->units.v[i], name, 0) == 0)
+		if (fnmatch(v->units.v[i], unit, FNM_NOESCAPE) == 0 ||
+		    fnmatch(v->units.v[i], name, FNM_NOESCAPE) == 0)
 			return true;
 	return false;
 }

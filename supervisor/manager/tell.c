@@ -175,6 +175,7 @@ struct failure {
 	uint8_t invocation[16];
 	uint32_t slot;
 	struct svc_exit exit;
+	uint64_t run_us;
 	char ref[PROTO_REF_MAX];
 	const char *result;
 	char why[SVC_WHY_MAX];
@@ -198,6 +199,8 @@ on_tail(void *arg, const struct msg_barrier_done *done)
 	event_str(ev, "result", f->result);
 	event_str(ev, "why", f->why);
 	put_exit(ev, &f->exit);
+	if (f->run_us != 0)
+		event_int(ev, "run_ms", (int64_t)(f->run_us / USEC_PER_MSEC));
 	event_strn(ev, "stderr_tail", tail, n < PROTO_TAIL_MAX ? n : PROTO_TAIL_MAX);
 	u = unit_find(f->m, f->unit);
 	if (u != NULL && u->untold_failures > 0)
@@ -216,6 +219,7 @@ tell_failed(struct unit *u, const struct svc_memory *mem)
 	f->unit = xstrdup(u->name);
 	memcpy(f->invocation, mem->invocation, sizeof(f->invocation));
 	f->exit = mem->main_exit;
+	f->run_us = svc_took_us(mem);
 	/* The failed one gave its slot up with this very step; it is closed only after we
 	 * have told, so that the logger can still be asked for it. */
 	f->slot = mem->slot != SLOT_NONE ? mem->slot : u->told_slot;
@@ -312,6 +316,18 @@ put_memory(struct emitter *ev, const struct svc_memory *mem)
 	jw_end(w);
 }
 
+/* Of a unit whose work is over, what it took. */
+static void
+put_end(struct emitter *ev, const struct svc_note *note, const struct svc_memory *mem)
+{
+	uint64_t took_us = svc_took_us(mem);
+
+	if (took_us == 0 || note->state == note->old)
+		return;
+	event_int(ev, "run_ms", (int64_t)(took_us / USEC_PER_MSEC));
+	event_bool(ev, "asked", mem->forbid_restart);
+}
+
 static void
 tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory *mem,
     bool carries)
@@ -326,6 +342,7 @@ tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory 
 	event_str(ev, "substate", svc_state_name(note->state));
 	event_str(ev, "result", svc_result_name(mem->result));
 	event_str(ev, "why", mem->why);
+	put_end(ev, note, mem);
 	if (carries && note->keep)
 		put_memory(ev, mem);
 	event_end(ev);

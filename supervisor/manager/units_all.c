@@ -341,8 +341,8 @@ match_one(struct unit *u, void *arg)
 			strv_add(x->names, u->name);
 		return;
 	}
-	if (fnmatch(x->pattern, u->name, 0) == 0 ||
-	    fnmatch(x->pattern, u->conf->stem, 0) == 0)
+	if (fnmatch(x->pattern, u->name, FNM_NOESCAPE) == 0 ||
+	    fnmatch(x->pattern, u->conf->stem, FNM_NOESCAPE) == 0)
 		strv_add(x->names, u->name);
 }
 

@@ -89,5 +89,6 @@ supd_conf_free(struct supd_conf *sc)
 	for (size_t i = 0; i < sc->marks.n; i++)
 		free(sc->marks.v[i].name);
 	free(sc->marks.v);
+	strv_free(&sc->status_groups);
 	free(sc);
 }

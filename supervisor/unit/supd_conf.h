@@ -88,6 +88,7 @@ struct supd_conf {
 	char *control_group; /* NULL: only root and the owner */
 	char *unit_path;     /* DIR[:DIR...]; NULL: the usual folders */
 	struct strv launcher_names;
+	struct strv status_groups; /* names or globs, in the order of status screens */
 
 	/* roles */
 	uint64_t role_ping_us;

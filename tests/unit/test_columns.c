@@ -140,6 +140,28 @@ test_control_characters_are_shown(void **state)
 }
 
 static void
+test_a_title_has_no_width(void **state)
+{
+	struct columns *t = columns_new();
+	struct buf out = { 0 };
+
+	(void)state;
+	columns_add(t, "A", 0);
+	columns_add(t, "B", COL_RIGHT);
+	columns_title(t);
+	columns_cell(t, STYLE_NONE, "a group with a long name\n");
+	columns_cellf(t, STYLE_RED, " (%d)", 2);
+	columns_row(t);
+	columns_cell(t, STYLE_NONE, "x");
+	columns_cell(t, STYLE_NONE, "1");
+	columns_write(t, &out, 10, false, true);
+	assert_string_equal(
+	    buf_str(&out), "A  B\na group with a long name\\n (2)\nx  1\n");
+	buf_free(&out);
+	columns_free(t);
+}
+
+static void
 test_empty_table(void **state)
 {
 	struct columns *t = columns_new();
@@ -163,6 +185,7 @@ main(void)
 		cmocka_unit_test(test_colour_only_when_asked),
 		cmocka_unit_test(test_narrow_terminal_cuts_the_widest),
 		cmocka_unit_test(test_control_characters_are_shown),
+		cmocka_unit_test(test_a_title_has_no_width),
 		cmocka_unit_test(test_empty_table),
 	};
 

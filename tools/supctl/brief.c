@@ -7,6 +7,7 @@
 
 #include "ctl.h"
 
+#include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/xalloc.h"
@@ -115,18 +116,46 @@ is_kept_off(const struct jv *u)
 	return strcmp(enabled, "masked") == 0 || strcmp(enabled, "disabled") == 0;
 }
 
+static const char *
+group_of(const struct jv *u)
+{
+	return jv_str(jv_get(u, "group"), NULL);
+}
+
+static bool
+is_same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* What a unit is sorted by, looked up once. */
 struct place {
+	int64_t group_place;
+	const char *group; /* NULL: of none, or nobody asks */
 	int rank;
 	const char *name;
 	const struct jv *unit;
 };
 
+/* As the operator wants them (StatusGroups=), then by name, then what is of none. */
+static int
+compare_groups(const struct place *x, const struct place *y)
+{
+	if (x->group == NULL || y->group == NULL)
+		return (x->group == NULL) - (y->group == NULL);
+	if (x->group_place != y->group_place)
+		return x->group_place < y->group_place ? -1 : 1;
+	return strcmp(x->group, y->group);
+}
+
 static int
 compare(const void *a, const void *b)
 {
 	const struct place *x = a, *y = b;
+	int by_group = compare_groups(x, y);
 
+	if (by_group != 0)
+		return by_group;
 	return x->rank != y->rank ? x->rank - y->rank : strcmp(x->name, y->name);
 }
 
@@ -141,6 +170,9 @@ briefs_sort(struct briefs *b)
 	v = xreallocarray(NULL, b->n, sizeof(*v));
 	for (i = 0; i < b->n; i++)
 		v[i] = (struct place){
+			.group = b->grouped ? group_of(b->units[i]) : NULL,
+			.group_place =
+			    jv_i64(jv_get(b->units[i], "group_place"), INT64_MAX),
 			.rank = is_unfit(b->units[i]) || wants_a_person(b->units[i])
 				    ? 1
 				    : rank(field(b->units[i], "state")),
@@ -196,9 +228,45 @@ source_base(const char *source)
 	return base;
 }
 
-static void
-add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
+/* How long its work took, when it is over. */
+static const char *
+took_of(char *dst, size_t size, const struct jv *u)
 {
+	const struct jv *ms = jv_get(u, "took_ms");
+
+	return jv_type(ms) == JV_INT
+		   ? clock_format_duration(dst, size, jv_u64(ms) * USEC_PER_MSEC)
+		   : NULL;
+}
+
+/* The last cell: what is said of it, at most width columns; 0: all of it. */
+static void
+add_what(struct columns *t, const struct jv *u, bool ended, bool troubled, size_t width)
+{
+	const char *what = ended ? field(u, "description") : what_of(u, troubled);
+	struct buf b = { 0 };
+
+	buf_adds(&b, what);
+	if (!ended && what == field(u, "why") && *field(u, "stderr_line") != '\0')
+		buf_addf(&b, ": %s", field(u, "stderr_line"));
+	/* Of those that something has named, where that is. */
+	if (!ended && what == field(u, "description") && *field(u, "source") != '\0')
+		buf_addf(&b, ", of %s", source_base(field(u, "source")));
+	else if (strcmp(field(u, "load_state"), "masked") != 0 && is_kept_off(u))
+		buf_addf(&b, " (%s)", field(u, "enabled"));
+	if (width > 0 && text_width(buf_str(&b), b.len) > width) {
+		buf_truncate(&b, text_fit(buf_str(&b), b.len, width - 1));
+		buf_adds(&b, "\u2026");
+	}
+	columns_cell(t, STYLE_NONE, buf_str(&b));
+	buf_free(&b);
+}
+
+static void
+add_row(struct ctl *ctl, const struct briefs *l, struct columns *t, const struct jv *u,
+    size_t what_width)
+{
+	bool ended = l->ended != NULL && l->ended(l->arg, u);
 	const char *state = ended ? "ended" : field(u, "state");
 	const char *load = field(u, "load_state");
 	const char *since = jv_str(jv_get(u, "since"), NULL);
@@ -214,7 +282,7 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 	enum style style = unfit || held || ill ? STYLE_YELLOW : ctl_state_style(state);
 	bool asks = !ended && wants_a_person(u);
 	char text[CLOCK_TEXT_MAX] = "";
-	const char *session = ended ? NULL : session_of(u), *what;
+	const char *session = ended ? NULL : session_of(u);
 
 	columns_row(t);
 	columns_cell(t, style, unfit || ill || asks ? "!" : ctl_state_dot(ctl, state));
@@ -232,6 +300,8 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 	if (since != NULL)
 		clock_format_duration(text, sizeof(text), ctl_age_us(since));
 	columns_cell(t, STYLE_NONE, text);
+	if (l->with_took)
+		columns_cell(t, STYLE_NONE, took_of(text, sizeof(text), u));
 	if (pid > 0)
 		columns_cellf(t, STYLE_NONE, "%lld", (long long)pid);
 	else
@@ -243,28 +313,18 @@ add_row(struct ctl *ctl, struct columns *t, const struct jv *u, bool ended)
 		columns_cellf(t, STYLE_NONE, "%lld", (long long)restarts);
 	else
 		columns_cell(t, STYLE_NONE, NULL);
-	what = ended ? field(u, "description")
-		     : what_of(u, unfit || held || ill || rank(state) < 2);
-	/* Of those that something has named, where that is. */
-	if (!ended && what == field(u, "description") && *field(u, "source") != '\0')
-		columns_cellf(
-		    t, STYLE_NONE, "%s, of %s", what, source_base(field(u, "source")));
-	else if (strcmp(load, "masked") != 0 && is_kept_off(u))
-		columns_cellf(t, STYLE_NONE, "%s (%s)", what, field(u, "enabled"));
-	else
-		columns_cell(t, STYLE_NONE, what);
+	add_what(t, u, ended, unfit || held || ill || rank(state) < 2, what_width);
 }
 
-/* ---- groups that are counted ---- */
+/* ---- groups ---- */
 
 enum {
 	GROUP_FAILED_SHOWN = 3,
-	GROUPS_MAX = 64, /* more are listed as any unit */
+	GROUP_WHY_WIDTH = 80,
 };
 
 struct summary {
-	const char *name;
-	size_t total, done, running, queued, failed;
+	size_t done, running, queued, failed;
 };
 
 static size_t *
@@ -279,93 +339,145 @@ count_of(struct summary *g, const struct jv *u)
 	return strcmp(state, "inactive") == 0 ? &g->done : &g->running;
 }
 
-/* The group that u is counted in, made when it is the first of it; NULL: in none. */
-static struct summary *
-summary_of(struct summary *groups, size_t *n, const struct jv *u)
-{
-	const char *name = field(u, "group");
-
-	if (!jv_bool(jv_get(u, "summary"), false))
-		return NULL;
-	for (size_t i = 0; i < *n; i++)
-		if (strcmp(groups[i].name, name) == 0)
-			return &groups[i];
-	if (*n == GROUPS_MAX)
-		return NULL;
-	groups[*n] = (struct summary){ .name = name };
-	return &groups[(*n)++];
-}
-
+/* "jobs (6): 1 done, 1 running, 4 FAILED" without what is none. */
 static void
-put_summaries(struct ctl *ctl, const struct summary *groups, size_t n)
+add_counted_title(struct columns *t, const char *name, size_t total, struct summary *g)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct summary *g = &groups[i];
-		const struct {
-			size_t n;
-			const char *text;
-			enum style style;
-		} parts[] = { { g->done, "done", STYLE_NONE },
-			{ g->running, "running", STYLE_GREEN },
-			{ g->queued, "queued", STYLE_YELLOW },
-			{ g->failed, "FAILED", STYLE_RED } };
-		const char *gap = " ";
-		char text[48];
+	const struct {
+		size_t n;
+		const char *text;
+		enum style style;
+	} parts[] = { { g->done, "done", STYLE_NONE },
+		{ g->running, "running", STYLE_GREEN },
+		{ g->queued, "queued", STYLE_YELLOW },
+		{ g->failed, "FAILED", STYLE_RED } };
+	const char *gap = " ";
 
-		ctl_style(ctl, STYLE_BOLD, g->name);
-		ctl_printf(ctl, " (%zu):", g->total);
-		for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {
-			if (parts[k].n == 0)
-				continue;
-			ctl_printf(ctl, "%s", gap);
-			snprintf(text, sizeof(text), "%zu %s", parts[k].n, parts[k].text);
-			ctl_style(ctl, parts[k].style, text);
-			gap = ", ";
-		}
-		ctl_printf(ctl, "\n");
+	columns_title(t);
+	columns_cell(t, STYLE_BOLD, name);
+	columns_cellf(t, STYLE_NONE, " (%zu):", total);
+	for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {
+		if (parts[k].n == 0)
+			continue;
+		columns_cellf(
+		    t, parts[k].style, "%s%zu %s", gap, parts[k].n, parts[k].text);
+		gap = ", ";
 	}
 }
 
-/* Counted; true: it is listed as well. */
-static bool
-count(struct summary *groups, size_t *n, const struct jv *u)
+/* The last ones that failed, newest first; their times are of one form. */
+static size_t
+last_failed(const struct jv *const *v, size_t n, const struct jv *out[GROUP_FAILED_SHOWN])
 {
-	struct summary *g = summary_of(groups, n, u);
-	size_t *kind;
+	size_t found = 0;
 
-	if (g == NULL)
-		return true;
-	g->total++;
-	kind = count_of(g, u);
-	(*kind)++;
-	return kind == &g->running ||
-	       (kind == &g->failed && g->failed <= GROUP_FAILED_SHOWN);
+	for (size_t i = 0; i < n; i++) {
+		size_t at = found;
+
+		if (strcmp(field(v[i], "state"), "failed") != 0)
+			continue;
+		while (at > 0 &&
+		       strcmp(field(v[i], "since"), field(out[at - 1], "since")) > 0)
+			at--;
+		if (at == GROUP_FAILED_SHOWN)
+			continue;
+		if (found < GROUP_FAILED_SHOWN)
+			found++;
+		for (size_t k = found - 1; k > at; k--)
+			out[k] = out[k - 1];
+		out[at] = v[i];
+	}
+	return found;
+}
+
+/* What it does in numbers, then what runs, then what failed last. */
+static void
+add_counted(struct ctl *ctl, const struct briefs *b, struct columns *t, const char *name,
+    const struct jv *const *v, size_t n)
+{
+	const struct jv *failed[GROUP_FAILED_SHOWN];
+	struct summary g = { 0 };
+	size_t i, n_failed = last_failed(v, n, failed);
+
+	for (i = 0; i < n; i++)
+		(*count_of(&g, v[i]))++;
+	add_counted_title(t, name, n, &g);
+	for (i = 0; i < n; i++)
+		if (count_of(&g, v[i]) == &g.running)
+			add_row(ctl, b, t, v[i], 0);
+	for (i = 0; i < n_failed; i++)
+		add_row(ctl, b, t, failed[i], GROUP_WHY_WIDTH);
+}
+
+/* The units of one group, sorted; of none: name is NULL. */
+static void
+add_group(struct ctl *ctl, const struct briefs *b, struct columns *t, const char *name,
+    const struct jv *const *v, size_t n)
+{
+	bool counted = true;
+
+	for (size_t i = 0; i < n && counted; i++)
+		counted = jv_bool(jv_get(v[i], "summary"), false);
+	if (name != NULL && counted) {
+		add_counted(ctl, b, t, name, v, n);
+		return;
+	}
+	columns_title(t);
+	columns_cell(t, name == NULL ? STYLE_NONE : STYLE_BOLD,
+	    name == NULL ? "of no group" : name);
+	columns_cellf(t, STYLE_NONE, " (%zu)", n);
+	for (size_t i = 0; i < n; i++)
+		add_row(ctl, b, t, v[i], 0);
+}
+
+static void
+add_groups(struct ctl *ctl, const struct briefs *b, struct columns *t)
+{
+	const char *name;
+	size_t i, n;
+
+	for (i = 0; i < b->n; i += n) {
+		name = group_of(b->units[i]);
+		for (n = 1; i + n < b->n; n++)
+			if (!is_same(name, group_of(b->units[i + n])))
+				break;
+		add_group(ctl, b, t, name, &b->units[i], n);
+	}
 }
 
 void
 briefs_table(struct ctl *ctl, struct briefs *b)
 {
 	struct columns *t = columns_new();
-	struct summary groups[GROUPS_MAX];
-	size_t i, n = 0;
+	bool any = false;
+	size_t i;
 
+	b->with_took = false;
+	for (i = 0; i < b->n; i++) {
+		b->with_took =
+		    b->with_took || jv_type(jv_get(b->units[i], "took_ms")) == JV_INT;
+		any = any || group_of(b->units[i]) != NULL;
+	}
+	/* (Without any the one table that there is needs no title.) */
+	b->grouped = b->grouped && any;
 	columns_add(t, "", 0);
 	columns_add(t, "UNIT", COL_SHRINK);
 	columns_add(t, "STATE", 0);
 	columns_add(t, "SUB", 0);
 	columns_add(t, "SINCE", COL_RIGHT);
+	if (b->with_took)
+		columns_add(t, "TOOK", COL_RIGHT);
 	columns_add(t, "PID", COL_RIGHT);
 	columns_add(t, "RESTARTS", COL_RIGHT);
 	columns_add(t, "WHAT", COL_SHRINK);
 	briefs_sort(b);
-	for (i = 0; i < b->n; i++)
-		if (!b->summarise || count(groups, &n, b->units[i]))
-			add_row(ctl, t, b->units[i],
-			    b->ended != NULL && b->ended(b->arg, b->units[i]));
+	if (b->grouped)
+		add_groups(ctl, b, t);
+	for (i = 0; i < b->n && !b->grouped; i++)
+		add_row(ctl, b, t, b->units[i], 0);
 	if (b->n == 0)
 		ctl_say(ctl, "no units");
 	else
 		ctl_columns(ctl, t, !ctl->quiet);
-	put_summaries(ctl, groups, n);
 	columns_free(t);
 }

@@ -22,9 +22,11 @@ struct briefs {
 	/* Whether what the unit says is over; NULL: never. */
 	bool (*ended)(const void *arg, const struct jv *unit);
 	const void *arg;
-	/* Groups with StatusSummary= are counted: of their units those that run are
-	 * listed, and the first that failed. */
-	bool summarise;
+	/* By groups (StatusGroup=), in the order of StatusGroups=; those with
+	 * StatusSummary= are counted: of their units those that run are listed, and the
+	 * last that failed. */
+	bool grouped;
+	bool with_took; /* of the table: some work is over */
 };
 
 /*
@@ -37,7 +39,8 @@ void briefs_take(struct briefs *b, struct jv *root, const struct jv *array);
 void briefs_clear(struct briefs *b);
 /* How to show what a session does (waiting, idle ...). */
 enum style briefs_session_style(const char *state);
-/* Failed ones first, then what is on its way or waits for a person, then by name. */
+/* By groups, if that is asked for; failed ones first, then what is on its way or waits
+ * for a person, then by name. */
 void briefs_sort(struct briefs *b);
 void briefs_json(struct ctl *ctl, const struct briefs *b);
 /* Sorts, then shows. */

@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "ctl.h"
 #include "event_names.h"
+#include "job_view.h"
 #include "when.h"
 
 #include "journal/events.h"
@@ -27,6 +28,7 @@
 enum {
 	OPT_SINCE = OPT_LONG,
 	OPT_UNTIL,
+	OPT_JOBS,
 	FLUSH_BYTES = 64 * 1024,
 	RECONNECT_MS = 200,
 	SETTLE_MS = 10,
@@ -42,6 +44,7 @@ static const struct opt opts[] = {
 	{ "lines", 'n', "NUMBER", "only the last ones" },
 	{ "unit", 'u', "UNIT", "only of this unit, or a glob (may be repeated)" },
 	{ "event", 'e', "NAME", "only of this name, or a glob (may be repeated)" },
+	{ "jobs", OPT_JOBS, NULL, "what became of jobs: started, completed, failed ..." },
 	{ "since", OPT_SINCE, "SEQ|TIME",
 	    "after this sequence number, or from a time on" },
 	{ "until", OPT_UNTIL, "TIME", "up to this time" },
@@ -51,6 +54,7 @@ static const struct opt opts[] = {
 struct request {
 	struct events_query q;
 	struct strv units, kinds;
+	bool jobs;
 	uint64_t seq;    /* of the last event seen */
 	uint64_t oldest; /* what supd can resume from, when seq is before that */
 	int too_old;     /* how often it said so in a row */
@@ -118,6 +122,9 @@ parse_opt(struct ctl *ctl, int id, struct request *rq)
 		return 0;
 	case 'e':
 		return parse_kinds(ctl, optarg, rq);
+	case OPT_JOBS:
+		rq->jobs = true;
+		return 0;
 	case OPT_SINCE:
 		return parse_since(ctl, optarg, rq);
 	case OPT_UNTIL:
@@ -173,13 +180,21 @@ put_value(struct ctl *ctl, const char *key, const struct jv *v)
 }
 
 static void
-put_event(struct ctl *ctl, const struct jv *tree)
+put_event(struct ctl *ctl, const struct request *rq, const struct jv *tree)
 {
+	struct job_entry entry;
 	const char *ts = jv_str(jv_get(tree, "ts"), NULL);
 	char text[CLOCK_TEXT_MAX];
 	struct jw *w;
 	size_t i;
 
+	if (rq->jobs) {
+		if (!job_view(tree, &entry))
+			return;
+		job_entry_put(ctl, &entry);
+		job_entry_clear(&entry);
+		return;
+	}
 	if (ctl->json) {
 		w = jw_new(JW_COMPACT);
 		jv_write(tree, w);
@@ -221,7 +236,7 @@ from_files(struct ctl *ctl, struct request *rq)
 		goto out;
 	}
 	while ((n = events_next(e, &ev)) == 1) {
-		put_event(ctl, ev.tree);
+		put_event(ctl, rq, ev.tree);
 		rq->seq = ev.seq;
 		if (ctl->out.len >= FLUSH_BYTES && !ctl_flush(ctl))
 			break;
@@ -365,7 +380,7 @@ subscribe(struct ctl *ctl, struct request *rq, int *code)
 		} else if (r.error != NULL) {
 			*code = ctl_error_reply(ctl, &r);
 		} else {
-			put_event(ctl, jv_get(r.params, "event"));
+			put_event(ctl, rq, jv_get(r.params, "event"));
 			rq->seq = (uint64_t)jv_i64(jv_get(r.params, "seq"), 0);
 			rq->too_old = 0;
 		}
@@ -441,6 +456,10 @@ run_events(struct ctl *ctl, int argc, char **argv)
 	code = ctl_instance(ctl);
 	if (code != 0)
 		goto out;
+	if (rq.jobs)
+		rq.q.wanted = job_view_has;
+	if (rq.jobs && rq.kinds.n == 0)
+		job_view_kinds(&rq.kinds);
 	if (rq.units.n > 0)
 		rq.q.units = (const char *const *)strv_argv(&rq.units);
 	if (rq.kinds.n > 0)

@@ -55,7 +55,7 @@ run_list(struct ctl *ctl, int argc, char **argv)
 			goto out;
 	}
 	/* Who asks for some of them wants these. */
-	list.summarise = optind == argc && states.n == 0 && !all;
+	list.grouped = optind == argc && states.n == 0 && !all;
 	code = ctl_instance(ctl);
 	if (code != 0)
 		goto out;

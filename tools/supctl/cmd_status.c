@@ -259,7 +259,7 @@ status_of_all(struct ctl *ctl)
 
 		jw_kv_bool(w, "short", true);
 		put_overview(ctl, r.params);
-		list.summarise = true;
+		list.grouped = true;
 		code = briefs_get(ctl, "io.supd.Unit.List", w, &list);
 		if (code == CTL_OK && list.n > 0) {
 			ctl_printf(ctl, "\n");

@@ -25,6 +25,7 @@ struct cell {
 	size_t len;
 	size_t width;
 	enum style style;
+	bool title; /* of the first one: of the whole row */
 };
 
 struct columns {
@@ -254,6 +255,13 @@ columns_row(struct columns *t)
 }
 
 void
+columns_title(struct columns *t)
+{
+	columns_row(t);
+	t->cells[(t->rows - 1) * t->n].title = true;
+}
+
+void
 columns_cell(struct columns *t, enum style style, const char *text)
 {
 	struct cell *c;
@@ -335,6 +343,21 @@ write_cell(struct buf *out, const char *text, size_t len, size_t width, size_t r
 		pad(out, GAP);
 }
 
+static void
+write_title(const struct columns *t, struct buf *out, const struct cell *c, bool colour)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		bool on = colour && c[i].style != STYLE_NONE && c[i].len > 0;
+
+		if (on)
+			buf_adds(out, style_begin(c[i].style));
+		buf_append(out, t->text.data + c[i].at, c[i].len);
+		if (on)
+			buf_adds(out, "\033[0m");
+	}
+	buf_addc(out, '\n');
+}
+
 void
 columns_write(
     const struct columns *t, struct buf *out, size_t width, bool colour, bool head)
@@ -349,7 +372,8 @@ columns_write(
 		if (head)
 			w[i] = text_width(t->head[i], strlen(t->head[i]));
 		for (row = 0; row < t->rows; row++)
-			if (t->cells[row * t->n + i].width > w[i])
+			if (!t->cells[row * t->n].title &&
+			    t->cells[row * t->n + i].width > w[i])
 				w[i] = t->cells[row * t->n + i].width;
 		total += w[i] + (i == 0 ? 0 : GAP);
 	}
@@ -363,6 +387,10 @@ columns_write(
 		buf_addc(out, '\n');
 	for (row = 0; row < t->rows; row++) {
 		c = &t->cells[row * t->n];
+		if (c->title) {
+			write_title(t, out, c, colour);
+			continue;
+		}
 		used = t->n; /* no blanks at the end of a line */
 		while (used > 0 && c[used - 1].len == 0)
 			used--;

@@ -42,6 +42,9 @@ void columns_free(struct columns *t);
 void columns_add(struct columns *t, const char *head, unsigned flags);
 /* Begins a row; cells follow from the left, missing ones are empty. */
 void columns_row(struct columns *t);
+/* Begins a line of its own between the rows: its cells follow each other without gaps,
+ * have no width, and are never cut.  No more of them than there are columns. */
+void columns_title(struct columns *t);
 void columns_cell(struct columns *t, enum style style, const char *text);
 void columns_cellf(struct columns *t, enum style style, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <stdlib.h>
@@ -47,14 +48,24 @@ remains_read(struct ctl *ctl, enum client_result why_not, struct remains *r)
 	char *path = ctl_run_path(ctl, "status.json");
 	struct buf text = { 0 };
 	struct buf why = { 0 };
+	struct json_err err;
 	uint64_t then, now;
 	struct stat st;
 
 	memset(r, 0, sizeof(*r));
 	r->silent = why_not != CLIENT_DOWN;
-	if (stat(path, &st) == 0 && client_may_trust(&ctl->in, st.st_uid, geteuid()) &&
-	    file_read_at(AT_FDCWD, path, JSON_BYTES_DEFAULT, &text) == 0) {
-		r->status = jv_parse(buf_str(&text), text.len, NULL);
+	if (stat(path, &st) == -1) {
+		if (errno != ENOENT)
+			ctl_warn(ctl, "%s: %s", path, strerror(errno));
+	} else if (!client_may_trust(&ctl->in, st.st_uid, geteuid())) {
+		ctl_warn(ctl, "%s is not believed: it is another user's", path);
+	} else if (file_read_at(AT_FDCWD, path, JSON_BYTES_DEFAULT, &text) == -1) {
+		ctl_warn(ctl, "%s: %s", path, strerror(errno));
+	} else {
+		r->status = jv_parse(buf_str(&text), text.len, &err);
+		if (r->status == NULL)
+			ctl_warn(ctl, "%s is damaged: %s; supd writes it anew", path,
+			    err.text);
 		then = (uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC +
 		       (uint64_t)st.st_mtim.tv_nsec / 1000;
 		now = clock_wall_us();
@@ -98,7 +109,8 @@ matches(const struct jv *u, int n, char **patterns)
 			continue;
 		}
 		name = full_name(patterns[i]);
-		hit = fnmatch(patterns[i], unit, 0) == 0 || strcmp(name, unit) == 0;
+		hit = fnmatch(patterns[i], unit, FNM_NOESCAPE) == 0 ||
+		      strcmp(name, unit) == 0;
 		free(name);
 	}
 	return hit;
@@ -309,6 +321,7 @@ offline_overview(struct ctl *ctl, enum client_result why_not)
 		if (jv_count(jv_get(r.status, "units")) > 0) {
 			ctl_printf(ctl, "\n");
 			briefs_take(&list, NULL, jv_get(r.status, "units"));
+			list.grouped = true;
 			briefs_table(ctl, &list);
 		}
 		put_next(ctl, &r);

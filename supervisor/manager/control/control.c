@@ -367,6 +367,13 @@ control_flush(struct control *c)
 	varlink_flush(c->varlink);
 }
 
+static void
+forget_rendered(struct unit *u, void *arg)
+{
+	(void)arg;
+	render_forget(u);
+}
+
 void
 control_on_conf(struct control *c)
 {
@@ -374,4 +381,6 @@ control_on_conf(struct control *c)
 
 	c->group = control_group(c->m);
 	varlink_set_conf(c->varlink, &conf);
+	/* StatusGroups= is in what is shown of each. */
+	units_look(c->m, forget_rendered, NULL);
 }

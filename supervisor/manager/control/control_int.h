@@ -139,6 +139,8 @@ const char *render_brief(struct unit *u, bool in_short, struct jw *w, size_t *le
 /* The same, written anew. */
 void render_brief_to(const struct unit *u, struct jw *w);
 void render_forget(struct unit *u);
+/* "took_ms", of a unit whose work is over. */
+void render_took(const struct unit *u, struct jw *w);
 /* What is wrong with its files, a text each. */
 void render_diagnostics(const struct unit *u, struct jw *w);
 /* The full form: an object of its own. */

@@ -14,6 +14,7 @@
 #include "lib/fdio.h"
 #include "lib/hex.h"
 #include "lib/json.h"
+#include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/instances.h"
@@ -29,6 +30,8 @@
 #include "manager/wish/jitter.h"
 #include "unit/load.h"
 #include "unit/name.h"
+
+enum { STDERR_LINE_MAX = 160 };
 
 /* ---- the parts ---- */
 
@@ -322,6 +325,34 @@ render_forget(struct unit *u)
 	unit_render_drop(u);
 }
 
+void
+render_took(const struct unit *u, struct jw *w)
+{
+	uint64_t took_us = u->svc == NULL ? 0 : svc_took_us(svc_memory(u->svc));
+
+	if (took_us != 0)
+		jw_kv_u64(w, "took_ms", took_us / USEC_PER_MSEC);
+}
+
+/* Of a unit that failed, the last line that it wrote to stderr: the reason, as a rule. */
+static void
+write_stderr_line(const struct unit *u, struct jw *w)
+{
+	const struct control *c = u->manager->control;
+	const char *tail = c == NULL || unit_active(u) != SVC_ACTIVE_FAILED
+			       ? NULL
+			       : map_get(&c->tails, u->name);
+	size_t end = tail == NULL ? 0 : strlen(tail), from;
+
+	while (end > 0 && strchr(" \t\r\n", tail[end - 1]) != NULL)
+		end--;
+	for (from = end; from > 0 && tail[from - 1] != '\n';)
+		from--;
+	if (end > from)
+		jw_kv_strn(w, "stderr_line", tail + from,
+		    utf8_head(tail + from, end - from, STDERR_LINE_MAX));
+}
+
 /* What both forms begin with; the object stays open. */
 static void
 write_head(const struct unit *u, struct jw *w)
@@ -334,6 +365,10 @@ write_head(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "substate", render_sub(u));
 	if (unit_group(u) != NULL)
 		jw_kv_str(w, "group", unit_group(u));
+	if (unit_group_place(u) != 0)
+		jw_kv_u64(w, "group_place", unit_group_place(u));
+	render_took(u, w);
+	write_stderr_line(u, w);
 	if (unit_is_summarised(u))
 		jw_kv_bool(w, "summary", true);
 }

@@ -444,6 +444,7 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 	tell_render_signal(u, w);
 	freeze_render(u, w);
 	jw_kv_str(w, "group", unit_group(u));
+	render_took(u, w);
 	write_processes(w, u);
 	write_ends(c, w, u);
 	write_job(c, w, u);

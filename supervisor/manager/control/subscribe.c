@@ -62,7 +62,7 @@ static bool
 matches_one(const struct strv *globs, const char *text)
 {
 	for (size_t i = 0; i < globs->n; i++)
-		if (fnmatch(globs->v[i], text, 0) == 0)
+		if (fnmatch(globs->v[i], text, FNM_NOESCAPE) == 0)
 			return true;
 	return globs->n == 0;
 }

@@ -438,3 +438,27 @@ svc_memory_read(const struct jv *obj, struct svc_memory *m, struct json_err *err
 	svc_memory_clear(m);
 	return -1;
 }
+
+uint64_t
+svc_took_us(const struct svc_memory *m)
+{
+	uint64_t end_us;
+
+	switch (m->state) {
+	case SVC_DEAD:
+	case SVC_FAILED:
+	case SVC_AUTO_RESTART:
+	case SVC_LIMIT_WAIT:
+		end_us = m->ended_wall_us;
+		break;
+	case SVC_EXITED:
+		end_us = m->changed_wall_us;
+		break;
+	default:
+		return 0;
+	}
+	if (m->main_started_wall_us == 0)
+		return 0;
+	/* (A clock that was set back makes it nothing.) */
+	return end_us > m->started_wall_us ? end_us - m->started_wall_us : 1;
+}

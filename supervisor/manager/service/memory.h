@@ -210,6 +210,9 @@ void svc_memory_copy(struct svc_memory *dst, const struct svc_memory *src);
 void svc_memory_text(char **field, size_t max, const char *text);
 /* Members of the object that is open in w. */
 void svc_memory_write(const struct svc_memory *m, struct jw *w);
+/* How long the work of a unit took that is over, by the wall clock; 0: it is not, or
+ * nothing ran. */
+uint64_t svc_took_us(const struct svc_memory *m);
 /* 0, or -1 with err; m, which is not initialised before, has nothing to clear then.
  * Members that are absent keep the values of svc_memory_init, unknown ones are skipped:
  * older and newer builds read each other. */

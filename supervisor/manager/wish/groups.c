@@ -4,10 +4,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "manager/manager.h"
 #include "manager/service/service.h"
 #include "manager/units.h"
 #include "unit/conf.h"
 #include "unit/load.h"
+#include "unit/supd_conf.h"
 
 static const char *
 of_conf(const struct unit_conf *conf)
@@ -31,6 +33,18 @@ unit_group(const struct unit *u)
 	const char *group = of_conf(u->conf);
 
 	return group != NULL ? group : of_run(u);
+}
+
+unsigned
+unit_group_place(const struct unit *u)
+{
+	const struct strv *order = &u->manager->conf->status_groups;
+	const char *group = unit_group(u);
+
+	for (size_t i = 0; group != NULL && i < order->n; i++)
+		if (fnmatch(order->v[i], group, 0) == 0)
+			return (unsigned)i + 1;
+	return 0;
 }
 
 bool

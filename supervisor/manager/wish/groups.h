@@ -12,6 +12,8 @@ struct unit;
 
 /* By the newest file, else by that which it was started with; NULL: it is of none. */
 const char *unit_group(const struct unit *u);
+/* Where StatusGroups= of supd.conf has its group, from 1; 0: nowhere. */
+unsigned unit_group_place(const struct unit *u);
 /* Its group is counted, not listed (StatusSummary=). */
 bool unit_is_summarised(const struct unit *u);
 /* By either of them: what runs and is edited is of both. */
