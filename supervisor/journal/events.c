@@ -163,6 +163,9 @@ take(struct events *e, const char *s, size_t n, struct events_entry *ev)
 
 	if (seq != 0 && seq <= e->q.after_seq)
 		return false;
+	/* Most lines are of other runs, and are not taken apart for that. */
+	if (e->q.run != NULL && memmem(s, n, e->q.run, strlen(e->q.run)) == NULL)
+		return false;
 	jv_free(e->tree);
 	e->tree = jv_parse(s, n, NULL);
 	parsed = jv_i64(jv_get(e->tree, "seq"), 0);
@@ -180,6 +183,8 @@ take(struct events *e, const char *s, size_t n, struct events_entry *ev)
 		ev->wall_us = 0;
 	return ev->seq > e->q.after_seq && any_matches(&e->units, ev->unit) &&
 	       any_matches(&e->kinds, ev->event) &&
+	       (e->q.run == NULL ||
+		   strcmp(jv_str(jv_get(e->tree, "run"), ""), e->q.run) == 0) &&
 	       (e->q.since_us == 0 || ev->wall_us >= e->q.since_us) &&
 	       (e->q.until_us == 0 || ev->wall_us <= e->q.until_us) &&
 	       (e->q.wanted == NULL || e->q.wanted(e->tree));

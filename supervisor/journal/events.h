@@ -16,6 +16,7 @@ struct jv;
 struct events_query {
 	const char *const *units; /* names or globs, NULL-terminated; NULL: all */
 	const char *const *kinds; /* names of events or globs; NULL: all */
+	const char *run;          /* of this run of a pipeline; NULL: all */
 	uint64_t after_seq;       /* only events with a greater seq */
 	uint64_t since_us;        /* wall clock; 0: from the start */
 	uint64_t until_us;        /* 0: to the end */

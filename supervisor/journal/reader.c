@@ -387,6 +387,20 @@ pull(struct reader *r, struct chain *c)
 
 /* ---- all chains ---- */
 
+/* Of lines of the same moment, as stamps have it, those of the earlier invocation go
+ * first (a REF of milliseconds; of others the order is any, and always the same). */
+static bool
+is_before(const struct reader_entry *a, const struct reader_entry *b)
+{
+	size_t na, nb;
+
+	if (a->wall_us != b->wall_us)
+		return a->wall_us < b->wall_us;
+	na = strlen(a->ref);
+	nb = strlen(b->ref);
+	return na != nb ? na < nb : strcmp(a->ref, b->ref) < 0;
+}
+
 static struct chain *
 oldest_head(struct reader *r)
 {
@@ -397,7 +411,7 @@ oldest_head(struct reader *r)
 
 		if (!c->has_head)
 			c->has_head = pull(r, c);
-		if (c->has_head && (best == NULL || c->head.wall_us < best->head.wall_us))
+		if (c->has_head && (best == NULL || is_before(&c->head, &best->head)))
 			best = c;
 	}
 	return best;
@@ -453,6 +467,8 @@ set_query(struct reader *r, const struct reader_query *q, char err[READER_ERR_MA
 		r->globs = r->globs || reader_is_glob(r->names.v[i]);
 	if (q->ref != NULL)
 		r->ref = xstrdup(q->ref);
+	for (size_t i = 0; q->logs != NULL && q->logs[i] != NULL; i++)
+		strv_add(&r->logs, q->logs[i]);
 	if (q->day != NULL)
 		r->day = xstrdup(q->day);
 	if (q->grep == NULL)
@@ -524,6 +540,7 @@ reader_free(struct reader *r)
 	free(r->chains);
 	map_clear(&r->by_name, NULL);
 	strv_free(&r->names);
+	strv_free(&r->logs);
 	watch_free(r->watch);
 	if (r->has_re)
 		regfree(&r->re);

@@ -23,8 +23,10 @@ enum { READER_ERR_MAX = 256 };
 struct reader_query {
 	const char *const *names; /* log names or globs, NULL-terminated; NULL: all */
 	const char *ref;          /* this invocation only; NULL: all */
-	const char *day;          /* this day's folder only; NULL: all */
-	const char *grep;         /* POSIX extended regular expression; NULL: none */
+	/* These invocations only, each "REF NAME", NULL-terminated; NULL: all. */
+	const char *const *logs;
+	const char *day;  /* this day's folder only; NULL: all */
+	const char *grep; /* POSIX extended regular expression; NULL: none */
 	bool grep_icase;
 	unsigned streams;  /* bits 1 << enum line_stream; 0: all */
 	uint64_t since_us; /* wall clock; 0: from the start */

@@ -63,6 +63,7 @@ struct reader {
 	struct strv names;
 	bool globs; /* some name is a glob, or there are none */
 	char *ref, *day;
+	struct strv logs; /* none: all */
 	regex_t re;
 	bool has_re;
 	struct reader_query q;

@@ -46,6 +46,23 @@ chain_has(const struct chain *c, const char *day, const struct layout_file *lf)
 	return false;
 }
 
+/* One of those that were asked for, maybe under the name that it took because its own was
+ * taken (REF.N). */
+static bool
+is_asked_for(const struct reader *r, const char *name, const char *ref)
+{
+	for (size_t i = 0; i < r->logs.n; i++) {
+		const char *space = strchr(r->logs.v[i], ' ');
+		size_t n = space == NULL ? 0 : (size_t)(space - r->logs.v[i]);
+
+		if (n > 0 && strcmp(space + 1, name) == 0 &&
+		    strncmp(ref, r->logs.v[i], n) == 0 &&
+		    (ref[n] == '\0' || ref[n] == '.'))
+			return true;
+	}
+	return r->logs.n == 0;
+}
+
 static void
 chain_add(struct reader *r, struct chain *c, const char *day, const char *file,
     const struct layout_file *lf)
@@ -53,6 +70,8 @@ chain_add(struct reader *r, struct chain *c, const char *day, const char *file,
 	struct file *f;
 
 	if (r->ref != NULL && strcmp(r->ref, lf->ref) != 0)
+		return;
+	if (!is_asked_for(r, c->name, lf->ref))
 		return;
 	if (r->rescans && chain_has(c, day, lf))
 		return;

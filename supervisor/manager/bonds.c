@@ -108,7 +108,11 @@ bond_request(struct unit *u, const struct job_request *ask, const char *directiv
 
 	r.mode |= JOB_AUTOMATIC;
 	r.origin = origin;
+	/* It goes on in the run of the one that it follows from. */
+	r.run = unit_run(unit_find(u->manager, other));
 	event_begin(ev, EVENT_FOLLOWED, u->name, NULL);
+	if (r.run != NULL)
+		event_str(ev, "run", r.run);
 	event_str(ev, "action", job_type_name(r.type));
 	event_str(ev, "because", origin);
 	event_end(ev);
@@ -515,6 +519,7 @@ bonds_restart(struct unit *u)
 	/* One that runs is between two runs of Retries=: the next one is its own. */
 	if (job_unit_job(u->job_unit) != NULL)
 		return bond_of(u)->restarts && !job_is_running(job_unit_job(u->job_unit));
+	r.run = unit_run(u);
 	if (svc_conf(u->svc)->service->restart_mode == RESTART_NORMAL)
 		r.how = JOB_RESTART_DEPENDENCIES;
 	bond_of(u)->restarts = true;

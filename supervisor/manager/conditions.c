@@ -89,9 +89,12 @@ void
 conditions_tell(struct unit *u, const char *unmet, const char *found, const char *why)
 {
 	struct emitter *ev = u->manager->events;
+	const char *run = unit_run(u);
 	struct buf where = { 0 };
 
 	event_begin(ev, EVENT_SKIPPED, u->name, NULL);
+	if (run != NULL)
+		event_str(ev, "run", run);
 	event_str(ev, "why", why);
 	event_str(ev, "condition", unmet);
 	event_str(ev, "found", found);

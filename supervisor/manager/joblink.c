@@ -223,6 +223,9 @@ ops_start(void *arg, struct job_unit *ju, const struct job_request *r)
 		.day = r->day,
 		.log_name = r->log_name,
 		.env = r->env,
+		.run = r->run,
+		/* What starts with the instance is asked for again by each supd. */
+		.job = (r->mode & JOB_BOOT) != 0 ? 0 : r->job,
 		.pid = r->pid,
 		.pid_ticks = r->pid_ticks };
 
@@ -312,11 +315,25 @@ ops_timer(void *arg, uint64_t deadline_us)
 }
 
 static void
+ops_merged(void *arg, const struct job *j, const struct job_request *r)
+{
+	struct manager *m = arg;
+
+	event_begin(m->events, EVENT_RUN_JOINED, job_unit_name(job_of(j)), NULL);
+	event_str(m->events, "run", job_run(j));
+	event_int(m->events, "job", job_id(j));
+	event_str(m->events, "joined", r->run);
+	event_str(m->events, "origin", r->origin != NULL ? r->origin : "");
+	event_end(m->events);
+}
+
+static void
 ops_queued(void *arg, const struct job *j)
 {
 	struct manager *m = arg;
 
 	event_begin(m->events, EVENT_JOB_QUEUED, job_unit_name(job_of(j)), NULL);
+	event_str(m->events, "run", job_run(j));
 	event_int(m->events, "job", job_id(j));
 	event_str(m->events, "type", job_type_name(job_type(j)));
 	event_str(m->events, "origin", job_origin(j));
@@ -329,6 +346,7 @@ ops_began(void *arg, const struct job *j)
 	struct manager *m = arg;
 
 	event_begin(m->events, EVENT_JOB_STARTED, job_unit_name(job_of(j)), NULL);
+	event_str(m->events, "run", job_run(j));
 	event_int(m->events, "job", job_id(j));
 	event_str(m->events, "type", job_type_name(job_type(j)));
 	event_us(m->events, "queue_us", job_began_us(j) - job_since_us(j));
@@ -372,6 +390,7 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 	struct unit *u;
 
 	event_begin(m->events, EVENT_JOB_DONE, name, NULL);
+	event_str(m->events, "run", job_run(j));
 	event_int(m->events, "job", job_id(j));
 	event_str(m->events, "type", job_type_name(job_type(j)));
 	event_str(m->events, "result", job_result_name(r));
@@ -416,6 +435,7 @@ static const struct job_ops real = {
 	.reload = ops_reload,
 	.schedule = ops_schedule,
 	.timer = ops_timer,
+	.merged = ops_merged,
 	.queued = ops_queued,
 	.began = ops_began,
 	.ended = ops_ended,

@@ -280,6 +280,18 @@ read_paths(struct manager *m)
 	m->links = links_new(m);
 }
 
+/* The newest invocation is of the run that is remembered; of older ones nobody knows. */
+static const char *
+run_of(void *arg, const char *unit, const uint8_t invocation[16])
+{
+	const struct unit *u = unit_find(arg, unit);
+
+	if (u == NULL || u->svc == NULL ||
+	    memcmp(svc_memory(u->svc)->invocation, invocation, 16) != 0)
+		return NULL;
+	return unit_run(u);
+}
+
 static void
 manager_start(struct manager *m)
 {
@@ -292,6 +304,7 @@ manager_start(struct manager *m)
 	m->metrics = metrics_new();
 	m->history = history_new();
 	m->events = emitter_new(m->loop, m->ring, ROLE_FD_RING, m->wake_fd, m->metrics);
+	emitter_set_run_of(m->events, run_of, m);
 	m->reach = reach_new(m);
 	manager_read_conf(m);
 	read_paths(m);

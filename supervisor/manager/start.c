@@ -29,9 +29,12 @@
 #include "unit/load.h"
 
 static void
-request_with(struct unit *u, enum job_type type, unsigned mode, const char *origin)
+request_with(struct unit *u, enum job_type type, unsigned mode, const char *origin,
+    const char *run)
 {
-	struct job_request r = { .type = type, .mode = mode, .origin = origin };
+	struct job_request r = {
+		.type = type, .mode = mode, .origin = origin, .run = run
+	};
 	struct buf why = { 0 };
 
 	if (job_request(u->manager->jobs, u->job_unit, &r, NULL, NULL, &why) == 0) {
@@ -45,14 +48,15 @@ request_with(struct unit *u, enum job_type type, unsigned mode, const char *orig
 static void
 request(struct unit *u, enum job_type type, const char *origin)
 {
-	request_with(u, type, type == JOB_STOP ? 0U : (unsigned)JOB_AUTOMATIC, origin);
+	request_with(
+	    u, type, type == JOB_STOP ? 0U : (unsigned)JOB_AUTOMATIC, origin, NULL);
 }
 
 /* It starts with the instance. */
 static void
 request_boot(struct unit *u, const char *why)
 {
-	request_with(u, JOB_START, JOB_AUTOMATIC | JOB_BOOT, why);
+	request_with(u, JOB_START, JOB_AUTOMATIC | JOB_BOOT, why, NULL);
 }
 
 /* A link that came when all that start with the instance were started: the next time. */
@@ -103,7 +107,8 @@ start_if_wanted(struct unit *u, bool jitter)
 	 * whether it may start at all, as the one did that died with its manager. */
 	if (mem->then_start && svc_next_restart_us(u->svc) == 0 &&
 	    (!unit_is_running(u) || svc_active(u->svc) == SVC_ACTIVE_DEACTIVATING)) {
-		request(u, JOB_START, "a restart that was begun");
+		request_with(
+		    u, JOB_START, JOB_AUTOMATIC, "a restart that was begun", unit_run(u));
 		return;
 	}
 	if (!unit_is_wanted(u, &why) || is_late_link(u))

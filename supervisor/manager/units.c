@@ -348,6 +348,18 @@ unit_started_here(const struct manager *m, const struct svc_memory *mem)
 	return mem->life == m->boot_wall_us;
 }
 
+const char *
+unit_run(const struct unit *u)
+{
+	const char *run = NULL;
+
+	if (u != NULL && u->svc != NULL)
+		run = svc_memory(u->svc)->run;
+	else if (u != NULL && u->part != NULL)
+		run = u->part->run;
+	return run == NULL || run[0] == '\0' ? NULL : run;
+}
+
 struct unit *
 unit_new(struct manager *m, const char *name, struct unit_conf *conf, struct diags *diags)
 {

@@ -176,6 +176,9 @@ void unit_diags_write(const struct unit *u, struct jw *w);
 bool unit_is_running(const struct unit *u);
 /* It was started last by this supd, whichever its manager was then.  By identity: what
  * the wall clock said then and says now may be in any order. */
+/* The run of a pipeline that its newest start was part of; NULL: none that is known, or
+ * no unit.  Valid until the next start. */
+const char *unit_run(const struct unit *u);
 bool unit_started_here(const struct manager *m, const struct svc_memory *mem);
 /* A unit whose file is gone or unusable has processes: a service with what was kept of
  * the file (kept.h), else with what every unit has by default, so that they can be

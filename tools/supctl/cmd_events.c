@@ -14,6 +14,7 @@
 #include "ctl.h"
 #include "event_names.h"
 #include "job_view.h"
+#include "runs.h"
 #include "when.h"
 
 #include "journal/events.h"
@@ -29,15 +30,12 @@ enum {
 	OPT_SINCE = OPT_LONG,
 	OPT_UNTIL,
 	OPT_JOBS,
+	OPT_RUN,
 	FLUSH_BYTES = 64 * 1024,
 	RECONNECT_MS = 200,
-	SETTLE_MS = 10,
 	FOLLOW_EVENTS = 10,
 	TOO_OLD_MAX = 25, /* the logger may be a little behind: 5 s */
 };
-
-/* Nobody waits longer for the disk to learn what happened. */
-#define SETTLE_US USEC_PER_SEC
 
 static const struct opt opts[] = {
 	{ "follow", 'f', NULL, "go on with what comes; begins with the last 10" },
@@ -45,6 +43,7 @@ static const struct opt opts[] = {
 	{ "unit", 'u', "UNIT", "only of this unit, or a glob (may be repeated)" },
 	{ "event", 'e', "NAME", "only of this name, or a glob (may be repeated)" },
 	{ "jobs", OPT_JOBS, NULL, "what became of jobs: started, completed, failed ..." },
+	{ "run", OPT_RUN, "ID", "only of this run of a pipeline" },
 	{ "since", OPT_SINCE, "SEQ|TIME",
 	    "after this sequence number, or from a time on" },
 	{ "until", OPT_UNTIL, "TIME", "up to this time" },
@@ -125,6 +124,9 @@ parse_opt(struct ctl *ctl, int id, struct request *rq)
 	case OPT_JOBS:
 		rq->jobs = true;
 		return 0;
+	case OPT_RUN:
+		rq->q.run = optarg;
+		return ctl_check_run(ctl, optarg);
 	case OPT_SINCE:
 		return parse_since(ctl, optarg, rq);
 	case OPT_UNTIL:
@@ -257,48 +259,6 @@ out:
 	return code;
 }
 
-/* What supd knows and what the journal holds by now; false: nobody answers. */
-static bool
-ask_position(struct ctl *ctl, uint64_t *seq, uint64_t *stored)
-{
-	struct buf why = { 0 };
-	struct reply r = { 0 };
-	bool good;
-
-	good = ctl_call_quietly(ctl, "io.supd.Event.Position", NULL, false,
-		   clock_mono_us() + SETTLE_US, &r, &why) == CLIENT_OK &&
-	       r.error == NULL;
-	*seq = (uint64_t)jv_i64(jv_get(r.params, "seq"), 0);
-	*stored = (uint64_t)jv_i64(jv_get(r.params, "stored"), 0);
-	reply_clear(&r);
-	buf_free(&why);
-	return good;
-}
-
-/*
- * The logger writes the journal a moment after it happened.  Who asks what happened wants
- * what was before the question, too; and to know when the files do not have it yet.
- */
-static void
-await_journal(struct ctl *ctl)
-{
-	uint64_t deadline = clock_mono_us() + SETTLE_US;
-	uint64_t asked_at, seq, stored;
-
-	if (!ask_position(ctl, &asked_at, &stored))
-		return;
-	while (stored < asked_at && clock_mono_us() < deadline) {
-		poll(NULL, 0, SETTLE_MS);
-		if (!ask_position(ctl, &seq, &stored))
-			return;
-	}
-	if (stored < asked_at)
-		ctl_warn(ctl,
-		    "the newest %llu events are not in the journal yet: the logger waits "
-		    "for the disk, or hangs; supctl events -f has them",
-		    (unsigned long long)(asked_at - stored));
-}
-
 static char *
 subscribe_params(const struct request *rq)
 {
@@ -309,6 +269,8 @@ subscribe_params(const struct request *rq)
 		jw_kv_strv(w, "units", &rq->units);
 	if (rq->kinds.n > 0)
 		jw_kv_strv(w, "events", &rq->kinds);
+	if (rq->q.run != NULL)
+		jw_kv_str(w, "run", rq->q.run);
 	jw_kv_u64(w, "since", rq->seq);
 	jw_end(w);
 	jw_take(w, &text);
@@ -467,7 +429,7 @@ run_events(struct ctl *ctl, int argc, char **argv)
 	if (rq.q.follow && rq.q.n == -1 && rq.q.after_seq == 0 && rq.q.since_us == 0)
 		rq.q.n = FOLLOW_EVENTS;
 	if (!rq.q.follow)
-		await_journal(ctl);
+		ctl_await_journal(ctl);
 	code = from_files(ctl, &rq);
 	if (code == CTL_OK && rq.q.follow && ctl_flush(ctl))
 		code = follow(ctl, &rq);

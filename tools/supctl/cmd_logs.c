@@ -17,6 +17,7 @@
 #include "commands.h"
 #include "ctl.h"
 #include "offline.h"
+#include "runs.h"
 #include "when.h"
 
 #include "journal/layout.h"
@@ -35,6 +36,7 @@ enum {
 	OPT_STREAM,
 	OPT_REF,
 	OPT_DAY,
+	OPT_RUN,
 	FLUSH_BYTES = 64 * 1024,
 	FOLLOW_LINES = 10,
 };
@@ -48,6 +50,8 @@ static const struct opt opts[] = {
 	{ "ignore-case", 'i', NULL, "for --grep" },
 	{ "stream", OPT_STREAM, "STREAM", "stdout, stderr, or supd for its own notes" },
 	{ "ref", OPT_REF, "REF", "only this invocation" },
+	{ "run", OPT_RUN, "ID",
+	    "all stages of this run of a pipeline, in order of time" },
 	{ "day", OPT_DAY, "YYYYMMDD", "only this day's folder" },
 	{ NULL, 0, NULL, NULL },
 };
@@ -82,7 +86,7 @@ check_regex(struct ctl *ctl, const char *text)
 }
 
 static int
-parse_opt(struct ctl *ctl, int id, struct reader_query *q)
+parse_opt(struct ctl *ctl, int id, struct reader_query *q, const char **run)
 {
 	uint64_t n;
 	int stream;
@@ -114,6 +118,9 @@ parse_opt(struct ctl *ctl, int id, struct reader_query *q)
 		}
 		q->streams |= 1U << stream;
 		return 0;
+	case OPT_RUN:
+		*run = optarg;
+		return ctl_check_run(ctl, optarg);
 	case OPT_REF:
 		q->ref = optarg;
 		return 0;
@@ -412,22 +419,60 @@ show(struct ctl *ctl, struct reader_query *q, struct strv *names, char **words)
 	return code;
 }
 
+/* The lines of all stages of a run. */
+static int
+show_run(struct ctl *ctl, struct reader_query *q, const char *run)
+{
+	struct strv names = { 0 }, logs = { 0 };
+	char err[READER_ERR_MAX];
+	struct reader *r = NULL;
+	int code, root = open(ctl->in.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (root == -1)
+		return ctl_fail(ctl, CTL_FAILED, "no-journal", NULL, "%s: %s",
+		    ctl->in.root, strerror(errno));
+	ctl_await_journal(ctl);
+	code = ctl_run_logs(ctl, root, run, &names, &logs);
+	if (code != CTL_OK)
+		goto out;
+	q->names = (const char *const *)strv_argv(&names);
+	q->logs = (const char *const *)strv_argv(&logs);
+	r = reader_open(root, q, err);
+	if (r == NULL)
+		code = ctl_fail(ctl, CTL_FAILED, "no-journal", NULL, "%s", err);
+	else if (drain(ctl, r) == -1)
+		code = CTL_FAILED;
+out:
+	reader_free(r);
+	strv_free(&names);
+	strv_free(&logs);
+	fd_close(&root);
+	return code;
+}
+
 static int
 run_logs(struct ctl *ctl, int argc, char **argv)
 {
 	struct reader_query q = { .n = -1 };
 	struct strv names = { 0 };
+	const char *run = NULL;
 	int id, i;
 	int code;
 
 	while ((id = ctl_getopt(ctl, argc, argv)) != -1)
-		if (parse_opt(ctl, id, &q) == -1)
+		if (parse_opt(ctl, id, &q, &run) == -1)
 			return CTL_USAGE;
+	if (run != NULL && (q.follow || q.ref != NULL || optind < argc))
+		return ctl_usage(ctl,
+		    "--run shows the stages that have run: leave out --follow, --ref and "
+		    "the units");
 	if (q.follow && q.until_us != 0)
 		return ctl_usage(ctl, "--follow has no end: leave out --until");
 	code = ctl_instance(ctl);
 	if (code != 0)
 		return code;
+	if (run != NULL)
+		return show_run(ctl, &q, run);
 	for (i = optind; i < argc; i++)
 		add_name(&names, argv[i]);
 	if (q.follow && q.n == -1 && q.since_us == 0)

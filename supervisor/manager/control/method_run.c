@@ -544,6 +544,7 @@ write_job(void *arg, const struct job *j)
 	jw_kv_str(w, "unit", job_unit_name(job_of(j)));
 	jw_kv_str(w, "type", job_type_name(job_type(j)));
 	jw_kv_str(w, "state", job_is_running(j) ? "running" : "waiting");
+	jw_kv_str(w, "run", job_run(j));
 	jw_kv_str(w, "origin", job_origin(j));
 	render_time(w, "since", job_since_wall_us(j));
 	jw_kv_u64(w, "age_ms",

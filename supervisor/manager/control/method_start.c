@@ -46,6 +46,7 @@ struct request {
 	struct call *call;
 	enum job_type type;
 	enum job_how how;
+	char run[RUN_ID_SIZE]; /* one for all that is asked for at once */
 	struct item *items;
 	size_t n, undone;
 	struct loop_timer *timer; /* of the waiting; NULL: none */
@@ -496,7 +497,9 @@ static void
 begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 {
 	char origin[160];
-	struct job_request q = { .type = r->type, .how = r->how, .notes = &it->notes };
+	struct job_request q = {
+		.type = r->type, .how = r->how, .run = r->run, .notes = &it->notes
+	};
 	struct buf why = { 0 };
 	struct wish_who who;
 	uint64_t seq;
@@ -590,6 +593,7 @@ request_begin(struct control *c, struct call *call, enum job_type type, unsigned
 	r->call = call;
 	r->type = type;
 	r->how = how;
+	run_id_make(r->run);
 	r->n = r->undone = s.n;
 	r->items = xcalloc(s.n + 1, sizeof(*r->items));
 	r->starting = true;

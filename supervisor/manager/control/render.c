@@ -297,6 +297,7 @@ render_run(const struct unit *u, struct jw *w)
 		jw_kv_null(w, "invocation");
 		jw_kv_null(w, "ref");
 	}
+	jw_kv_str(w, "run", unit_run(u));
 	jw_kv_str(w, "log", log);
 	free(log);
 	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);

@@ -8,6 +8,7 @@
 
 #include "lib/buf.h"
 #include "lib/json.h"
+#include "lib/runid.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
@@ -20,6 +21,7 @@ struct subscription {
 	struct call *call; /* NULL: over, freed by the next sweep */
 	struct strv units; /* globs; empty: all */
 	struct strv events;
+	char *run; /* ,"run":"ID", as it stands in a line; NULL: all */
 	enum event_level level;
 	uint64_t last; /* seq of the newest one sent */
 	struct buf text;
@@ -31,6 +33,7 @@ subscription_free(struct subscription *s)
 	TAILQ_REMOVE(&s->c->subscriptions, s, link);
 	strv_free(&s->units);
 	strv_free(&s->events);
+	free(s->run);
 	buf_free(&s->text);
 	free(s);
 }
@@ -73,6 +76,9 @@ wants(const struct subscription *s, const struct event_view *v)
 	if (v->seq <= s->last || v->level < s->level)
 		return false;
 	if (s->units.n > 0 && (v->unit == NULL || !matches_one(&s->units, v->unit)))
+		return false;
+	/* A text of an event cannot look like that: its quotes are escaped. */
+	if (s->run != NULL && memmem(v->line, v->len, s->run, strlen(s->run)) == NULL)
 		return false;
 	return matches_one(&s->events, event_def(v->id)->name);
 }
@@ -173,6 +179,7 @@ method_event_subscribe(struct call *call, void *arg)
 {
 	struct control *c = arg;
 	const struct jv *p = call_params(call);
+	const char *run = jv_str(jv_get(p, "run"), NULL);
 	const char *level = jv_str(jv_get(p, "level"), "trace");
 	bool from_now =
 	    jv_get(p, "since") == NULL || jv_type(jv_get(p, "since")) == JV_NULL;
@@ -188,6 +195,10 @@ method_event_subscribe(struct call *call, void *arg)
 			call_invalid(call, "events", "there is no such event");
 			return;
 		}
+	if (run != NULL && !run_id_is(run)) {
+		call_invalid(call, "run", "expected the id of a run");
+		return;
+	}
 	if (!from_now && since < 0) {
 		call_invalid(call, "since", "expected a sequence number");
 		return;
@@ -206,6 +217,8 @@ method_event_subscribe(struct call *call, void *arg)
 	s->call = call;
 	s->level = (enum event_level)event_level_parse(level);
 	take_units(jv_get(p, "units"), &s->units);
+	if (run != NULL)
+		s->run = xasprintf(",\"run\":\"%s\"", run);
 	for (size_t i = 0; i < jv_count(jv_get(p, "events")); i++)
 		strv_add(&s->events, jv_str(jv_at(jv_get(p, "events"), i), ""));
 	s->last = from_now ? emitter_seq(c->m->events) : (uint64_t)since;

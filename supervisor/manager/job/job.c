@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/clock.h"
 #include "lib/xalloc.h"
@@ -62,6 +63,10 @@ job_new(struct job_unit *u, enum job_type type, const struct job_request *r, boo
 	j->irreversible = r->how == JOB_REPLACE_IRREVERSIBLY;
 	j->deadline_us = UINT64_MAX;
 	j->origin = xstrdup_opt(r->origin);
+	if (run_id_is(r->run))
+		strlcpy(j->run, r->run, sizeof(j->run));
+	else
+		run_id_make(j->run);
 	if (anchor) {
 		j->ref = xstrdup_opt(r->ref);
 		j->day = xstrdup_opt(r->day);
@@ -447,6 +452,12 @@ const char *
 job_origin(const struct job *j)
 {
 	return j->origin != NULL ? j->origin : "";
+}
+
+const char *
+job_run(const struct job *j)
+{
+	return j->run;
 }
 
 uint64_t

@@ -46,6 +46,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/runid.h"
 #include "unit/conf.h"
 
 struct buf;
@@ -127,9 +128,13 @@ struct job_request {
 	/* Lines NAME=VALUE for the environment of that start: what triggered it, as
 	 * TRIGGER_UNIT=x.timer.  NULL: nothing.  At most SVC_START_ENV_MAX bytes. */
 	const char *env;
+	/* Passed to ops->start: the number of the job. */
+	uint32_t job;
 	/* Of a scope, likewise: the process that it is for, as svc_start has it. */
 	int32_t pid;
 	uint64_t pid_ticks;
+	/* The run that it is part of (lib/runid.h); NULL or no id: it begins one. */
+	const char *run;
 	/* What was left out of it and why is added here; NULL: nobody wants to know. */
 	struct strv *notes;
 };
@@ -192,6 +197,9 @@ struct job_ops {
 	 * out for it, NULL: nobody's.  NULL: nobody wants to know. */
 	void (*cycle)(
 	    void *arg, struct job_unit *anchor, const char *path, const char *dropped);
+	/* A request of that run found the job there already: it stays in its own, older
+	 * one.  NULL: nobody wants to know. */
+	void (*merged)(void *arg, const struct job *j, const struct job_request *r);
 	/* A job was queued, began or ended: for events and metrics. */
 	void (*queued)(void *arg, const struct job *j);
 	void (*began)(void *arg, const struct job *j);
@@ -287,6 +295,8 @@ bool job_is_running(const struct job *j);
 /* JOB_AUTOMATIC: no person asked for it by name. */
 bool job_is_automatic(const struct job *j);
 const char *job_origin(const struct job *j);
+/* The run that it is part of; never empty. */
+const char *job_run(const struct job *j);
 uint64_t job_since_us(const struct job *j); /* monotonic, queued */
 uint64_t job_since_wall_us(const struct job *j);
 uint64_t job_began_us(const struct job *j); /* monotonic, 0: it waits */

@@ -49,6 +49,7 @@ struct job {
 	bool irreversible;
 	unsigned mode;
 	char *origin;
+	char run[RUN_ID_SIZE];
 	char *ref, *day, *log_name, *env;
 	int32_t pid;
 	uint64_t pid_ticks;

@@ -40,7 +40,12 @@ change_type(struct job *j, enum job_type type)
 static struct job *
 join(struct job *j, const struct job_request *r, bool anchor)
 {
+	const struct job_ops *ops = j->js->ops;
+
 	j->irreversible = j->irreversible || r->how == JOB_REPLACE_IRREVERSIBLY;
+	if (anchor && ops->merged != NULL && r->run != NULL &&
+	    strcmp(j->run, r->run) != 0)
+		ops->merged(j->js->arg, j, r);
 	if (anchor && j->state == JOB_WAITING) {
 		if ((r->mode & JOB_AUTOMATIC) == 0)
 			j->mode &= ~(unsigned)JOB_AUTOMATIC;
@@ -327,9 +332,16 @@ job_request(struct jobs *js, struct job_unit *ju, const struct job_request *r,
 {
 	struct plan p = { 0 };
 	struct buf why = { 0 };
+	struct job_request mine_of_run = *r;
+	char run[RUN_ID_SIZE];
 	uint32_t id = 0;
 	struct job *mine;
-	int rc = make_plan(js, &p, ju, r, &why);
+	int rc;
+
+	/* All that it pulls in is of the one run. */
+	if (!run_id_is(r->run))
+		mine_of_run.run = run_id_make(run);
+	rc = make_plan(js, &p, ju, &mine_of_run, &why);
 
 	if (rc == 0) {
 		mine = carry_out(js, &p);

@@ -243,6 +243,8 @@ run(struct job *j)
 		.day = j->day,
 		.log_name = j->log_name,
 		.env = j->env,
+		.run = j->run,
+		.job = j->id,
 		.pid = j->pid,
 		.pid_ticks = j->pid_ticks };
 	bool start = j->type == JOB_START || (j->type == JOB_RESTART && j->start_phase);

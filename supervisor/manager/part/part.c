@@ -122,6 +122,8 @@ part_write(const struct part *p, struct jw *w)
 		jw_kv_u64(w, "due_life", p->due_life);
 		jw_kv_u64(w, "due_us", p->due_us);
 	}
+	if (p->run[0] != '\0')
+		jw_kv_str(w, "run", p->run);
 	if (p->checked_wall_us != 0)
 		jw_kv_u64(w, "checked_wall_us", p->checked_wall_us);
 	if (p->unmet != NULL) {
@@ -163,6 +165,8 @@ take_state(struct part *p, const struct jv *v, bool same_boot)
 	p->due_life = jv_u64(jv_get(v, "due_life"));
 	p->due_us = jv_u64(jv_get(v, "due_us"));
 	strlcpy(p->why, jv_str(jv_get(v, "why"), ""), sizeof(p->why));
+	if (run_id_is(jv_str(jv_get(v, "run"), NULL)))
+		strlcpy(p->run, jv_str(jv_get(v, "run"), ""), sizeof(p->run));
 	p->checked_wall_us = jv_u64(jv_get(v, "checked_wall_us"));
 	if (jv_str(jv_get(v, "unmet"), NULL) != NULL)
 		set_unmet(
@@ -219,6 +223,8 @@ emit(struct part *p, enum svc_active from)
 	struct jw *w;
 
 	event_begin(ev, EVENT_UNIT_STATE, p->unit->name, NULL);
+	if (p->run[0] != '\0')
+		event_str(ev, "run", p->run);
 	event_str(ev, "from", svc_active_name(from));
 	event_str(ev, "state", svc_active_name(p->active));
 	event_str(ev, "substate", p->kind->sub(p));
@@ -390,6 +396,8 @@ conditions_hold_now(struct part *p)
 void
 part_start(struct part *p, const struct job_request *r)
 {
+	if (!part_is_up(p))
+		strlcpy(p->run, r->run != NULL ? r->run : "", sizeof(p->run));
 	if (part_is_up(p))
 		jobs_unit_done(p->unit->job_unit, JOB_START, JOB_DONE, NULL);
 	else if (conditions_hold_now(p))

@@ -82,6 +82,7 @@ struct part {
 	uint64_t active_wall_us, changed_wall_us; /* 0: never */
 	unsigned due; /* enum svc_due: what must still follow (bonds.h) */
 	uint64_t due_life, due_us;
+	char run[RUN_ID_SIZE]; /* of its newest start, or empty */
 	bool restored;
 	/* Condition*= and Assert*=, asked when a start begins. */
 	uint64_t checked_wall_us; /* 0: never */

@@ -59,7 +59,9 @@ struct emitter {
 	enum event_id id;
 	bool muted;
 	char *unit;
-	char invocation[33]; /* empty: none */
+	char invocation[33];  /* empty: none */
+	event_run_of *run_of; /* NULL: nobody knows */
+	void *run_of_arg;
 	struct sink sinks[EVENT_SINKS_MAX];
 	size_t nsinks;
 	TAILQ_HEAD(kept_head, kept) kept;
@@ -215,6 +217,8 @@ void
 event_begin(
     struct emitter *ev, enum event_id id, const char *unit, const uint8_t *invocation)
 {
+	const char *run;
+
 	/* Our own bug: an event inside an event would mix their fields. */
 	assert(ev->id == EVENT_NONE);
 	assert(event_def(id) != NULL);
@@ -231,6 +235,11 @@ event_begin(
 	if (invocation != NULL)
 		hex_encode(ev->invocation, invocation, 16);
 	write_head(ev, ++ev->seq);
+	if (invocation == NULL || unit == NULL || ev->run_of == NULL)
+		return;
+	run = ev->run_of(ev->run_of_arg, unit, invocation);
+	if (run != NULL)
+		jw_kv_str(ev->jw, "run", run);
 }
 
 void
@@ -322,7 +331,7 @@ static void
 check_fields(const struct emitter *ev)
 {
 	static const char *const common[] = { "seq", "ts", "event", "unit", "invocation",
-		"truncated", NULL };
+		"run", "truncated", NULL };
 	struct jv *v = jv_parse(ev->line.data, ev->line.len, NULL);
 
 	if (jv_type(v) != JV_OBJECT)
@@ -522,6 +531,13 @@ event_end_wish(struct emitter *ev)
 }
 
 /* ---- the rest ---- */
+
+void
+emitter_set_run_of(struct emitter *ev, event_run_of *fn, void *arg)
+{
+	ev->run_of = fn;
+	ev->run_of_arg = arg;
+}
 
 void
 emitter_set_trace(struct emitter *ev, bool on)

@@ -67,6 +67,10 @@ struct event_view {
 	size_t len;
 };
 
+/* The run of the pipeline that an invocation of a unit is part of, NULL: of none.  Valid
+ * until the unit is started again. */
+typedef const char *event_run_of(
+    void *arg, const char *unit, const uint8_t invocation[16]);
 typedef void event_sink(void *arg, const struct event_view *v);
 
 /* NULL for an id or name that does not exist. */
@@ -113,6 +117,9 @@ uint64_t event_end(struct emitter *ev);
 /* The same for a person's wish: the logger makes it durable, emitter_wish_stored tells
  * when. */
 uint64_t event_end_wish(struct emitter *ev);
+
+/* From now on each event that has an invocation has its run as well. */
+void emitter_set_run_of(struct emitter *ev, event_run_of *fn, void *arg);
 
 /* Trace rows are emitted (not only counted) while on. */
 void emitter_set_trace(struct emitter *ev, bool on);

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/runid.h"
 #include "proto/msg.h"
 
 struct json_err;
@@ -105,6 +106,8 @@ struct svc_memory {
 	char *ref;
 	char *log_name;  /* empty: the stem of the unit */
 	char *day;       /* pinned by the caller, or empty */
+	char *run;       /* the run that the newest start was part of, or empty */
+	uint32_t job;    /* the job of that start; 0: none, or Restart= began it */
 	char *start_env; /* what triggered this start: lines NAME=VALUE, or empty */
 
 	/* The processes.  A seq is the number of the SPAWN: with it a new manager knows

@@ -47,6 +47,7 @@ start_clear(struct svc_start *st)
 	free((void *)(uintptr_t)st->day);
 	free((void *)(uintptr_t)st->log_name);
 	free((void *)(uintptr_t)st->env);
+	free((void *)(uintptr_t)st->run);
 	memset(st, 0, sizeof(*st));
 }
 
@@ -272,6 +273,8 @@ svc_want_up(struct service *s, const struct svc_start *start)
 	s->start.day = xstrdup_opt(start->day);
 	s->start.log_name = xstrdup_opt(start->log_name);
 	s->start.env = xstrdup_opt(start->env);
+	s->start.run = xstrdup_opt(start->run);
+	s->start.job = start->job;
 	s->start.pid = start->pid;
 	s->start.pid_ticks = start->pid_ticks;
 	s->open[SVC_DONE_START] = true;

@@ -299,6 +299,8 @@ struct svc_start {
 	const char *day;
 	const char *log_name;
 	const char *env; /* lines NAME=VALUE, at most SVC_START_ENV_MAX bytes */
+	const char *run; /* the run that it is part of (lib/runid.h) */
+	uint32_t job;    /* whose answer it is; 0: of none that must outlive a manager */
 	/* Of a scope: the process that it is for, and when that was started.  0: there is
 	 * none, and no start. */
 	int32_t pid;

@@ -248,8 +248,14 @@ svc_begin_start(struct service *s, bool automatic)
 		m->uncounted = m->again = false;
 		m->fresh_start = !s->start.automatic;
 	}
-	if (!automatic)
+	if (!automatic) {
 		svc_memory_text(&m->who, SVC_WHO_MAX, s->start.who);
+		svc_memory_text(&m->run, RUN_ID_SIZE, s->start.run);
+		m->job = s->start.job;
+	} else if (!m->again) {
+		/* The job was done when it was up. */
+		m->job = 0;
+	}
 	/* Before the limit: to be skipped is no failure, however often it happens. */
 	if (!conditions_hold_now(s))
 		return;

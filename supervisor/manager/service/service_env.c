@@ -216,6 +216,8 @@ put_base(struct svc_world *w, const struct unit_conf *conf, const struct service
 		return;
 	hex_encode(hex, sp->invocation, sizeof(sp->invocation));
 	put(env, "INVOCATION_ID", hex);
+	if (svc_memory(s)->run[0] != '\0')
+		put(env, "SUPD_RUN_ID", svc_memory(s)->run);
 	if (sp->kind > PROC_CONTROL)
 		return;
 	if (svc_wants_notify(c) && hears(c, s, sp->kind)) {
