@@ -138,6 +138,15 @@ was_started_for(const struct unit *h, const char *env)
 	return h->svc != NULL && strcmp(svc_memory(h->svc)->start_env, env) == 0;
 }
 
+static bool
+is_queued_for(const struct unit *h, const char *env)
+{
+	const struct job *j = job_unit_job(h->job_unit);
+	const char *asked = j == NULL ? NULL : job_env(j);
+
+	return asked != NULL && strcmp(asked, env) == 0;
+}
+
 static void
 start_handler(void *arg, struct job_unit *ju)
 {
@@ -147,8 +156,9 @@ start_handler(void *arg, struct job_unit *ju)
 
 	if (h == NULL)
 		h = unit_get(d->m, job_unit_name(ju));
-	/* By the manager that died since. */
-	if (h == NULL || was_started_for(h, d->env))
+	/* By the manager that died since; or it is in the queue, where it waits for what
+	 * it needs, and is not to have that started again. */
+	if (h == NULL || was_started_for(h, d->env) || is_queued_for(h, d->env))
 		return;
 	if (h->wish == WISH_STOPPED) {
 		bond_refused(h, JOB_START, d->directive, d->unit,

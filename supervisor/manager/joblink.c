@@ -13,7 +13,9 @@
 #include "manager/manager.h"
 #include "manager/part/part.h"
 #include "manager/part/pools.h"
+#include "manager/queue.h"
 #include "manager/record/event.h"
+#include "manager/record/store.h"
 #include "manager/service/service.h"
 #include "manager/units.h"
 #include "manager/wish/drain.h"
@@ -315,6 +317,12 @@ ops_timer(void *arg, uint64_t deadline_us)
 }
 
 static void
+ops_waits(void *arg, const struct job *j)
+{
+	queue_tell(arg, j);
+}
+
+static void
 ops_merged(void *arg, const struct job *j, const struct job_request *r)
 {
 	struct manager *m = arg;
@@ -332,6 +340,7 @@ ops_queued(void *arg, const struct job *j)
 {
 	struct manager *m = arg;
 
+	store_note_job(m->store, job_id(j));
 	event_begin(m->events, EVENT_JOB_QUEUED, job_unit_name(job_of(j)), NULL);
 	event_str(m->events, "run", job_run(j));
 	event_int(m->events, "job", job_id(j));
@@ -435,6 +444,7 @@ static const struct job_ops real = {
 	.reload = ops_reload,
 	.schedule = ops_schedule,
 	.timer = ops_timer,
+	.waits = ops_waits,
 	.merged = ops_merged,
 	.queued = ops_queued,
 	.began = ops_began,

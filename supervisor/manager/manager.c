@@ -296,6 +296,7 @@ static void
 manager_start(struct manager *m)
 {
 	struct store_ops ops = { .collect = collect, .send = send_snapshot, .arg = m };
+	struct jv *ending;
 
 	TAILQ_INIT(&m->emergencies);
 	m->tty = isatty(STDERR_FILENO);
@@ -316,6 +317,9 @@ manager_start(struct manager *m)
 	make_digest(m);
 	m->link = link_new(m, ROLE_FD_CHAN);
 	store_restore(m->store, m->root_fd, m->ring);
+	ending = store_ending(m->store);
+	m->ended_in_order = ending != NULL;
+	jv_free(ending);
 	/* Before there are new events: it looks at which of the old ones there are. */
 	m->budgets = budgets_new(m);
 	m->marking = marking_new(m);

@@ -85,6 +85,7 @@ struct manager {
 	uint32_t nslots;
 	uint32_t generation; /* how often a manager was started */
 	const char *ended;   /* "stopped" or "left": all is done; NULL before */
+	bool ended_in_order; /* the supd before this one, as far as its events say */
 	bool safe_mode;      /* adopt, answer, load nothing */
 	struct loop_timer *safe_mode_timer; /* NULL: never was in it */
 	uint64_t safe_mode_until_us;        /* wall clock; 0: does not end by itself */

@@ -18,6 +18,7 @@
 #include "manager/ops.h"
 #include "manager/part/part.h"
 #include "manager/part/paths.h"
+#include "manager/queue.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "manager/units.h"
@@ -83,6 +84,21 @@ start_part(struct unit *u)
 		request_boot(u, why);
 }
 
+/* A oneshot that stays up by nothing is wanted by the word of a person alone: that is
+ * kept when it has run, and no boot does it again. */
+static bool
+is_done_once(const struct unit *u)
+{
+	const struct service_conf *c = svc_conf(u->svc)->service;
+	struct unit without = *u;
+
+	if (u->wish != WISH_STARTED || c->type != SERVICE_ONESHOT ||
+	    c->remain_after_exit || svc_memory(u->svc)->run[0] == '\0')
+		return false;
+	without.wish = WISH_NONE;
+	return !unit_is_wanted(&without, NULL);
+}
+
 /* jitter: it is one of all that start with the instance. */
 static void
 start_if_wanted(struct unit *u, bool jitter)
@@ -124,6 +140,11 @@ start_if_wanted(struct unit *u, bool jitter)
 							       : mem->started_wall_us;
 	if (unit_started_here(m, mem) &&
 	    !(u->wish == WISH_STARTED && u->wish_who.wall_us > tried_us))
+		return;
+	/* It is in the queue since an earlier manager; or somebody wanted it done once, and
+	 * it was. */
+	if (job_unit_job(u->job_unit) != NULL ||
+	    (u->wish_who.wall_us <= tried_us && is_done_once(u)))
 		return;
 	if (jitter)
 		jitter_begin(u);
@@ -176,6 +197,7 @@ start_units(struct manager *m)
 	units_count_ended(m);
 	instances_look_all(m);
 	m->boot_unanswered = any_unanswered(m);
+	queue_restore(m);
 	units_foreach(m, start_one, m);
 	end_start_exit_unit(m);
 	bonds_look_all(m);

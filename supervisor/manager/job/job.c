@@ -431,6 +431,48 @@ job_how(const struct job *j)
 }
 
 bool
+job_is_hard(const struct job *j)
+{
+	return j->hard;
+}
+
+bool
+job_is_unordered(const struct job *j)
+{
+	return j->no_order;
+}
+
+unsigned
+job_mode(const struct job *j)
+{
+	return j->mode;
+}
+
+const char *
+job_ref(const struct job *j)
+{
+	return j->ref;
+}
+
+const char *
+job_day(const struct job *j)
+{
+	return j->day;
+}
+
+const char *
+job_log_name(const struct job *j)
+{
+	return j->log_name;
+}
+
+const char *
+job_env(const struct job *j)
+{
+	return j->env;
+}
+
+bool
 job_is_irreversible(const struct job *j)
 {
 	return j->irreversible;

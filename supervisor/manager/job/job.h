@@ -197,6 +197,10 @@ struct job_ops {
 	 * out for it, NULL: nobody's.  NULL: nobody wants to know. */
 	void (*cycle)(
 	    void *arg, struct job_unit *anchor, const char *path, const char *dropped);
+	/* A start, or a restart, that does not begin at once: it is to be there after the
+	 * death of this manager (jobs_restore), until ended is called.  Called before any
+	 * deed of what it waits for.  NULL: nothing outlives anything. */
+	void (*waits)(void *arg, const struct job *j);
 	/* A request of that run found the job there already: it stays in its own, older
 	 * one.  NULL: nobody wants to know. */
 	void (*merged)(void *arg, const struct job *j, const struct job_request *r);
@@ -280,6 +284,26 @@ bool jobs_is_shutdown(const struct jobs *js);
 void jobs_settle(struct jobs *js);
 void jobs_on_timer(struct jobs *js);
 
+/* ---- after the death of a manager -------------------------------------------- */
+/* A job of an earlier manager, as it was told to waits, or (runs) as its unit says that
+ * it has begun: done follows for it by jobs_unit_done.  The request has its run. */
+struct job_kept {
+	uint32_t id;
+	struct job_request r; /* type, how, mode, origin, …; the strings are copied */
+	bool runs;
+	bool hard;     /* as job_is_hard */
+	bool no_order; /* as job_is_unordered */
+	uint64_t since_wall_us;
+};
+/* Puts them into the queue, in the order of their numbers, ordered as units are by now;
+ * nothing begins before the next jobs_settle.  A unit that has a job already keeps that
+ * one.  New jobs get numbers above all of these and above last_id. */
+void jobs_restore(struct jobs *js, const struct job_kept *v,
+    struct job_unit *const units[], size_t n, uint32_t last_id);
+/* It cannot be any more: ends it with that result, as if what it waits for had ended so.
+ */
+void job_give_up(struct job *j, enum job_result result, const char *why);
+
 /* ---- questions --------------------------------------------------------------- */
 size_t jobs_count(const struct jobs *js);
 struct job *jobs_find(struct jobs *js, uint32_t id);
@@ -292,6 +316,15 @@ uint32_t job_id(const struct job *j);
 struct job_unit *job_of(const struct job *j);
 enum job_type job_type(const struct job *j);
 bool job_is_running(const struct job *j);
+/* What it requires was planned with it, or the plan was refused. */
+bool job_is_hard(const struct job *j);
+bool job_is_unordered(const struct job *j);
+unsigned job_mode(const struct job *j); /* enum job_mode */
+/* As the request had them; NULL: none. */
+const char *job_ref(const struct job *j);
+const char *job_day(const struct job *j);
+const char *job_log_name(const struct job *j);
+const char *job_env(const struct job *j);
 /* JOB_AUTOMATIC: no person asked for it by name. */
 bool job_is_automatic(const struct job *j);
 const char *job_origin(const struct job *j);

@@ -47,6 +47,7 @@ struct job {
 	bool no_order;
 	bool hard; /* what it requires was planned with it, or the plan was refused */
 	bool irreversible;
+	bool kept; /* ops->waits was told of it */
 	unsigned mode;
 	char *origin;
 	char run[RUN_ID_SIZE];
@@ -136,6 +137,7 @@ struct jobs {
 	uint64_t armed_us; /* the timer; UINT64_MAX: it is not */
 	STAILQ_HEAD(, answer) answers;
 	uint32_t last_id;
+	uint32_t looked_id; /* those up to here were told to ops->waits, if they wait */
 	bool settling;
 	/* The end of the instance. */
 	bool shutdown;
@@ -307,6 +309,10 @@ void job_make_runnable(struct job *j);
 void job_dequeue(struct job *j);
 /* mine: of what I wait for; else of what waits for me. */
 void job_waits_clear(struct waits *w, bool mine);
+/* It waits: told once to ops->waits, if it is one that must be there again. */
+void job_keep(struct job *j);
+/* The same of all that are new and cannot begin now. */
+void jobs_keep_new(struct jobs *js);
 /* The timer at the first of all deadlines. */
 void jobs_arm(struct jobs *js);
 /* Its time begins: of the waiting, or of what it does now. */

@@ -301,8 +301,13 @@ jobs_settle(struct jobs *js)
 			free(a->message);
 			free(a);
 		} else if ((j = TAILQ_FIRST(&js->runnable)) != NULL) {
+			/* What waits for this deed is known before it is done. */
+			jobs_keep_new(js);
 			job_dequeue(j);
 			run(j);
+			/* It has its turn, and something else must come first. */
+			if (j->state == JOB_WAITING)
+				job_keep(j);
 		} else if (js->shutdown && js->n == 0 && js->shutdown_done != NULL) {
 			end_shutdown(js,
 			    js->shutdown_failed != NULL ? JOB_FAILED : JOB_DONE,
@@ -311,6 +316,7 @@ jobs_settle(struct jobs *js)
 			break;
 		}
 	}
+	jobs_keep_new(js);
 	js->settling = false;
 }
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,24 @@ store_take_kept(
 }
 
 void
+store_take_job(struct store *st, enum event_id id, const struct jv *v, uint64_t seq,
+    const char *line, size_t len)
+{
+	int64_t n = jv_i64(jv_get(v, "job"), 0);
+	char key[16];
+
+	if (n <= 0 || n > UINT32_MAX)
+		return;
+	if ((uint32_t)n > st->last_job)
+		st->last_job = (uint32_t)n;
+	snprintf(key, sizeof(key), "%" PRId64, n);
+	if (id == EVENT_JOB_DONE)
+		store_free_wish(map_del(&st->jobs, key));
+	else if (jv_str(jv_get(v, "unit"), NULL) != NULL)
+		take_line(&st->jobs, key, seq, line, len);
+}
+
+void
 store_take_ending(
     struct store *st, enum event_id id, const struct jv *v, const char *line, size_t len)
 {
@@ -246,6 +265,8 @@ apply_event(
 		store_take_request(st, unit, seq, line, len);
 	if (store_is_kept(def->id))
 		store_take_kept(st, def->id, seq, line, len);
+	if (def->id == EVENT_JOB_WAITS || def->id == EVENT_JOB_DONE)
+		store_take_job(st, def->id, v, seq, line, len);
 	store_take_ending(st, def->id, v, line, len);
 	emitter_keep(st->ev, &(struct event_view){
 				 .seq = seq,
@@ -326,14 +347,24 @@ read_wish(struct store *st, const char *line, size_t len)
 
 /* ---- snapshot in ---- */
 
-enum snapshot_lines {
-	LINES_WISHES,
-	LINES_REQUESTS,
-	LINES_KEPT,
-};
-
 static void
-take_snapshot_lines(struct store *st, const struct jv *list, enum snapshot_lines which)
+take_snapshot_line(struct store *st, enum event_id id, const struct jv *v,
+    const char *unit, uint64_t seq, const struct buf *line)
+{
+	if (id == EVENT_JOB_WAITS)
+		store_take_job(st, id, v, seq, buf_str(line), line->len);
+	else if (id == EVENT_MARK_ADDED)
+		store_take_kept(st, id, seq, buf_str(line), line->len);
+	else if (id == EVENT_REQUEST_CLAIMED)
+		store_take_request(st, unit, seq, buf_str(line), line->len);
+	else
+		store_take_wish(st, unit, jv_str(jv_get(v, "what"), ""), seq,
+		    buf_str(line), line->len);
+}
+
+/* An array of events, all of which say something of the kind that id does. */
+static void
+take_snapshot_lines(struct store *st, const struct jv *list, enum event_id id)
 {
 	struct jw *w = jw_new(JW_COMPACT);
 	struct buf line = { 0 };
@@ -345,19 +376,15 @@ take_snapshot_lines(struct store *st, const struct jv *list, enum snapshot_lines
 		uint64_t seq;
 
 		if (!event_head(v, &seq, &name) ||
-		    (unit == NULL) != (which == LINES_KEPT))
+		    (unit == NULL) != (id == EVENT_MARK_ADDED))
 			continue;
 		def = event_def_by_name(name);
+		if (id == EVENT_MARK_ADDED && (def == NULL || !store_is_kept(def->id)))
+			continue;
 		buf_clear(&line);
 		jv_write(v, w);
 		jw_take(w, &line);
-		if (which == LINES_KEPT && def != NULL && store_is_kept(def->id))
-			store_take_kept(st, def->id, seq, buf_str(&line), line.len);
-		else if (which == LINES_REQUESTS)
-			store_take_request(st, unit, seq, buf_str(&line), line.len);
-		else if (which == LINES_WISHES)
-			store_take_wish(st, unit, jv_str(jv_get(v, "what"), ""), seq,
-			    buf_str(&line), line.len);
+		take_snapshot_line(st, id, v, unit, seq, &line);
 	}
 	buf_free(&line);
 	jw_free(w);
@@ -443,9 +470,13 @@ store_read_snapshot(
 		if (jv_type(jv_at(units, i)) == JV_OBJECT)
 			take_memory(
 			    st, jv_key_at(units, i), st->read_seq, jv_at(units, i));
-	take_snapshot_lines(st, jv_get(v, "wishes"), LINES_WISHES);
-	take_snapshot_lines(st, jv_get(v, "requests"), LINES_REQUESTS);
-	take_snapshot_lines(st, jv_get(v, "kept"), LINES_KEPT);
+	take_snapshot_lines(st, jv_get(v, "wishes"), EVENT_WISH);
+	take_snapshot_lines(st, jv_get(v, "requests"), EVENT_REQUEST_CLAIMED);
+	take_snapshot_lines(st, jv_get(v, "kept"), EVENT_MARK_ADDED);
+	take_snapshot_lines(st, jv_get(v, "jobs"), EVENT_JOB_WAITS);
+	if (jv_i64(jv_get(v, "last_job"), 0) > (int64_t)st->last_job &&
+	    jv_i64(jv_get(v, "last_job"), 0) <= UINT32_MAX)
+		st->last_job = (uint32_t)jv_i64(jv_get(v, "last_job"), 0);
 	take_snapshot_ending(st, jv_get(v, "ending"));
 	metrics_read_json(emitter_metrics(st->ev), jv_get(v, "metrics"));
 	history_read_json(st->history, jv_get(v, "history"));

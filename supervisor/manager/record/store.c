@@ -150,6 +150,20 @@ store_forget_marks(struct store *st, uint64_t seq)
 }
 
 void
+store_each_job(const struct store *st, store_wish_fn *fn, void *arg, uint32_t *last_id)
+{
+	*last_id = st->last_job;
+	each_line(&st->jobs, fn, arg);
+}
+
+void
+store_note_job(struct store *st, uint32_t id)
+{
+	if (id > st->last_job)
+		st->last_job = id;
+}
+
+void
 store_forget_request(struct store *st, const char *unit)
 {
 	struct wish *w = map_del(&st->requests, unit);
@@ -210,6 +224,10 @@ store_write_snapshot(struct store *st, struct buf *out)
 	jw_end(w);
 	jw_kv_arr(w, "kept");
 	store_each_kept(st, write_line, w);
+	jw_end(w);
+	jw_kv_u64(w, "last_job", st->last_job);
+	jw_kv_arr(w, "jobs");
+	each_line(&st->jobs, write_line, w);
 	jw_end(w);
 	if (st->ending != NULL) {
 		jw_key(w, "ending");
@@ -307,6 +325,11 @@ on_event(void *arg, const struct event_view *v)
 		store_take_request(st, v->unit, v->seq, v->line, v->len);
 	} else if (store_is_kept(v->id)) {
 		store_take_kept(st, v->id, v->seq, v->line, v->len);
+	} else if (v->id == EVENT_JOB_WAITS ||
+		   (v->id == EVENT_JOB_DONE && st->jobs.n > 0)) {
+		jv = store_parse_line(v->line, v->len);
+		store_take_job(st, v->id, jv, v->seq, v->line, v->len);
+		jv_free(jv);
 	} else if (v->id == EVENT_SUPD_STOPPING || v->id == EVENT_SUPD_STARTED) {
 		jv = store_parse_line(v->line, v->len);
 		store_take_ending(st, v->id, jv, v->line, v->len);
@@ -437,6 +460,7 @@ store_free(struct store *st)
 	map_clear(&st->wishes, store_free_wish);
 	map_clear(&st->requests, store_free_wish);
 	map_clear(&st->kept, store_free_wish);
+	map_clear(&st->jobs, store_free_wish);
 	free(st->ending);
 	free(st);
 }

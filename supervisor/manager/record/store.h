@@ -123,6 +123,12 @@ void store_each_wish(const struct store *st, store_wish_fn *fn, void *arg);
 struct jv *store_ending(const struct store *st);
 /* The newest event request-claimed or request-done of each unit, as a line. */
 void store_each_request(const struct store *st, store_wish_fn *fn, void *arg);
+/* The event job-waits of each job that is not done, as a line, in the order in which they
+ * were queued.  *last_id: the greatest number that any job had. */
+void store_each_job(
+    const struct store *st, store_wish_fn *fn, void *arg, uint32_t *last_id);
+/* A job of that number was made: no later manager uses it again. */
+void store_note_job(struct store *st, uint32_t id);
 /* The unit is gone, and its request with it. */
 void store_forget_request(struct store *st, const char *unit);
 /* The events about marks that store_forget_marks was not told of, and the newest change

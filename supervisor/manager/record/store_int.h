@@ -41,6 +41,8 @@ struct store {
 	char boot_id[BOOT_ID_MAX];
 	struct map memories;  /* unit to struct memory; only until adopted */
 	struct map wishes;    /* "UNIT WHAT" to struct wish */
+	struct map jobs;      /* number to struct wish: what waits in the queue */
+	uint32_t last_job;    /* the greatest number of a job that was told */
 	struct map requests;  /* unit to struct wish: the newest event about one */
 	struct map kept;      /* events that others want again: see store_is_kept */
 	char *ending;         /* the event that began the end of the instance, or NULL */
@@ -87,6 +89,9 @@ void store_take_kept(
 /* The newest event about a request of the unit. */
 void store_take_request(
     struct store *st, const char *unit, uint64_t seq, const char *line, size_t len);
+/* An event job-waits, or job-done: v is it, line its text. */
+void store_take_job(struct store *st, enum event_id id, const struct jv *v, uint64_t seq,
+    const char *line, size_t len);
 /* An end of the instance that was begun goes on until another supd is there: v is the
  * event id, line its text. */
 void store_take_ending(

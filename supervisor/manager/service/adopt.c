@@ -106,16 +106,49 @@ normalise(struct svc_memory *m)
 		m->control_pid = 0;
 }
 
+/*
+ * Its start was asked for, and is not done.  What had begun was cut off, and how it would
+ * have ended nobody knows: it has failed, by svc_adopt.  What had not begun, or was to be
+ * tried again, goes on from there.
+ */
+static void
+cut_off(struct service *s)
+{
+	struct svc_memory *m = &s->m;
+	struct svc_exit unknown = { .how = EXIT_UNKNOWN, .wall_us = clock_wall_us() };
+
+	if (m->state == SVC_AUTO_RESTART)
+		return;
+	if (m->state == SVC_QUEUED || svc_waits_for_slot(s)) {
+		m->state = SVC_QUEUED;
+		m->queued_us = clock_mono_us();
+		return;
+	}
+	/* Its work is done, and only what comes after it was cut. */
+	if (svc_state_active(m->state) == SVC_ACTIVE_DEACTIVATING)
+		return;
+	if (m->main_running)
+		m->main_exit = unknown;
+	else
+		m->control_exit = unknown;
+	svc_fail(s, SVC_RESULT_UNKNOWN,
+	    "ended unseen: the machine was started anew in the middle of it");
+}
+
 void
 svc_restore(struct service *s, const struct svc_memory *m, bool same_boot)
 {
 	struct svc_memory *mine = &s->m;
+	bool open;
 
 	svc_memory_copy(mine, m);
 	s->remembered = true;
 	normalise(mine);
 	if (same_boot)
 		return;
+	open = svc_job_is_open(s);
+	if (open)
+		cut_off(s);
 	/* Nothing of it runs any more, and monotonic times mean nothing. */
 	mine->slot = SLOT_NONE;
 	mine->main_running = mine->control_running = false;
@@ -126,12 +159,14 @@ svc_restore(struct service *s, const struct svc_memory *m, bool same_boot)
 	mine->hard_us = mine->runtime_us = UINT64_MAX;
 	mine->leftover = 0;
 	mine->frozen_us = 0;
-	mine->restart_deferred = mine->again = false;
-	mine->then_start = false;
-	mine->restarts = mine->backoff = mine->retry = 0;
-	svc_memory_text(&mine->pool, SVC_POOL_MAX, NULL);
+	mine->restart_deferred = mine->then_start = false;
 	for (int i = 0; i < SVC_NTIMERS; i++)
 		mine->deadline_us[i] = UINT64_MAX;
+	if (open)
+		return;
+	mine->again = false;
+	mine->restarts = mine->backoff = mine->retry = 0;
+	svc_memory_text(&mine->pool, SVC_POOL_MAX, NULL);
 	if (mine->state != SVC_FAILED && mine->state != SVC_DEAD) {
 		mine->state = SVC_DEAD;
 		mine->result = SVC_RESULT_SUCCESS;

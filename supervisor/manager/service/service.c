@@ -281,6 +281,33 @@ svc_want_up(struct service *s, const struct svc_start *start)
 	svc_raise(s, SVC_EV_WANT_UP);
 }
 
+bool
+svc_job_is_open(const struct service *s)
+{
+	const struct svc_memory *m = &s->m;
+	const struct service_conf *c = svc_sc(s);
+
+	if (m->job == 0)
+		return false;
+	switch (svc_state_active(m->state)) {
+	case SVC_ACTIVE_ACTIVATING:
+		return m->state != SVC_AUTO_RESTART || m->again;
+	case SVC_ACTIVE_DEACTIVATING:
+		/* What was up has answered; what is up never answers at its end. */
+		return !m->forbid_restart &&
+		       (m->active_us == 0 ||
+			   (c->type == SERVICE_ONESHOT && !c->remain_after_exit));
+	default:
+		return false;
+	}
+}
+
+void
+svc_expect_start(struct service *s)
+{
+	s->open[SVC_DONE_START] = true;
+}
+
 void
 svc_want_down(struct service *s, unsigned how, const char *who)
 {

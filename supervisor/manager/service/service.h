@@ -370,6 +370,11 @@ void svc_want_down(struct service *s, unsigned how, const char *who);
 /* (By no person.)  KILL now, whatever it does; no ExecStop=. */
 void svc_force_down(struct service *s, const char *who);
 void svc_want_reload(struct service *s, const char *who);
+/* The job that began its start (memory.job) is not done: it is on its way up, waits in
+ * its pool, or for the next run of Retries=. */
+bool svc_job_is_open(const struct service *s);
+/* After svc_adopt: svc_ops.done is to be called at the end of the start that goes on. */
+void svc_expect_start(struct service *s);
 /* NULL, or why it cannot be reloaded (static text). */
 const char *svc_reload_refusal(const struct service *s);
 /* All processes of it stand still, and its time limits with them, or go on.  Nothing

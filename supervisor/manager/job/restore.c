@@ -1,0 +1,103 @@
+/*
+ * restore: what outlives a manager of the queue.  What has begun is in the memory of its
+ * unit; what waits is told to ops->waits before anything that it waits for is begun, and
+ * comes back with its number, its run and its place in the order.
+ *
+ * What begins at once is never told: between the request and its start lies no more than
+ * a turn of the loop, nobody was told that it was accepted, and a disk's worth of events
+ * for nothing would be the price.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "lib/clock.h"
+#include "lib/xalloc.h"
+#include "manager/job/job_int.h"
+
+void
+job_keep(struct job *j)
+{
+	const struct job_ops *ops = j->js->ops;
+
+	if (j->kept || ops->waits == NULL || j->state != JOB_WAITING || j->start_phase)
+		return;
+	/* The process of a scope lives on or not whoever remembers it.  A stop is the wish of a person or follows from one; what starts with the
+	 * instance is asked for again by each manager. */
+	if ((j->type != JOB_START && j->type != JOB_RESTART) || (j->mode & JOB_BOOT) != 0 ||
+	    j->pid != 0)
+		return;
+	j->kept = true;
+	ops->waits(j->js->arg, j);
+}
+
+void
+jobs_keep_new(struct jobs *js)
+{
+	struct job *j;
+
+	TAILQ_FOREACH_REVERSE (j, &js->all, job_list, link) {
+		if (j->id <= js->looked_id)
+			break;
+		if (!j->queued)
+			job_keep(j);
+	}
+	js->looked_id = js->last_id;
+}
+
+static struct job *
+restore_one(struct job_unit *u, const struct job_kept *k)
+{
+	struct job *j;
+
+	/* A unit has one that counts, and one behind it. */
+	if (u->job != NULL && (u->next != NULL || u->job->state != JOB_RUNNING))
+		return NULL;
+	j = job_new(u, k->r.type, &k->r, true);
+	j->id = k->id;
+	j->hard = k->hard;
+	j->no_order = k->no_order;
+	j->kept = !k->runs;
+	j->since_wall_us = k->since_wall_us;
+	if (u->job != NULL) {
+		u->next = j;
+		return j;
+	}
+	u->job = j;
+	if (k->runs) {
+		j->state = JOB_RUNNING;
+		j->began_us = j->since_us;
+	}
+	return j;
+}
+
+void
+jobs_restore(struct jobs *js, const struct job_kept *v, struct job_unit *const units[],
+    size_t n, uint32_t last_id)
+{
+	struct job **made = xcalloc(n + 1, sizeof(*made));
+
+	for (size_t i = 0; i < n; i++) {
+		assert(units[i]->js == js);
+		made[i] = restore_one(units[i], &v[i]);
+		if (v[i].id > last_id)
+			last_id = v[i].id;
+	}
+	if (last_id > js->last_id)
+		js->last_id = last_id;
+	js->looked_id = js->last_id;
+	/* All are there by now: those that wait find those that they wait for. */
+	for (size_t i = 0; i < n; i++) {
+		if (made[i] == NULL)
+			continue;
+		job_begin_time(made[i], made[i]->state == JOB_RUNNING);
+		if (made[i]->state == JOB_WAITING && made[i]->unit->job == made[i])
+			job_order(made[i]);
+	}
+	free(made);
+}
+
+void
+job_give_up(struct job *j, enum job_result result, const char *why)
+{
+	job_end(j, result, why);
+}

@@ -1,0 +1,29 @@
+/*
+ * queue: the queue of jobs over the death of the manager, of supd and of the machine.
+ *
+ * Promises: a start that was accepted and is not done is there again, with its number,
+ * its run, who asked for it and its place in the order; a stage that is done is not done
+ * again; one that failed keeps down what requires it.  What was cut off by the end of the
+ * machine in the middle has failed, as nobody knows how it ended: Retries=, Restart= and
+ * what requires it go by that.  Nothing waits for a disk.
+ *
+ * A job that waits is in the event job-waits, and in the snapshot, until its job-done
+ * (record/store.h).  A job that has begun, or waits in a pool, or between two runs of
+ * Retries=, is in the memory of its unit (service/memory.h, job and run) and nowhere
+ * else.  So each is remembered once, by what changes with it.
+ *
+ * Not remembered: what starts with the instance (it is asked for again), stops (the wish
+ * of a person is), and reloads.
+ */
+#ifndef SUPD_MANAGER_QUEUE_H
+#define SUPD_MANAGER_QUEUE_H
+
+struct job;
+struct manager;
+
+/* For struct job_ops: the event job-waits. */
+void queue_tell(struct manager *m, const struct job *j);
+/* When all units are loaded and adopted, before anything is started: once. */
+void queue_restore(struct manager *m);
+
+#endif
