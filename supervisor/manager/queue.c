@@ -65,7 +65,8 @@ queue_tell(struct manager *m, const struct job *j)
 	event_end(ev);
 }
 
-/* ---- restored ----------------------------------------------------------------------- */
+/* ---- restored -----------------------------------------------------------------------
+ */
 
 /* Of one unit; the texts of a request are in line. */
 struct kept {
@@ -120,8 +121,8 @@ gather_begun(struct unit *u, void *arg)
 		    .origin = k->origin,
 		    .run = mem->run },
 		.runs = true,
-		.since_wall_us = mem->queued_us != 0 ? mem->changed_wall_us
-						     : mem->started_wall_us };
+		.since_wall_us =
+		    mem->queued_us != 0 ? mem->changed_wall_us : mem->started_wall_us };
 }
 
 static const char *
@@ -167,8 +168,7 @@ tell_done(struct manager *m, struct unit *u, const struct job_kept *k)
 	event_int(m->events, "job", k->id);
 	event_str(m->events, "type", job_type_name(k->r.type));
 	event_str(m->events, "result",
-	    job_result_name(
-		unit_active(u) == SVC_ACTIVE_FAILED ? JOB_FAILED : JOB_DONE));
+	    job_result_name(unit_active(u) == SVC_ACTIVE_FAILED ? JOB_FAILED : JOB_DONE));
 	event_str(m->events, "message", svc_why(u->svc));
 	event_end(m->events);
 }
@@ -207,7 +207,8 @@ by_number(const void *a, const void *b)
 	return x->k.id < y->k.id ? -1 : x->k.id > y->k.id;
 }
 
-/* ---- what failed meanwhile ---------------------------------------------------------- */
+/* ---- what failed meanwhile ----------------------------------------------------------
+ */
 
 struct needed {
 	const struct job *j;

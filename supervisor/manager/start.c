@@ -141,8 +141,8 @@ start_if_wanted(struct unit *u, bool jitter)
 	if (unit_started_here(m, mem) &&
 	    !(u->wish == WISH_STARTED && u->wish_who.wall_us > tried_us))
 		return;
-	/* It is in the queue since an earlier manager; or somebody wanted it done once, and
-	 * it was. */
+	/* It is in the queue since an earlier manager; or somebody wanted it done once,
+	 * and it was. */
 	if (job_unit_job(u->job_unit) != NULL ||
 	    (u->wish_who.wall_us <= tried_us && is_done_once(u)))
 		return;

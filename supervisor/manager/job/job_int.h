@@ -311,8 +311,8 @@ void job_dequeue(struct job *j);
 void job_waits_clear(struct waits *w, bool mine);
 /* It waits: told once to ops->waits, if it is one that must be there again. */
 void job_keep(struct job *j);
-/* The same of all that are new and cannot begin now. */
-void jobs_keep_new(struct jobs *js);
+/* The same of all that are new, and are not the next one to begin (NULL: none is). */
+void jobs_keep_new(struct jobs *js, const struct job *next);
 /* The timer at the first of all deadlines. */
 void jobs_arm(struct jobs *js);
 /* Its time begins: of the waiting, or of what it does now. */

@@ -21,24 +21,28 @@ job_keep(struct job *j)
 
 	if (j->kept || ops->waits == NULL || j->state != JOB_WAITING || j->start_phase)
 		return;
-	/* The process of a scope lives on or not whoever remembers it.  A stop is the wish of a person or follows from one; what starts with the
-	 * instance is asked for again by each manager. */
-	if ((j->type != JOB_START && j->type != JOB_RESTART) || (j->mode & JOB_BOOT) != 0 ||
-	    j->pid != 0)
+	/* The process of a scope lives on or not whoever remembers it.  A stop is the
+	 * wish of a person or follows from one; what starts with the instance is asked
+	 * for again by each manager. */
+	if ((j->type != JOB_START && j->type != JOB_RESTART) ||
+	    (j->mode & JOB_BOOT) != 0 || j->pid != 0)
 		return;
 	j->kept = true;
 	ops->waits(j->js->arg, j);
 }
 
 void
-jobs_keep_new(struct jobs *js)
+jobs_keep_new(struct jobs *js, const struct job *next)
 {
 	struct job *j;
 
 	TAILQ_FOREACH_REVERSE (j, &js->all, job_list, link) {
 		if (j->id <= js->looked_id)
 			break;
-		if (!j->queued)
+		/* What begins now is in the memory of its unit in a moment; so will be
+		 * what begins after it in the same turn, unless that ends here: who asked
+		 * for it by name is a person, whose wish is on record. */
+		if (j != next && (!j->queued || (j->mode & JOB_AUTOMATIC) != 0))
 			job_keep(j);
 	}
 	js->looked_id = js->last_id;

@@ -302,7 +302,7 @@ jobs_settle(struct jobs *js)
 			free(a);
 		} else if ((j = TAILQ_FIRST(&js->runnable)) != NULL) {
 			/* What waits for this deed is known before it is done. */
-			jobs_keep_new(js);
+			jobs_keep_new(js, j);
 			job_dequeue(j);
 			run(j);
 			/* It has its turn, and something else must come first. */
@@ -316,7 +316,7 @@ jobs_settle(struct jobs *js)
 			break;
 		}
 	}
-	jobs_keep_new(js);
+	jobs_keep_new(js, NULL);
 	js->settling = false;
 }
 

@@ -87,8 +87,8 @@ restore_unit(struct unit *u)
 		if (store_boot_is_unknown(u->manager->store, u->name) &&
 		    mem.changed_wall_us >= u->manager->boot_wall_us)
 			same_boot = true;
-		/* What was to follow from its end had not begun when the power went; of an
-		 * end in good order nothing is left to follow. */
+		/* What was to follow from its end had not begun when the power went; of
+		 * an end in good order nothing is left to follow. */
 		if (!same_boot && mem.run[0] != '\0' && mem.due != 0 &&
 		    !u->manager->ended_in_order)
 			mem.due_life = u->manager->boot_wall_us;
