@@ -105,6 +105,7 @@ start_if_wanted(struct unit *u, bool jitter)
 {
 	struct manager *m = u->manager;
 	const struct svc_memory *mem;
+	const struct job *job;
 	uint64_t tried_us;
 	const char *why;
 
@@ -143,7 +144,8 @@ start_if_wanted(struct unit *u, bool jitter)
 		return;
 	/* It is in the queue since an earlier manager; or somebody wanted it done once,
 	 * and it was. */
-	if (job_unit_job(u->job_unit) != NULL ||
+	job = job_unit_job(u->job_unit);
+	if ((job != NULL && (job_mode(job) & JOB_BOOT) == 0) ||
 	    (u->wish_who.wall_us <= tried_us && is_done_once(u)))
 		return;
 	if (jitter)

@@ -7,6 +7,7 @@
 
 #include "lib/clock.h"
 #include "lib/json.h"
+#include "lib/runid.h"
 #include "lib/strv.h"
 #include "unit/span.h"
 
@@ -73,28 +74,60 @@ run_jobs(struct ctl *ctl, int argc, char **argv)
 	return code;
 }
 
+static const struct opt cancel_opts[] = {
+	{ "run", 'r', NULL,
+	    "the whole run that the unit is part of, and what runs of it" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static void
+say_canceled(struct ctl *ctl, const struct jv *params)
+{
+	const struct jv *stopped = jv_get(params, "stopped");
+	struct strv names = { 0 };
+	char *text;
+
+	for (size_t i = 0; i < jv_count(stopped); i++)
+		strv_add(&names, jv_str(jv_at(stopped, i), "?"));
+	text = strv_join(&names, " ");
+	ctl_say(ctl, "canceled %zu%s%s", jv_count(jv_get(params, "canceled")),
+	    names.n > 0 ? "; stops " : "", text);
+	free(text);
+	strv_free(&names);
+}
+
 static int
 run_cancel(struct ctl *ctl, int argc, char **argv)
 {
 	struct reply r = { 0 };
-	const struct jv *list;
+	bool whole = false;
 	struct jw *w;
-	uint64_t id;
-	int code = ctl_no_opts(ctl, argc, argv);
+	uint64_t number;
+	int id, code;
 
-	if (code != 0)
-		return code;
+	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
+		if (id != 'r')
+			return CTL_USAGE;
+		whole = true;
+	}
+	if (ctl_words(ctl, argc) != 0)
+		return CTL_USAGE;
 	w = ctl_params();
-	if (number_parse(argv[optind], INT64_MAX, &id) == 0)
-		jw_kv_u64(w, "id", id);
+	if (number_parse(argv[optind], INT64_MAX, &number) == 0)
+		jw_kv_u64(w, "id", number);
+	else if (run_id_is(argv[optind]))
+		jw_kv_str(w, "run", argv[optind]);
 	else
 		jw_kv_str(w, "unit", argv[optind]);
+	if (whole)
+		jw_kv_bool(w, "whole_run", true);
 	code = ctl_call(ctl, "io.supd.Job.Cancel", w, &r);
-	list = jv_get(r.params, "canceled");
-	if (code == 0 && ctl->json)
-		ctl_json(ctl, list);
+	if (code == 0 && ctl->json && (whole || run_id_is(argv[optind])))
+		ctl_json(ctl, r.params);
+	else if (code == 0 && ctl->json)
+		ctl_json(ctl, jv_get(r.params, "canceled"));
 	else if (code == 0)
-		ctl_say(ctl, "canceled %zu", jv_count(list));
+		say_canceled(ctl, r.params);
 	reply_clear(&r);
 	return code;
 }
@@ -110,10 +143,11 @@ const struct command cmd_jobs = {
 
 const struct command cmd_cancel = {
 	.name = "cancel",
-	.words_usage = "JOB|UNIT",
-	.summary = "Call off a job, or all jobs of a unit",
+	.words_usage = "JOB|UNIT|RUN",
+	.summary = "Call off a job, all jobs of a unit, or a run with what runs of it",
 	.words = WORDS_UNITS,
 	.min = 1,
 	.max = 1,
+	.opts = cancel_opts,
 	.run = run_cancel,
 };

@@ -566,39 +566,3 @@ method_job_list(struct call *call, void *arg)
 	jw_end(w);
 	call_reply(call);
 }
-
-void
-method_job_cancel(struct call *call, void *arg)
-{
-	struct control *c = arg;
-	const struct jv *p = call_params(call);
-	int64_t id = jv_i64(jv_get(p, "id"), 0);
-	struct job *j = NULL;
-	char what[UNIT_NAME_MAX + 32];
-
-	snprintf(what, sizeof(what), "there is no job %" PRId64, id);
-	if (jv_type(jv_get(p, "unit")) == JV_STRING) {
-		struct unit *u = select_unit(c, call, "unit", SELECT_LOADED);
-		struct job_unit *ju;
-
-		if (u == NULL)
-			return;
-		snprintf(what, sizeof(what), "%s has no job", u->name);
-		ju = jobs_unit_find(c->m->jobs, u->name);
-		j = ju == NULL ? NULL : job_unit_job(ju);
-	} else if (id > 0 && id <= UINT32_MAX) {
-		j = jobs_find(c->m->jobs, (uint32_t)id);
-	}
-	if (j == NULL) {
-		jw_kv_i64(call_begin(call), "id", id);
-		call_fail(call, "io.supd.Job.NoSuchJob",
-		    "supctl jobs shows what there is", "%s", what);
-		return;
-	}
-	id = job_id(j);
-	(void)job_cancel(c->m->jobs, (uint32_t)id);
-	jw_kv_arr(call_begin(call), "canceled");
-	jw_i64(call_begin(call), id);
-	jw_end(call_begin(call));
-	call_reply(call);
-}

@@ -153,6 +153,7 @@ struct svc_memory {
 	uint64_t limit_begin_us;
 	uint32_t limit_count;
 	bool forbid_restart;    /* stopped on purpose */
+	bool canceled;          /* with its run: nothing follows from its end */
 	bool restart_deferred;  /* due as soon as the slot is empty */
 	bool again;             /* this run, or the one that is due, is of Retries= */
 	bool then_start;        /* the stop of a restart: it comes up again */

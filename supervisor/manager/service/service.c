@@ -318,6 +318,12 @@ svc_want_down(struct service *s, unsigned how, const char *who)
 }
 
 void
+svc_cancel(struct service *s)
+{
+	s->m.canceled = true;
+}
+
+void
 svc_force_down(struct service *s, const char *who)
 {
 	s->down = SVC_DOWN_AUTOMATIC;

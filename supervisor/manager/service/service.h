@@ -369,6 +369,9 @@ void svc_want_up(struct service *s, const struct svc_start *start);
 void svc_want_down(struct service *s, unsigned how, const char *who);
 /* (By no person.)  KILL now, whatever it does; no ExecStop=. */
 void svc_force_down(struct service *s, const char *who);
+/* Before a stop that ends its run: the result will be canceled, and nothing follows from
+ * its end. */
+void svc_cancel(struct service *s);
 void svc_want_reload(struct service *s, const char *who);
 /* The job that began its start (memory.job) is not done: it is on its way up, waits in
  * its pool, or for the next run of Retries=. */

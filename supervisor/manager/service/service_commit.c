@@ -95,6 +95,8 @@ due_in(const struct service *s, enum svc_state old, enum svc_state st)
 	bool bad = r->deps[DEP_ON_FAILURE].n > 0 || r->failure_action != ACTION_NONE ||
 		   r->start_limit_action != ACTION_NONE;
 
+	if (s->m.canceled)
+		return 0;
 	switch (st) {
 	case SVC_FAILED:
 		return !bad || s->m.restart_deferred ? 0 : SVC_DUE_FAILURE;
@@ -120,6 +122,11 @@ svc_set_state(struct service *s, enum svc_state st)
 	uint64_t now = clock_wall_us();
 	uint32_t due;
 
+	/* Whatever its processes made of the stop, and of what failed before it. */
+	if (s->m.canceled && s->m.leftover == 0 && (st == SVC_DEAD || st == SVC_FAILED)) {
+		s->m.result = SVC_RESULT_CANCELED;
+		st = SVC_DEAD;
+	}
 	if (st == s->m.state)
 		return;
 	/* What is to end must be able to. */

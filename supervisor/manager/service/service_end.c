@@ -130,8 +130,8 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 	for (int i = 0; i < SVC_NTIMERS; i++)
 		svc_timer(s, (enum svc_timer)i, UINT64_MAX);
 	m->hard_us = m->runtime_us = UINT64_MAX;
-	failed =
-	    m->result != SVC_RESULT_SUCCESS && m->result != SVC_RESULT_EXEC_CONDITION;
+	failed = m->result != SVC_RESULT_SUCCESS &&
+		 m->result != SVC_RESULT_EXEC_CONDITION && !m->canceled;
 	m->again = false;
 	restart = allow_restart && svc_shall_restart(s, &reason);
 	/* Who asked for the start, and who waits for it, waits for the last of the runs.
@@ -158,7 +158,9 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 	if (!restart && !m->then_start && svc_sc(s)->fd_store_preserve != PRESERVE_YES)
 		svc_deed(s, DEED_FD_DROP)->u.name = NULL;
 
-	if (!failed && m->forbid_restart && m->result == SVC_RESULT_SUCCESS)
+	if (m->canceled)
+		svc_set_why(s, "canceled%s%s", m->who[0] != '\0' ? ": " : "", m->who);
+	else if (!failed && m->forbid_restart && m->result == SVC_RESULT_SUCCESS)
 		svc_set_why(s, "stopped%s%s", m->who[0] != '\0' ? " by " : "", m->who);
 	else if (m->result == SVC_RESULT_SUCCESS && svc_sc(s)->type == SERVICE_ONESHOT)
 		svc_set_why(s, "done%s", svc_retry_text(s, text, sizeof(text)));
