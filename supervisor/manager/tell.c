@@ -107,6 +107,8 @@ tell_exec(struct unit *u, const struct svc_note *note, const struct svc_memory *
 	if (note->kind == PROC_MAIN)
 		history_started(
 		    m->history, u->name, mem->ref, mem->invocation, note->pid, now_us);
+	if (note->kind == PROC_MAIN)
+		history_part_of(m->history, u->name, unit_run(u));
 	if (mem->restarts == 0 || note->cmd == NULL || note->cmd != start->v)
 		return;
 	/* Once for each run: not for a MAINPID=, nor for the next command of a oneshot.
@@ -163,6 +165,9 @@ tell_exit(struct unit *u, const struct svc_note *note, const struct svc_memory *
 	if (note->kind == PROC_MAIN)
 		history_ended(m->history, u->name, mem->ref, mem->invocation, note->pid,
 		    (int32_t)x->how, x->status, x->wall_us, note->duration_us);
+	if (note->kind == PROC_MAIN)
+		history_used(
+		    m->history, u->name, note->pid, note->cpu_us, note->maxrss_kib);
 }
 
 /* ---- states -------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /* history: the last runs of a unit, newest first. */
 #include <getopt.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "commands.h"
@@ -7,14 +8,32 @@
 
 #include "lib/clock.h"
 #include "lib/json.h"
+#include "lib/runid.h"
 
 static const struct opt opts[] = {
 	{ "lines", 'n', "NUMBER", "how many runs, 20 when not given" },
 	{ NULL, 0, NULL, NULL },
 };
 
+/* "1.2 s, 34 MiB", or nothing. */
 static void
-add_row(struct columns *t, const struct jv *run)
+add_used(struct columns *t, const struct jv *run)
+{
+	int64_t cpu_us = jv_i64(jv_get(run, "cpu_us"), -1);
+	int64_t kib = jv_i64(jv_get(run, "maxrss_kib"), 0);
+	char text[CLOCK_TEXT_MAX];
+
+	if (cpu_us < 0 || kib <= 0)
+		columns_cell(t, STYLE_NONE, "");
+	else
+		columns_cellf(t, STYLE_NONE, "%s, %lld MiB",
+		    clock_format_duration(text, sizeof(text), (uint64_t)cpu_us),
+		    (long long)(kib + 1023) / 1024);
+}
+
+/* A stage stands below the run of the unit that was asked for. */
+static void
+add_row(struct columns *t, const struct jv *run, bool stage)
 {
 	const char *result = jv_str(jv_get(run, "result"), NULL);
 	const char *end = jv_str(jv_get(run, "end"), NULL);
@@ -23,6 +42,9 @@ add_row(struct columns *t, const struct jv *run)
 	uint64_t us;
 
 	columns_row(t);
+	columns_cell(t, STYLE_NONE, stage ? "" : jv_str(jv_get(run, "run"), ""));
+	columns_cellf(
+	    t, STYLE_NONE, "%s%s", stage ? "  " : "", jv_str(jv_get(run, "unit"), "?"));
 	columns_cell(t, STYLE_NONE,
 	    ctl_time(text, sizeof(text), jv_str(jv_get(run, "start"), NULL)));
 	if (jv_type(ms) == JV_INT && jv_i64(ms, 0) >= 0)
@@ -39,6 +61,7 @@ add_row(struct columns *t, const struct jv *run)
 								     : STYLE_RED,
 		    result);
 	columns_cell(t, STYLE_NONE, jv_str(jv_get(jv_get(run, "exit"), "text"), NULL));
+	add_used(t, run);
 	columns_cell(t, STYLE_NONE, jv_str(jv_get(run, "log"), NULL));
 }
 
@@ -46,16 +69,24 @@ static void
 show(struct ctl *ctl, const struct jv *runs)
 {
 	struct columns *t = columns_new();
-	size_t i;
+	const struct jv *stages;
+	size_t i, k;
 
+	columns_add(t, "RUN", 0);
+	columns_add(t, "UNIT", 0);
 	columns_add(t, "START", 0);
 	columns_add(t, "RAN", COL_RIGHT);
 	columns_add(t, "PID", COL_RIGHT);
 	columns_add(t, "RESULT", 0);
 	columns_add(t, "EXIT", COL_SHRINK);
+	columns_add(t, "USED", 0);
 	columns_add(t, "LOG", 0);
-	for (i = 0; i < jv_count(runs); i++)
-		add_row(t, jv_at(runs, i));
+	for (i = 0; i < jv_count(runs); i++) {
+		stages = jv_get(jv_at(runs, i), "stages");
+		add_row(t, jv_at(runs, i), false);
+		for (k = 0; k < jv_count(stages); k++)
+			add_row(t, jv_at(stages, k), true);
+	}
 	if (jv_count(runs) == 0)
 		ctl_say(ctl, "no runs are remembered");
 	else
@@ -77,7 +108,7 @@ run_history(struct ctl *ctl, int argc, char **argv)
 	if (ctl_words(ctl, argc) != 0)
 		return CTL_USAGE;
 	w = ctl_params();
-	jw_kv_str(w, "unit", argv[optind]);
+	jw_kv_str(w, run_id_is(argv[optind]) ? "run" : "unit", argv[optind]);
 	jw_kv_u64(w, "max", max);
 	code = ctl_call(ctl, "io.supd.Unit.History", w, &r);
 	if (code == 0 && ctl->json)
@@ -90,8 +121,9 @@ run_history(struct ctl *ctl, int argc, char **argv)
 
 const struct command cmd_history = {
 	.name = "history",
-	.words_usage = "UNIT",
-	.summary = "Show the last runs of a unit: when, how long, how they ended",
+	.words_usage = "UNIT|RUN",
+	.summary =
+	    "Show the last runs of a unit or pipeline: when, how long, how they ended",
 	.words = WORDS_UNITS,
 	.min = 1,
 	.max = 1,

@@ -143,6 +143,69 @@ history_ended(struct history *h, const char *unit, const char *ref,
 }
 
 void
+history_part_of(struct history *h, const char *unit, const char *run)
+{
+	struct history_run *newest = run_at(map_get(&h->units, unit), 0);
+
+	if (newest != NULL)
+		set_text(newest->run, sizeof(newest->run), run_id_is(run) ? run : NULL);
+}
+
+void
+history_used(struct history *h, const char *unit, int32_t pid, uint64_t cpu_us,
+    uint64_t maxrss_kib)
+{
+	struct history_run *newest = run_at(map_get(&h->units, unit), 0);
+
+	if (newest == NULL || newest->pid != pid)
+		return;
+	newest->cpu_us = cpu_us;
+	newest->maxrss_kib = maxrss_kib;
+}
+
+struct stage {
+	const char *unit;
+	const struct history_run *run;
+};
+
+static int
+by_start(const void *a, const void *b)
+{
+	const struct stage *x = a, *y = b;
+
+	if (x->run->wall_start_us != y->run->wall_start_us)
+		return x->run->wall_start_us < y->run->wall_start_us ? -1 : 1;
+	return strcmp(x->unit, y->unit);
+}
+
+void
+history_each_of(const struct history *h, const char *run, history_fn *fn, void *arg)
+{
+	struct stage *v = NULL;
+	const struct history_run *one;
+	size_t n = 0, cap = 0, it = 0;
+	const char *unit;
+	void *runs;
+
+	while (map_next(&h->units, &it, &unit, &runs)) {
+		for (size_t i = 0; (one = run_at(runs, i)) != NULL; i++) {
+			if (strcmp(one->run, run) != 0)
+				continue;
+			if (n == cap) {
+				cap = cap == 0 ? 8 : 2 * cap;
+				v = xreallocarray(v, cap, sizeof(*v));
+			}
+			v[n++] = (struct stage){ .unit = unit, .run = one };
+		}
+	}
+	if (n > 1)
+		qsort(v, n, sizeof(*v), by_start);
+	for (size_t i = 0; i < n; i++)
+		fn(arg, v[i].unit, v[i].run);
+	free(v);
+}
+
+void
 history_result(struct history *h, const char *unit, const char *result)
 {
 	struct history_run *run = run_at(map_get(&h->units, unit), 0);
@@ -189,6 +252,9 @@ write_run(const struct history_run *run, struct jw *w)
 	jw_i64(w, run->how);
 	jw_i64(w, run->status);
 	jw_str(w, run->result);
+	jw_str(w, run->run);
+	jw_u64(w, run->cpu_us);
+	jw_u64(w, run->maxrss_kib);
 	jw_end(w);
 }
 
@@ -251,6 +317,11 @@ read_run(struct history *h, const char *unit, const struct jv *v)
 	run->how = i32_at(v, 6);
 	run->status = i32_at(v, 7);
 	set_text(run->result, sizeof(run->result), jv_str(jv_at(v, 8), ""));
+	/* (Older builds had no more.) */
+	if (run_id_is(jv_str(jv_at(v, 9), NULL)))
+		set_text(run->run, sizeof(run->run), jv_str(jv_at(v, 9), ""));
+	run->cpu_us = u64_at(v, 10);
+	run->maxrss_kib = u64_at(v, 11);
 }
 
 void
@@ -308,6 +379,7 @@ history_event(struct history *h, const struct jv *event)
 	    invocation, sizeof(invocation), jv_str(jv_get(event, "invocation"), ""));
 	if (strcmp(name, "exec") == 0) {
 		history_started(h, unit, ref, invocation, (int32_t)pid, wall_us);
+		history_part_of(h, unit, jv_str(jv_get(event, "run"), NULL));
 	} else if (strcmp(name, "exit") == 0) {
 		int64_t ms = jv_i64(jv_get(event, "duration_ms"), 0);
 		int64_t code = jv_i64(jv_get(event, "exit_code"), -1);
@@ -319,5 +391,7 @@ history_event(struct history *h, const struct jv *event)
 		history_ended(h, unit, ref, invocation, (int32_t)pid,
 		    how_by_name(jv_str(jv_get(event, "how"), "")), status, wall_us,
 		    ms < 0 || ms > INT64_MAX / 1000 ? 0 : (uint64_t)ms * 1000);
+		history_used(h, unit, (int32_t)pid, jv_u64(jv_get(event, "cpu_us")),
+		    jv_u64(jv_get(event, "maxrss_kib")));
 	}
 }
