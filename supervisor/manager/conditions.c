@@ -1,14 +1,17 @@
 #include "manager/conditions.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/utf8.h"
+#include "lib/xalloc.h"
 #include "manager/manager.h"
 #include "manager/part/part.h"
+#include "manager/phases.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "manager/service/service_users.h"
@@ -31,6 +34,22 @@ find_id(void *arg, bool group, const char *name, uint32_t *id)
 	return svc_id_find(arg, group, name, id);
 }
 
+/* All but those for which a start waits; copies of what conf owns. */
+static struct unit_condition *
+to_ask(const struct unit_conf *conf, size_t *n)
+{
+	const struct unit_rules *r = conf->rules;
+	struct unit_condition *v = xcalloc(r->n_conditions + 1, sizeof(*v));
+	bool waits = phases_asks(conf);
+
+	*n = 0;
+	for (size_t i = 0; i < r->n_conditions; i++)
+		if (!waits || r->conditions[i].is_assert ||
+		    strcmp(r->conditions[i].name, "Phase") != 0)
+			v[(*n)++] = r->conditions[i];
+	return v;
+}
+
 void
 conditions_ask(
     struct manager *m, const struct unit_conf *conf, struct svc_conditions *out)
@@ -38,6 +57,8 @@ conditions_ask(
 	struct condition_world w;
 	struct condition_unmet unmet;
 	struct buf found = { 0 }, text = { 0 };
+	size_t n;
+	struct unit_condition *v = to_ask(conf, &n);
 
 	memset(out, 0, sizeof(*out));
 	condition_world_init(&w);
@@ -45,11 +66,11 @@ conditions_ask(
 	w.guard_arg = m->reach;
 	w.find_id = find_id;
 	w.find_id_arg = m->world;
+	w.phase = phases_word(m);
 	out->held = true;
 	/* As systemd: who is skipped asserts nothing. */
 	for (int asserts = 0; asserts < 2 && out->held; asserts++) {
-		out->held = conditions_hold(&w, conf->rules->conditions,
-		    conf->rules->n_conditions, asserts != 0, &unmet, &found);
+		out->held = conditions_hold(&w, v, n, asserts != 0, &unmet, &found);
 		if (out->held)
 			continue;
 		out->asserted = asserts != 0;
@@ -58,6 +79,7 @@ conditions_ask(
 		copy_text(out->unmet, sizeof(out->unmet), &text);
 		copy_text(out->found, sizeof(out->found), &found);
 	}
+	free(v);
 	buf_free(&text);
 	buf_free(&found);
 }

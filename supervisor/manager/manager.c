@@ -38,6 +38,7 @@
 #include "manager/part/pools.h"
 #include "manager/part/stales.h"
 #include "manager/part/timers.h"
+#include "manager/phases.h"
 #include "manager/record/digest.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
@@ -262,6 +263,7 @@ on_clock_set(void *arg)
 	hold_run(m);
 	budgets_on_clock_set(m);
 	marking_run(m);
+	phases_on_clock_set(m);
 	sessions_on_clock_set(m);
 	timers_on_clock_set(m);
 }
@@ -323,6 +325,7 @@ manager_start(struct manager *m)
 	/* Before there are new events: it looks at which of the old ones there are. */
 	m->budgets = budgets_new(m);
 	m->marking = marking_new(m);
+	m->phases = phases_new(m);
 	/* Each wish and each slot loads its unit: what is not there is asked once. */
 	unit_paths_scan(m->paths);
 	wishes_restore(m);
@@ -424,6 +427,7 @@ manager_leave_safe_mode(struct manager *m, const char *why)
 	request_files_take(m);
 	hold_run(m);
 	pools_begin(m);
+	phases_begin(m);
 	stales_begin(m);
 }
 
@@ -493,6 +497,7 @@ manager_on_replay_end(struct manager *m)
 	emergencies_restore(m);
 	hold_run(m);
 	pools_begin(m);
+	phases_begin(m);
 	stales_begin(m);
 	if (m->generation == 0 && !m->revived)
 		manager_say(m, MARK_NOTE,

@@ -41,6 +41,7 @@ struct marking;
 struct metrics;
 struct namewatch;
 struct pathwatch;
+struct phases;
 struct pools;
 struct reach;
 struct reload;
@@ -121,6 +122,7 @@ struct manager {
 	TAILQ_HEAD(, emergency) emergencies; /* that are on, the oldest first */
 	struct timers *timers;               /* timers.c; NULL: there never was one */
 	struct map flights;          /* runs of watchers, by unit (part/stales.h) */
+	struct phases *phases;       /* phases.c */
 	struct pools *pools;         /* part/pools.c; NULL: there never was one */
 	struct due *due;             /* wants.c; NULL: nothing ever was */
 	struct filewatch *filewatch; /* NULL: nothing is watched yet */

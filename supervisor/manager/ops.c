@@ -27,6 +27,7 @@
 #include "manager/ops_int.h"
 #include "manager/part/part.h"
 #include "manager/part/pools.h"
+#include "manager/phases.h"
 #include "manager/scan.h"
 #include "manager/service/probe.h"
 #include "manager/service/service_exec.h"
@@ -133,6 +134,10 @@ static enum svc_pool
 ops_pool_enter(
     void *arg, const struct unit_conf *conf, uint64_t *number, char *why, size_t size)
 {
+	if (phases_wait(arg, conf, why, size)) {
+		pools_leave(arg);
+		return SVC_POOL_PHASE;
+	}
 	return pools_enter(arg, conf, number, why, size);
 }
 
@@ -438,8 +443,10 @@ ops_emit(void *arg, const struct svc_note *note, const struct svc_memory *mem)
 	budgets_on_note(arg, note, mem);
 	if (note->what == SVC_EMIT_STATE || note->what == SVC_EMIT_MEMORY)
 		drain_look(arg);
-	if (note->what == SVC_EMIT_STATE)
+	if (note->what == SVC_EMIT_STATE) {
 		unit_note_active(arg);
+		phases_on_unit(arg);
+	}
 }
 
 static void

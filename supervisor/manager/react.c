@@ -16,6 +16,7 @@
 #include "manager/link/link.h"
 #include "manager/manager.h"
 #include "manager/marking.h"
+#include "manager/phases.h"
 #include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/reload.h"
@@ -132,6 +133,7 @@ manager_take_reload(struct manager *m, struct reload *r, const char *who)
 	if (m->control != NULL)
 		control_on_conf(m->control);
 	marking_on_conf(m);
+	phases_on_conf(m);
 	/* (Written again since the look.) */
 	reload_take_units(r, who, defaults_differ(&before, m->conf));
 	manager_leave_safe_mode(m, "the files were read again");

@@ -20,6 +20,7 @@
 #include "manager/part/part.h"
 #include "manager/part/pools.h"
 #include "manager/part/sockets.h"
+#include "manager/phases.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/record/store.h"
@@ -419,6 +420,7 @@ unit_free(struct unit *u)
 		free(u->terms[i].reason);
 		free(u->terms[i].text);
 	}
+	phases_forget(u);
 	free(u->wanted_by);
 	free(u->name);
 	free(u);

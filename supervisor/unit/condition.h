@@ -29,6 +29,7 @@ struct condition_world {
 	 * not: 0, or -1 with errno, 0 for "nobody has it".  NULL: those files are all. */
 	int (*find_id)(void *arg, bool group, const char *name, uint32_t *id);
 	void *find_id_arg;
+	const char *phase; /* of the person, NULL: there are no phases */
 };
 
 /* The environment of this process, and its machine. */

@@ -450,6 +450,13 @@ struct kill_conf {
 	size_t n_sequence;
 };
 
+/* What happens to it when its ConditionPhase= does not hold. */
+enum phase_yield {
+	PHASE_YIELD_NO, /* it is asked at a start only, as other conditions are */
+	PHASE_YIELD_STOP,
+	PHASE_YIELD_FREEZE,
+};
+
 struct service_conf {
 	enum service_type type;
 	enum service_exit exit_type;
@@ -495,6 +502,7 @@ struct service_conf {
 	bool permissions_start_only; /* already in the flags of the commands */
 	uint64_t watchdog_us;        /* 0: off */
 	uint32_t fd_store_max;
+	enum phase_yield phase_yield;
 	enum dir_preserve fd_store_preserve;
 	enum oom_policy oom_policy;
 

@@ -1,10 +1,12 @@
 /*
- * kinds_marks: what [Marks NAME] says.
+ * kinds_marks: what [Marks NAME] says, and PhaseYield=.
  */
 #include "unit/kinds.h"
 #include "unit/parse.h"
 #include "unit/span.h"
 #include "unit/supd_conf.h"
+
+const char *const phase_yield_words[] = { "no", "stop", "freeze", NULL };
 
 int
 set_marks_count(

@@ -86,6 +86,7 @@ supd_conf_free(struct supd_conf *sc)
 	free(sc->control_group);
 	free(sc->unit_path);
 	strv_free(&sc->launcher_names);
+	strv_free(&sc->phases.files);
 	for (size_t i = 0; i < sc->marks.n; i++)
 		free(sc->marks.v[i].name);
 	free(sc->marks.v);

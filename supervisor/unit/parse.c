@@ -483,6 +483,8 @@ open_section(struct parse *p, const char *name)
 			p->parts->rules.has_install = true;
 		if (section_is_session(s))
 			p->parts->session.any = true;
+		if (s == SECTION_PHASES)
+			p->supd->phases.any = true;
 		return s;
 	}
 	if (strncmp(name, "X-", 2) == 0)
@@ -493,7 +495,7 @@ open_section(struct parse *p, const char *name)
 	}
 	near = nearest_section(p, name);
 	if (p->parts == NULL)
-		hint = xstrdup("supd.conf has [Supd] and [Marks NAME]");
+		hint = xstrdup("supd.conf has [Supd], [Phases] and [Marks NAME]");
 	else if (strncmp(name, "Rule", 4) == 0)
 		hint = xstrdup("write [Rule NAME]");
 	else if (near != NULL)

@@ -57,6 +57,18 @@ struct marks_conf {
 	uint64_t expire_event_us; /* the same, each with an event */
 };
 
+/* [Phases]: what a person does, by which there are phases. */
+struct phases_conf {
+	bool any; /* there is such a section */
+	struct strv
+	    files;     /* paths that may have wildcards: a change of one is activity */
+	bool input;    /* what a person types into a session is */
+	bool commands; /* a person's call that changes something is */
+	uint64_t
+	    transition_us; /* without activity, until transitioning; INFINITY: never */
+	uint64_t sleep_us; /* the same, until sleep */
+};
+
 struct marks_list {
 	struct marks_conf *v;
 	size_t n;
@@ -134,6 +146,7 @@ struct supd_conf {
 
 	struct marks_conf mark; /* what a new set begins with */
 	struct marks_list marks;
+	struct phases_conf phases;
 
 	uint64_t set[UNIT_ROWS_MAX / 64];
 };

@@ -34,6 +34,7 @@ const struct kind kinds[KIND_NKINDS] = {
 #define OFFSET_SOCKET(field) offsetof(struct unit_parts, trigger.socket.field)
 #define OFFSET_RULE(field) offsetof(struct unit_parts, rule.field)
 #define OFFSET_MARKS(field) offsetof(struct supd_conf, mark.field)
+#define OFFSET_PHASES(field) offsetof(struct supd_conf, phases.field)
 #define OFFSET_SUPD(field) offsetof(struct supd_conf, field)
 
 static const struct directive rows[] = {
@@ -87,6 +88,7 @@ static const char *const section_names[SECTION_NKINDS] = {
 	[SECTION_INSTANCES] = "Instances",
 	[SECTION_MARKS] = "Marks",
 	[SECTION_PATH] = "Path",
+	[SECTION_PHASES] = "Phases",
 	[SECTION_POOL] = "Pool",
 	[SECTION_RULE] = "Rule",
 	[SECTION_SERVICE] = "Service",
@@ -250,7 +252,7 @@ section_find(const char *name)
 bool
 section_is_of_supd(enum section s)
 {
-	return s == SECTION_SUPD || s == SECTION_MARKS;
+	return s == SECTION_SUPD || s == SECTION_MARKS || s == SECTION_PHASES;
 }
 
 bool
@@ -277,6 +279,7 @@ section_is_of_type(enum section s, enum unit_type type)
 	case SECTION_SERVICE:
 		return type == UNIT_SERVICE || type == UNIT_SCOPE;
 	case SECTION_MARKS:
+	case SECTION_PHASES:
 	case SECTION_SUPD:
 		return false;
 	default:

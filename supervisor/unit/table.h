@@ -20,6 +20,7 @@ enum section {
 	SECTION_INSTANCES,
 	SECTION_MARKS, /* of supd.conf */
 	SECTION_PATH,
+	SECTION_PHASES, /* of supd.conf */
 	SECTION_POOL,
 	SECTION_RULE,
 	SECTION_SERVICE,

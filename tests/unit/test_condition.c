@@ -85,11 +85,13 @@ remote_id(void *arg, bool group, const char *name, uint32_t *id)
 	return 0;
 }
 
+static const char *phase;
+
 static enum condition_answer
 ask(const char *name, const char *arg)
 {
 	struct unit_condition c = { .name = xstrdup(name), .arg = xstrdup(arg) };
-	struct condition_world w = { .root = root, .find_id = find_id };
+	struct condition_world w = { .root = root, .find_id = find_id, .phase = phase };
 	enum condition_answer a = condition_test(&w, &c, NULL);
 
 	free(c.name);
@@ -646,6 +648,31 @@ together(void **state)
 	buf_free(&found);
 }
 
+static void
+phases(void **state)
+{
+	(void)state;
+	phase = NULL;
+	UNKNOWN("Phase", "wake");
+	phase = "wake";
+	YES("Phase", "wake");
+	YES("Phase", " sleep\twake ");
+	NO("Phase", "sleep dreaming");
+	UNKNOWN("Phase", "nap");
+	UNKNOWN("Phase", "wake nap");
+	UNKNOWN("Phase", "");
+	UNKNOWN("Phase", "Wake");
+	phase = "sleep";
+	YES("Phase", "sleep");
+	NO("Phase", "dreaming");
+	/* Who dreams sleeps. */
+	phase = "dreaming";
+	YES("Phase", "sleep");
+	YES("Phase", "dreaming");
+	NO("Phase", "wake transitioning");
+	phase = NULL;
+}
+
 /* Each condition has its two directives, and each of these a condition. */
 static void
 table(void **state)
@@ -667,7 +694,7 @@ table(void **state)
 		diags_clear(&d);
 		free(text);
 	}
-	assert_false(condition_is_known("Phase"));
+	assert_false(condition_is_known("Moon"));
 }
 
 static int
@@ -702,6 +729,7 @@ main(void)
 		cmocka_unit_test(braces),
 		cmocka_unit_test(lines),
 		cmocka_unit_test(together),
+		cmocka_unit_test(phases),
 		cmocka_unit_test(table),
 	};
 

@@ -197,6 +197,17 @@ put_safe_mode(struct ctl *ctl, const char *until)
 }
 
 static void
+put_phase(struct ctl *ctl, const struct jv *phase)
+{
+	if (jv_type(phase) != JV_OBJECT)
+		return;
+	field_begin(ctl, "Phase");
+	ctl_put(ctl, jv_str(jv_get(phase, "phase"), "?"));
+	field_since(ctl, text_of(phase, "since"));
+	ctl_printf(ctl, "\n");
+}
+
+static void
 put_overview(struct ctl *ctl, const struct jv *s)
 {
 	const char *state = jv_str(jv_get(s, "state"), "running");
@@ -221,6 +232,7 @@ put_overview(struct ctl *ctl, const struct jv *s)
 	ctl_printf(ctl, "\n");
 	put_roles(ctl, jv_get(s, "roles"));
 	put_counts(ctl, s);
+	put_phase(ctl, jv_get(s, "phase"));
 	if (jobs > 0)
 		ctl_printf(ctl, "%*s: %lld on the way, see supctl jobs\n",
 		    FIELD_NAME_WIDTH, "Jobs", (long long)jobs);

@@ -17,6 +17,7 @@
 #include "lib/version.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/phases.h"
 #include "manager/record/event.h"
 #include "manager/scan.h"
 #include "manager/service/service.h"
@@ -141,6 +142,15 @@ on_accept(void *arg, int fd, struct access_peer *peer)
 	access_decide(fd, &conf, peer);
 }
 
+static bool
+changes_something(const char *method)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (strcmp(methods[i].name, method) == 0)
+			return methods[i].class >= ACCESS_OPERATE;
+	return false;
+}
+
 static void
 on_call(void *arg, const char *method, const struct access_peer *peer)
 {
@@ -151,6 +161,9 @@ on_call(void *arg, const char *method, const struct access_peer *peer)
 	event_int(c->m->events, "pid", peer->pid);
 	event_int(c->m->events, "uid", (int64_t)peer->uid);
 	event_end(c->m->events);
+	/* What a unit does by itself says nothing of the person. */
+	if (!peer->supervised && changes_something(method))
+		phases_on_command(c->m, peer->user, peer->command);
 }
 
 /* Whether this one is told.  Otherwise everybody who can connect could fill the journal,

@@ -15,6 +15,7 @@
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
+#include "manager/phases.h"
 #include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/service/service.h"
@@ -121,6 +122,7 @@ write_manager(struct manager *m, struct jw *w)
 	jw_kv_u64(w, "events_dropped", emitter_dropped(m->events));
 	reach_write(m->reach, w);
 	emergency_render(m, w);
+	phases_render(m, w);
 	jw_kv_str(w, "run", m->run_path);
 	jw_kv_strf(w, "journal", "%s/journal", m->root_path);
 	strv_free(&n.failed);

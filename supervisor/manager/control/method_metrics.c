@@ -13,6 +13,7 @@
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
 #include "manager/part/pools.h"
+#include "manager/phases.h"
 #include "manager/record/event.h"
 #include "manager/record/metrics.h"
 #include "manager/service/service.h"
@@ -190,6 +191,18 @@ add_single(
 }
 
 static void
+add_phase(const struct manager *m, struct buf *out)
+{
+	const char *labels[] = { "phase", phases_word(m), NULL };
+
+	if (labels[1] == NULL)
+		return;
+	metrics_text_head(out, "supd_phase", "gauge",
+	    "1 for the phase in which the person is; absent without [Phases].");
+	metrics_text_sample(out, "supd_phase", labels, 1);
+}
+
+static void
 add_instance(struct control *c, struct buf *out)
 {
 	const struct manager *m = c->m;
@@ -205,6 +218,7 @@ add_instance(struct control *c, struct buf *out)
 	add_single(out, "supd_init_crashes_total", "counter",
 	    "How often init found a defect of itself and started again.",
 	    (double)m->table->crashes);
+	add_phase(m, out);
 	add_single(out, "supd_jobs", "gauge", "Jobs that are not done.",
 	    m->jobs == NULL ? 0 : (double)jobs_count(m->jobs));
 	add_single(out, "supd_clients", "gauge", "Connections to the control socket.",

@@ -132,6 +132,8 @@ queue_why(const struct unit *u)
 	static char text[4 * SVC_WHY_MAX];
 	struct buf why = { 0 };
 
+	if (svc_memory(u->svc)->pool[0] == '\0')
+		return why_of(u); /* no pool, but a phase */
 	pools_why(u, &why);
 	strlcpy(text, buf_str(&why), sizeof(text));
 	buf_free(&why);

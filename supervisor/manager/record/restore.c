@@ -168,7 +168,8 @@ store_take_request(
 bool
 store_is_kept(enum event_id id)
 {
-	return id >= EVENT_MARK_ADDED && id <= EVENT_MARK_EXPIRED;
+	return (id >= EVENT_MARK_ADDED && id <= EVENT_MARK_EXPIRED) ||
+	       id == EVENT_PHASE_CHANGED;
 }
 
 void
@@ -177,8 +178,11 @@ store_take_kept(
 {
 	char key[32];
 
-	(void)id;
-	snprintf(key, sizeof(key), "mark %llu", (unsigned long long)seq);
+	/* The newest one of a phase says all. */
+	if (id == EVENT_PHASE_CHANGED)
+		strlcpy(key, "phase", sizeof(key));
+	else
+		snprintf(key, sizeof(key), "mark %llu", (unsigned long long)seq);
 	take_line(&st->kept, key, seq, line, len);
 }
 
@@ -477,6 +481,7 @@ store_read_snapshot(
 	if (jv_i64(jv_get(v, "last_job"), 0) > (int64_t)st->last_job &&
 	    jv_i64(jv_get(v, "last_job"), 0) <= UINT32_MAX)
 		st->last_job = (uint32_t)jv_i64(jv_get(v, "last_job"), 0);
+	st->activity_us = jv_u64(jv_get(v, "activity"));
 	take_snapshot_ending(st, jv_get(v, "ending"));
 	metrics_read_json(emitter_metrics(st->ev), jv_get(v, "metrics"));
 	history_read_json(st->history, jv_get(v, "history"));

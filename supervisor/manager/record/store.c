@@ -135,6 +135,18 @@ store_each_kept(const struct store *st, store_wish_fn *fn, void *arg)
 }
 
 void
+store_set_activity(struct store *st, uint64_t wall_us)
+{
+	st->activity_us = wall_us;
+}
+
+uint64_t
+store_activity(const struct store *st)
+{
+	return st->activity_us;
+}
+
+void
 store_forget_marks(struct store *st, uint64_t seq)
 {
 	size_t it = 0;
@@ -222,6 +234,8 @@ store_write_snapshot(struct store *st, struct buf *out)
 	jw_kv_arr(w, "requests");
 	store_each_request(st, write_line, w);
 	jw_end(w);
+	if (st->activity_us != 0)
+		jw_kv_u64(w, "activity", st->activity_us);
 	jw_kv_arr(w, "kept");
 	store_each_kept(st, write_line, w);
 	jw_end(w);

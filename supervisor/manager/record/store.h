@@ -134,6 +134,10 @@ void store_forget_request(struct store *st, const char *unit);
 /* The events about marks that store_forget_marks was not told of, and the newest change
  * of the phase, in their order, as lines. */
 void store_each_kept(const struct store *st, store_wish_fn *fn, void *arg);
+/* When a person did something last (wall clock; 0: not known), for the next boot: it is
+ * in each snapshot. */
+void store_set_activity(struct store *st, uint64_t wall_us);
+uint64_t store_activity(const struct store *st);
 /* Marks are on the disk as they were after the event seq. */
 void store_forget_marks(struct store *st, uint64_t seq);
 /* The memories are with their units now: give the space back. */

@@ -45,6 +45,7 @@ struct store {
 	uint32_t last_job;    /* the greatest number of a job that was told */
 	struct map requests;  /* unit to struct wish: the newest event about one */
 	struct map kept;      /* events that others want again: see store_is_kept */
+	uint64_t activity_us; /* store_set_activity */
 	char *ending;         /* the event that began the end of the instance, or NULL */
 	bool past_same_boot;  /* the events being read are of this boot */
 	bool first_of_boot;   /* the newest supd is the first of its boot, not of all */

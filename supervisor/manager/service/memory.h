@@ -157,6 +157,7 @@ struct svc_memory {
 	bool restart_deferred;  /* due as soon as the slot is empty */
 	bool again;             /* this run, or the one that is due, is of Retries= */
 	bool then_start;        /* the stop of a restart: it comes up again */
+	bool yields;            /* that is by PhaseYield=: no failure, and not counted */
 	bool fresh_start;       /* a person asked: counters were cleared */
 	uint32_t verdict;       /* enum svc_verdict: of the rules, about the last end */
 	bool uncounted;         /* that end, and the start after it, count for no limit */

@@ -167,6 +167,7 @@ enum svc_pool {
 	SVC_POOL_ADMITTED, /* it has a slot of it */
 	SVC_POOL_QUEUED,   /* svc_on_admitted comes when it has one */
 	SVC_POOL_REFUSED,  /* there is no such pool: why says it */
+	SVC_POOL_PHASE, /* it is not the time for it: why says it, svc_on_phase comes */
 };
 
 enum svc_pid {
@@ -204,7 +205,8 @@ struct svc_ops {
 	/* A slot of the pool that conf names, which it has or waits for until pool_leave.
 	 * number is its place among those that wait, and is given when it is 0; whoever
 	 * waits already is put where conf says now.  why: the name of the pool's unit,
-	 * or why there is none. */
+	 * or why there is none, or for which phase conf has to wait (it is in no pool
+	 * then). */
 	enum svc_pool (*pool_enter)(void *arg, const struct unit_conf *conf,
 	    uint64_t *number, char *why, size_t size);
 	void (*pool_leave)(void *arg);
@@ -313,7 +315,8 @@ enum svc_down {
 	SVC_DOWN_RESTART =
 	    1 << 0, /* RestartKillSignal=; kept descriptors stay; comes up again */
 	SVC_DOWN_AUTOMATIC =
-	    1 << 1, /* no person meant this unit: what it did is cut short */
+	    1 << 1,              /* no person meant this unit: what it did is cut short */
+	SVC_DOWN_YIELD = 1 << 2, /* by PhaseYield=: however it ends, it did not fail */
 };
 
 enum {
@@ -404,6 +407,8 @@ void svc_on_slot(struct service *s, const struct msg_slot *slot);
 void svc_on_slot_free(struct service *s);
 /* What pool_enter has put into the queue has a slot of its pool. */
 void svc_on_admitted(struct service *s);
+/* The phase is another one: what is queued may begin, or has to wait. */
+void svc_on_phase(struct service *s);
 void svc_on_started(struct service *s, const struct msg_started *st);
 void svc_on_exit(struct service *s, const struct msg_exit *x);
 void svc_on_empty(struct service *s, uint32_t slot);

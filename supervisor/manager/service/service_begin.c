@@ -176,6 +176,12 @@ enter_pool(struct service *s)
 		svc_set_why(s, "queued in %s", m->pool);
 		svc_note(s, &(struct svc_note){ .what = SVC_EMIT_QUEUED }, NULL);
 		break;
+	case SVC_POOL_PHASE:
+		s->empty = true;
+		svc_timer(s, SVC_TIMER_PHASE, UINT64_MAX);
+		svc_set_state(s, SVC_QUEUED);
+		svc_set_why(s, "%s", why);
+		break;
 	case SVC_POOL_REFUSED:
 		svc_set_why(s, "%s", why);
 		svc_set_state(s, SVC_START_PRE);
@@ -189,8 +195,12 @@ act_admitted(struct service *s)
 {
 	uint64_t now_us = clock_mono_us(), since_us = s->m.queued_us;
 
-	if (s->m.pool[0] != '\0')
-		note_admitted(s, now_us > since_us ? now_us - since_us : 0);
+	/* It waited for a phase, or its pool is taken out of its file. */
+	if (s->m.pool[0] == '\0') {
+		enter_pool(s);
+		return;
+	}
+	note_admitted(s, now_us > since_us ? now_us - since_us : 0);
 	s->m.queued_us = 0;
 	begin_run(s);
 }
@@ -208,8 +218,15 @@ svc_queue_again(struct service *s)
 		svc_memory_text(&m->pool, SVC_POOL_MAX, NULL);
 		svc_raise(s, SVC_EV_ADMITTED);
 		break;
+	case SVC_POOL_PHASE:
+		svc_memory_text(&m->pool, SVC_POOL_MAX, NULL);
+		m->pool_number = m->queued_us = 0;
+		svc_set_why(s, "%s", why);
+		break;
 	case SVC_POOL_ADMITTED:
 	case SVC_POOL_QUEUED:
+		if (m->pool[0] == '\0')
+			m->queued_us = clock_mono_us();
 		svc_memory_text(&m->pool, SVC_POOL_MAX, why);
 		svc_set_why(s, "queued in %s", m->pool);
 		if (answer == SVC_POOL_ADMITTED)
@@ -240,7 +257,8 @@ svc_begin_start(struct service *s, bool automatic)
 		    "only `supctl run --scope' starts a scope");
 		return;
 	}
-	if (!automatic) {
+	/* One that yielded goes on where it was. */
+	if (!automatic && !m->yields) {
 		/* Only a restart by Restart= goes on counting. */
 		m->restarts = 0;
 		m->backoff = 0;
@@ -259,7 +277,7 @@ svc_begin_start(struct service *s, bool automatic)
 	/* Before the limit: to be skipped is no failure, however often it happens. */
 	if (!conditions_hold_now(s))
 		return;
-	if (!svc_limit_allows(s)) {
+	if (!m->yields && !svc_limit_allows(s)) {
 		if (m->result == SVC_RESULT_EXEC_CONDITION)
 			skip_unasked(s);
 		else
@@ -267,6 +285,7 @@ svc_begin_start(struct service *s, bool automatic)
 		return;
 	}
 	s->run_conf = s->conf;
+	m->yields = false;
 	m->verdict = SVC_VERDICT_NONE;
 	m->uncounted = false;
 	m->not_sooner_us = 0;

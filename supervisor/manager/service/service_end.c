@@ -125,6 +125,9 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 	struct deed *d;
 
 	svc_thaw(s);
+	/* Whatever it made of the signal: it was to go, and has done nothing wrong. */
+	if (m->yields && m->forbid_restart)
+		m->result = f = SVC_RESULT_SUCCESS;
 	svc_fail(s, f, "%s", m->why);
 	svc_kill_aux(s);
 	for (int i = 0; i < SVC_NTIMERS; i++)

@@ -103,6 +103,13 @@ svc_on_admitted(struct service *s)
 }
 
 void
+svc_on_phase(struct service *s)
+{
+	if (!s->restoring && svc_is_queued(s))
+		svc_queue_again(s);
+}
+
+void
 svc_on_slot(struct service *s, const struct msg_slot *slot)
 {
 	if (s->restoring) {

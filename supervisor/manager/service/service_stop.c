@@ -21,6 +21,7 @@ note_stop_wanted(struct service *s)
 	m->forbid_restart = true;
 	m->restart_deferred = false;
 	m->then_start = (s->down & SVC_DOWN_RESTART) != 0;
+	m->yields = (s->down & SVC_DOWN_YIELD) != 0;
 	svc_done(s, SVC_DONE_START, SVC_DONE_CANCELED, "a stop was asked for");
 	if (m->result == SVC_RESULT_SUCCESS)
 		svc_set_why(s, "%s%s%s", m->then_start ? "restarting" : "stopping",

@@ -17,6 +17,7 @@
 #include "manager/link/adopt.h"
 #include "manager/link/link.h"
 #include "manager/manager.h"
+#include "manager/phases.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "manager/session/heartbeat.h"
@@ -71,6 +72,7 @@ look_for_person(struct session *s)
 	if (s->known) {
 		oracle_human(s->oracle);
 		heartbeat_active(s->heartbeat);
+		phases_on_input(s->unit->manager, s->unit);
 	}
 	s->typed_us = s->term.last_typed_us;
 }

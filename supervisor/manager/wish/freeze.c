@@ -6,6 +6,7 @@
 #include "manager/job/job.h"
 #include "manager/link/adopt.h"
 #include "manager/manager.h"
+#include "manager/phases.h"
 #include "manager/record/event.h"
 #include "manager/service/service.h"
 #include "manager/units.h"
@@ -15,7 +16,7 @@
 bool
 freeze_is_wanted(const struct unit *u)
 {
-	return u->flag[WISH_FLAG_FROZEN] || emergency_freezes(u);
+	return u->flag[WISH_FLAG_FROZEN] || emergency_freezes(u) || phases_freezes(u);
 }
 
 bool
@@ -104,6 +105,19 @@ freezes_restore(struct manager *m)
 	units_look(m, restore_one, NULL);
 }
 
+static void
+render_by_phase(const struct unit *u, struct jw *w)
+{
+	jw_kv_obj(w, "frozen");
+	jw_kv_bool(w, "now", freeze_is_on(u));
+	jw_kv_str(w, "how", how_of(u));
+	jw_kv_str(w, "who", "supd (PhaseYield=)");
+	jw_kv_null(w, "since");
+	jw_kv_strf(w, "undo", "supctl stop %s", u->name);
+	jw_kv_strf(w, "reason", "the phase is %s", phases_word(u->manager));
+	jw_end(w);
+}
+
 void
 freeze_render(const struct unit *u, struct jw *w)
 {
@@ -114,6 +128,10 @@ freeze_render(const struct unit *u, struct jw *w)
 
 	if (!freeze_is_wanted(u)) {
 		jw_kv_null(w, "frozen");
+		return;
+	}
+	if (!by_person && !emergency_freezes(u)) {
+		render_by_phase(u, w);
 		return;
 	}
 	jw_kv_obj(w, "frozen");

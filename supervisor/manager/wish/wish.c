@@ -17,6 +17,7 @@
 #include "manager/manager.h"
 #include "manager/part/part.h"
 #include "manager/part/pools.h"
+#include "manager/phases.h"
 #include "manager/record/event.h"
 #include "manager/record/store.h"
 #include "manager/service/service.h"
@@ -442,6 +443,8 @@ unit_is_wanted(const struct unit *u, const char **why)
 		no = NULL;
 	else if (u->flag[WISH_FLAG_DISABLED])
 		no = "disabled";
+	else if (!unit_is_by_links(u) && phases_start(u))
+		no = "its phase starts it";
 	else if (u->flag[WISH_FLAG_ENABLED])
 		no = NULL;
 	else if (member_is_named(u))
