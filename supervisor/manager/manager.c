@@ -23,6 +23,7 @@
 #include "lib/loop.h"
 #include "lib/version.h"
 #include "lib/xalloc.h"
+#include "manager/alerts.h"
 #include "manager/budget/budgets.h"
 #include "manager/control/control.h"
 #include "manager/end.h"
@@ -230,6 +231,8 @@ manager_read_conf(struct manager *m)
 	}
 	if (m->world != NULL)
 		m->world->conf = m->conf;
+	if (m->alerts != NULL)
+		alerts_on_conf(m);
 	supd_conf_free(old);
 	tell_diags(&d);
 	diags_clear(&d);
@@ -266,6 +269,7 @@ on_clock_set(void *arg)
 	phases_on_clock_set(m);
 	sessions_on_clock_set(m);
 	timers_on_clock_set(m);
+	alerts_on_clock_set(m);
 }
 
 /* Until the next supd: units are loaded from them all the time. */
@@ -317,6 +321,7 @@ manager_start(struct manager *m)
 	m->store = store_new(m->loop, m->events, m->history, m->table->boot_id, &ops);
 	store_set_interval(m->store, m->conf->snapshot_interval_us);
 	make_digest(m);
+	m->alerts = alerts_new(m);
 	m->link = link_new(m, ROLE_FD_CHAN);
 	store_restore(m->store, m->root_fd, m->ring);
 	ending = store_ending(m->store);
@@ -485,6 +490,7 @@ manager_on_replay_end(struct manager *m)
 	marking_run(m);
 	if (end_resume(m))
 		return;
+	alerts_begin(m);
 	if (m->safe_mode) {
 		enter_safe_mode(m);
 	} else {

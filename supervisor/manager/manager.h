@@ -21,6 +21,7 @@
 #include "proto/table.h"
 #include "unit/load.h"
 
+struct alerts;
 struct bonds;
 struct budgets;
 struct control;
@@ -133,6 +134,7 @@ struct manager {
 	struct metrics *metrics;
 	struct history *history;
 	struct digest *digest;
+	struct alerts *alerts; /* NULL while the first supd.conf is read */
 	struct store *store;
 	struct bonds *bonds; /* NULL: nothing ever followed */
 	struct budgets *budgets;

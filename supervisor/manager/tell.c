@@ -14,6 +14,7 @@
 #include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "manager/activate/pool.h"
+#include "manager/alerts.h"
 #include "manager/conditions.h"
 #include "manager/end.h"
 #include "manager/instances.h"
@@ -355,7 +356,8 @@ tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory 
 	if (note->state == SVC_FAILED)
 		tell_failed(u, mem);
 	if (down || note->state == SVC_AUTO_RESTART) {
-		history_result(m->history, u->name, svc_result_name(mem->result));
+		if (history_result(m->history, u->name, svc_result_name(mem->result)))
+			alerts_on_run(m, u->name, mem->result != SVC_RESULT_SUCCESS);
 		/* The next failure may come before it has a slot; this one is another
 		 * unit's by then. */
 		u->told_slot = SLOT_NONE;

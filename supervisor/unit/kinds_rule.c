@@ -43,7 +43,7 @@ set_abs_path(struct parse *p, const struct directive *d, void *field, const char
 		r = -1;
 	} else if (*value != '\0' && *buf_str(&b) != '/') {
 		parse_error(p, NULL,
-		    p->spec != NULL ? "%Y is the folder of the unit file" : NULL,
+		    p->parts != NULL ? "%Y is the folder of the unit file" : NULL,
 		    "%s= needs an absolute path, not \"%s\"", d->key, buf_str(&b));
 		r = -1;
 	}

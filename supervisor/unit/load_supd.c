@@ -12,6 +12,8 @@
 #include "unit/file.h"
 #include "unit/load.h"
 #include "unit/parse.h"
+#include "unit/supd_conf.h"
+#include "unit/verify_alert.h"
 
 static struct supd_conf *
 load_text(const char *file, const char *text, size_t len, struct diags *d,
@@ -36,7 +38,9 @@ load_text(const char *file, const char *text, size_t len, struct diags *d,
 	p.defaults = sc;
 	parse_defaults(&p, true);
 	p.on_line = *hook;
+	p.supd = sc;
 	parse_text(&p, text, len);
+	verify_alerts(sc, file, d);
 	return sc;
 }
 
@@ -91,5 +95,8 @@ supd_conf_free(struct supd_conf *sc)
 		free(sc->marks.v[i].name);
 	free(sc->marks.v);
 	strv_free(&sc->status_groups);
+	for (size_t i = 0; i < sc->alerts.n; i++)
+		alert_conf_clear(&sc->alerts.v[i]);
+	free(sc->alerts.v);
 	free(sc);
 }

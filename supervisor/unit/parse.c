@@ -111,6 +111,8 @@ field_of(const struct parse *p, const struct directive *d)
 		return (char *)p->rule + d->offset - offsetof(struct unit_parts, rule);
 	if (p->marks != NULL && d->section == SECTION_MARKS)
 		return (char *)p->marks + d->offset - offsetof(struct supd_conf, mark);
+	if (p->alert != NULL && d->section == SECTION_ALERT)
+		return (char *)p->alert + d->offset - offsetof(struct supd_conf, alert);
 	return (char *)p->target + d->offset;
 }
 
@@ -124,6 +126,8 @@ mark(struct parse *p, const struct directive *d, bool set)
 		own = &p->rule->set;
 	else if (p->marks != NULL && d->section == SECTION_MARKS)
 		own = &p->marks->set;
+	else if (p->alert != NULL && d->section == SECTION_ALERT)
+		own = &p->alert->set;
 	if (own != NULL) {
 		bit = UINT32_C(1) << directive_place(d);
 		*own = set ? *own | bit : *own & ~bit;
@@ -342,6 +346,16 @@ is_type_section(const char *name, const struct unit_parts *parts)
 	       strcmp(name, "Slice") == 0;
 }
 
+/* "Rule NAME" */
+static bool
+is_header_of(const char *section, const char *name)
+{
+	size_t n = strlen(section);
+
+	return strncmp(name, section, n) == 0 &&
+	       (name[n] == '\0' || strchr(" \t", name[n]));
+}
+
 /* Sections that are known although nothing here reads them. */
 static const char *
 foreign_section(const struct parse *p, const char *name, enum section s)
@@ -354,22 +368,12 @@ foreign_section(const struct parse *p, const char *name, enum section s)
 		return "a unit of this type does not read it";
 	if (s == SECTION_NONE && is_type_section(name, p->parts))
 		return "resources are not limited yet";
-	if (strncmp(name, "Alert", 5) == 0 && (name[5] == '\0' || name[5] == ' '))
-		return "alerts are not supported yet";
+	if (p->parts != NULL && is_header_of("Alert", name))
+		return "alerts stand in supd.conf";
 	return NULL;
 }
 
 /* ---- rules ---- */
-
-/* "Rule NAME" */
-static bool
-is_header(const char *name, const char *section)
-{
-	size_t n = strlen(section);
-
-	return strncmp(name, section, n) == 0 &&
-	       (name[n] == '\0' || strchr(" \t", name[n]));
-}
 
 /* A new one: of the unit before those of its profile, else behind all. */
 static struct rule_conf *
@@ -418,7 +422,26 @@ open_rule(struct parse *p, const char *header)
 	return SECTION_RULE;
 }
 
-/* [Marks NAME] of supd.conf: the one of that name, or a new one. */
+/* ---- what stands in supd.conf under a name ---- */
+
+/* Of the section [HEADER NAME], which is one of what. */
+static bool
+name_is_fit(struct parse *p, const char *name, const char *header, const char *what)
+{
+	char *hint;
+
+	if (session_name_is_valid(name))
+		return true;
+	hint = xasprintf("write [%s NAME], of letters, digits, - and _", header);
+	if (*name == '\0')
+		parse_error(p, name, hint, "%s needs a name", what);
+	else
+		parse_error(p, name, hint, "%s cannot be called \"%s\"", what, name);
+	free(hint);
+	return false;
+}
+
+/* [Marks NAME]: the one of that name, or a new one. */
 static enum section
 open_marks(struct parse *p, const char *header)
 {
@@ -426,13 +449,8 @@ open_marks(struct parse *p, const char *header)
 	struct marks_list *list = &p->supd->marks;
 
 	p->marks = NULL;
-	if (!session_name_is_valid(name)) {
-		parse_error(p, name, "write [Marks NAME], of letters, digits, - and _",
-		    *name == '\0' ? "a set of marks needs a name"
-				  : "a set of marks cannot be called \"%s\"",
-		    name);
+	if (!name_is_fit(p, name, "Marks", "a set of marks"))
 		return SECTION_NONE;
-	}
 	for (size_t i = 0; i < list->n; i++)
 		if (strcmp(list->v[i].name, name) == 0) {
 			p->marks = &list->v[i];
@@ -447,6 +465,33 @@ open_marks(struct parse *p, const char *header)
 	*p->marks = p->supd->mark;
 	p->marks->name = xstrdup(name);
 	return SECTION_MARKS;
+}
+
+/* [Alert NAME]: the one of that name, or a new one. */
+static enum section
+open_alert(struct parse *p, const char *header)
+{
+	const char *name = header + 5 + strspn(header + 5, " \t");
+	struct alert_list *list = &p->supd->alerts;
+
+	p->alert = NULL;
+	if (!name_is_fit(p, name, "Alert", "an alert"))
+		return SECTION_NONE;
+	for (size_t i = 0; i < list->n && p->alert == NULL; i++)
+		if (strcmp(list->v[i].name, name) == 0)
+			p->alert = &list->v[i];
+	if (p->alert != NULL)
+		return SECTION_ALERT;
+	if (list->n == ALERTS_MAX) {
+		parse_error(p, name, NULL, "more than %d alerts", ALERTS_MAX);
+		return SECTION_NONE;
+	}
+	list->v = xreallocarray(list->v, list->n + 1, sizeof(list->v[0]));
+	p->alert = &list->v[list->n++];
+	memcpy(p->alert, &p->supd->alert, sizeof(*p->alert));
+	p->alert->name = xstrdup(name);
+	lex_where(p->lex, name, &p->alert->line, &p->alert->col);
+	return SECTION_ALERT;
 }
 
 /* ---- sections ---- */
@@ -469,10 +514,12 @@ open_section(struct parse *p, const char *name)
 	const char *near;
 	char *hint = NULL;
 
-	if (p->parts != NULL && is_header(name, "Rule"))
+	if (p->parts != NULL && is_header_of("Rule", name))
 		return open_rule(p, name);
-	if (p->supd != NULL && is_header(name, "Marks"))
+	if (p->supd != NULL && is_header_of("Marks", name))
 		return open_marks(p, name);
+	if (p->supd != NULL && is_header_of("Alert", name))
+		return open_alert(p, name);
 	/* What can be said of a scope is some of what can be said of a service. */
 	if (p->parts != NULL && p->parts->unit.type == UNIT_SCOPE &&
 	    strcmp(name, "Scope") == 0)
@@ -495,7 +542,8 @@ open_section(struct parse *p, const char *name)
 	}
 	near = nearest_section(p, name);
 	if (p->parts == NULL)
-		hint = xstrdup("supd.conf has [Supd], [Phases] and [Marks NAME]");
+		hint = xstrdup(
+		    "supd.conf has [Supd], [Phases], [Marks NAME] and [Alert NAME]");
 	else if (strncmp(name, "Rule", 4) == 0)
 		hint = xstrdup("write [Rule NAME]");
 	else if (near != NULL)
@@ -604,6 +652,8 @@ read_line(struct parse *p, enum section section, const char *header)
 	struct said before = what_was_said(p);
 
 	parse_line(p, section, written);
+	if (section == SECTION_ALERT && p->n_errors > before.errors)
+		p->alert->broken = true;
 	tell_line(p, header, d, answer_of(p, d, before));
 }
 
@@ -638,6 +688,7 @@ parse_text(struct parse *p, const char *text, size_t len)
 	p->lex = NULL;
 	p->rule = NULL;
 	p->marks = NULL;
+	p->alert = NULL;
 	lex_clear(&lx);
 }
 

@@ -45,6 +45,7 @@ struct parse {
 	struct line_hook on_line;
 	struct rule_conf *rule;   /* the section is [Rule] of this one */
 	struct marks_conf *marks; /* the section is [Marks] of this one */
+	struct alert_conf *alert; /* the section is [Alert] of this one */
 	/* Of the current line. */
 	struct lex *lex; /* NULL while defaults are set */
 	const char *value;

@@ -11,6 +11,7 @@
 #include "unit/kinds.h"
 #include "unit/load.h"
 #include "unit/paths.h"
+#include "unit/supd_conf.h"
 #include "unit/table.h"
 
 static const char *const dep_names[DEP_NKINDS] = {
@@ -215,26 +216,52 @@ unit_conf_show(const struct unit_conf *conf, unit_show_fn *fn, void *arg)
 		show_rule(&conf->session->rules.v[i], fn, arg);
 }
 
-/* A set of marks, as a rule is shown. */
+/* What stands in supd.conf under a name, as a rule is shown: one is of a section, whose
+ * fields are at base in struct supd_conf. */
 static void
-show_marks(const struct marks_conf *mc, unit_show_fn *fn, void *arg)
+show_named(enum section section, const char *name, const void *one, size_t base,
+    unit_show_fn *fn, void *arg)
 {
 	struct buf b = { 0 };
 
 	for (size_t i = 0; i < directive_count(); i++) {
 		const struct directive *d = directive_at(i);
-		char *name;
+		char *shown;
 
-		if (d->section != SECTION_MARKS)
+		if (d->section != section)
 			continue;
 		buf_clear(&b);
-		d->kind->show(d,
-		    (const char *)mc + d->offset - offsetof(struct supd_conf, mark), &b);
-		name = directive_shown_name(d, mc->name);
-		fn(arg, name, buf_str(&b));
-		free(name);
+		d->kind->show(d, (const char *)one + d->offset - base, &b);
+		shown = directive_shown_name(d, name);
+		fn(arg, shown, buf_str(&b));
+		free(shown);
 	}
 	buf_free(&b);
+}
+
+/* Their names, and what each says. */
+static void
+show_alerts(const struct supd_conf *conf, unit_show_fn *fn, void *arg)
+{
+	struct buf names = { 0 };
+
+	for (size_t i = 0; i < conf->alerts.n; i++) {
+		const struct alert_conf *a = &conf->alerts.v[i];
+
+		buf_addf(&names, "%s%s", i > 0 ? " " : "", a->name);
+		show_named(SECTION_ALERT, a->name, a, offsetof(struct supd_conf, alert),
+		    fn, arg);
+	}
+	fn(arg, section_name(SECTION_ALERT), buf_str(&names));
+	buf_free(&names);
+}
+
+static void
+show_marks(const struct supd_conf *conf, unit_show_fn *fn, void *arg)
+{
+	for (size_t i = 0; i < conf->marks.n; i++)
+		show_named(SECTION_MARKS, conf->marks.v[i].name, &conf->marks.v[i],
+		    offsetof(struct supd_conf, mark), fn, arg);
 }
 
 void
@@ -246,7 +273,7 @@ supd_conf_show(const struct supd_conf *conf, unit_show_fn *fn, void *arg)
 		const struct directive *d = directive_at(i);
 		char *name;
 
-		if (!is_shown(d, true) || d->section == SECTION_MARKS)
+		if (!is_shown(d, true) || section_is_named(d->section))
 			continue;
 		buf_clear(&b);
 		d->kind->show(d, (const char *)conf + d->offset, &b);
@@ -254,9 +281,9 @@ supd_conf_show(const struct supd_conf *conf, unit_show_fn *fn, void *arg)
 		fn(arg, name, buf_str(&b));
 		free(name);
 	}
+	show_alerts(conf, fn, arg);
+	show_marks(conf, fn, arg);
 	buf_free(&b);
-	for (size_t i = 0; i < conf->marks.n; i++)
-		show_marks(&conf->marks.v[i], fn, arg);
 }
 
 /* A secret is never shown, and whether it is another one is nothing that masks tell. */

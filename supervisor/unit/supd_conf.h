@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "lib/strv.h"
+#include "unit/alert_conf.h"
 #include "unit/conf.h"
 
 enum supd_on_exit {
@@ -147,6 +148,8 @@ struct supd_conf {
 	struct marks_conf mark; /* what a new set begins with */
 	struct marks_list marks;
 	struct phases_conf phases;
+	struct alert_list alerts;
+	struct alert_conf alert; /* what a new one begins with */
 
 	uint64_t set[UNIT_ROWS_MAX / 64];
 };

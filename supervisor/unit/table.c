@@ -35,6 +35,7 @@ const struct kind kinds[KIND_NKINDS] = {
 #define OFFSET_RULE(field) offsetof(struct unit_parts, rule.field)
 #define OFFSET_MARKS(field) offsetof(struct supd_conf, mark.field)
 #define OFFSET_PHASES(field) offsetof(struct supd_conf, phases.field)
+#define OFFSET_ALERT(field) offsetof(struct supd_conf, field)
 #define OFFSET_SUPD(field) offsetof(struct supd_conf, field)
 
 static const struct directive rows[] = {
@@ -82,6 +83,7 @@ static_assert(sizeof(rows) / sizeof(rows[0]) <= (size_t)UNIT_ROWS_MAX,
     "unit_conf.set has a bit for each row");
 
 static const char *const section_names[SECTION_NKINDS] = {
+	[SECTION_ALERT] = "Alert",
 	[SECTION_BUDGET] = "Budget",
 	[SECTION_HEARTBEAT] = "Heartbeat",
 	[SECTION_INSTALL] = "Install",
@@ -252,13 +254,14 @@ section_find(const char *name)
 bool
 section_is_of_supd(enum section s)
 {
-	return s == SECTION_SUPD || s == SECTION_MARKS || s == SECTION_PHASES;
+	return s == SECTION_SUPD || s == SECTION_MARKS || s == SECTION_PHASES ||
+	       s == SECTION_ALERT;
 }
 
 bool
 section_is_named(enum section s)
 {
-	return s == SECTION_RULE || s == SECTION_MARKS;
+	return s == SECTION_RULE || s == SECTION_MARKS || s == SECTION_ALERT;
 }
 
 bool
@@ -280,6 +283,7 @@ section_is_of_type(enum section s, enum unit_type type)
 		return type == UNIT_SERVICE || type == UNIT_SCOPE;
 	case SECTION_MARKS:
 	case SECTION_PHASES:
+	case SECTION_ALERT:
 	case SECTION_SUPD:
 		return false;
 	default:

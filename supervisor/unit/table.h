@@ -14,7 +14,8 @@ struct parse;
 struct directive;
 
 enum section {
-	SECTION_BUDGET, /* in the order of the rows */
+	SECTION_ALERT, /* in the order of the rows */
+	SECTION_BUDGET,
 	SECTION_HEARTBEAT,
 	SECTION_INSTALL,
 	SECTION_INSTANCES,
@@ -109,12 +110,12 @@ bool directive_is_of_scope(const struct directive *);
 /* "Service"; and back, SECTION_NONE if unknown. */
 const char *section_name(enum section);
 enum section section_find(const char *name);
+/* It stands in supd.conf, not in unit files. */
+bool section_is_of_supd(enum section);
+/* It has a name behind its own, and may be there several times. */
+bool section_is_named(enum section);
 /* One of those that make a service a session. */
 bool section_is_session(enum section);
-/* One of supd.conf. */
-bool section_is_of_supd(enum section);
-/* One that has a name: [Rule NAME]. */
-bool section_is_named(enum section);
 /* A unit of that type reads it. */
 bool section_is_of_type(enum section, enum unit_type);
 

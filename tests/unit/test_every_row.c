@@ -26,6 +26,9 @@ static const struct {
 	enum kind_id kind;
 	const char *good, *bad;
 } samples[] = {
+	{ KIND_ALERT_COUNT, "10", "0" },
+	{ KIND_ALERT_EXEC, "/bin/echo a b", "'" },
+	{ KIND_ALERT_LIMIT, "2.5%", "much" },
 	{ KIND_BOOL, "yes", "maybe" },
 	{ KIND_TRANSIENT_USER, "yes", "maybe" },
 	{ KIND_DEVICE, "eth0", "no/device" },

@@ -132,6 +132,7 @@ ctl_error_status(const char *error)
 		{ "io.supd.Unit.Masked", CTL_BAD_UNIT },
 		{ "io.supd.Unit.NotRunning", CTL_DOWN },
 		{ "io.supd.Unit.WaitTimeout", CTL_TIMEOUT },
+		{ "io.supd.Alert.NoSuchAlert", CTL_NO_UNIT },
 		{ "io.supd.Digest.Nothing", CTL_NOTHING },
 		{ "io.supd.Digest.TooEarly", CTL_EARLY },
 		{ "io.supd.Manager.PermissionDenied", CTL_DENIED },

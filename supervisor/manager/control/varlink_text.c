@@ -22,6 +22,7 @@ EMBED(varlink_text_job, "io.supd.Job.varlink");
 EMBED(varlink_text_session, "io.supd.Session.varlink");
 EMBED(varlink_text_log, "io.supd.Log.varlink");
 EMBED(varlink_text_event, "io.supd.Event.varlink");
+EMBED(varlink_text_alert, "io.supd.Alert.varlink");
 EMBED(varlink_text_digest, "io.supd.Digest.varlink");
 EMBED(varlink_text_ledger, "io.supd.Ledger.varlink");
 EMBED(varlink_text_marks, "io.supd.Marks.varlink");
@@ -36,6 +37,7 @@ const struct varlink_text varlink_texts[] = {
 	{ "io.supd.Session", varlink_text_session },
 	{ "io.supd.Log", varlink_text_log },
 	{ "io.supd.Event", varlink_text_event },
+	{ "io.supd.Alert", varlink_text_alert },
 	{ "io.supd.Digest", varlink_text_digest },
 	{ "io.supd.Ledger", varlink_text_ledger },
 	{ "io.supd.Marks", varlink_text_marks },

@@ -36,7 +36,8 @@ jobs_keep_new(struct jobs *js, const struct job *next)
 {
 	struct job *j;
 
-	TAILQ_FOREACH_REVERSE (j, &js->all, job_list, link) {
+	TAILQ_FOREACH_REVERSE(j, &js->all, job_list, link)
+	{
 		if (j->id <= js->looked_id)
 			break;
 		/* What begins now is in the memory of its unit in a moment; so will be

@@ -272,7 +272,7 @@ count_unit(struct digest_period *p, enum event_id id, const struct jv *event)
 		return;
 	u = place_of(p, unit);
 	u->n[k]++;
-	if (id == EVENT_FAILED)
+	if (id == EVENT_FAILED || id == EVENT_RESTART_SCHEDULED || id == EVENT_RETRY)
 		set_text(&u->why, jv_str(jv_get(event, "why"), NULL), DIGEST_WHY_MAX);
 }
 

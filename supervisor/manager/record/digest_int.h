@@ -26,7 +26,7 @@ enum digest_count {
 /* Of one unit. */
 struct digest_unit {
 	uint64_t n[DIGEST_NCOUNTS];
-	char *why; /* of its last failure; NULL: none */
+	char *why; /* of its last failure or restart; NULL: none */
 };
 
 struct digest_alert {

@@ -137,6 +137,11 @@ put_trouble(struct buf *out, const struct row *r)
 		    n == 1 ? words[i].one : words[i].many);
 		between = ", ";
 	}
+	if (failures == 0 && r->u->why != NULL) {
+		buf_adds(out, " (last: ");
+		put_text(out, r->u->why);
+		buf_addc(out, ')');
+	}
 	buf_addc(out, '\n');
 }
 

@@ -43,7 +43,7 @@ enum event_id {
 
 enum {
 	EVENT_ID_MAX = 256, /* ids are below */
-	EVENT_SINKS_MAX = 4,
+	EVENT_SINKS_MAX = 8,
 	EVENT_TEXT_MAX =
 	    1024, /* bytes of one text field; longer ones are cut on a character */
 };
