@@ -183,12 +183,12 @@ alerts_on_conf(struct manager *m)
  */
 
 static bool
-part_wants(void *arg, enum event_id id)
+part_wants(void *arg, enum event_id id, bool past)
 {
 	const struct alerts *as = arg;
 
 	if (!can_be_counted(id))
-		return as->restoring;
+		return past;
 	return (as->wants[id / 64] >> (id % 64) & 1) != 0;
 }
 
@@ -422,7 +422,6 @@ alerts_new(struct manager *m)
 	struct alerts *as = xcalloc(1, sizeof(*as));
 
 	as->m = m;
-	as->restoring = true;
 	as->v = make_list(as, &m->conf->alerts);
 	as->n = m->conf->alerts.n;
 	look_at_confs(as);
@@ -446,7 +445,6 @@ alerts_begin(struct manager *m)
 
 	if (as->begun)
 		return;
-	as->restoring = false;
 	as->begun = true;
 	alerts_gather(as);
 	for (size_t i = 0; i < as->n; i++)
@@ -472,6 +470,14 @@ bool
 alerts_has(const struct manager *m, const char *name)
 {
 	return find(m->alerts, name) != NULL;
+}
+
+bool
+alerts_has_fired(const struct manager *m, const char *name)
+{
+	const struct watched *w = find(m->alerts, name);
+
+	return w != NULL && w->a->until_us != 0;
 }
 
 bool

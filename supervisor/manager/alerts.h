@@ -37,6 +37,8 @@ void alerts_on_run(struct manager *m, const char *unit, bool failed);
 void alerts_render(const struct manager *m, struct jw *w);
 void alerts_names(const struct manager *m, struct strv *names);
 bool alerts_has(const struct manager *m, const char *name);
+/* And it cannot fire again now. */
+bool alerts_has_fired(const struct manager *m, const char *name);
 /* It can fire again at once.  False: it was armed. */
 bool alerts_reset(struct manager *m, const char *name);
 

@@ -29,7 +29,6 @@ struct alerts {
 	size_t n;
 	uint64_t wants[EVENT_ID_MAX / 64]; /* ids that some alert counts */
 	bool begun;
-	bool restoring;
 	bool counts_failed, looks_at_pools; /* some alert does */
 	struct map moved;                   /* units whose state may be another one */
 	struct map failed;                  /* units that are */

@@ -408,6 +408,9 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 	event_str(m->events, "result", job_result_name(r));
 	if (message != NULL)
 		event_str(m->events, "message", message);
+	if (job_began_us(j) != 0)
+		event_us_by(m->events, "job_us", clock_mono_us() - job_began_us(j),
+		    job_type_name(job_type(j)));
 	event_end(m->events);
 	if (r != JOB_DONE && r != JOB_SKIPPED)
 		given_up(m, j, r == JOB_DEPENDENCY || r == JOB_INVALID ? message : NULL);

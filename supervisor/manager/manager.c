@@ -40,11 +40,11 @@
 #include "manager/part/stales.h"
 #include "manager/part/timers.h"
 #include "manager/phases.h"
-#include "manager/record/digest.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
 #include "manager/record/metrics.h"
 #include "manager/record/store.h"
+#include "manager/recorded.h"
 #include "manager/service/memory.h"
 #include "manager/service/service.h"
 #include "manager/service/service_exec.h"
@@ -153,48 +153,6 @@ send_snapshot(void *arg, uint64_t id, int fd, uint64_t size)
 	struct manager *m = arg;
 
 	return link_snapshot_take_fd(m->link, id, SNAPSHOT_STATE, fd, size);
-}
-
-/* ---- the digest, as a part of what is stored ---- */
-
-static bool
-digest_part_wants(void *arg, enum event_id id)
-{
-	(void)arg;
-	return digest_wants(id);
-}
-
-static void
-digest_part_event(void *arg, enum event_id id, const struct jv *event, bool past)
-{
-	(void)past;
-	digest_event(arg, id, event);
-}
-
-static void
-digest_part_write(void *arg, struct jw *w)
-{
-	digest_write_json(arg, w);
-}
-
-static void
-digest_part_read(void *arg, const struct jv *v)
-{
-	digest_read_json(arg, v);
-}
-
-static void
-make_digest(struct manager *m)
-{
-	m->digest = digest_new();
-	store_add_part(m->store, &(struct store_part){
-				     .name = "digest",
-				     .wants = digest_part_wants,
-				     .event = digest_part_event,
-				     .write = digest_part_write,
-				     .read = digest_part_read,
-				     .arg = m->digest,
-				 });
 }
 
 static void
@@ -320,7 +278,7 @@ manager_start(struct manager *m)
 	joblink_new(m);
 	m->store = store_new(m->loop, m->events, m->history, m->table->boot_id, &ops);
 	store_set_interval(m->store, m->conf->snapshot_interval_us);
-	make_digest(m);
+	recorded_new(m);
 	m->alerts = alerts_new(m);
 	m->link = link_new(m, ROLE_FD_CHAN);
 	store_restore(m->store, m->root_fd, m->ring);

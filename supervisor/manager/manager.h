@@ -54,6 +54,7 @@ struct status;
 struct store;
 struct supd_conf;
 struct svc_world;
+struct tally;
 struct timers;
 struct unit;
 struct unit_paths;
@@ -134,6 +135,7 @@ struct manager {
 	struct metrics *metrics;
 	struct history *history;
 	struct digest *digest;
+	struct tally *tally;
 	struct alerts *alerts; /* NULL while the first supd.conf is read */
 	struct store *store;
 	struct bonds *bonds; /* NULL: nothing ever followed */

@@ -23,6 +23,7 @@
 #include "manager/manager.h"
 #include "manager/record/event.h"
 #include "manager/record/history.h"
+#include "manager/record/tally.h"
 #include "manager/service/memory.h"
 #include "manager/service/service.h"
 #include "manager/units.h"
@@ -163,6 +164,9 @@ tell_exit(struct unit *u, const struct svc_note *note, const struct svc_memory *
 		event_str(m->events, "error", strerror(x->err));
 	}
 	event_end(m->events);
+	if (note->kind == PROC_MAIN || note->kind == PROC_CONTROL)
+		tally_exit(
+		    m->tally, u->name, note->kind == PROC_MAIN ? note->duration_us : 0);
 	if (note->kind == PROC_MAIN)
 		history_ended(m->history, u->name, mem->ref, mem->invocation, note->pid,
 		    (int32_t)x->how, x->status, x->wall_us, note->duration_us);
@@ -356,7 +360,9 @@ tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory 
 	if (note->state == SVC_FAILED)
 		tell_failed(u, mem);
 	if (down || note->state == SVC_AUTO_RESTART) {
-		if (history_result(m->history, u->name, svc_result_name(mem->result)))
+		history_result(m->history, u->name, svc_result_name(mem->result));
+		if (tally_result(m->tally, u->name, mem->result == SVC_RESULT_SUCCESS,
+			clock_wall_us()))
 			alerts_on_run(m, u->name, mem->result != SVC_RESULT_SUCCESS);
 		/* The next failure may come before it has a slot; this one is another
 		 * unit's by then. */
@@ -434,11 +440,14 @@ static void
 tell_admitted(struct unit *u, const struct svc_note *note, const struct svc_memory *mem)
 {
 	struct emitter *ev = u->manager->events;
+	uint32_t weight = u->in_pool == NULL ? 1 : u->in_pool->weight;
 
 	event_begin(ev, EVENT_POOL_ADMITTED, u->name, mem->invocation);
 	event_str(ev, "pool", mem->pool);
+	event_int(ev, "weight", weight);
 	event_us_by(ev, "pool_wait_us", note->duration_us, mem->pool);
 	event_end(ev);
+	tally_admitted(u->manager->tally, u->name, mem->pool, weight, clock_wall_us());
 }
 
 static void

@@ -7,8 +7,10 @@
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
+#include "lib/strv.h"
 #include "lib/version.h"
 #include "lib/xalloc.h"
+#include "manager/alerts.h"
 #include "manager/budget/budgets.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
@@ -16,6 +18,7 @@
 #include "manager/phases.h"
 #include "manager/record/event.h"
 #include "manager/record/metrics.h"
+#include "manager/record/tally.h"
 #include "manager/service/service.h"
 #include "unit/conf.h"
 
@@ -166,6 +169,24 @@ add_pools(const struct gather *g, struct buf *out)
 }
 
 static void
+add_alerts(const struct manager *m, struct buf *out)
+{
+	struct strv names = { 0 };
+
+	alerts_names(m, &names);
+	if (names.n > 0)
+		metrics_text_head(out, "supd_alert_fired", "gauge",
+		    "1 while an alert has fired, and cannot fire again.");
+	for (size_t i = 0; i < names.n; i++) {
+		const char *labels[] = { "alert", names.v[i], NULL };
+
+		metrics_text_sample(
+		    out, "supd_alert_fired", labels, alerts_has_fired(m, names.v[i]));
+	}
+	strv_free(&names);
+}
+
+static void
 add_roles(const struct manager *m, struct buf *out)
 {
 	static const char *const names[] = {
@@ -250,6 +271,8 @@ method_metrics_read(struct call *call, void *arg)
 	add_budgets(&g, &out);
 	add_pools(&g, &out);
 	free(g.v);
+	tally_write_text(c->m->tally, clock_wall_us(), &out);
+	add_alerts(c->m, &out);
 	metrics_write_text(c->m->metrics, &out);
 	jw_kv_str(w, "content_type", "text/plain; version=0.0.4; charset=utf-8");
 	jw_kv_strn(w, "text", buf_str(&out), out.len);

@@ -205,15 +205,13 @@ history_each_of(const struct history *h, const char *run, history_fn *fn, void *
 	free(v);
 }
 
-bool
+void
 history_result(struct history *h, const char *unit, const char *result)
 {
 	struct history_run *run = run_at(map_get(&h->units, unit), 0);
 
-	if (run == NULL || run->result[0] != '\0')
-		return false;
-	set_text(run->result, sizeof(run->result), result);
-	return run->how != 0;
+	if (run != NULL && run->result[0] == '\0')
+		set_text(run->result, sizeof(run->result), result);
 }
 
 const struct history_run *
@@ -358,7 +356,7 @@ take_result(struct history *h, const char *unit, const struct jv *event)
 	if (result != NULL &&
 	    (strcmp(substate, "dead") == 0 || strcmp(substate, "failed") == 0 ||
 		strcmp(substate, "auto-restart") == 0))
-		(void)history_result(h, unit, result);
+		history_result(h, unit, result);
 }
 
 void

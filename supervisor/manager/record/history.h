@@ -56,9 +56,8 @@ void history_part_of(struct history *h, const char *unit, const char *run);
 void history_used(struct history *h, const char *unit, int32_t pid, uint64_t cpu_us,
     uint64_t maxrss_kib);
 /* The result of the unit's newest run, when it is known; what the unit comes to later
- * without a run (a start that was refused, reset-failed) does not change it.  True: it is
- * that of a run that has ended. */
-bool history_result(struct history *h, const char *unit, const char *result);
+ * without a run (a start that was refused, reset-failed) does not change it. */
+void history_result(struct history *h, const char *unit, const char *result);
 void history_forget(struct history *h, const char *unit);
 
 /* i = 0 is the newest; NULL beyond. */

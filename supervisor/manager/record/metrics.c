@@ -12,43 +12,8 @@
 #include "lib/json.h"
 #include "lib/map.h"
 #include "lib/strv.h"
-#include "lib/utf8.h"
 #include "lib/xalloc.h"
-
-struct bucket {
-	uint64_t us;
-	const char *le; /* seconds, as it stands in the text */
-};
-
-static const struct bucket buckets[] = {
-	{ 500, "0.0005" },
-	{ 1000, "0.001" },
-	{ 2500, "0.0025" },
-	{ 5000, "0.005" },
-	{ 10000, "0.01" },
-	{ 25000, "0.025" },
-	{ 50000, "0.05" },
-	{ 100000, "0.1" },
-	{ 250000, "0.25" },
-	{ 500000, "0.5" },
-	{ 1000000, "1" },
-	{ 2500000, "2.5" },
-	{ 5000000, "5" },
-	{ 10000000, "10" },
-	{ 30000000, "30" },
-	{ 60000000, "60" },
-	{ 300000000, "300" },
-	{ 3600000000, "3600" },
-	{ 86400000000, "86400" },
-};
-
-enum { NBUCKETS = sizeof(buckets) / sizeof(buckets[0]) };
-
-struct histogram {
-	uint64_t in[NBUCKETS + 1]; /* not cumulated; the last one is beyond all */
-	uint64_t count;
-	uint64_t sum_us;
-};
+#include "manager/record/histogram.h"
 
 struct metrics {
 	uint64_t counter[EVENT_ID_MAX];
@@ -70,6 +35,7 @@ static const struct histogram_def defs[HISTOGRAM_MAX] = {
 /* The label of histograms that have one: the field of the same event that it is of. */
 static const char *const label_of[HISTOGRAM_MAX] = {
 	[HISTOGRAM_POOL_WAIT] = "pool",
+	[HISTOGRAM_JOB] = "type",
 };
 
 struct metrics *
@@ -101,18 +67,6 @@ metrics_counter(const struct metrics *m, enum event_id id)
 	return event_def(id) == NULL ? 0 : m->counter[id];
 }
 
-static void
-add_sample(struct histogram *h, uint64_t us)
-{
-	size_t b = 0;
-
-	while (b < NBUCKETS && us > buckets[b].us)
-		b++;
-	h->in[b]++;
-	h->count++;
-	h->sum_us += us;
-}
-
 /* That of a value of its label. */
 static struct histogram *
 histogram_by(struct metrics *m, size_t i, const char *value)
@@ -132,9 +86,9 @@ metrics_sample_by(struct metrics *m, const char *field, const char *value, uint6
 	for (size_t i = 0; i < HISTOGRAM_MAX; i++) {
 		if (defs[i].field == NULL || strcmp(defs[i].field, field) != 0)
 			continue;
-		add_sample(&m->histogram[i], us);
+		histogram_add(&m->histogram[i], us);
 		if (label_of[i] != NULL && value != NULL)
-			add_sample(histogram_by(m, i, value), us);
+			histogram_add(histogram_by(m, i, value), us);
 		return;
 	}
 }
@@ -153,38 +107,11 @@ metrics_samples(const struct metrics *m, enum histogram_id id)
 
 /* ---- text ---- */
 
-#define PLAIN \
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,:;@()/=_-+"
-
-/* Help texts escape backslash and newline, label values the quote too. */
-static void
-add_escaped(struct buf *out, const char *s, bool quote)
-{
-	struct buf clean = { 0 };
-
-	/* Most names need nothing of it. */
-	if (strspn(s, PLAIN) == strlen(s)) {
-		buf_adds(out, s);
-		return;
-	}
-	utf8_clean(&clean, s, strlen(s));
-	for (const char *p = buf_str(&clean); *p != '\0'; p++) {
-		if (*p == '\n') {
-			buf_adds(out, "\\n");
-			continue;
-		}
-		if (*p == '\\' || (quote && *p == '"'))
-			buf_addc(out, '\\');
-		buf_addc(out, *p);
-	}
-	buf_free(&clean);
-}
-
 void
 metrics_text_head(struct buf *out, const char *name, const char *type, const char *help)
 {
 	buf_addf(out, "# HELP %s ", name);
-	add_escaped(out, help, false);
+	metrics_escape(out, help, false);
 	buf_addf(out, "\n# TYPE %s %s\n", name, type);
 }
 
@@ -195,33 +122,12 @@ metrics_text_sample(
 	buf_adds(out, name);
 	for (size_t i = 0; labels != NULL && labels[i] != NULL; i += 2) {
 		buf_addf(out, "%c%s=\"", i == 0 ? '{' : ',', labels[i]);
-		add_escaped(out, labels[i + 1], true);
+		metrics_escape(out, labels[i + 1], true);
 		buf_addc(out, '"');
 	}
 	if (labels != NULL && labels[0] != NULL)
 		buf_addc(out, '}');
 	buf_addf(out, " %.17g\n", value);
-}
-
-/* label: "{pool=\"llm\"" without its end, or empty. */
-static void
-write_rows(
-    const struct histogram *h, const char *name, const char *label, struct buf *out)
-{
-	const char *begin = *label != '\0' ? label : "{";
-	const char *between = *label != '\0' ? "," : "", *end = *label != '\0' ? "}" : "";
-	uint64_t sum = 0;
-
-	for (size_t b = 0; b < NBUCKETS; b++) {
-		sum += h->in[b];
-		buf_addf(out, "%s_bucket%s%sle=\"%s\"} %" PRIu64 "\n", name, begin,
-		    between, buckets[b].le, sum);
-	}
-	buf_addf(out, "%s_bucket%s%sle=\"+Inf\"} %" PRIu64 "\n", name, begin, between,
-	    h->count);
-	buf_addf(out, "%s_sum%s%s %" PRIu64 ".%06" PRIu64 "\n", name, label, end,
-	    h->sum_us / 1000000, h->sum_us % 1000000);
-	buf_addf(out, "%s_count%s%s %" PRIu64 "\n", name, label, end, h->count);
 }
 
 static void
@@ -236,7 +142,7 @@ write_histogram(const struct metrics *m, size_t i, struct buf *out)
 		return;
 	metrics_text_head(out, name, "histogram", defs[i].help);
 	if (label_of[i] == NULL) {
-		write_rows(&m->histogram[i], name, "", out);
+		histogram_write_text(&m->histogram[i], name, "", out);
 		return;
 	}
 	map_keys(&m->by[i], &values);
@@ -245,9 +151,10 @@ write_histogram(const struct metrics *m, size_t i, struct buf *out)
 		struct buf label = { 0 };
 
 		buf_addf(&label, "{%s=\"", label_of[i]);
-		add_escaped(&label, values.v[k], true);
+		metrics_escape(&label, values.v[k], true);
 		buf_addc(&label, '"');
-		write_rows(map_get(&m->by[i], values.v[k]), name, buf_str(&label), out);
+		histogram_write_text(
+		    map_get(&m->by[i], values.v[k]), name, buf_str(&label), out);
 		buf_free(&label);
 	}
 	strv_free(&values);
@@ -273,17 +180,6 @@ metrics_write_text(const struct metrics *m, struct buf *out)
 
 /* ---- snapshot ---- */
 
-/* Into an open object. */
-static void
-write_numbers(const struct histogram *h, struct jw *w)
-{
-	jw_kv_u64(w, "sum_us", h->sum_us);
-	jw_kv_arr(w, "in");
-	for (size_t b = 0; b <= NBUCKETS; b++)
-		jw_u64(w, h->in[b]);
-	jw_end(w);
-}
-
 static void
 write_by(const struct map *by, struct jw *w)
 {
@@ -294,7 +190,7 @@ write_by(const struct map *by, struct jw *w)
 	jw_kv_obj(w, "by");
 	while (map_next(by, &it, &value, &h)) {
 		jw_kv_obj(w, value);
-		write_numbers(h, w);
+		histogram_write_json(h, w);
 		jw_end(w);
 	}
 	jw_end(w);
@@ -320,7 +216,7 @@ metrics_write_json(const struct metrics *m, struct jw *w)
 			continue;
 		snprintf(key, sizeof(key), "%zu", i);
 		jw_kv_obj(w, key);
-		write_numbers(&m->histogram[i], w);
+		histogram_write_json(&m->histogram[i], w);
 		if (label_of[i] != NULL)
 			write_by(&m->by[i], w);
 		jw_end(w);
@@ -340,35 +236,13 @@ parse_key(const char *key, int max)
 }
 
 static void
-read_histogram(struct histogram *h, const struct jv *v)
-{
-	const struct jv *in = jv_get(v, "in");
-	struct histogram got = { 0 };
-	int64_t sum = jv_i64(jv_get(v, "sum_us"), -1);
-
-	/* A build with other buckets left this: begin anew rather than lie. */
-	if (jv_type(in) != JV_ARRAY || jv_count(in) != NBUCKETS + 1 || sum < 0)
-		return;
-	for (size_t b = 0; b <= NBUCKETS; b++) {
-		int64_t n = jv_i64(jv_at(in, b), -1);
-
-		if (n < 0 || (uint64_t)n > UINT64_MAX - got.count)
-			return;
-		got.in[b] = (uint64_t)n;
-		got.count += (uint64_t)n;
-	}
-	got.sum_us = (uint64_t)sum;
-	*h = got;
-}
-
-static void
 read_by(struct metrics *m, size_t i, const struct jv *v)
 {
 	const struct jv *by = jv_get(v, "by");
 
 	for (size_t k = 0;
 	     label_of[i] != NULL && jv_type(by) == JV_OBJECT && k < jv_count(by); k++)
-		read_histogram(histogram_by(m, i, jv_key_at(by, k)), jv_at(by, k));
+		histogram_read_json(histogram_by(m, i, jv_key_at(by, k)), jv_at(by, k));
 }
 
 void
@@ -387,7 +261,7 @@ metrics_read_json(struct metrics *m, const struct jv *v)
 		int id = parse_key(jv_key_at(h, i), HISTOGRAM_MAX);
 
 		if (id > 0) {
-			read_histogram(&m->histogram[id], jv_at(h, i));
+			histogram_read_json(&m->histogram[id], jv_at(h, i));
 			read_by(m, (size_t)id, jv_at(h, i));
 		}
 	}

@@ -304,7 +304,7 @@ static bool
 is_wanted(const struct store *st, enum event_id id)
 {
 	for (size_t i = 0; i < st->n_parts; i++)
-		if (st->parts[i].wants(st->parts[i].arg, id))
+		if (st->parts[i].wants(st->parts[i].arg, id, false))
 			return true;
 	return false;
 }
@@ -313,7 +313,7 @@ void
 store_tell_parts(struct store *st, enum event_id id, const struct jv *event, bool past)
 {
 	for (size_t i = 0; i < st->n_parts; i++)
-		if (st->parts[i].wants(st->parts[i].arg, id))
+		if (st->parts[i].wants(st->parts[i].arg, id, past))
 			st->parts[i].event(st->parts[i].arg, id, event, past);
 }
 

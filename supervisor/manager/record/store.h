@@ -56,8 +56,8 @@ struct store_ops {
  */
 struct store_part {
 	const char *name; /* of the member; static */
-	/* Whether an event of that kind is of interest. */
-	bool (*wants)(void *arg, enum event_id id);
+	/* Whether an event of that kind is of interest, live or of an earlier manager. */
+	bool (*wants)(void *arg, enum event_id id, bool past);
 	/* One that is, live or of an earlier manager (past); it must emit none itself. */
 	void (*event)(void *arg, enum event_id id, const struct jv *event, bool past);
 	void (*write)(void *arg, struct jw *w); /* one value */
