@@ -281,8 +281,19 @@ part_read(void *arg, const struct jv *v)
 
 	if (jv_type(v) != JV_OBJECT)
 		return;
-	for (size_t i = 0; i < as->n; i++)
-		alert_read_json(as->v[i].a, jv_get(v, as->v[i].name));
+	for (size_t i = 0; i < as->n; i++) {
+		struct watched *w = &as->v[i];
+		struct buf evidence = { 0 };
+
+		alert_read_json(w->a, jv_get(v, w->name));
+		if (!alert_is_reached(w->a))
+			continue;
+		/* The last of its events was the last thing that the manager heard of. */
+		alert_tell_events(
+		    w->a, w->a->conf->event, alert_span_us(w->a), NULL, &evidence);
+		free(w->due);
+		w->due = buf_take(&evidence);
+	}
 }
 
 /* What may have moved a value. */

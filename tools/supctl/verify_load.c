@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "event_names.h"
 #include "unit_files.h"
 #include "verify.h"
 
@@ -20,6 +21,7 @@
 #include "unit/lex.h"
 #include "unit/load.h"
 #include "unit/name.h"
+#include "unit/supd_conf.h"
 #include "unit/table.h"
 
 /* ---- lines ---- */
@@ -375,6 +377,25 @@ is_supd_conf(const char *base)
 }
 
 static void
+load_supd_conf(const char *path, struct verify_unit *u, struct noting *n)
+{
+	struct supd_conf *sc =
+	    supd_conf_load_lines(path, &u->diags, &(struct line_hook){ on_line, n });
+
+	/* (What reads files knows nothing of events.) */
+	for (size_t i = 0; i < sc->alerts.n; i++) {
+		const struct alert_conf *a = &sc->alerts.v[i];
+
+		if (a->event != NULL && !event_name_matches(a->event))
+			diag_add(&u->diags, DIAG_WARNING, path, a->line, a->col,
+			    "see supd.events(7)",
+			    "[Alert %s] never fires: no event is called %s", a->name,
+			    a->event);
+	}
+	supd_conf_free(sc);
+}
+
+static void
 load_file(struct verify *v, const char *path, const char *dir, const char *base)
 {
 	const char *folder = strrchr(dir, '/');
@@ -398,8 +419,7 @@ load_file(struct verify *v, const char *path, const char *dir, const char *base)
 	n = (struct noting){ v, u };
 	unit_paths_on_line(u->path->paths, on_line, &n);
 	if (is_supd_conf(base))
-		supd_conf_free(supd_conf_load_lines(
-		    path, &u->diags, &(struct line_hook){ on_line, &n }));
+		load_supd_conf(path, u, &n);
 	else if (conf && folder != NULL && strcmp(folder, "/profiles") == 0)
 		unit_profile_verify(u->path->paths, path, "profile.service", &u->diags);
 	else

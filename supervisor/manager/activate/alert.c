@@ -151,6 +151,13 @@ alert_span_us(const struct alert *a)
 }
 
 bool
+alert_is_reached(const struct alert *a)
+{
+	return a->times != NULL && a->until_us == 0 && a->n == a->conf->count &&
+	       alert_span_us(a) <= a->conf->within_us;
+}
+
+bool
 alert_on_event(struct alert *a, uint64_t wall_us)
 {
 	size_t size = a->conf->count;
@@ -161,7 +168,7 @@ alert_on_event(struct alert *a, uint64_t wall_us)
 	a->at = (a->at + 1) % size;
 	if (a->n < size)
 		a->n++;
-	return a->n == size && alert_span_us(a) <= a->conf->within_us;
+	return alert_is_reached(a);
 }
 
 /* ---- values -------------------------------------------------------------------------
@@ -234,6 +241,13 @@ alert_is_due(const struct alert *a, uint64_t now_us)
 /* ---- its two states -----------------------------------------------------------------
  */
 
+/* Whatever is written there: what it starts must not become a storm. */
+static uint64_t
+expire_us(const struct alert *a)
+{
+	return a->conf->expire_us < USEC_PER_SEC ? USEC_PER_SEC : a->conf->expire_us;
+}
+
 void
 alert_rearm(struct alert *a)
 {
@@ -250,10 +264,7 @@ alert_fire(struct alert *a, uint64_t now_us, const char *evidence)
 	a->evidence =
 	    xstrndup(evidence, utf8_head(evidence, strlen(evidence), EVIDENCE_MAX));
 	a->fired_us = now_us;
-	a->until_us = clock_add_us(now_us, a->conf->expire_us);
-	/* (Armed is 0.) */
-	if (a->until_us == 0)
-		a->until_us = 1;
+	a->until_us = clock_add_us(now_us, expire_us(a));
 	a->fired_n++;
 	a->n = a->at = 0;
 }
@@ -279,7 +290,7 @@ alert_next_us(const struct alert *a)
 void
 alert_on_clock_set(struct alert *a, uint64_t now_us)
 {
-	uint64_t latest_us = clock_add_us(now_us, a->conf->expire_us);
+	uint64_t latest_us = clock_add_us(now_us, expire_us(a));
 
 	if (a->until_us > latest_us)
 		a->until_us = latest_us;

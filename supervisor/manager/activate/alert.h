@@ -5,7 +5,8 @@
  * of them lie within WithinSec= it fires.  Or it looks at a value: as soon as that has
  * been beyond the limit for ForSec= it fires.  Fired, it counts nothing until ExpireSec=
  * is over, and (a value) until it is back within the limit; then it is armed, with
- * nothing counted.  So whatever happens, it fires at most once each ExpireSec=.
+ * nothing counted.  So whatever happens, it fires at most once each ExpireSec=, and each
+ * second.
  *
  * Pure: who tells it of events, looks at values and carries out what follows is
  * manager/alerts.h.  Times are those of the wall clock, of the events themselves, so that
@@ -89,6 +90,8 @@ void alert_on_clock_set(struct alert *a, uint64_t now_us);
 void alert_tell_events(const struct alert *a, const char *event, uint64_t span_us,
     const char *unit, struct buf *out);
 void alert_tell_value(const struct alert *a, const char *of, struct buf *out);
+/* The last Count= events lie within the time, and it has not fired for them. */
+bool alert_is_reached(const struct alert *a);
 /* The time that the last Count= events took, before alert_fire. */
 uint64_t alert_span_us(const struct alert *a);
 
