@@ -453,12 +453,11 @@ void
 alerts_begin(struct manager *m)
 {
 	struct alerts *as = m->alerts;
+	bool first = !as->begun;
 
-	if (as->begun)
-		return;
 	as->begun = true;
 	alerts_gather(as);
-	for (size_t i = 0; i < as->n; i++)
+	for (size_t i = 0; first && i < as->n; i++)
 		if (as->v[i].a->pending)
 			alerts_act_again(as, &as->v[i]);
 	look_soon(as);

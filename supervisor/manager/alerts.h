@@ -25,7 +25,8 @@ struct strv;
 
 /* By m->conf; a part of the store from now on. */
 struct alerts *alerts_new(struct manager *m);
-/* All is restored: alerts fire from now on. */
+/* All is restored, and the units are loaded: alerts fire from now on.  Again when safe
+ * mode, in which there are only those that run, is over. */
 void alerts_begin(struct manager *m);
 /* m->conf is another one; the old one is freed after this. */
 void alerts_on_conf(struct manager *m);

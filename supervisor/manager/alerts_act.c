@@ -115,7 +115,8 @@ put_input(struct buf *out, const struct watched *w)
 	buf_free(&text);
 }
 
-/* The service of a command, made anew; NULL and *err (malloc'd): not now. */
+/* The service of a command, made anew, which the alert alone limits; NULL and *err
+ * (malloc'd): not now. */
 static struct unit *
 make_service(struct manager *m, const struct watched *w, char **err)
 {
@@ -124,7 +125,8 @@ make_service(struct manager *m, const struct watched *w, char **err)
 	struct unit *u;
 
 	buf_addf(&text,
-	    "[Unit]\nDescription=Command of alert %s\n[Service]\nType=oneshot\n"
+	    "[Unit]\nDescription=Command of alert %s\nStartLimitIntervalSec=0\n"
+	    "[Service]\nType=oneshot\n"
 	    "TimeoutStartSec=%" PRIu64 "us\nStandardInput=data\nStandardInputText=",
 	    w->name, c->timeout_us);
 	put_input(&text, w);
@@ -198,9 +200,9 @@ alerts_act(struct alerts *as, struct watched *w)
 	char *err = NULL;
 	struct unit *u;
 
+	w->a->pending = w->starts != NULL;
 	if (w->starts == NULL)
 		return;
-	w->a->pending = true;
 	u = find(as->m, w, &err);
 	if (u != NULL) {
 		start(as, w, u);
@@ -214,7 +216,7 @@ alerts_act(struct alerts *as, struct watched *w)
 void
 alerts_act_again(struct alerts *as, struct watched *w)
 {
-	struct unit *u = w->starts == NULL ? NULL : unit_find(as->m, w->starts);
+	struct unit *u = w->starts == NULL ? NULL : unit_get(as->m, w->starts);
 	char *env = environment(w);
 	bool was = u != NULL && u->svc != NULL &&
 		   strcmp(svc_memory(u->svc)->start_env, env) == 0;

@@ -392,6 +392,7 @@ manager_leave_safe_mode(struct manager *m, const char *why)
 	pools_begin(m);
 	phases_begin(m);
 	stales_begin(m);
+	alerts_begin(m);
 }
 
 static void
@@ -448,7 +449,6 @@ manager_on_replay_end(struct manager *m)
 	marking_run(m);
 	if (end_resume(m))
 		return;
-	alerts_begin(m);
 	if (m->safe_mode) {
 		enter_safe_mode(m);
 	} else {
@@ -463,6 +463,7 @@ manager_on_replay_end(struct manager *m)
 	pools_begin(m);
 	phases_begin(m);
 	stales_begin(m);
+	alerts_begin(m);
 	if (m->generation == 0 && !m->revived)
 		manager_say(m, MARK_NOTE,
 		    "supd %s for %s: %zu units; `supctl status' shows them, Ctrl-C ends "

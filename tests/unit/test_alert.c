@@ -240,7 +240,8 @@ what_it_matches(void **state)
 static void
 a_snapshot_brings_it_back(void **state)
 {
-	static const char *const damaged[] = { "7", "{\"times\":[1,\"x\",-3,{}]}",
+	static const char *const damaged[] = { "7", "{\"pending\":true}",
+		"{\"times\":[1,\"x\",-3,{}]}",
 		"{\"until\":\"x\",\"evidence\":7,\"runs\":[[],1]}", "{\"n\":-1}" };
 	struct alert_conf c = of_event(3);
 	struct alert *a = alert_new(&c), *b = alert_new(&c);
@@ -273,6 +274,7 @@ a_snapshot_brings_it_back(void **state)
 	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
 		v = parse(damaged[i]);
 		alert_read_json(a, v);
+		assert_false(a->pending && a->evidence == NULL);
 		jv_free(v);
 	}
 	jw_free(w);

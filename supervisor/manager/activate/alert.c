@@ -390,7 +390,7 @@ alert_read_json(struct alert *a, const struct jv *v)
 		return;
 	a->fired_us = number(jv_get(v, "fired"));
 	a->fired_n = number(jv_get(v, "n"));
-	a->pending = jv_bool(jv_get(v, "pending"), false);
+	a->pending = evidence != NULL && jv_bool(jv_get(v, "pending"), false);
 	free(a->evidence);
 	a->evidence = evidence == NULL ? NULL : xstrdup(evidence);
 	for (size_t i = 0; jv_type(times) == JV_ARRAY && i < jv_count(times); i++)
