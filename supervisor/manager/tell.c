@@ -361,8 +361,8 @@ tell_state(struct unit *u, const struct svc_note *note, const struct svc_memory 
 		tell_failed(u, mem);
 	if (down || note->state == SVC_AUTO_RESTART) {
 		history_result(m->history, u->name, svc_result_name(mem->result));
-		if (tally_result(m->tally, u->name, mem->result == SVC_RESULT_SUCCESS,
-			clock_wall_us()))
+		if (tally_result(
+			m->tally, u->name, svc_result_name(mem->result), clock_wall_us()))
 			alerts_on_run(m, u->name, mem->result != SVC_RESULT_SUCCESS);
 		/* The next failure may come before it has a slot; this one is another
 		 * unit's by then. */

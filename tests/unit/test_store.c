@@ -358,6 +358,105 @@ wishes_alone_survive_the_loss_of_all_else(void **state)
 	assert_true(emitter_seq(f->ev) > 9);
 }
 
+/* ---- parts ---- */
+
+struct counted {
+	int live, past, read;
+	char text[64]; /* of the events, one after the other */
+};
+
+static bool
+part_wants(void *arg, enum event_id id, bool past)
+{
+	(void)arg;
+	(void)past;
+	return id == EVENT_DIGEST_ENTRY;
+}
+
+static void
+part_event(void *arg, enum event_id id, const struct jv *event, bool past)
+{
+	struct counted *c = arg;
+
+	assert_int_equal(id, EVENT_DIGEST_ENTRY);
+	*(past ? &c->past : &c->live) += 1;
+	strlcat(c->text, jv_str(jv_get(event, "text"), "?"), sizeof(c->text));
+}
+
+static void
+part_write(void *arg, struct jw *w)
+{
+	jw_str(w, ((struct counted *)arg)->text);
+}
+
+static void
+part_read(void *arg, const struct jv *v)
+{
+	struct counted *c = arg;
+
+	c->read++;
+	strlcpy(c->text, jv_str(v, ""), sizeof(c->text));
+}
+
+static void
+add_part(struct fixture *f, struct counted *c)
+{
+	store_add_part(f->st, &(struct store_part){
+				  .name = "counted",
+				  .wants = part_wants,
+				  .event = part_event,
+				  .write = part_write,
+				  .read = part_read,
+				  .arg = c,
+			      });
+}
+
+static void
+emit_entry(struct fixture *f, const char *text)
+{
+	event_begin(f->ev, EVENT_DIGEST_ENTRY, NULL, NULL);
+	event_str(f->ev, "text", text);
+	event_end_wish(f->ev);
+}
+
+/* Each event once: live, or in the snapshot, or after it, or, where the journal has lost
+ * it, from the wishes. */
+static void
+a_part_hears_of_each_event_once(void **state)
+{
+	static const char lost[] =
+	    "{\"seq\":1,\"event\":\"digest-entry\",\"text\":\"old\"}\n"
+	    "{\"seq\":900,\"event\":\"digest-entry\",\"text\":\"d\"}\n"
+	    "{\"seq\":901,\"event\":\"digest-taken\",\"who\":\"x\"}\n";
+	struct fixture *f = *state;
+	struct counted c = { .live = 0 };
+
+	add_part(f, &c);
+	emit_entry(f, "a");
+	emit_entry(f, "b");
+	assert_int_equal(c.live, 2);
+	assert_int_equal(store_snapshot_now(f->st), 0);
+	store_on_done(f->st, f->id, 0);
+	write_file(f, "state/snapshot.json", f->snapshot.data, f->snapshot.len);
+	emit_entry(f, "c");
+	close_record(f);
+	write_file(f, "state/wishes", lost, sizeof(lost) - 1);
+	open_record(f, "boot-a");
+	c = (struct counted){ .live = 0 };
+	add_part(f, &c);
+	store_restore(f->st, f->root_fd, f->ring);
+	assert_string_equal(c.text, "abcd");
+	assert_int_equal(c.read, 1);
+	assert_int_equal(c.past, 2);
+	assert_int_equal(c.live, 0);
+	/* Such a one is in a snapshot at once. */
+	f->sent = 0;
+	store_enable(f->st);
+	while (f->sent == 0)
+		loop_run_once(f->loop);
+	assert_non_null(strstr(buf_str(&f->snapshot), "\"counted\":\"abcd\""));
+}
+
 /* What power loss left of the last line was never promised, and of a file that is too
  * long the first line read may be half of one: neither is damage. */
 static void
@@ -721,6 +820,7 @@ main(void)
 		TEST(history_comes_back_from_events),
 		TEST(another_boot_is_told_apart),
 		TEST(wishes_alone_survive_the_loss_of_all_else),
+		TEST(a_part_hears_of_each_event_once),
 		TEST(half_a_wish_at_either_end_is_no_damage),
 		TEST(a_damaged_snapshot_is_set_aside),
 		TEST(a_snapshot_may_be_cut_anywhere_and_have_any_bit_wrong),

@@ -44,21 +44,23 @@ runs_and_what_is_none(void **state)
 
 	(void)state;
 	/* A state without a process that ended is the end of no run. */
-	assert_false(tally_result(t, "a.service", false, S));
+	assert_false(tally_result(t, "a.service", "exit-code", S));
 	tally_exit(t, "a.service", 3 * S);
-	assert_true(tally_result(t, "a.service", true, 2 * S));
-	assert_false(tally_result(t, "a.service", false, 2 * S));
+	assert_true(tally_result(t, "a.service", "success", 2 * S));
+	assert_false(tally_result(t, "a.service", "exit-code", 2 * S));
+	tally_exit(t, "a.service", 0);
+	assert_false(tally_result(t, "a.service", "exec-condition", S));
 	/* Of several processes it is one run. */
 	tally_exit(t, "a.service", S);
 	tally_exit(t, "a.service", S);
 	tally_exit(t, "a.service", 0);
-	assert_true(tally_result(t, "a.service", false, 3 * S));
+	assert_true(tally_result(t, "a.service", "exit-code", 3 * S));
 	tally_exit(t, "t@1.service", S);
-	assert_true(tally_result(t, "t@1.service", true, S));
+	assert_true(tally_result(t, "t@1.service", "success", S));
 	tally_exit(t, "t@2.service", S);
-	assert_true(tally_result(t, "t@2.service", true, S));
+	assert_true(tally_result(t, "t@2.service", "success", S));
 	tally_exit(t, "make-1800000000000.service", S);
-	assert_true(tally_result(t, "make-1800000000000.service", true, S));
+	assert_true(tally_result(t, "make-1800000000000.service", "success", S));
 	has(t, S, "supd_unit_runs_total{unit=\"a.service\",result=\"success\"} 1\n");
 	has(t, S, "supd_unit_runs_total{unit=\"a.service\",result=\"failure\"} 1\n");
 	has(t, S, "supd_unit_runs_total{unit=\"t@.service\",result=\"success\"} 2\n");
@@ -78,12 +80,12 @@ slots_times_seconds(void **state)
 	/* A clock that was set back takes nothing away. */
 	has(t, 5 * S, "supd_pool_slot_seconds_total{pool=\"llm.pool\"} 0\n");
 	tally_exit(t, "a.service", S);
-	assert_true(tally_result(t, "a.service", false, 20 * S));
+	assert_true(tally_result(t, "a.service", "exit-code", 20 * S));
 	has(t, 100 * S, "supd_pool_slot_seconds_total{pool=\"llm.pool\"} 30\n");
 	has(t, S, "supd_pool_runs_total{pool=\"llm.pool\",result=\"failure\"} 1\n");
 	/* One that never ran had its slot all the same. */
 	tally_admitted(t, "a.service", "llm.pool", 0, 100 * S);
-	assert_false(tally_result(t, "a.service", false, 101 * S));
+	assert_false(tally_result(t, "a.service", "exit-code", 101 * S));
 	has(t, S, "supd_pool_slot_seconds_total{pool=\"llm.pool\"} 31\n");
 	tally_free(t);
 }
@@ -162,7 +164,7 @@ a_snapshot_and_bounds(void **state)
 	for (int i = 0; i < 3000; i++) {
 		snprintf(name, sizeof(name), "u%d.service", i);
 		tally_exit(t, name, (uint64_t)i);
-		assert_true(tally_result(t, name, true, S));
+		assert_true(tally_result(t, name, "success", S));
 	}
 	tally_admitted(t, "x.service", "p.pool", 2, S);
 	tally_exit(t, "x.service", 5);
@@ -175,7 +177,7 @@ a_snapshot_and_bounds(void **state)
 	assert_string_equal(a, b);
 	free(a);
 	free(b);
-	assert_true(tally_result(u, "x.service", true, 2 * S));
+	assert_true(tally_result(u, "x.service", "success", 2 * S));
 	tally_free(t);
 	tally_free(u);
 	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {

@@ -316,8 +316,10 @@ tell_lost(struct store *st, const struct jv *v, uint64_t seq, const char *name)
 {
 	const struct event_def *def = event_def_by_name(name);
 
-	if (def != NULL && seq > st->read_seq)
-		store_tell_parts(st, def->id, v, true);
+	if (def == NULL || seq <= st->read_seq)
+		return;
+	store_tell_parts(st, def->id, v, true);
+	st->lost = true;
 }
 
 /* A line of state/wishes: only the wish counts, the event was counted elsewhere.  False:

@@ -374,7 +374,8 @@ void
 store_enable(struct store *st)
 {
 	st->enabled = true;
-	loop_timer_in(st->timer, st->gather_us);
+	/* What the journal has lost is not looked for behind newer events of it: soon. */
+	loop_timer_in(st->timer, st->lost ? 0 : st->gather_us);
 }
 
 void

@@ -62,6 +62,7 @@ struct store {
 	bool enabled;
 	uint64_t id; /* of the newest snapshot sent */
 	bool writing;
+	bool lost; /* the journal lacks events that were told to parts by state/wishes */
 	bool overdue; /* events that no snapshot holds are lost: one more, at once */
 	uint64_t journal_dev,
 	    journal_ino; /* where the newest events went; 0: not known */

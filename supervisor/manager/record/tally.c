@@ -169,10 +169,11 @@ count(struct line *l, const struct pending *x, bool success)
 }
 
 bool
-tally_result(struct tally *t, const char *unit, bool success, uint64_t wall_us)
+tally_result(struct tally *t, const char *unit, const char *result, uint64_t wall_us)
 {
 	struct pending *x = map_del(&t->pending, unit);
-	bool ended = x != NULL && x->ended;
+	bool success = strcmp(result, "success") == 0;
+	bool ended = x != NULL && x->ended && strcmp(result, "exec-condition") != 0;
 
 	if (x == NULL)
 		return false;
@@ -212,8 +213,7 @@ take_state(struct tally *t, const char *unit, const struct jv *event, uint64_t w
 
 	if (strcmp(substate, "dead") == 0 || strcmp(substate, "failed") == 0 ||
 	    strcmp(substate, "auto-restart") == 0)
-		(void)tally_result(t, unit,
-		    strcmp(jv_str(jv_get(event, "result"), ""), "success") == 0, wall_us);
+		(void)tally_result(t, unit, jv_str(jv_get(event, "result"), ""), wall_us);
 }
 
 void

@@ -33,8 +33,10 @@ void tally_admitted(struct tally *t, const char *unit, const char *pool, uint32_
     uint64_t wall_us);
 /* A process of it has ended, which ran so long (0: one that is not the main process). */
 void tally_exit(struct tally *t, const char *unit, uint64_t run_us);
-/* The unit is where a run ends.  True: one has. */
-bool tally_result(struct tally *t, const char *unit, bool success, uint64_t wall_us);
+/* The unit is where a run ends, with that result, a word of service units.  True: one has
+ * ended.  (What a condition kept from running was none.) */
+bool tally_result(
+    struct tally *t, const char *unit, const char *result, uint64_t wall_us);
 
 /* Restore: one of the events that are wanted, of an earlier manager. */
 bool tally_wants(enum event_id id);
