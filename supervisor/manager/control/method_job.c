@@ -1,16 +1,93 @@
-/* method_cancel: io.supd.Job.Cancel: of jobs, and of whole runs. */
+/* method_job: io.supd.Job.List and Cancel: of jobs, and of whole runs. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/runid.h"
 #include "lib/strv.h"
+#include "manager/activate/pool.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
 #include "manager/runs.h"
+#include "manager/service/service.h"
+#include "unit/conf.h"
 #include "unit/name.h"
+
+/* ---- List ---- */
+
+static void
+add_name(void *arg, struct job_unit *ju)
+{
+	jw_str(arg, job_unit_name(ju));
+}
+
+/* Where its unit is on its way: in a pool, or between runs of Retries=. */
+static void
+write_unit(struct jw *w, const struct unit *u)
+{
+	const struct svc_memory *mem = svc_memory(u->svc);
+	const struct service_conf *c = svc_conf(u->svc)->service;
+
+	jw_kv_str(w, "substate", svc_state_name(mem->state));
+	if (mem->state == SVC_QUEUED && u->in_pool != NULL && u->in_pool->pool != NULL) {
+		jw_kv_obj(w, "pool");
+		jw_kv_str(w, "name", mem->pool);
+		jw_kv_u64(w, "place", pool_place(u->in_pool));
+		jw_kv_u64(w, "queued", pool_waiting(u->in_pool->pool));
+		jw_end(w);
+	}
+	if (c->retries > 0) {
+		jw_kv_obj(w, "retry");
+		jw_kv_i64(w, "used", mem->retry);
+		jw_kv_i64(w, "of", c->retries);
+		jw_end(w);
+	}
+}
+
+static void
+write_job(void *arg, const struct job *j)
+{
+	const struct unit *u = job_unit_data(job_of(j));
+	struct jw *w = arg;
+	uint64_t now_us = clock_wall_us();
+
+	jw_obj(w);
+	jw_kv_u64(w, "id", job_id(j));
+	jw_kv_str(w, "unit", job_unit_name(job_of(j)));
+	jw_kv_str(w, "type", job_type_name(job_type(j)));
+	jw_kv_str(w, "state", job_is_running(j) ? "running" : "waiting");
+	jw_kv_str(w, "run", job_run(j));
+	jw_kv_str(w, "origin", job_origin(j));
+	/* (By the wall clock: it may be older than this boot.) */
+	render_time(w, "since", job_since_wall_us(j));
+	jw_kv_u64(w, "age_ms",
+	    now_us > job_since_wall_us(j)
+		? (now_us - job_since_wall_us(j)) / USEC_PER_MSEC
+		: 0);
+	if (u != NULL && u->svc != NULL && job_is_running(j))
+		write_unit(w, u);
+	jw_kv_arr(w, "waits_for");
+	job_waits_for(j, add_name, w);
+	jw_end(w);
+	jw_end(w);
+}
+
+void
+method_job_list(struct call *call, void *arg)
+{
+	struct control *c = arg;
+	struct jw *w = call_begin(call);
+
+	jw_kv_arr(w, "jobs");
+	jobs_each(c->m->jobs, write_job, w);
+	jw_end(w);
+	call_reply(call);
+}
+
+/* ---- Cancel ---- */
 
 static void
 reply(struct call *call, const struct strv *stopped)
