@@ -7,13 +7,16 @@
 #include "commands.h"
 #include "ctl.h"
 #include "graph.h"
+#include "graph_live.h"
 
 #include "lib/json.h"
 
-enum { OPT_DOT = OPT_LONG };
+enum { OPT_DOT = OPT_LONG, OPT_LIVE };
 
 static const struct opt opts[] = {
 	{ "dot", OPT_DOT, NULL, "for Graphviz: supctl graph --dot | dot -Tsvg" },
+	{ "live", OPT_LIVE, NULL,
+	    "how far what is on its way is; on a terminal, anew whenever that changes" },
 	{ "kind", GRAPH_OPT_KIND, "KIND,…", "only these: Requires, After, OnFailure, …" },
 	{ "reverse", GRAPH_OPT_REVERSE, NULL,
 	    "what has the unit, instead of what it has" },
@@ -24,15 +27,18 @@ static const struct opt opts[] = {
 /* ---- text ---- */
 
 static void
-put_unit(
-    struct ctl *ctl, const struct graph *g, const struct graph_node *n, unsigned kinds)
+put_unit(struct ctl *ctl, const struct graph *g, const struct graph_node *n,
+    unsigned kinds, const struct map *notes)
 {
+	const char *note = map_get(notes, n->unit);
 	char text[128];
 	const struct graph_edge *last = NULL;
 
 	graph_put_unit(ctl, n);
 	ctl_printf(ctl, "  ");
 	ctl_style(ctl, ctl_state_style(n->state), graph_state(n, text, sizeof(text)));
+	if (note != NULL)
+		ctl_printf(ctl, ": %s", note);
 	for (size_t i = 0; i < n->n; i++) {
 		const struct graph_edge *e = &n->edges[i];
 
@@ -89,21 +95,24 @@ colour_of(const struct graph_node *n)
 }
 
 static void
-put_dot(struct ctl *ctl, const struct graph *g, unsigned kinds)
+put_dot(struct ctl *ctl, const struct graph *g, unsigned kinds, const struct map *notes)
 {
-	char text[128], state[160];
+	char text[128], state[480];
 
 	ctl_printf(ctl, "digraph supd {\n\trankdir=LR\n\tnode [shape=box, style=filled, "
 			"fontname=\"sans-serif\", fontsize=10]\n\tedge "
 			"[fontname=\"sans-serif\", fontsize=8]\n");
 	for (size_t i = 0; i < g->n; i++) {
 		const struct graph_node *n = &g->v[i];
+		const char *note;
 
 		ctl_printf(ctl, "\t");
 		put_quoted(ctl, n->unit, "");
 		ctl_printf(ctl, " [fillcolor=%s, label=", colour_of(n));
-		snprintf(
-		    state, sizeof(state), "\\n%s", graph_state(n, text, sizeof(text)));
+		note = map_get(notes, n->unit);
+		snprintf(state, sizeof(state), "\\n%s%s%s",
+		    graph_state(n, text, sizeof(text)), note != NULL ? "\\n" : "",
+		    note != NULL ? note : "");
 		put_quoted(ctl, n->unit, state);
 		ctl_printf(ctl, "]\n");
 	}
@@ -171,38 +180,82 @@ put_json(struct ctl *ctl, const struct graph *g, unsigned kinds)
 	ctl_json_take(ctl, w);
 }
 
+struct show {
+	struct graph_ask ask;
+	bool dot, live;
+};
+
+/* Once, as things are now. */
+static int
+show(struct ctl *ctl, int argc, char **argv, const struct show *how)
+{
+	const struct graph_ask *ask = &how->ask;
+	unsigned all = (1U << GRAPH_NKINDS) - 1;
+	unsigned kinds = ask->kinds != 0 ? ask->kinds : all;
+	struct map notes = { 0 };
+	struct graph g;
+	/* By the order alone one would get to everything. */
+	int code = graph_ask(ctl, argc, argv, ask,
+	    ask->kinds != 0 ? ask->kinds : (1U << GRAPH_AFTER) - 1, &g);
+
+	if (code == 0 && how->live)
+		code = graph_live_ask(ctl, &notes);
+	if (code == 0 && ctl->json)
+		put_json(ctl, &g, kinds);
+	else if (code == 0 && how->dot)
+		put_dot(ctl, &g, kinds, &notes);
+	for (size_t i = 0; code == 0 && !ctl->json && !how->dot && i < g.n; i++)
+		put_unit(ctl, &g, &g.v[i], kinds, &notes);
+	graph_live_clear(&notes);
+	graph_clear(&g);
+	return code;
+}
+
+/* Until supd goes, or whoever looks. */
+static int
+show_live(struct ctl *ctl, int argc, char **argv, const struct show *how)
+{
+	struct client *events = NULL;
+	int code = ctl_instance(ctl);
+
+	/* Before the first look, so that nothing is missed between two. */
+	if (code == 0)
+		events = graph_live_begin(ctl, &code);
+	while (events != NULL && code == 0) {
+		/* Home, and what was there is gone. */
+		ctl_printf(ctl, "\033[H\033[2J");
+		code = show(ctl, argc, argv, how);
+		if (code != 0 || !ctl_flush(ctl) || !graph_live_wait(events))
+			break;
+	}
+	client_free(events);
+	return code;
+}
+
 static int
 run_graph(struct ctl *ctl, int argc, char **argv)
 {
-	struct graph_ask ask = { .depth = -1 };
-	bool dot = false;
-	struct graph g;
-	int id, code;
+	struct show how = { .ask = { .depth = -1 } };
+	int id;
 
 	while ((id = ctl_getopt(ctl, argc, argv)) != -1) {
 		if (id == OPT_DOT)
-			dot = true;
-		else if (graph_option(ctl, &ask, id) != 0)
+			how.dot = true;
+		else if (id == OPT_LIVE)
+			how.live = true;
+		else if (graph_option(ctl, &how.ask, id) != 0)
 			return CTL_USAGE;
 	}
 	if (ctl_words(ctl, argc) != 0)
 		return CTL_USAGE;
-	if (dot && ctl->json)
+	if (how.dot && ctl->json)
 		return ctl_usage(ctl, "either --dot or --json");
-	ask.whole = optind >= argc;
-	/* By the order alone one would get to everything. */
-	code = graph_ask(ctl, argc, argv, &ask,
-	    ask.kinds != 0 ? ask.kinds : (1U << GRAPH_AFTER) - 1, &g);
-	if (ask.kinds == 0)
-		ask.kinds = (1U << GRAPH_NKINDS) - 1;
-	if (code == 0 && ctl->json)
-		put_json(ctl, &g, ask.kinds);
-	else if (code == 0 && dot)
-		put_dot(ctl, &g, ask.kinds);
-	for (size_t i = 0; code == 0 && !ctl->json && !dot && i < g.n; i++)
-		put_unit(ctl, &g, &g.v[i], ask.kinds);
-	graph_clear(&g);
-	return code;
+	if (how.live && ctl->json)
+		return ctl_usage(ctl, "--json has no --live: supctl jobs --json");
+	how.ask.whole = optind >= argc;
+	if (how.live && !how.dot && ctl->out_tty)
+		return show_live(ctl, argc, argv, &how);
+	return show(ctl, argc, argv, &how);
 }
 
 const struct command cmd_graph = {

@@ -1,40 +1,16 @@
 /* jobs, cancel: what is on its way, and calling it off. */
 #include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "commands.h"
 #include "ctl.h"
+#include "job_text.h"
 
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/runid.h"
 #include "lib/strv.h"
 #include "unit/span.h"
-
-/* "waiting", "queued in llm.pool (3 of 17)", "auto-restart, retry 1/3", … */
-static const char *
-state_text(const struct jv *job, char *dst, size_t size)
-{
-	const struct jv *pool = jv_get(job, "pool"), *retry = jv_get(job, "retry");
-	const char *sub = jv_str(jv_get(job, "substate"), NULL);
-	size_t n;
-
-	if (jv_type(pool) == JV_OBJECT)
-		snprintf(dst, size, "queued in %s (%lld of %lld)",
-		    jv_str(jv_get(pool, "name"), "?"),
-		    (long long)jv_i64(jv_get(pool, "place"), 0),
-		    (long long)jv_i64(jv_get(pool, "queued"), 0));
-	else
-		strlcpy(dst, sub != NULL ? sub : jv_str(jv_get(job, "state"), "?"), size);
-	n = strlen(dst);
-	if (jv_i64(jv_get(retry, "used"), 0) > 0)
-		snprintf(dst + n, size - n, ", retry %lld/%lld",
-		    (long long)jv_i64(jv_get(retry, "used"), 0),
-		    (long long)jv_i64(jv_get(retry, "of"), 0));
-	return dst;
-}
 
 static void
 add_row(struct columns *t, const struct jv *job)
@@ -53,7 +29,7 @@ add_row(struct columns *t, const struct jv *job)
 	columns_cellf(t, STYLE_NONE, "%lld", (long long)jv_i64(jv_get(job, "id"), 0));
 	columns_cell(t, STYLE_NONE, jv_str(jv_get(job, "unit"), "?"));
 	columns_cell(t, STYLE_NONE, jv_str(jv_get(job, "type"), "?"));
-	columns_cell(t, STYLE_NONE, state_text(job, state, sizeof(state)));
+	columns_cell(t, STYLE_NONE, job_text(job, state, sizeof(state)));
 	columns_cell(t, STYLE_NONE,
 	    clock_format_duration(
 		age, sizeof(age), ms < 0 ? 0 : (uint64_t)ms * USEC_PER_MSEC));

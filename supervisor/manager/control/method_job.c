@@ -8,9 +8,9 @@
 #include "lib/json.h"
 #include "lib/runid.h"
 #include "lib/strv.h"
-#include "manager/activate/pool.h"
 #include "manager/control/control_int.h"
 #include "manager/job/job.h"
+#include "manager/part/pools.h"
 #include "manager/runs.h"
 #include "manager/service/service.h"
 #include "unit/conf.h"
@@ -30,13 +30,14 @@ write_unit(struct jw *w, const struct unit *u)
 {
 	const struct svc_memory *mem = svc_memory(u->svc);
 	const struct service_conf *c = svc_conf(u->svc)->service;
+	size_t place, queued;
 
 	jw_kv_str(w, "substate", svc_state_name(mem->state));
-	if (mem->state == SVC_QUEUED && u->in_pool != NULL && u->in_pool->pool != NULL) {
+	if (pools_place(u, &place, &queued)) {
 		jw_kv_obj(w, "pool");
 		jw_kv_str(w, "name", mem->pool);
-		jw_kv_u64(w, "place", pool_place(u->in_pool));
-		jw_kv_u64(w, "queued", pool_waiting(u->in_pool->pool));
+		jw_kv_u64(w, "place", place);
+		jw_kv_u64(w, "queued", queued);
 		jw_end(w);
 	}
 	if (c->retries > 0) {

@@ -60,4 +60,8 @@ bool pools_view(const struct unit *u, struct pools_view *v);
  * that wait the first so many; limit 0: all. */
 void pools_render(const struct unit *u, uint64_t limit, struct jw *w);
 
+/* The place of a unit that waits in its pool, and how many do; false: it does not wait in
+ * one that is there. */
+bool pools_place(const struct unit *u, size_t *place, size_t *queued);
+
 #endif

@@ -187,3 +187,14 @@ pools_render(const struct unit *u, uint64_t limit, struct jw *w)
 	}
 	jw_end(w);
 }
+
+bool
+pools_place(const struct unit *u, size_t *place, size_t *queued)
+{
+	if (u->svc == NULL || svc_memory(u->svc)->state != SVC_QUEUED ||
+	    u->in_pool == NULL || u->in_pool->pool == NULL)
+		return false;
+	*place = pool_place(u->in_pool);
+	*queued = pool_waiting(u->in_pool->pool);
+	return true;
+}
