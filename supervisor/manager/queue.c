@@ -249,15 +249,17 @@ look_at_needed(void *arg, struct job_unit *ju)
 
 /* What it requires has failed, and the manager died before it said so to the job. */
 static void
-give_up_failed(struct manager *m, const struct kept *k)
+give_up_failed(const struct kept *k)
 {
 	static const enum unit_dep needs[] = { DEP_REQUIRES, DEP_BINDS_TO,
 		DEP_REQUISITE };
-	struct job *j = jobs_find(m->jobs, k->k.id);
+	struct job *j = job_unit_job(k->unit->job_unit);
 	struct needed n = { .j = j };
 	char *text;
 
-	if (j == NULL || k->k.runs || (job_mode(j) & JOB_NO_DEPS) != 0)
+	/* (What waits behind what runs is not kept down by others.) */
+	if (j == NULL || job_id(j) != k->k.id || k->k.runs ||
+	    (job_mode(j) & JOB_NO_DEPS) != 0)
 		return;
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
 		job_unit_each(k->unit->job_unit, needs[i], false, look_at_needed, &n);
@@ -293,7 +295,7 @@ queue_restore(struct manager *m)
 	}
 	jobs_restore(m->jobs, kept, units, g.n, last_id);
 	for (size_t i = 0; i < g.n; i++)
-		give_up_failed(m, &g.v[i]);
+		give_up_failed(&g.v[i]);
 	if (g.n > 0) {
 		event_begin(m->events, EVENT_QUEUE_RESTORED, NULL, NULL);
 		event_int(m->events, "running", (int64_t)(g.n - waiting));

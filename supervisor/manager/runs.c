@@ -32,6 +32,7 @@ static void
 note_job(void *arg, const struct job *j)
 {
 	struct canceling *c = arg;
+	struct job *own;
 
 	if (!is_of(c, job_run(j)) || job_type(j) == JOB_STOP)
 		return;
@@ -39,7 +40,10 @@ note_job(void *arg, const struct job *j)
 		c->cap = c->cap == 0 ? 8 : 2 * c->cap;
 		c->waiting = xreallocarray(c->waiting, c->cap, sizeof(struct job *));
 	}
-	c->waiting[c->n++] = jobs_find(c->m->jobs, job_id(j));
+	own = job_unit_job(job_of(j));
+	c->waiting[c->n++] = own != NULL && job_id(own) == job_id(j)
+				 ? own
+				 : jobs_find(c->m->jobs, job_id(j));
 }
 
 static void
