@@ -308,6 +308,60 @@ history_comes_back_from_events(void **state)
 }
 
 static void
+emit_job(struct fixture *f, enum event_id id, int64_t job)
+{
+	event_begin(f->ev, id, "a", NULL);
+	event_str(f->ev, "run", "r01kbb0mqvz7hk2");
+	event_int(f->ev, "job", job);
+	event_str(f->ev, "type", "start");
+	if (id == EVENT_JOB_DONE)
+		event_str(f->ev, "result", "done");
+	event_end(f->ev);
+}
+
+static void
+note_job(void *arg, const char *line, size_t len)
+{
+	struct jv *v = jv_parse(line, len, NULL);
+	char *text = arg;
+	size_t n = strlen(text);
+
+	snprintf(text + n, 64 - n, "%d ", (int)jv_i64(jv_get(v, "job"), 0));
+	jv_free(v);
+}
+
+/* What waits in the queue: of the snapshot, less what is done since, and what is new. */
+static void
+jobs_that_wait_come_back(void **state)
+{
+	struct fixture *f = *state;
+	char text[64] = "";
+	uint32_t last_id;
+
+	emit_job(f, EVENT_JOB_WAITS, 7);
+	emit_job(f, EVENT_JOB_WAITS, 8);
+	store_note_job(f->st, 20);
+	assert_int_equal(store_snapshot_now(f->st), 0);
+	write_file(f, "state/snapshot.json", f->snapshot.data, f->snapshot.len);
+	emit_job(f, EVENT_JOB_DONE, 7);
+	emit_job(f, EVENT_JOB_WAITS, 9);
+	/* None of ours. */
+	emit_job(f, EVENT_JOB_WAITS, -1);
+	emit_job(f, EVENT_JOB_WAITS, INT64_C(1) << 40);
+	close_record(f);
+	open_record(f, "boot-b");
+	store_restore(f->st, f->root_fd, f->ring);
+	store_each_job(f->st, note_job, text, &last_id);
+	assert_string_equal(text, "8 9 ");
+	assert_int_equal(last_id, 20);
+	emit_job(f, EVENT_JOB_DONE, 8);
+	emit_job(f, EVENT_JOB_DONE, 9);
+	text[0] = '\0';
+	store_each_job(f->st, note_job, text, &last_id);
+	assert_string_equal(text, "");
+}
+
+static void
 another_boot_is_told_apart(void **state)
 {
 	struct fixture *f = *state;
@@ -818,6 +872,7 @@ main(void)
 		TEST(events_in_the_ring_are_enough),
 		TEST(snapshot_then_newer_events),
 		TEST(history_comes_back_from_events),
+		TEST(jobs_that_wait_come_back),
 		TEST(another_boot_is_told_apart),
 		TEST(wishes_alone_survive_the_loss_of_all_else),
 		TEST(a_part_hears_of_each_event_once),
