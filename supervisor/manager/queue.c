@@ -142,7 +142,7 @@ read_line(const struct jv *v, struct job_kept *k)
 	if (id <= 0 || id > UINT32_MAX ||
 	    job_type_parse(jv_str(jv_get(v, "type"), ""), &k->r.type) == -1 ||
 	    job_how_parse(jv_str(jv_get(v, "mode"), ""), &k->r.how) == -1 ||
-	    (k->r.type != JOB_START && k->r.type != JOB_RESTART))
+	    k->r.type != JOB_START)
 		return false;
 	k->id = (uint32_t)id;
 	k->r.mode = ((flags & KEPT_AUTOMATIC) != 0 ? (unsigned)JOB_AUTOMATIC : 0U) |

@@ -12,8 +12,9 @@
  * Retries=, is in the memory of its unit (service/memory.h, job and run) and nowhere
  * else.  So each is remembered once, by what changes with it.
  *
- * Not remembered: what starts with the instance (it is asked for again), stops (the wish
- * of a person is), and reloads.
+ * Not remembered: what starts with the instance (it is asked for again), stops and
+ * restarts that wait (the wish of a person is; what a unit asks for is done now or never;
+ * the second half of a restart is in the memory of the unit), and reloads.
  */
 #ifndef SUPD_MANAGER_QUEUE_H
 #define SUPD_MANAGER_QUEUE_H

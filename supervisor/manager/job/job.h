@@ -197,7 +197,7 @@ struct job_ops {
 	 * out for it, NULL: nobody's.  NULL: nobody wants to know. */
 	void (*cycle)(
 	    void *arg, struct job_unit *anchor, const char *path, const char *dropped);
-	/* A start, or a restart, that does not begin at once: it is to be there after the
+	/* A start that does not begin at once: it is to be there after the
 	 * death of this manager (jobs_restore), until ended is called.  Called before any
 	 * deed of what it waits for.  NULL: nothing outlives anything. */
 	void (*waits)(void *arg, const struct job *j);

@@ -3,9 +3,9 @@
  * unit; what waits is told to ops->waits before anything that it waits for is begun, and
  * comes back with its number, its run and its place in the order.
  *
- * What begins at once is never told: between the request and its start lies no more than
- * a turn of the loop, nobody was told that it was accepted, and a disk's worth of events
- * for nothing would be the price.
+ * What begins in the turn in which it was asked for is not told, but for what others have
+ * pulled in beside it: nobody was told that it was accepted, and a thousand events for
+ * nothing would be the price of a thousand starts.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -21,11 +21,11 @@ job_keep(struct job *j)
 
 	if (j->kept || ops->waits == NULL || j->state != JOB_WAITING || j->start_phase)
 		return;
-	/* The process of a scope lives on or not whoever remembers it.  A stop is the
-	 * wish of a person or follows from one; what starts with the instance is asked
-	 * for again by each manager. */
-	if ((j->type != JOB_START && j->type != JOB_RESTART) ||
-	    (j->mode & JOB_BOOT) != 0 || j->pid != 0)
+	/* A stop and a restart are the wish of a person, follow from one, or are asked
+	 * for by a unit, now or never; what starts with the instance is asked for again
+	 * by each manager; the process of a scope lives on or not whoever remembers it.
+	 */
+	if (j->type != JOB_START || (j->mode & JOB_BOOT) != 0 || j->pid != 0)
 		return;
 	j->kept = true;
 	ops->waits(j->js->arg, j);
