@@ -263,10 +263,7 @@ ops_stop(void *arg, struct job_unit *ju, bool restart, bool force, const char *o
 	else
 		svc_want_down(u->svc,
 		    (restart ? SVC_DOWN_RESTART : 0U) |
-			(j != NULL && job_is_automatic(j) ? SVC_DOWN_AUTOMATIC : 0U) |
-			(restart && u->yields && j != NULL && job_is_automatic(j)
-				? SVC_DOWN_YIELD
-				: 0U),
+			(j != NULL && job_is_automatic(j) ? SVC_DOWN_AUTOMATIC : 0U),
 		    origin);
 	if (!force)
 		end_on_stop_begun(u);

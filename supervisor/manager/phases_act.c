@@ -158,7 +158,9 @@ phases_on_unit(struct unit *u)
 		return;
 	/* The first and the last of them make the difference; one that came up in between
 	 * may have to yield. */
-	if (note_dreamer(u) || (u->svc != NULL && phases_asks(svc_conf(u->svc))))
+	if (note_dreamer(u) ||
+	    (u->svc != NULL && svc_may_yield(u->svc) && phases_asks(svc_conf(u->svc)) &&
+		!hold_in(svc_conf(u->svc), phases_word(u->manager), NULL)))
 		phases_look_later(ph);
 }
 
@@ -291,13 +293,11 @@ yield(struct unit *u, const struct unit_conf *conf)
 		freeze_apply(u);
 		if (freeze_is_on(u) != was)
 			tell(u, was ? "thaw" : "freeze", buf_str(&text));
-	} else if (!holds && u->wish != WISH_STOPPED && !u->yields) {
+	} else if (!holds && svc_may_yield(u->svc)) {
 		tell(u, "stop", buf_str(&text));
 		manager_say(u->manager, MARK_STOP, "%s yields: %s", u->conf->stem,
 		    buf_str(&text));
-		/* Its start waits, when that comes, for the phase. */
-		u->yields = true;
-		request(u, JOB_RESTART, "PhaseYield=");
+		svc_yield(u->svc);
 	}
 	buf_free(&text);
 }
@@ -319,15 +319,12 @@ yield_one(struct unit *u)
 	case SVC_ACTIVE_RELOADING:
 		break;
 	default:
-		u->yields = false;
 		return;
 	}
-	if (svc_is_queued(u->svc)) {
-		u->yields = false;
+	if (svc_is_queued(u->svc))
 		svc_on_phase(u->svc);
-	} else if (svc_state(u->svc) != SVC_AUTO_RESTART) {
+	else if (svc_state(u->svc) != SVC_AUTO_RESTART)
 		yield(u, svc_conf(u->svc));
-	}
 }
 
 void

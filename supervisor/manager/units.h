@@ -121,7 +121,6 @@ struct unit {
 	struct wish_terms terms[WISH_NFLAGS];
 	struct unit_budget *budget;  /* NULL: it has none, or nobody asked (budgets.c) */
 	struct drain *drain;         /* NULL: it is not being drained (drain.c) */
-	bool yields;                 /* a restart is asked for by PhaseYield= */
 	bool released;               /* what waited for that is still to be started */
 	struct unit_signal *signal;  /* the last that was sent; NULL: none (tell.c) */
 	struct pool_member *in_pool; /* NULL: it is in none (part/pools.c) */

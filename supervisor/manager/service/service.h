@@ -315,8 +315,7 @@ enum svc_down {
 	SVC_DOWN_RESTART =
 	    1 << 0, /* RestartKillSignal=; kept descriptors stay; comes up again */
 	SVC_DOWN_AUTOMATIC =
-	    1 << 1,              /* no person meant this unit: what it did is cut short */
-	SVC_DOWN_YIELD = 1 << 2, /* by PhaseYield=: however it ends, it did not fail */
+	    1 << 1, /* no person meant this unit: what it did is cut short */
 };
 
 enum {
@@ -409,6 +408,12 @@ void svc_on_slot_free(struct service *s);
 void svc_on_admitted(struct service *s);
 /* The phase is another one: what is queued may begin, or has to wait. */
 void svc_on_phase(struct service *s);
+/* It is not the time for what runs: it is stopped, which is no failure whatever it makes
+ * of the signals, and started again, which waits for its phase.  Whoever waits for its
+ * end waits for that of the next run.  A stop that is wanted meanwhile is a stop. */
+void svc_yield(struct service *s);
+/* It runs, or starts, and is not on its way down. */
+bool svc_may_yield(const struct service *s);
 void svc_on_started(struct service *s, const struct msg_started *st);
 void svc_on_exit(struct service *s, const struct msg_exit *x);
 void svc_on_empty(struct service *s, uint32_t slot);

@@ -257,8 +257,7 @@ svc_begin_start(struct service *s, bool automatic)
 		    "only `supctl run --scope' starts a scope");
 		return;
 	}
-	/* One that yielded goes on where it was. */
-	if (!automatic && !m->yields) {
+	if (!automatic) {
 		/* Only a restart by Restart= goes on counting. */
 		m->restarts = 0;
 		m->backoff = 0;

@@ -49,6 +49,14 @@ svc_enter_auto_restart(struct service *s)
 	struct svc_note note = { .what = SVC_EMIT_RESTART, .delay_us = delay };
 
 	m->restart_deferred = false;
+	if (m->yields) {
+		/* At once into the queue; it is no restart that anybody counts. */
+		m->uncounted = true;
+		svc_set_state(s, SVC_AUTO_RESTART);
+		svc_set_why(s, "it yielded");
+		svc_phase_timer(s, 0);
+		return;
+	}
 	if (m->again) {
 		note.retries = u->service->retries;
 		if (!m->uncounted && m->retry < UINT32_MAX)
@@ -126,7 +134,7 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 
 	svc_thaw(s);
 	/* Whatever it made of the signal: it was to go, and has done nothing wrong. */
-	if (m->yields && m->forbid_restart)
+	if (m->yields)
 		m->result = f = SVC_RESULT_SUCCESS;
 	svc_fail(s, f, "%s", m->why);
 	svc_kill_aux(s);
@@ -136,10 +144,10 @@ svc_enter_dead(struct service *s, enum svc_result f, bool allow_restart)
 	failed = m->result != SVC_RESULT_SUCCESS &&
 		 m->result != SVC_RESULT_EXEC_CONDITION && !m->canceled;
 	m->again = false;
-	restart = allow_restart && svc_shall_restart(s, &reason);
+	restart = m->yields || (allow_restart && svc_shall_restart(s, &reason));
 	/* Who asked for the start, and who waits for it, waits for the last of the runs.
 	 */
-	goes_on = restart && m->again && m->leftover == 0;
+	goes_on = restart && (m->again || m->yields) && m->leftover == 0;
 	m->ended_wall_us = clock_wall_us();
 	svc_resume_on_end(s);
 	m->active_us = 0;

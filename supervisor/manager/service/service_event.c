@@ -109,6 +109,29 @@ svc_on_phase(struct service *s)
 		svc_queue_again(s);
 }
 
+bool
+svc_may_yield(const struct service *s)
+{
+	switch (s->m.state) {
+	case SVC_CONDITION:
+	case SVC_START_PRE:
+	case SVC_START:
+	case SVC_START_POST:
+	case SVC_RUNNING:
+	case SVC_EXITED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void
+svc_yield(struct service *s)
+{
+	if (!s->restoring)
+		svc_raise(s, SVC_EV_YIELD);
+}
+
 void
 svc_on_slot(struct service *s, const struct msg_slot *slot)
 {

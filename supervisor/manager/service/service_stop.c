@@ -21,7 +21,7 @@ note_stop_wanted(struct service *s)
 	m->forbid_restart = true;
 	m->restart_deferred = false;
 	m->then_start = (s->down & SVC_DOWN_RESTART) != 0;
-	m->yields = (s->down & SVC_DOWN_YIELD) != 0;
+	m->yields = false;
 	svc_done(s, SVC_DONE_START, SVC_DONE_CANCELED, "a stop was asked for");
 	if (m->result == SVC_RESULT_SUCCESS)
 		svc_set_why(s, "%s%s%s", m->then_start ? "restarting" : "stopping",
@@ -48,6 +48,29 @@ act_stop(struct service *s)
 {
 	note_stop_wanted(s);
 	svc_enter_stop(s);
+}
+
+/* No job: who asked for the start waits on, and a stop by others ends this. */
+static void
+note_yield(struct service *s)
+{
+	svc_thaw(s);
+	s->m.yields = true;
+	svc_set_why(s, "it yields: it is not its phase");
+}
+
+void
+act_yield(struct service *s)
+{
+	note_yield(s);
+	svc_enter_stop(s);
+}
+
+void
+act_yield_starting(struct service *s)
+{
+	note_yield(s);
+	svc_enter_signal(s, SVC_STOP_SIGTERM, SVC_RESULT_SUCCESS);
 }
 
 void

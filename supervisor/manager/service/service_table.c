@@ -27,6 +27,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_QUEUED] = {
@@ -48,6 +49,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_CONDITION] = {
@@ -69,6 +71,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = act_yield_starting,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_START_PRE] = {
@@ -90,6 +93,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = act_yield_starting,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_START] = {
@@ -111,6 +115,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = act_watchdog,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = act_yield_starting,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_START_POST] = {
@@ -132,6 +137,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = act_watchdog,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = act_yield_starting,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_RUNNING] = {
@@ -153,6 +159,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = act_runtime_max,
 		[SVC_EV_WATCHDOG] = act_watchdog,
 		[SVC_EV_NAME_LOST] = act_name_lost,
+		[SVC_EV_YIELD] = act_yield,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_EXITED] = {
@@ -174,6 +181,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = act_runtime_max,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = act_yield,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_RELOAD] = {
@@ -195,6 +203,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = act_runtime_max,
 		[SVC_EV_WATCHDOG] = act_watchdog,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_RELOAD_NOTIFY] = {
@@ -216,6 +225,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = act_runtime_max,
 		[SVC_EV_WATCHDOG] = act_watchdog,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_RELOAD_SIGNAL] = {
@@ -237,6 +247,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = act_runtime_max,
 		[SVC_EV_WATCHDOG] = act_watchdog,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_STOP] = {
@@ -258,6 +269,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_STOP_WATCHDOG] = {
@@ -279,6 +291,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_STOP_SIGTERM] = {
@@ -300,6 +313,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_STOP_SIGKILL] = {
@@ -321,6 +335,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_STOP_POST] = {
@@ -342,6 +357,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_FINAL_SIGTERM] = {
@@ -363,6 +379,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_FINAL_SIGKILL] = {
@@ -384,6 +401,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_FAILED] = {
@@ -406,6 +424,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset_failed,
 	},
 	[SVC_AUTO_RESTART] = {
@@ -427,6 +446,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset,
 	},
 	[SVC_LIMIT_WAIT] = {
@@ -448,6 +468,7 @@ svc_action *const svc_table[SVC_NSTATES][SVC_NEVENTS] = {
 		[SVC_EV_RUNTIME_MAX] = svc_ignore,
 		[SVC_EV_WATCHDOG] = svc_ignore,
 		[SVC_EV_NAME_LOST] = svc_ignore,
+		[SVC_EV_YIELD] = svc_ignore,
 		[SVC_EV_RESET] = act_reset_failed,
 	},
 };
