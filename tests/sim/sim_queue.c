@@ -148,11 +148,98 @@ test_another_manager_finds_it_in_its_place(void **state)
 	w_free(w);
 }
 
+/* It is not its phase: the same queue, without a pool or before it. */
+static void
+test_a_phase_is_waited_for(void **state)
+{
+	struct world *w = w_new("[Service]\nPool=llm\nExecStart=/bin/main\n");
+
+	(void)state;
+	w->away = true;
+	w->pool_full = true;
+	w_up(w);
+	w_run(w);
+	assert_state(w, SVC_QUEUED);
+	assert_int_equal(w->pool, W_POOL_OUT);
+	assert_string_equal(svc_why(w->s), "waits for its phase");
+	w_advance(w, 3600 * SEC);
+	assert_state(w, SVC_QUEUED);
+	w_phase(w, false);
+	assert_int_equal(w->pool, W_POOL_WAITS);
+	assert_string_equal(svc_why(w->s), "queued in llm.pool");
+	w_phase(w, true);
+	assert_int_equal(w->pool, W_POOL_OUT);
+	w->pool_full = false;
+	w_phase(w, false);
+	w_run(w);
+	assert_state(w, SVC_RUNNING);
+	assert_int_equal(w->pool, W_POOL_HOLDS);
+	assert_int_equal(w->spawns[PROC_MAIN], 1);
+	w_free(w);
+}
+
+/* What runs yields: no failure, nothing is counted, and whoever waits waits on. */
+static void
+test_it_yields(void **state)
+{
+	struct world *w = w_new("[Unit]\nStartLimitBurst=2\n[Service]\nType=oneshot\n"
+				"Retries=2\nExecStart=/bin/main\n");
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w_main_ends(w, EXIT_EXITED, 1);
+	assert_int_equal(svc_memory(w->s)->retry, 1);
+	w_advance(w, 3600 * SEC);
+	for (int i = 0; i < 5; i++) {
+		assert_state(w, SVC_START);
+		w_phase(w, true);
+		w_run(w);
+		w_advance(w, SEC);
+		assert_state(w, SVC_QUEUED);
+		assert_int_equal(w->done_count[SVC_DONE_START], 0);
+		assert_int_equal(w->states[SVC_FAILED], 0);
+		assert_int_equal(svc_memory(w->s)->retry, 1);
+		assert_int_equal(svc_memory(w->s)->restarts, 1);
+		w_phase(w, false);
+		w_run(w);
+	}
+	w_main_ends(w, EXIT_EXITED, 0);
+	assert_state(w, SVC_DEAD);
+	assert_int_equal(w->done_count[SVC_DONE_START], 1);
+	assert_int_equal(w->done_last[SVC_DONE_START], SVC_DONE_OK);
+	w_free(w);
+}
+
+/* A person's stop wins, whenever it comes. */
+static void
+test_a_stop_wins_over_a_yield(void **state)
+{
+	struct world *w = w_new("[Service]\nRestart=always\nExecStart=/bin/main\n");
+
+	(void)state;
+	w_up(w);
+	w_run(w);
+	w->deaf = true;
+	w_phase(w, true);
+	assert_state(w, SVC_STOP_SIGTERM);
+	w_down(w);
+	w_phase(w, false);
+	w_main_ends(w, EXIT_EXITED, 0);
+	w_advance(w, 3600 * SEC);
+	assert_state(w, SVC_DEAD);
+	assert_int_equal(w->done_last[SVC_DONE_STOP], SVC_DONE_OK);
+	w_free(w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_runs_while_it_waits),
+		cmocka_unit_test(test_a_phase_is_waited_for),
+		cmocka_unit_test(test_it_yields),
+		cmocka_unit_test(test_a_stop_wins_over_a_yield),
 		cmocka_unit_test(test_a_stop_ends_the_wait),
 		cmocka_unit_test(test_a_restart_queues_anew),
 		cmocka_unit_test(test_a_newer_file_counts),

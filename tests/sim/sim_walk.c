@@ -263,12 +263,12 @@ random_step(struct world *w)
 	static const char *const words[] = { "READY=1", "RELOADING=1", "STOPPING=1",
 		"WATCHDOG=1", "WATCHDOG=trigger", "EXTEND_TIMEOUT_USEC=3000000",
 		"STATUS=busy", "MAINPID=1", "WATCHDOG_USEC=2000000", "RESTART_RESET=1" };
-	static const char *const names[24] = { "start", "start", "stop", "restart",
+	static const char *const names[25] = { "start", "start", "stop", "restart",
 		"reload", "force or reset", "an end", "an end", "notify", "notify",
 		"a probe", "other programs", "time", "a timer", "a timer",
 		"the manager dies soon", [20] = "freeze or thaw", "the pool", "the pool",
-		"its name" };
-	unsigned what = below(24);
+		"its name", "the phase" };
+	unsigned what = below(25);
 	int t;
 
 	TELL("%s: %s\n", svc_state_name(svc_state(w->s)),
@@ -346,6 +346,9 @@ random_step(struct world *w)
 	case 22:
 		w_admit(w);
 		break;
+	case 24:
+		w_phase(w, one_in(3));
+		break;
 	case 23:
 		svc_on_name(w->s, one_in(2));
 		break;
@@ -371,7 +374,8 @@ check(struct world *w)
 	if (mains > 1)
 		fail_msg("%u instances (seed %llu)", mains, (unsigned long long)w->seed);
 	if ((w->pool != W_POOL_OUT) != (m->pool[0] != '\0') ||
-	    (w->pool == W_POOL_WAITS) != (m->state == SVC_QUEUED))
+	    (w->pool == W_POOL_WAITS) != (m->state == SVC_QUEUED && m->pool[0] != '\0') ||
+	    (m->state == SVC_QUEUED && m->pool[0] == '\0' && !w->away))
 		fail_msg("%d of the pool %s while %s (seed %llu)", (int)w->pool, m->pool,
 		    svc_state_name(m->state), (unsigned long long)w->seed);
 	if (w->name_watched && !m->has_name)
@@ -421,6 +425,7 @@ end_of_walk(struct world *w)
 	w->auto_exit_control = true;
 	w->fail_slots = w->fail_spawn = w->fail_fill = 0;
 	w->pool_full = false;
+	w_phase(w, false);
 	w_admit(w);
 	w_advance(w, SEC);
 	for (uint32_t i = 0; i < W_SLOTS; i++)

@@ -105,6 +105,7 @@ struct world {
 	bool tells_empty;       /* with an exit, as init does of a slot with a cgroup */
 	unsigned forks;         /* extra processes that main leaves in the group */
 	bool full;              /* no slot, but one is being closed */
+	bool away;              /* it is not its phase: starts wait for w_phase */
 	bool pool_full;         /* Pool= is; who waits is admitted by w_admit */
 	int fail_slots;         /* SLOT_OPEN fails so often */
 	int fail_fill;
@@ -307,6 +308,11 @@ op_pool_enter(
 {
 	struct world *w = arg;
 
+	if (w->away) {
+		w->pool = W_POOL_OUT;
+		strlcpy(why, "waits for its phase", size);
+		return SVC_POOL_PHASE;
+	}
 	if (conf->service->pool == NULL) {
 		w->pool = W_POOL_OUT;
 		return SVC_POOL_NONE;
@@ -1071,6 +1077,19 @@ w_admit(struct world *w)
 		return;
 	w->pool = W_POOL_HOLDS;
 	svc_on_admitted(w->s);
+}
+
+/* The phase is another one. */
+UNUSED static void
+w_phase(struct world *w, bool away)
+{
+	w->away = away;
+	if (w->dead)
+		return;
+	if (svc_is_queued(w->s))
+		svc_on_phase(w->s);
+	else if (away && svc_may_yield(w->s))
+		svc_yield(w->s);
 }
 
 UNUSED static void
