@@ -220,9 +220,31 @@ find_id(void *arg, bool group, const char *name, uint32_t *id)
 	return 0;
 }
 
+/* Only supd knows the phase.  The reply owns it; NULL: there is none, or nobody to ask.
+ */
+static const char *
+ask_phase(struct ctl *ctl, const struct list *l, struct reply *r)
+{
+	struct buf why = { 0 };
+	bool wanted = false;
+	enum client_result res;
+
+	for (size_t i = 0; i < l->n; i++)
+		wanted = wanted || strcmp(l->v[i].name, "Phase") == 0;
+	if (!wanted || ctl_instance(ctl) != 0)
+		return NULL;
+	res = ctl_call_quietly(ctl, "io.supd.Manager.Status", NULL, false,
+	    ctl_deadline(ctl, false), r, &why);
+	buf_free(&why);
+	return res != CLIENT_OK || r->error != NULL
+		   ? NULL
+		   : jv_str(jv_get(jv_get(r->params, "phase"), "phase"), NULL);
+}
+
 static int
 show(struct ctl *ctl, const struct list *l)
 {
+	struct reply r = { 0 };
 	struct jw *w = ctl->json ? ctl_json_new(ctl) : NULL;
 	struct condition_unmet unmet;
 	struct condition_world world;
@@ -231,6 +253,7 @@ show(struct ctl *ctl, const struct list *l)
 
 	condition_world_init(&world);
 	world.find_id = find_id;
+	world.phase = ask_phase(ctl, l, &r);
 	if (w != NULL) {
 		jw_obj(w);
 		jw_kv_arr(w, "conditions");
@@ -242,6 +265,7 @@ show(struct ctl *ctl, const struct list *l)
 	}
 	for (int k = 0; k < 2; k++)
 		held[k] = conditions_hold(&world, l->v, l->n, k != 0, &unmet, &found);
+	reply_clear(&r);
 	if (w != NULL) {
 		jw_end(w);
 		jw_kv_bool(w, "conditions_hold", held[0]);
