@@ -101,8 +101,10 @@ due_in(const struct service *s, enum svc_state old, enum svc_state st)
 	case SVC_FAILED:
 		return !bad || s->m.restart_deferred ? 0 : SVC_DUE_FAILURE;
 	case SVC_DEAD:
-		/* Between the runs of Retries= nothing has ended well. */
-		return !ok || was_down || (old == SVC_AUTO_RESTART && s->m.again)
+		/* Between the runs of Retries= nothing has ended well, and what is
+		 * cancelled while it waits for its pool has not begun. */
+		return !ok || was_down || old == SVC_QUEUED ||
+			       (old == SVC_AUTO_RESTART && s->m.again)
 			   ? 0
 			   : SVC_DUE_SUCCESS;
 	case SVC_AUTO_RESTART:
