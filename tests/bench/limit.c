@@ -8,12 +8,20 @@
  * limit empty N: N times, start a program that does nothing, and reap it.
  * limit paint N: for ever, draws a spinner and two rows of numbers N times a second, as
  * often whoever reads it.
+ * limit scan FOLDER: ask for the age of every file in the folders of a folder.
+ * limit fanout N: write N lines of 256 bytes to each of 100 sockets, one write a line,
+ * while one process reads them all.
  *
  * Prints one line: microseconds to start (or per round; killed: in all), microseconds to
- * end.
+ * end; of scan, how many files there were; of fanout, the nanoseconds that the writer has
+ * computed for each line.
  */
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -194,13 +202,120 @@ run_paint(int n)
 	}
 }
 
+static long
+scan_folder(int at, const char *name)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	struct stat st;
+	long n = 0;
+
+	if (dir == NULL)
+		err(1, "%s", name);
+	while ((e = readdir(dir)) != NULL)
+		if (e->d_name[0] != '.' && e->d_type == DT_REG &&
+		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			n++;
+	closedir(dir);
+	return n;
+}
+
+static void
+run_scan(const char *path)
+{
+	uint64_t t0 = now_us();
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	long n = 0;
+
+	if (dir == NULL)
+		err(1, "%s", path);
+	while ((e = readdir(dir)) != NULL)
+		if (e->d_name[0] != '.' && e->d_type == DT_DIR)
+			n += scan_folder(dirfd(dir), e->d_name);
+	closedir(dir);
+	printf("%llu %ld\n", (unsigned long long)(now_us() - t0), n);
+}
+
+enum { READERS = 100, LINE = 256 };
+
+/* Until all have ended. */
+static void
+read_all(const int *fds)
+{
+	static char data[1 << 16];
+	struct epoll_event ev[READERS];
+	int ep = epoll_create1(EPOLL_CLOEXEC), left = READERS;
+
+	for (int i = 0; i < READERS; i++) {
+		struct epoll_event one = { .events = EPOLLIN, .data.fd = fds[i] };
+
+		if (epoll_ctl(ep, EPOLL_CTL_ADD, fds[i], &one) == -1)
+			err(1, "epoll_ctl");
+	}
+	while (left > 0) {
+		int n = epoll_wait(ep, ev, READERS, -1);
+
+		for (int i = 0; i < n; i++)
+			if (read(ev[i].data.fd, data, sizeof(data)) <= 0) {
+				close(ev[i].data.fd);
+				left--;
+			}
+	}
+	_exit(0);
+}
+
+static void
+run_fanout(int n)
+{
+	static char line[LINE];
+	int to[READERS], from[READERS];
+	struct timespec cpu;
+	uint64_t t0;
+	pid_t reader;
+
+	for (int i = 0; i < READERS; i++) {
+		int p[2];
+
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p) == -1)
+			err(1, "socketpair");
+		to[i] = p[0];
+		from[i] = p[1];
+	}
+	reader = fork();
+	if (reader == -1)
+		err(1, "fork");
+	for (int i = 0; i < READERS; i++)
+		close(reader == 0 ? to[i] : from[i]);
+	if (reader == 0)
+		read_all(from);
+	memset(line, 'x', sizeof(line));
+	t0 = now_us();
+	for (int k = 0; k < n; k++)
+		for (int i = 0; i < READERS; i++)
+			if (write(to[i], line, sizeof(line)) != LINE)
+				err(1, "write");
+	for (int i = 0; i < READERS; i++)
+		close(to[i]);
+	waitpid(reader, NULL, 0);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+	printf("%llu %.1f\n", (unsigned long long)(now_us() - t0),
+	    ((double)cpu.tv_sec * 1e9 + (double)cpu.tv_nsec) / n / READERS);
+}
+
 int
 main(int argc, char **argv)
 {
 	int n = argc > 2 ? atoi(argv[2]) : 0;
 
+	if (argc == 3 && strcmp(argv[1], "scan") == 0) {
+		run_scan(argv[2]);
+		return 0;
+	}
 	if (n < 1)
-		errx(2, "usage: limit start|respawn|killed|empty|paint N [pipes]");
+		errx(2, "usage: limit start|respawn|killed|empty|paint|fanout N [pipes]\n"
+			"       limit scan FOLDER");
 	if (strcmp(argv[1], "start") == 0)
 		run_start(n, argc > 3);
 	else if (strcmp(argv[1], "respawn") == 0)
@@ -211,6 +326,8 @@ main(int argc, char **argv)
 		run_empty(n);
 	else if (strcmp(argv[1], "paint") == 0)
 		run_paint(n);
+	else if (strcmp(argv[1], "fanout") == 0)
+		run_fanout(n);
 	else
 		errx(2, "%s: not a row", argv[1]);
 	return 0;
