@@ -132,8 +132,13 @@ $(STARTED_OFTEN): $(O)/%: %.c
 	$(CC) $(CPPFLAGS) -std=c17 $(WARN) -O2 -static -o $@ $< -lyajl_s
 $(O)/tests/e2e/%: $(O)/tests/e2e/%.o
 	$(CC) $(LDFLAGS) -o $@ $<
+# What is loaded into supd by LD_PRELOAD.
+E2E_PRELOAD := $(patsubst %.c,$(O)/%.so,$(wildcard tests/e2e/preload/*.c))
+$(O)/tests/e2e/preload/%.so: tests/e2e/preload/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 $(WARN) -O2 -fPIC -shared -o $@ $< -ldl
 
-tests-build: all $(TEST_BIN) $(FUZZ_BIN) $(E2E_BIN) $(if $(filter release,$(VARIANT)),tomorrow)
+tests-build: all $(TEST_BIN) $(FUZZ_BIN) $(E2E_BIN) $(E2E_PRELOAD) $(if $(filter release,$(VARIANT)),tomorrow)
 # For the test that upgrades to it and back.
 tomorrow:
 	@$(MAKE) -s build/tomorrow/supd VARIANT=tomorrow WERROR=$(WERROR)

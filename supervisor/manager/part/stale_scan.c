@@ -265,6 +265,24 @@ drop_gone(struct scan *s)
 /* ---- the answer ----------------------------------------------------------------------
  */
 
+/*
+ * It is the file that was found.  Who has it open may write once more and close it after
+ * it was looked at, and before it is asked who has it open: then it is a new file, and
+ * young.
+ */
+static bool
+is_as_found(const struct stale_file *f)
+{
+	char *path = unit_name_path_unescape(f->instance);
+	struct stat st;
+	bool same = path != NULL && lstat(path, &st) == 0 && st.st_dev == f->dev &&
+		    st.st_ino == f->inode && (uint64_t)st.st_size == f->size &&
+		    mtime_ns_of(&st) == f->mtime_ns;
+
+	free(path);
+	return same;
+}
+
 static void
 write_starts(struct scan *s, struct jw *w)
 {
@@ -278,6 +296,8 @@ write_starts(struct scan *s, struct jw *w)
 	for (size_t i = 0; i < n; i++) {
 		struct ledger_entry e;
 
+		if (!is_as_found(&s->v[i]))
+			continue;
 		stale_begin(&s->v[i], s->q->now_wall_us, &e);
 		jw_obj(w);
 		ledger_entry_write(&e, NULL, w);

@@ -121,8 +121,10 @@ judge(const struct unit *u, const struct ledger_entry *e)
 		return STALE_NOT_RUN;
 	if (m->result != SVC_RESULT_SUCCESS || m->state == SVC_FAILED)
 		return STALE_ENDED_BADLY;
-	/* One that was cut by the end of the machine has not ended. */
-	return m->main_exit.how != 0 && m->ended_wall_us >= m->started_wall_us
+	/* One that was cut by the end of the machine, be it between two of its runs, has
+	 * not ended. */
+	return m->main_exit.how != 0 && !m->interrupted &&
+		       m->ended_wall_us >= m->started_wall_us
 		   ? STALE_ENDED_WELL
 		   : STALE_NOT_RUN;
 }
