@@ -1,5 +1,6 @@
 /*
- * unit_part: what status shows of a timer, a socket or a pool; of other units nothing.
+ * unit_part: what status shows of a timer, a socket, a pool or a path; of other units
+ * nothing.
  */
 #ifndef SUPD_SUPCTL_UNIT_PART_H
 #define SUPD_SUPCTL_UNIT_PART_H
