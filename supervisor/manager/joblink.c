@@ -396,6 +396,7 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 {
 	struct manager *m = arg;
 	const char *name = job_unit_name(job_of(j));
+	bool outlives = queue_outlives(m, j, r);
 	struct unit *u;
 
 	event_begin(m->events, EVENT_JOB_DONE, name, NULL);
@@ -408,6 +409,8 @@ ops_ended(void *arg, const struct job *j, enum job_result r, const char *message
 	if (job_began_us(j) != 0)
 		event_us_by(m->events, "job_us", clock_mono_us() - job_began_us(j),
 		    job_type_name(job_type(j)));
+	if (outlives)
+		event_bool(m->events, "kept", true);
 	event_end(m->events);
 	if (r != JOB_DONE && r != JOB_SKIPPED)
 		given_up(m, j, r == JOB_DEPENDENCY || r == JOB_INVALID ? message : NULL);

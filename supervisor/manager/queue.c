@@ -22,6 +22,7 @@ enum kept_flag {
 	KEPT_NO_DEPS = 1 << 1,
 	KEPT_HARD = 1 << 2,
 	KEPT_UNORDERED = 1 << 3,
+	KEPT_AGAIN = 1 << 4, /* it had begun, and is to begin anew */
 };
 
 /* ---- told ---------------------------------------------------------------------------
@@ -45,8 +46,8 @@ put_opt(struct emitter *ev, const char *key, const char *text)
 		event_str(ev, key, text);
 }
 
-void
-queue_tell(struct manager *m, const struct job *j)
+static void
+tell(struct manager *m, const struct job *j, unsigned flags)
 {
 	struct emitter *ev = m->events;
 
@@ -56,13 +57,40 @@ queue_tell(struct manager *m, const struct job *j)
 	event_str(ev, "type", job_type_name(job_type(j)));
 	event_str(ev, "origin", job_origin(j));
 	event_str(ev, "mode", job_how_name(job_how(j)));
-	event_int(ev, "flags", flags_of(j));
+	event_int(ev, "flags", flags | flags_of(j));
 	event_int(ev, "since_us", (int64_t)job_since_wall_us(j));
 	put_opt(ev, "ref", job_ref(j));
 	put_opt(ev, "day", job_day(j));
 	put_opt(ev, "log_name", job_log_name(j));
 	put_opt(ev, "env", job_env(j));
 	event_end(ev);
+}
+
+void
+queue_tell(struct manager *m, const struct job *j)
+{
+	tell(m, j, 0);
+}
+
+/* It ends by itself when it is done: another supd can do it from its beginning. */
+static bool
+is_work(const struct unit *u)
+{
+	return u->svc != NULL && (svc_memory(u->svc)->state == SVC_QUEUED ||
+				     svc_conf(u->svc)->service->type == SERVICE_ONESHOT);
+}
+
+bool
+queue_outlives(struct manager *m, const struct job *j, enum job_result r)
+{
+	const struct unit *u = job_unit_data(job_of(j));
+	bool begun = job_began_us(j) != 0;
+
+	if (m->phase != MANAGER_STOPPING || r != JOB_CANCELED || u == NULL ||
+	    u->transient || !job_is_kept_kind(j) || (begun && !is_work(u)))
+		return false;
+	tell(m, j, begun ? (unsigned)KEPT_AGAIN : 0U);
+	return true;
 }
 
 /* ---- restored -----------------------------------------------------------------------
@@ -180,6 +208,7 @@ gather_line(void *arg, const char *line, size_t len)
 	struct jv *v = jv_parse(line, len, NULL);
 	struct job_kept k = { 0 };
 	const char *name = text_of(v, "unit");
+	bool again = (jv_i64(jv_get(v, "flags"), 0) & KEPT_AGAIN) != 0;
 	struct unit *u = NULL;
 
 	if (name != NULL && unit_name_is_valid(name) && read_line(v, &k))
@@ -187,7 +216,7 @@ gather_line(void *arg, const char *line, size_t len)
 	if (u == NULL) {
 		log_warnx("a job that waited cannot be read, and is left out: %.*s",
 		    len > 200 ? 200 : (int)len, line);
-	} else if (!has_begun(u, k.id)) {
+	} else if (!has_begun(u, k.id) || (again && !svc_job_is_open(u->svc))) {
 		struct kept *made = add(g, u);
 
 		made->k = k;

@@ -325,6 +325,8 @@ const char *job_ref(const struct job *j);
 const char *job_day(const struct job *j);
 const char *job_log_name(const struct job *j);
 const char *job_env(const struct job *j);
+/* It is one that must be there again when a manager or supd is (restore.c says which). */
+bool job_is_kept_kind(const struct job *j);
 /* JOB_AUTOMATIC: no person asked for it by name. */
 bool job_is_automatic(const struct job *j);
 const char *job_origin(const struct job *j);

@@ -14,18 +14,23 @@
 #include "lib/xalloc.h"
 #include "manager/job/job_int.h"
 
+bool
+job_is_kept_kind(const struct job *j)
+{
+	/* A stop and a restart are the wish of a person, follow from one, or are asked
+	 * for by a unit, now or never; what starts with the instance is asked for again
+	 * by each manager; the process of a scope lives on or not whoever remembers it.
+	 */
+	return j->type == JOB_START && (j->mode & JOB_BOOT) == 0 && j->pid == 0;
+}
+
 void
 job_keep(struct job *j)
 {
 	const struct job_ops *ops = j->js->ops;
 
-	if (j->kept || ops->waits == NULL || j->state != JOB_WAITING || j->start_phase)
-		return;
-	/* A stop and a restart are the wish of a person, follow from one, or are asked
-	 * for by a unit, now or never; what starts with the instance is asked for again
-	 * by each manager; the process of a scope lives on or not whoever remembers it.
-	 */
-	if (j->type != JOB_START || (j->mode & JOB_BOOT) != 0 || j->pid != 0)
+	if (j->kept || ops->waits == NULL || j->state != JOB_WAITING || j->start_phase ||
+	    !job_is_kept_kind(j))
 		return;
 	j->kept = true;
 	ops->waits(j->js->arg, j);

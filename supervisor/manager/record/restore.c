@@ -198,6 +198,8 @@ store_take_job(struct store *st, enum event_id id, const struct jv *v, uint64_t 
 	if ((uint32_t)n > st->last_job)
 		st->last_job = (uint32_t)n;
 	snprintf(key, sizeof(key), "%" PRId64, n);
+	if (id == EVENT_JOB_DONE && jv_bool(jv_get(v, "kept"), false))
+		return;
 	if (id == EVENT_JOB_DONE)
 		store_free_wish(map_del(&st->jobs, key));
 	else if (jv_str(jv_get(v, "unit"), NULL) != NULL)
