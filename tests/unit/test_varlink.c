@@ -321,7 +321,7 @@ a_call_is_answered(void **state)
 	hear_version(f, fd);
 	say(f, fd, "{\"method\":\"org.varlink.service.GetInfo\",\"parameters\":{}}");
 	v = hear(f, fd);
-	assert_int_equal(jv_count(jv_get(jv_get(v, "parameters"), "interfaces")), 10);
+	assert_int_equal(jv_count(jv_get(jv_get(v, "parameters"), "interfaces")), 13);
 	jv_free(v);
 	say(f, fd,
 	    "{\"method\":\"org.varlink.service.GetInterfaceDescription\","
