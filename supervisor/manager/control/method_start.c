@@ -31,8 +31,9 @@ struct item {
 	struct request *r;
 	char *unit;
 	uint32_t job;
-	uint64_t wish_seq; /* 0: no wish was made */
-	bool done;         /* the job ended, or nobody waits for it */
+	char run[RUN_ID_SIZE]; /* that the job is part of; empty: there is no job */
+	uint64_t wish_seq;     /* 0: no wish was made */
+	bool done;             /* the job ended, or nobody waits for it */
 	bool sent;
 	bool queued; /* no_block: result says so */
 	enum job_result result;
@@ -162,6 +163,7 @@ write_item(struct jw *w, struct item *it)
 	jw_obj(w);
 	jw_kv_str(w, "unit", it->unit);
 	jw_kv_u64(w, "job", it->job);
+	jw_kv_str(w, "run", it->run[0] != '\0' ? it->run : NULL);
 	jw_kv_str(w, "type", job_type_name(r->type));
 	jw_kv_str(w, "result", it->queued ? "queued" : job_result_name(it->result));
 	jw_kv_str(w, "state", u == NULL ? "inactive" : render_active(u));
@@ -500,6 +502,7 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 	struct job_request q = {
 		.type = r->type, .how = r->how, .run = r->run, .notes = &it->notes
 	};
+	const struct job *j;
 	struct buf why = { 0 };
 	struct wish_who who;
 	uint64_t seq;
@@ -535,6 +538,9 @@ begin_item(struct request *r, struct item *it, struct unit *u, bool no_block)
 	q.origin = control_origin(r->call, origin, sizeof(origin));
 	it->job = job_request(r->c->m->jobs, jobs_unit(r->c->m->jobs, u->name), &q,
 	    no_block ? NULL : on_job_done, it, no_block ? &why : NULL);
+	/* (One that was there already stays in its own.) */
+	if ((j = jobs_find(r->c->m->jobs, it->job)) != NULL)
+		strlcpy(it->run, job_run(j), sizeof(it->run));
 	if (no_block)
 		item_is_done(it);
 	it->queued = no_block && it->job != 0;
