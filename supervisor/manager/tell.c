@@ -92,6 +92,26 @@ put_cmd(struct emitter *ev, const struct exec_cmd *cmd)
 	buf_free(&b);
 }
 
+/* What a path unit started it for; of one that was started otherwise nothing. */
+static void
+put_trigger_path(struct emitter *ev, const struct svc_memory *mem)
+{
+	static const char key[] = "TRIGGER_PATH=";
+	const char *p = mem->start_env;
+	char *path;
+
+	while (*p != '\0' && strncmp(p, key, sizeof(key) - 1) != 0) {
+		p += strcspn(p, "\n");
+		p += *p == '\n';
+	}
+	if (*p == '\0')
+		return;
+	p += sizeof(key) - 1;
+	path = xstrndup(p, strcspn(p, "\n"));
+	event_str(ev, "path", path);
+	free(path);
+}
+
 static void
 tell_exec(struct unit *u, const struct svc_note *note, const struct svc_memory *mem)
 {
@@ -105,6 +125,7 @@ tell_exec(struct unit *u, const struct svc_note *note, const struct svc_memory *
 	event_int(m->events, "pid", note->pid);
 	put_cmd(m->events, note->cmd);
 	event_str(m->events, "kind", kind_name(note->kind));
+	put_trigger_path(m->events, mem);
 	event_end(m->events);
 	if (note->kind == PROC_MAIN)
 		history_started(
@@ -433,6 +454,7 @@ tell_queued(struct unit *u, const struct svc_memory *mem)
 	    (int64_t)(u->in_pool == NULL || u->in_pool->pool == NULL
 			  ? 0
 			  : pool_waiting(u->in_pool->pool)));
+	put_trigger_path(ev, mem);
 	event_end(ev);
 }
 

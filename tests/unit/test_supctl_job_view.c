@@ -53,8 +53,22 @@ test_one_entry_for_each_step(void **state)
 	    "{\"event\":\"exec\",\"unit\":\"a.service\",\"kind\":\"main\"}", "started: ");
 	says("{\"event\":\"exec\",\"unit\":\"a.service\",\"kind\":\"control\"}", NULL);
 	says("{\"event\":\"exec\",\"unit\":\"x@srv-a-two\\\\x20words.service\",\"kind\":"
-	     "\"main\"}",
+	     "\"main\",\"path\":\"/srv/a/two words\"}",
 	    "started: /srv/a/two words");
+	/* Of a watcher that found a file whose name is no text. */
+	says("{\"event\":\"exec\",\"unit\":\"x@srv-\\\\xff.service\",\"kind\":"
+	     "\"main\",\"path\":\"/srv/\uFFFD\"}",
+	    "started: /srv/\uFFFD");
+	/* What looks like a file, and what was started for another reason. */
+	says("{\"event\":\"exec\",\"unit\":\"digest@2026-11-30.service\",\"kind\":"
+	     "\"main\"}",
+	    "started: ");
+	says("{\"event\":\"exec\",\"unit\":\"digest@2026-11-30.service\",\"kind\":"
+	     "\"main\",\"path\":\"/run/flag\"}",
+	    "started: ");
+	says("{\"event\":\"exec\",\"unit\":\"x@srv.service\",\"kind\":\"main\","
+	     "\"path\":\"/srv\"}",
+	    "started: /srv");
 	says("{\"event\":\"exec\",\"unit\":\"w@gastown.service\",\"kind\":\"main\"}",
 	    "started: ");
 	says("{\"event\":\"unit-state\",\"state\":\"inactive\",\"result\":\"success\","
@@ -77,8 +91,12 @@ test_one_entry_for_each_step(void **state)
 	says("{\"event\":\"queued\",\"unit\":\"a.service\",\"pool\":\"llm.pool\","
 	     "\"place\":2,\"queued\":7}",
 	    "queued: 2 of 7 in llm");
-	says("{\"event\":\"queued\",\"unit\":\"a@srv-x.service\",\"pool\":\"llm.pool\"}",
+	says("{\"event\":\"queued\",\"unit\":\"a@srv-x.service\",\"pool\":\"llm.pool\","
+	     "\"path\":\"/srv/x\"}",
 	    "queued: /srv/x");
+	says("{\"event\":\"queued\",\"unit\":\"a@2026-11-30.service\",\"pool\":"
+	     "\"llm.pool\",\"place\":1,\"queued\":1}",
+	    "queued: 1 of 1 in llm");
 	says("{\"event\":\"ready\",\"unit\":\"a.service\"}", NULL);
 	says("{\"seq\":1}", NULL);
 	says("[]", NULL);

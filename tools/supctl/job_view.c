@@ -11,6 +11,7 @@
 #include "lib/json.h"
 #include "lib/strv.h"
 #include "lib/utf8.h"
+#include "lib/xalloc.h"
 #include "unit/name.h"
 
 /* Adds the detail; false: the event is no entry after all. */
@@ -39,31 +40,37 @@ add_duration(struct buf *out, const struct jv *ev, const char *key)
 				  jv_u64(jv_get(ev, key)) * USEC_PER_MSEC));
 }
 
-/* The file that an instance is for, where it is named after one. */
+/* The file for which a watcher started an instance that is named after it.  The name alone
+ * says nothing: that of a day, "2026-11-30", would be a path as well. */
 static bool
-add_path(struct buf *out, const char *unit)
+add_path(struct buf *out, const struct jv *ev, const char *unit)
 {
 	const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
-	struct buf name = { 0 };
-	char *path = NULL;
+	char *name, *path;
+	struct buf text = { 0 };
+	bool is = false;
 
-	if (at == NULL || dot == NULL || dot <= at + 1)
+	if (at == NULL || dot == NULL || dot <= at + 1 || *text_of(ev, "path") == '\0')
 		return false;
-	buf_append(&name, at + 1, (size_t)(dot - at - 1));
-	/* (A name such as "gastown" would be a path as well.) */
-	if (strchr(buf_str(&name), '-') != NULL)
-		path = unit_name_path_unescape(buf_str(&name));
-	if (path != NULL)
-		buf_adds(out, path);
-	buf_free(&name);
+	name = xstrndup(at + 1, (size_t)(dot - at - 1));
+	path = unit_name_path_unescape(name);
+	if (path != NULL) {
+		/* As the journal has it. */
+		utf8_clean(&text, path, strlen(path));
+		is = strcmp(buf_str(&text), text_of(ev, "path")) == 0;
+	}
+	if (is)
+		buf_adds(out, buf_str(&text));
+	buf_free(&text);
 	free(path);
-	return out->len > 0;
+	free(name);
+	return is;
 }
 
 static bool
 is_main(const struct jv *ev, struct job_entry *e)
 {
-	add_path(&e->detail, e->job);
+	add_path(&e->detail, ev, e->job);
 	return strcmp(text_of(ev, "kind"), "main") == 0;
 }
 
@@ -115,7 +122,7 @@ in_pool(const struct jv *ev, struct job_entry *e)
 {
 	const char *dot = strrchr(text_of(ev, "pool"), '.');
 
-	if (!add_path(&e->detail, e->job))
+	if (!add_path(&e->detail, ev, e->job))
 		buf_addf(&e->detail, "%lld of %lld in %.*s", number_of(ev, "place"),
 		    number_of(ev, "queued"),
 		    dot == NULL ? 0 : (int)(dot - text_of(ev, "pool")),
