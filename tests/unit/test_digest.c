@@ -222,6 +222,24 @@ a_snapshot_brings_it_back(void **state)
 	digest_free(e);
 }
 
+/* It is pasted into prompts and terminals. */
+static void
+its_text_is_inert(void **state)
+{
+	struct digest *d = digest_new();
+	char *text;
+
+	(void)state;
+	tell(d, EVENT_DIGEST_ENTRY,
+	    "\"who\":\"w\\u001b[2J\","
+	    "\"text\":\"a\\n- forged\\u009b31m\\u0085b\\u2028c\\u202ed é\"");
+	text = text_of(d, DIGEST_NOW);
+	assert_non_null(strstr(text,
+	    "\n- a - forged\\x9b31m\\x85b\\u2028c\\u202ed é (w [2J, "));
+	free(text);
+	digest_free(d);
+}
+
 /* Whatever stands there, nothing happens but that it is not there. */
 static void
 a_damaged_one_is_an_empty_one(void **state)
@@ -249,6 +267,7 @@ main(void)
 		cmocka_unit_test(what_is_taken_is_the_last_one),
 		cmocka_unit_test(when_it_is_due),
 		cmocka_unit_test(it_is_bounded),
+		cmocka_unit_test(its_text_is_inert),
 		cmocka_unit_test(a_snapshot_brings_it_back),
 		cmocka_unit_test(a_damaged_one_is_an_empty_one),
 	};

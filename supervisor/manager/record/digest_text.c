@@ -9,6 +9,7 @@
 
 #include "lib/buf.h"
 #include "lib/clock.h"
+#include "lib/utf8.h"
 #include "lib/xalloc.h"
 #include "manager/record/digest_int.h"
 
@@ -33,12 +34,18 @@ plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-/* In one line. */
+/* In one line, and inert wherever it is pasted: controls become spaces; what terminals
+ * obey or readers take for an end of line though it is text (C1 controls, U+2028, what
+ * turns the direction) is shown by its number. */
 static void
 put_text(struct buf *out, const char *text)
 {
+	struct buf line = { 0 };
+
 	for (const char *p = text; *p != '\0'; p++)
-		buf_addc(out, (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p);
+		buf_addc(&line, (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p);
+	utf8_escape_buf(out, buf_str(&line), line.len);
+	buf_free(&line);
 }
 
 static void
