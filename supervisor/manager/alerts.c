@@ -192,9 +192,8 @@ part_wants(void *arg, enum event_id id, bool past)
 	return (as->wants[id / 64] >> (id % 64) & 1) != 0;
 }
 
-/* What it starts is none of what it counts. */
-static bool
-is_of_alerts(const struct alerts *as, const char *unit)
+bool
+alerts_start(const struct alerts *as, const char *unit)
 {
 	for (size_t i = 0; unit != NULL && i < as->n; i++)
 		if (as->v[i].starts != NULL && strcmp(as->v[i].starts, unit) == 0)
@@ -210,7 +209,7 @@ count(struct alerts *as, struct watched *w, const struct event_def *d,
 	struct buf evidence = { 0 };
 
 	if (w->a->conf->broken || !alert_wants(w->a->conf, d->name) ||
-	    !alert_matches(w->a->conf, event) || is_of_alerts(as, unit) ||
+	    !alert_matches(w->a->conf, event) || alerts_start(as, unit) ||
 	    !alert_on_event(w->a, wall_us))
 		return;
 	alert_tell_events(w->a, d->name, alert_span_us(w->a), unit, &evidence);
@@ -321,7 +320,7 @@ alerts_on_run(struct manager *m, const char *unit, bool failed)
 
 		if (w->a->conf->broken ||
 		    w->a->conf->metric != ALERT_METRIC_FAILURE_RATE ||
-		    !alert_is_of_unit(w->a->conf, unit) || is_of_alerts(as, unit))
+		    !alert_is_of_unit(w->a->conf, unit) || alerts_start(as, unit))
 			continue;
 		alert_on_run(w->a, clock_wall_us(), failed);
 		look_soon(as);

@@ -31,12 +31,14 @@ struct alerts {
 	bool begun;
 	bool counts_failed, looks_at_pools; /* some alert does */
 	struct map moved;                   /* units whose state may be another one */
-	struct map failed;                  /* units that are */
+	struct map failed;                  /* units that are, without what alerts start */
 	struct map pools;
 	struct loop_timer *timer; /* the next look */
 };
 
 bool alert_is_of_machine(const struct alert_conf *c);
+/* Is unit (NULL: none) started by one of them?  Such a one is none of what is counted. */
+bool alerts_start(const struct alerts *as, const char *unit);
 
 /* ---- alerts_value.c ---- */
 /* What was moved by events is known again. */

@@ -44,7 +44,7 @@ take_one(struct alerts *as, const char *unit)
 		map_set(&as->pools, unit, as);
 	if (!as->counts_failed)
 		return;
-	if (u != NULL && unit_active(u) == SVC_ACTIVE_FAILED)
+	if (u != NULL && unit_active(u) == SVC_ACTIVE_FAILED && !alerts_start(as, unit))
 		map_set(&as->failed, unit, as);
 	else
 		(void)map_del(&as->failed, unit);
@@ -166,14 +166,15 @@ measure_machine(struct alerts *as, const struct alert_conf *c, double *value)
 	}
 }
 
-/* False: it is not due for a look. */
+/* False: it is not due for a look.  At the end of ForSec= it is: what was beyond once, and
+ * was not looked at since, may have been back long ago. */
 static bool
-is_due_for_look(struct watched *w, uint64_t mono_us)
+is_due_for_look(struct watched *w, uint64_t wall_us, uint64_t mono_us)
 {
 	const struct alert_conf *c = w->a->conf;
 	uint64_t every_us = c->interval_us < LOOK_MIN_US ? LOOK_MIN_US : c->interval_us;
 
-	if (w->look_at_us > mono_us)
+	if (w->look_at_us > mono_us && !alert_is_due(w->a, wall_us))
 		return false;
 	w->look_at_us = clock_add_us(mono_us, every_us);
 	return true;
@@ -191,7 +192,7 @@ alerts_measure(struct alerts *as, struct watched *w, uint64_t wall_us, uint64_t 
 	if (a->conf->path != NULL && a->conf->metric == ALERT_METRIC_DISK_FREE)
 		strlcpy(of, a->conf->path, of_size);
 	if (alert_is_of_machine(a->conf)) {
-		if (!is_due_for_look(w, mono_us))
+		if (!is_due_for_look(w, wall_us, mono_us))
 			return;
 		known = measure_machine(as, a->conf, &value);
 	} else if (a->conf->metric == ALERT_METRIC_QUEUED) {

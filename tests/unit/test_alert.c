@@ -201,6 +201,35 @@ a_clock_that_is_set(void **state)
 	alert_free(a);
 }
 
+static void
+a_clock_that_is_set_and_values(void **state)
+{
+	struct alert_conf c = of_value(true, 10),
+			  rate = { .metric = ALERT_METRIC_FAILURE_RATE,
+				  .count = 1,
+				  .within_us = 60 * S };
+	struct alert *a = alert_new(&c), *r = alert_new(&rate);
+	double percent;
+
+	(void)state;
+	assert_false(alert_on_value(a, 11, now));
+	alert_on_run(r, now, true);
+	/* Forward: nothing has been beyond for that long. */
+	now += 86400 * S;
+	alert_on_clock_set(a, now);
+	assert_false(alert_on_value(a, 11, now));
+	assert_false(alert_on_value(a, 11, now + 29 * S));
+	assert_true(alert_on_value(a, 11, now + 30 * S));
+	/* Back: runs are forgotten as if they were of now, not in a day. */
+	alert_on_run(r, now, true);
+	now -= 86400 * S;
+	alert_on_clock_set(r, now);
+	assert_true(alert_rate(r, now + 60 * S, &percent));
+	assert_false(alert_rate(r, now + 61 * S, &percent));
+	alert_free(a);
+	alert_free(r);
+}
+
 static struct jv *
 parse(const char *text)
 {
@@ -314,6 +343,7 @@ main(void)
 		cmocka_unit_test(a_value_that_flaps),
 		cmocka_unit_test(the_rate_of_runs),
 		cmocka_unit_test(a_clock_that_is_set),
+		cmocka_unit_test(a_clock_that_is_set_and_values),
 		cmocka_unit_test(what_it_matches),
 		cmocka_unit_test(a_snapshot_brings_it_back),
 		cmocka_unit_test(it_says_what_was_seen),

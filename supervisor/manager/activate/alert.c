@@ -294,9 +294,13 @@ alert_on_clock_set(struct alert *a, uint64_t now_us)
 
 	if (a->until_us > latest_us)
 		a->until_us = latest_us;
-	if (a->beyond_us > now_us)
+	/* Times of another clock say nothing of how far apart they are: what is beyond begins
+	 * its time anew, runs that seem to be still to come would be counted for ever. */
+	if (a->beyond)
 		a->beyond_us = now_us;
-	/* Times of another clock say nothing of how far apart they are. */
+	for (size_t i = 0; i < a->n_runs; i++)
+		if (a->runs[i].wall_us > now_us)
+			a->runs[i].wall_us = now_us;
 	a->n = a->at = 0;
 }
 
