@@ -164,6 +164,17 @@ alert_conf_clear(struct alert_conf *a)
 	free(a->exec);
 }
 
+/* Of what there is only a whole, unlike the load of some processors. */
+static bool
+is_beyond_all(const struct alert_conf *a)
+{
+	uint64_t centi = a->above.set ? a->above.centi : a->below.centi;
+	bool percent = a->above.percent || a->below.percent ||
+		       a->metric == ALERT_METRIC_FAILURE_RATE;
+
+	return percent && a->metric != ALERT_METRIC_LOAD && centi > UINT64_C(100) * 100;
+}
+
 /* NULL, or what is wrong; *hint what to write. */
 static const char *
 fault_of(const struct alert_conf *a, const char **hint)
@@ -188,6 +199,10 @@ fault_of(const struct alert_conf *a, const char **hint)
 	}
 	if ((a->above.percent || a->below.percent) && !rate && !machine)
 		return "compares a number with a percentage";
+	if (is_beyond_all(a))
+		return "compares with more than 100%";
+	if (a->path != NULL && a->metric != ALERT_METRIC_DISK_FREE)
+		return "has Path= without Metric=disk-free";
 	if (a->match.n > 0 && a->event == NULL)
 		return "has Match= without Event=";
 	if (a->start != NULL && a->exec != NULL)
