@@ -31,7 +31,7 @@ struct alerts {
 	bool begun;
 	bool counts_failed, looks_at_pools; /* some alert does */
 	struct map moved;                   /* units whose state may be another one */
-	struct map failed;                  /* units that are, without what alerts start */
+	struct map failed; /* units that are, without what alerts start */
 	struct map pools;
 	struct loop_timer *timer; /* the next look */
 };

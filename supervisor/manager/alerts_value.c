@@ -166,8 +166,8 @@ measure_machine(struct alerts *as, const struct alert_conf *c, double *value)
 	}
 }
 
-/* False: it is not due for a look.  At the end of ForSec= it is: what was beyond once, and
- * was not looked at since, may have been back long ago. */
+/* False: it is not due for a look.  At the end of ForSec= it is: what was beyond once,
+ * and was not looked at since, may have been back long ago. */
 static bool
 is_due_for_look(struct watched *w, uint64_t wall_us, uint64_t mono_us)
 {

@@ -204,10 +204,9 @@ a_clock_that_is_set(void **state)
 static void
 a_clock_that_is_set_and_values(void **state)
 {
-	struct alert_conf c = of_value(true, 10),
-			  rate = { .metric = ALERT_METRIC_FAILURE_RATE,
-				  .count = 1,
-				  .within_us = 60 * S };
+	struct alert_conf c = of_value(true, 10), rate = {
+		.metric = ALERT_METRIC_FAILURE_RATE, .count = 1, .within_us = 60 * S
+	};
 	struct alert *a = alert_new(&c), *r = alert_new(&rate);
 	double percent;
 

@@ -234,8 +234,8 @@ its_text_is_inert(void **state)
 	    "\"who\":\"w\\u001b[2J\","
 	    "\"text\":\"a\\n- forged\\u009b31m\\u0085b\\u2028c\\u202ed é\"");
 	text = text_of(d, DIGEST_NOW);
-	assert_non_null(strstr(text,
-	    "\n- a - forged\\x9b31m\\x85b\\u2028c\\u202ed é (w [2J, "));
+	assert_non_null(
+	    strstr(text, "\n- a - forged\\x9b31m\\x85b\\u2028c\\u202ed é (w [2J, "));
 	free(text);
 	digest_free(d);
 }

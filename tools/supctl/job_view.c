@@ -40,8 +40,8 @@ add_duration(struct buf *out, const struct jv *ev, const char *key)
 				  jv_u64(jv_get(ev, key)) * USEC_PER_MSEC));
 }
 
-/* The file for which a watcher started an instance that is named after it.  The name alone
- * says nothing: that of a day, "2026-11-30", would be a path as well. */
+/* The file for which a watcher started an instance that is named after it.  The name
+ * alone says nothing: that of a day, "2026-11-30", would be a path as well. */
 static bool
 add_path(struct buf *out, const struct jv *ev, const char *unit)
 {

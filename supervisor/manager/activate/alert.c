@@ -294,8 +294,9 @@ alert_on_clock_set(struct alert *a, uint64_t now_us)
 
 	if (a->until_us > latest_us)
 		a->until_us = latest_us;
-	/* Times of another clock say nothing of how far apart they are: what is beyond begins
-	 * its time anew, runs that seem to be still to come would be counted for ever. */
+	/* Times of another clock say nothing of how far apart they are: what is beyond
+	 * begins its time anew, runs that seem to be still to come would be counted for
+	 * ever. */
 	if (a->beyond)
 		a->beyond_us = now_us;
 	for (size_t i = 0; i < a->n_runs; i++)
