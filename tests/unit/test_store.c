@@ -362,6 +362,59 @@ jobs_that_wait_come_back(void **state)
 }
 
 static void
+emit_phase(struct fixture *f, const char *phase)
+{
+	event_begin(f->ev, EVENT_PHASE_CHANGED, NULL, NULL);
+	event_str(f->ev, "phase", phase);
+	event_str(f->ev, "evidence", "x");
+	event_str(f->ev, "activity", "2026-11-28T20:00:00.000000Z");
+	event_int(f->ev, "idle_us", 1);
+	event_end(f->ev);
+}
+
+static void
+note_kept(void *arg, const char *line, size_t len)
+{
+	struct jv *v = jv_parse(line, len, NULL);
+	char *text = arg;
+	size_t n = strlen(text);
+
+	snprintf(text + n, 64 - n, "%s ",
+	    jv_str(jv_get(v, "phase"), jv_str(jv_get(v, "key"), "?")));
+	jv_free(v);
+}
+
+/* A snapshot has both in one list: marks that are on disk take no phase with them, and
+ * the newest phase replaces what the snapshot said. */
+static void
+a_phase_of_a_snapshot_is_no_mark(void **state)
+{
+	struct fixture *f = *state;
+	char text[64] = "";
+
+	emit_phase(f, "sleep");
+	event_begin(f->ev, EVENT_MARK_ADDED, NULL, NULL);
+	event_str(f->ev, "set", "seen");
+	event_str(f->ev, "key", "k");
+	event_end(f->ev);
+	assert_int_equal(store_snapshot_now(f->st), 0);
+	write_file(f, "state/snapshot.json", f->snapshot.data, f->snapshot.len);
+	close_record(f);
+	open_record(f, "boot-b");
+	store_restore(f->st, f->root_fd, f->ring);
+	store_each_kept(f->st, note_kept, text);
+	assert_string_equal(text, "sleep k ");
+	store_forget_marks(f->st, UINT64_MAX);
+	text[0] = '\0';
+	store_each_kept(f->st, note_kept, text);
+	assert_string_equal(text, "sleep ");
+	emit_phase(f, "wake");
+	text[0] = '\0';
+	store_each_kept(f->st, note_kept, text);
+	assert_string_equal(text, "wake ");
+}
+
+static void
 another_boot_is_told_apart(void **state)
 {
 	struct fixture *f = *state;
@@ -873,6 +926,7 @@ main(void)
 		TEST(snapshot_then_newer_events),
 		TEST(history_comes_back_from_events),
 		TEST(jobs_that_wait_come_back),
+		TEST(a_phase_of_a_snapshot_is_no_mark),
 		TEST(another_boot_is_told_apart),
 		TEST(wishes_alone_survive_the_loss_of_all_else),
 		TEST(a_part_hears_of_each_event_once),

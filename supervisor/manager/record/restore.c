@@ -361,7 +361,7 @@ take_snapshot_line(struct store *st, enum event_id id, const struct jv *v,
 {
 	if (id == EVENT_JOB_WAITS)
 		store_take_job(st, id, v, seq, buf_str(line), line->len);
-	else if (id == EVENT_MARK_ADDED)
+	else if (store_is_kept(id))
 		store_take_kept(st, id, seq, buf_str(line), line->len);
 	else if (id == EVENT_REQUEST_CLAIMED)
 		store_take_request(st, unit, seq, buf_str(line), line->len);
@@ -392,7 +392,9 @@ take_snapshot_lines(struct store *st, const struct jv *list, enum event_id id)
 		buf_clear(&line);
 		jv_write(v, w);
 		jw_take(w, &line);
-		take_snapshot_line(st, id, v, unit, seq, &line);
+		/* What is kept is of several kinds, and each has its own place. */
+		take_snapshot_line(
+		    st, id == EVENT_MARK_ADDED ? def->id : id, v, unit, seq, &line);
 	}
 	buf_free(&line);
 	jw_free(w);
