@@ -137,8 +137,8 @@ start_if_wanted(struct unit *u, bool jitter)
 	 * again from there. */
 	if (unit_is_running(u) && svc_active(u->svc) != SVC_ACTIVE_DEACTIVATING)
 		return;
-	/* (What was stopped since then, with a unit that it needs, has come up for nothing
-	 * that was asked before; a start behind that stop is in the queue.) */
+	/* (What was stopped since then, with a unit that it needs, has come up for
+	 * nothing that was asked before; a start behind that stop is in the queue.) */
 	tried_us = mem->changed_wall_us;
 	if (mem->checked_wall_us > tried_us)
 		tried_us = mem->checked_wall_us;
