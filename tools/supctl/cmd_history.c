@@ -31,6 +31,9 @@ add_used(struct columns *t, const struct jv *run)
 		    (long long)(kib + 1023) / 1024);
 }
 
+/* Below a run; all that is known of them is shown with the id of the run. */
+enum { STAGES_SHOWN = 12 };
+
 /* A stage stands below the run of the unit that was asked for. */
 static void
 add_row(struct columns *t, const struct jv *run, bool stage)
@@ -84,8 +87,13 @@ show(struct ctl *ctl, const struct jv *runs)
 	for (i = 0; i < jv_count(runs); i++) {
 		stages = jv_get(jv_at(runs, i), "stages");
 		add_row(t, jv_at(runs, i), false);
-		for (k = 0; k < jv_count(stages); k++)
+		for (k = 0; k < jv_count(stages) && k < STAGES_SHOWN; k++)
 			add_row(t, jv_at(stages, k), true);
+		if (k < jv_count(stages)) {
+			columns_row(t);
+			columns_cell(t, STYLE_NONE, "");
+			columns_cell(t, STYLE_NONE, "  and more");
+		}
 	}
 	if (jv_count(runs) == 0)
 		ctl_say(ctl, "no runs are remembered");
