@@ -52,6 +52,8 @@ void jw_kv_str(struct jw *w, const char *key, const char *s);
 void jw_kv_strn(struct jw *w, const char *key, const char *s, size_t n);
 void jw_kv_strf(struct jw *w, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* A wall clock time, microseconds, as clock_format_utc has it; 0 is null. */
+void jw_kv_time(struct jw *w, const char *key, uint64_t wall_us);
 void jw_kv_i64(struct jw *w, const char *key, int64_t v);
 void jw_kv_u64(struct jw *w, const char *key, uint64_t v);
 void jw_kv_double(struct jw *w, const char *key, double v);

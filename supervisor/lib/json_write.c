@@ -14,6 +14,7 @@
 #include <yajl/yajl_gen.h>
 
 #include "lib/buf.h"
+#include "lib/clock.h"
 #include "lib/json_int.h"
 #include "lib/strv.h"
 #include "lib/utf8.h"
@@ -232,6 +233,17 @@ jw_kv_strf(struct jw *w, const char *key, const char *fmt, ...)
 	va_start(ap, fmt);
 	jw_vstrf(w, fmt, ap);
 	va_end(ap);
+}
+
+void
+jw_kv_time(struct jw *w, const char *key, uint64_t wall_us)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (wall_us == 0)
+		jw_kv_null(w, key);
+	else
+		jw_kv_str(w, key, clock_format_utc(text, sizeof(text), wall_us));
 }
 
 void

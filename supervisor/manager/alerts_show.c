@@ -10,17 +10,6 @@
 #include "unit/span.h"
 
 static void
-put_time(struct jw *w, const char *key, uint64_t wall_us)
-{
-	char ts[CLOCK_TEXT_MAX];
-
-	if (wall_us == 0)
-		jw_kv_null(w, key);
-	else
-		jw_kv_str(w, key, clock_format_utc(ts, sizeof(ts), wall_us));
-}
-
-static void
 put_limit(struct buf *b, const char *word, const struct alert_limit *l)
 {
 	if (!l->set)
@@ -71,8 +60,8 @@ put_alert(const struct watched *x, struct jw *w)
 			       : "armed");
 	jw_kv_str(w, "condition", buf_str(&text));
 	jw_kv_u64(w, "fired", a->fired_n);
-	put_time(w, "at", a->fired_us);
-	put_time(w, "until", a->until_us);
+	jw_kv_time(w, "at", a->fired_us);
+	jw_kv_time(w, "until", a->until_us);
 	jw_kv_str(w, "evidence", a->evidence);
 	if (a->known)
 		jw_kv_double(w, "value", a->value);

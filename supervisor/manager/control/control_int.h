@@ -161,8 +161,6 @@ void render_log_name(const struct unit *u, char dst[LAYOUT_NAME_MAX + 1]);
 uint64_t render_since_us(const struct unit *u);
 /* What a timer, path or socket has beside the rest; nothing of other units. */
 void render_part(const struct unit *u, struct jw *w);
-/* Writes key and a time, null for 0. */
-void render_time(struct jw *w, const char *key, uint64_t wall_us);
 /* Path of the log of the newest invocation, malloc'd; NULL: it never ran. */
 char *render_log_path(const struct unit *u);
 /* The paths of its drop-ins, in the order in which they hold. */

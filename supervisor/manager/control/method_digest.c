@@ -137,8 +137,8 @@ method_digest_read(struct call *call, void *arg)
 	bool last = jv_bool(jv_get(call_params(call), "last"), false);
 
 	put_digest(c, w, last ? DIGEST_LAST : DIGEST_NOW);
-	render_time(w, "shown", digest_shown_us(c->m->digest));
-	render_time(w, "due", due_us(c));
+	jw_kv_time(w, "shown", digest_shown_us(c->m->digest));
+	jw_kv_time(w, "due", due_us(c));
 	call_reply(call);
 }
 
@@ -147,7 +147,7 @@ fail_too_early(struct call *call, uint64_t when_us)
 {
 	char ts[CLOCK_TEXT_MAX];
 
-	render_time(call_begin(call), "due", when_us);
+	jw_kv_time(call_begin(call), "due", when_us);
 	call_fail(call, "io.supd.Digest.TooEarly",
 	    "supctl digest --peek shows what there is, --last what was handed out",
 	    "the next digest may be taken at %s",

@@ -29,7 +29,7 @@ write_drain(struct jw *w, const struct unit *u)
 	jw_kv_str(
 	    w, "phase", on ? drain_phase_name(v->phase) : drain_phase_name(DRAIN_DONE));
 	jw_kv_str(w, "result", v == NULL ? NULL : v->result);
-	render_time(w, "until", on ? v->until_wall_us : 0);
+	jw_kv_time(w, "until", on ? v->until_wall_us : 0);
 	jw_kv_str(w, "state", u == NULL ? "inactive" : render_active(u));
 	jw_kv_str(w, "substate", u == NULL ? "dead" : render_sub(u));
 	jw_kv_str(w, "session", session ? session_state_name(session_state(u)) : NULL);

@@ -68,8 +68,8 @@ write_members(
 	jw_kv_str(w, "ref", run->ref);
 	jw_kv_str(w, "invocation", id);
 	jw_kv_i64(w, "pid", run->pid);
-	render_time(w, "start", run->wall_start_us);
-	render_time(w, "end", run->wall_end_us);
+	jw_kv_time(w, "start", run->wall_start_us);
+	jw_kv_time(w, "end", run->wall_end_us);
 	if (run->how != 0) {
 		jw_kv_u64(w, "duration_ms", run->duration_us / USEC_PER_MSEC);
 		jw_kv_obj(w, "exit");

@@ -25,7 +25,7 @@ write_held(struct jw *w, const struct unit *u, const struct wished *x)
 	jw_kv_bool(w, "held", held);
 	jw_kv_str(w, "substate", u == NULL ? "dead" : render_sub(u));
 	jw_kv_str(w, "reason", held ? u->terms[WISH_FLAG_HELD].reason : NULL);
-	render_time(w, "until", held ? u->terms[WISH_FLAG_HELD].until_wall_us : 0);
+	jw_kv_time(w, "until", held ? u->terms[WISH_FLAG_HELD].until_wall_us : 0);
 }
 
 /* What is asked for; 0, or -1 when the call was answered. */

@@ -63,7 +63,7 @@ write_job(void *arg, const struct job *j)
 	jw_kv_str(w, "run", job_run(j));
 	jw_kv_str(w, "origin", job_origin(j));
 	/* (By the wall clock: it may be older than this boot.) */
-	render_time(w, "since", job_since_wall_us(j));
+	jw_kv_time(w, "since", job_since_wall_us(j));
 	jw_kv_u64(w, "age_ms",
 	    now_us > job_since_wall_us(j)
 		? (now_us - job_since_wall_us(j)) / USEC_PER_MSEC

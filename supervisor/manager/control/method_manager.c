@@ -102,9 +102,9 @@ write_manager(struct manager *m, struct jw *w)
 	jw_kv_str(w, "instance", m->root_path);
 	jw_kv_str(w, "state", state_of(m, &n));
 	jw_kv_i64(w, "pid", m->role[ROLE_INIT].pid);
-	render_time(w, "since", m->boot_wall_us);
+	jw_kv_time(w, "since", m->boot_wall_us);
 	jw_kv_bool(w, "safe_mode", m->safe_mode);
-	render_time(w, "safe_mode_until", m->safe_mode_until_us);
+	jw_kv_time(w, "safe_mode_until", m->safe_mode_until_us);
 	jw_kv_str(w, "containment", m->cgroup_fd == -1 ? "best-effort" : "cgroup");
 	write_roles(m, w);
 	jw_kv_obj(w, "counts");

@@ -130,7 +130,7 @@ method_marks_list(struct call *call, void *arg)
 		jw_kv_u64(w, "max", r->max);
 		write_span(w, "expire_us", r->expire_us);
 		write_span(w, "expire_event_us", r->expire_event_us);
-		render_time(w, "oldest", marks_oldest_us(ms, set));
+		jw_kv_time(w, "oldest", marks_oldest_us(ms, set));
 		jw_end(w);
 	}
 	jw_end(w);
@@ -153,7 +153,7 @@ write_mark(void *arg, const char *key, uint64_t at_us)
 	l->left--;
 	jw_obj(l->w);
 	jw_kv_str(l->w, "key", key);
-	render_time(l->w, "at", at_us);
+	jw_kv_time(l->w, "at", at_us);
 	jw_kv_u64(l->w, "age_us", l->now_us > at_us ? l->now_us - at_us : 0);
 	jw_end(l->w);
 }
@@ -197,7 +197,7 @@ method_marks_has(struct call *call, void *arg)
 	has = marks_has(marking_look(c->m, set), set, key, &at_us);
 	w = call_begin(call);
 	jw_kv_bool(w, "has", has);
-	render_time(w, "at", at_us);
+	jw_kv_time(w, "at", at_us);
 	call_reply(call);
 }
 

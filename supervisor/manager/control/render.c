@@ -35,17 +35,6 @@ enum { STDERR_LINE_MAX = 160 };
 
 /* ---- the parts ---- */
 
-void
-render_time(struct jw *w, const char *key, uint64_t wall_us)
-{
-	char text[CLOCK_TEXT_MAX];
-
-	if (wall_us == 0)
-		jw_kv_null(w, key);
-	else
-		jw_kv_str(w, key, clock_format_utc(text, sizeof(text), wall_us));
-}
-
 const char *
 render_active(const struct unit *u)
 {
@@ -257,7 +246,7 @@ render_exit(struct jw *w, int how, int status, uint64_t wall_us, uint64_t durati
 	else
 		jw_kv_null(w, "signal");
 	jw_kv_str(w, "text", text);
-	render_time(w, "at", wall_us);
+	jw_kv_time(w, "at", wall_us);
 	if (duration_us == 0)
 		jw_kv_null(w, "duration_ms");
 	else
@@ -304,7 +293,7 @@ render_run(const struct unit *u, struct jw *w)
 	free(log);
 	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
 	write_retry(u, w);
-	render_time(w, "since", render_since_us(u));
+	jw_kv_time(w, "since", render_since_us(u));
 }
 
 void
@@ -444,7 +433,7 @@ write_short(const struct unit *u, struct jw *w)
 	jw_kv_i64(w, "restarts", mem == NULL ? 0 : mem->restarts);
 	if (mem != NULL && mem->retry > 0)
 		write_retry(u, w);
-	render_time(w, "since", render_since_us(u));
+	jw_kv_time(w, "since", render_since_us(u));
 	if (render_log_error(u) != 0)
 		jw_kv_bool(w, "log_problem", true);
 	if (render_log_error(u) != 0 || freeze_is_on(u) ||

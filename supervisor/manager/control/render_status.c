@@ -91,10 +91,10 @@ write_one_wish(struct jw *w, const struct unit *u, const char *what, const char 
 	jw_kv_obj(w, "wish");
 	jw_kv_str(w, "what", what);
 	jw_kv_strf(w, "who", "%s (%s)", who->name, who->command);
-	render_time(w, "since", who->wall_us);
+	jw_kv_time(w, "since", who->wall_us);
 	jw_kv_strf(w, "undo", "supctl %s %s", undo, u->name);
 	jw_kv_str(w, "reason", t == NULL ? NULL : t->reason);
-	render_time(w, "until", t == NULL ? 0 : t->until_wall_us);
+	jw_kv_time(w, "until", t == NULL ? 0 : t->until_wall_us);
 	jw_end(w);
 }
 
@@ -119,7 +119,7 @@ write_wish(struct jw *w, const struct unit *u)
 		jw_kv_obj(w, "wish");
 		jw_kv_str(w, "what", "emergency-stop");
 		jw_kv_strf(w, "who", "%s (%s)", who->name, who->command);
-		render_time(w, "since", who->wall_us);
+		jw_kv_time(w, "since", who->wall_us);
 		jw_kv_str(w, "undo", emergency_undo(u));
 		jw_kv_str(w, "reason", emergency_why(u));
 		jw_kv_null(w, "until");
@@ -423,7 +423,7 @@ render_status(struct control *c, struct unit *u, struct jw *w)
 		jw_kv_u64(w, "age_ms", (now_us - since_us) / USEC_PER_MSEC);
 	else
 		jw_kv_null(w, "age_ms");
-	render_time(w, "started", mem == NULL ? 0 : mem->started_wall_us);
+	jw_kv_time(w, "started", mem == NULL ? 0 : mem->started_wall_us);
 	write_wish(w, u);
 	conditions_render(u, w);
 	jw_kv_str(

@@ -366,15 +366,6 @@ stale_part_resume(struct part *p)
 }
 
 static void
-render_time(struct jw *w, const char *key, uint64_t wall_us)
-{
-	char text[CLOCK_TEXT_MAX];
-
-	jw_kv_str(
-	    w, key, wall_us == 0 ? NULL : clock_format_utc(text, sizeof(text), wall_us));
-}
-
-static void
 stale_part_render(const struct part *p, struct jw *w)
 {
 	const struct stale_part *sp = (const struct stale_part *)p;
@@ -389,7 +380,7 @@ stale_part_render(const struct part *p, struct jw *w)
 		jw_end(w);
 	}
 	jw_end(w);
-	render_time(w, "last", sp->last_wall_us);
+	jw_kv_time(w, "last", sp->last_wall_us);
 	jw_kv_null(w, "last_path");
 	jw_kv_u64(w, "triggers", sp->triggers);
 	jw_kv_str(w, "refused", sp->refused);
@@ -397,7 +388,7 @@ stale_part_render(const struct part *p, struct jw *w)
 	    sp->unwritten ? "its ledger cannot be written; nothing is started"
 			  : sp->problem);
 	jw_kv_obj(w, "files");
-	render_time(w, "scanned", sp->scanned_wall_us);
+	jw_kv_time(w, "scanned", sp->scanned_wall_us);
 	jw_kv_u64(w, "took_us", sp->took_us);
 	jw_kv_u64(w, "found", sp->counts.found);
 	jw_kv_u64(w, "stale", sp->counts.stale);

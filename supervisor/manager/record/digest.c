@@ -350,17 +350,6 @@ digest_is_of(const struct digest *d, const char *key)
  */
 
 static void
-put_time(struct jw *w, const char *key, uint64_t wall_us)
-{
-	char ts[CLOCK_TEXT_MAX];
-
-	if (wall_us == 0)
-		jw_kv_null(w, key);
-	else
-		jw_kv_str(w, key, clock_format_utc(ts, sizeof(ts), wall_us));
-}
-
-static void
 render_units(const struct digest_period *p, struct jw *w)
 {
 	struct strv names = { 0 };
@@ -396,7 +385,7 @@ render_alerts(const struct digest_period *p, struct jw *w)
 		jw_obj(w);
 		jw_kv_str(w, "alert", names.v[i]);
 		jw_kv_u64(w, "fired", a->n);
-		put_time(w, "at", a->wall_us);
+		jw_kv_time(w, "at", a->wall_us);
 		jw_kv_str(w, "evidence", a->text);
 		jw_end(w);
 	}
@@ -410,14 +399,14 @@ digest_render(const struct digest *d, enum digest_which which, struct jw *w)
 	const struct digest_period *p = digest_period(d, which);
 	const struct digest_entry *e;
 
-	put_time(w, "since", p->since_us);
-	put_time(w, "until", p->until_us);
+	jw_kv_time(w, "since", p->since_us);
+	jw_kv_time(w, "until", p->until_us);
 	render_alerts(p, w);
 	render_units(p, w);
 	jw_kv_arr(w, "entries");
 	TAILQ_FOREACH (e, &p->entries, link) {
 		jw_obj(w);
-		put_time(w, "at", e->wall_us);
+		jw_kv_time(w, "at", e->wall_us);
 		jw_kv_str(w, "who", e->who);
 		jw_kv_str(w, "text", e->text);
 		jw_end(w);

@@ -287,17 +287,6 @@ requests_forget(struct unit *u)
 /* ---- shown --------------------------------------------------------------------------
  */
 
-static void
-put_time(struct jw *w, const char *key, uint64_t wall_us)
-{
-	char ts[CLOCK_TEXT_MAX];
-
-	if (wall_us == 0)
-		jw_kv_null(w, key);
-	else
-		jw_kv_str(w, key, clock_format_utc(ts, sizeof(ts), wall_us));
-}
-
 void
 request_render(const struct unit *u, struct jw *w)
 {
@@ -314,8 +303,8 @@ request_render(const struct unit *u, struct jw *w)
 	jw_kv_str(w, "via", r->via);
 	jw_kv_str(w, "reason", r->reason);
 	jw_kv_str(w, "message", r->message);
-	put_time(w, "claimed", r->claimed_wall_us);
-	put_time(w, "done", r->done_wall_us);
+	jw_kv_time(w, "claimed", r->claimed_wall_us);
+	jw_kv_time(w, "done", r->done_wall_us);
 	jw_kv_str(w, "result", r->result);
 	jw_kv_str(w, "text", r->text);
 	jw_end(w);
