@@ -148,6 +148,13 @@ is_head(const char *key)
 	       strcmp(key, "invocation") == 0;
 }
 
+/* The run is the same word in many lines: it stands behind what the event says. */
+static bool
+is_tail(const char *key)
+{
+	return strcmp(key, "run") == 0;
+}
+
 /* What supd notes for its own successor: of no use to a person. */
 static bool
 is_memory(const char *key)
@@ -211,7 +218,11 @@ put_event(struct ctl *ctl, const struct request *rq, const struct jv *tree)
 		ctl_put(ctl, jv_str(jv_get(tree, "unit"), ""));
 	}
 	for (i = 0; i < jv_count(tree); i++)
-		if (!is_head(jv_key_at(tree, i)) && !is_memory(jv_key_at(tree, i)))
+		if (!is_head(jv_key_at(tree, i)) && !is_tail(jv_key_at(tree, i)) &&
+		    !is_memory(jv_key_at(tree, i)))
+			put_value(ctl, jv_key_at(tree, i), jv_at(tree, i));
+	for (i = 0; i < jv_count(tree); i++)
+		if (is_tail(jv_key_at(tree, i)))
 			put_value(ctl, jv_key_at(tree, i), jv_at(tree, i));
 	ctl_printf(ctl, "\n");
 }
