@@ -342,18 +342,8 @@ walk(uint64_t seed, const uint32_t *steps, size_t n)
 	return true;
 }
 
-static void
-random_walks(void **st)
-{
-	(void)st;
-	walks_run(walk, STEPS);
-}
-
 int
 main(int argc, char **argv)
 {
-	static const struct CMUnitTest tests[] = { cmocka_unit_test(random_walks) };
-
-	walks_args(argc, argv, DEFAULT_WALKS);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return walks_main(argc, argv, DEFAULT_WALKS, walk, STEPS);
 }

@@ -111,4 +111,27 @@ walks_run(walk_fn *walk, size_t n_steps)
 	free(b.steps);
 }
 
+/* The walk and its steps of a simulation that is nothing else (walks_main). */
+static walk_fn *walks_walk;
+static size_t walks_steps;
+
+static void
+random_walks(void **st)
+{
+	(void)st;
+	walks_run(walks_walk, walks_steps);
+}
+
+/* All of main, where these walks are the only test: so many, unless it is told. */
+static __attribute__((unused)) int
+walks_main(int argc, char **argv, unsigned otherwise, walk_fn *walk, size_t n_steps)
+{
+	static const struct CMUnitTest tests[] = { cmocka_unit_test(random_walks) };
+
+	walks_walk = walk;
+	walks_steps = n_steps;
+	walks_args(argc, argv, otherwise);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
 #endif
