@@ -68,12 +68,47 @@ add_row(struct columns *t, const struct jv *run, bool stage)
 	columns_cell(t, STYLE_NONE, jv_str(jv_get(run, "log"), NULL));
 }
 
+/* One of the first n of these is of the same, by what key says. */
+static bool
+is_among(const struct jv *runs, size_t n, const struct jv *run, const char *key)
+{
+	const char *value = jv_str(jv_get(run, key), "");
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(jv_str(jv_get(jv_at(runs, i), key), ""), value) == 0)
+			return true;
+	return false;
+}
+
+/* The stages below the run at place i: what has a row of its own, as each try of a unit
+ * with Retries= has, is not told again, and a run of several tries has its stages once.
+ */
+static void
+add_stages(struct columns *t, const struct jv *runs, size_t i)
+{
+	const struct jv *stages = jv_get(jv_at(runs, i), "stages");
+	size_t k, shown = 0;
+
+	if (is_among(runs, i, jv_at(runs, i), "run"))
+		return;
+	for (k = 0; k < jv_count(stages); k++) {
+		if (is_among(runs, jv_count(runs), jv_at(stages, k), "invocation"))
+			continue;
+		if (shown++ == STAGES_SHOWN) {
+			columns_row(t);
+			columns_cell(t, STYLE_NONE, "");
+			columns_cell(t, STYLE_NONE, "  and more");
+			return;
+		}
+		add_row(t, jv_at(stages, k), true);
+	}
+}
+
 static void
 show(struct ctl *ctl, const struct jv *runs)
 {
 	struct columns *t = columns_new();
-	const struct jv *stages;
-	size_t i, k;
+	size_t i;
 
 	columns_add(t, "RUN", 0);
 	columns_add(t, "UNIT", 0);
@@ -85,15 +120,8 @@ show(struct ctl *ctl, const struct jv *runs)
 	columns_add(t, "USED", 0);
 	columns_add(t, "LOG", 0);
 	for (i = 0; i < jv_count(runs); i++) {
-		stages = jv_get(jv_at(runs, i), "stages");
 		add_row(t, jv_at(runs, i), false);
-		for (k = 0; k < jv_count(stages) && k < STAGES_SHOWN; k++)
-			add_row(t, jv_at(stages, k), true);
-		if (k < jv_count(stages)) {
-			columns_row(t);
-			columns_cell(t, STYLE_NONE, "");
-			columns_cell(t, STYLE_NONE, "  and more");
-		}
+		add_stages(t, runs, i);
 	}
 	if (jv_count(runs) == 0)
 		ctl_say(ctl, "no runs are remembered");
