@@ -24,6 +24,8 @@ add_row(struct columns *t, const struct jv *job)
 
 	for (i = 0; i < jv_count(waits); i++)
 		strv_add(&names, jv_str(jv_at(waits, i), "?"));
+	if (jv_type(jv_get(job, "pool")) == JV_OBJECT)
+		strv_add(&names, jv_str(jv_get(jv_get(job, "pool"), "why"), ""));
 	joined = strv_join(&names, " ");
 	columns_row(t);
 	columns_cellf(t, STYLE_NONE, "%lld", (long long)jv_i64(jv_get(job, "id"), 0));

@@ -18,6 +18,7 @@
 #include "lib/xalloc.h"
 
 enum {
+	JOB_WAITS_SHOWN = 3,
 	PROCESSES_SHOWN = 10,
 };
 
@@ -451,6 +452,26 @@ put_log(struct ctl *ctl, const struct jv *u, size_t lines)
 		tail_put(ctl, log, lines);
 }
 
+/* Its job, and the first of the units that this waits for. */
+static void
+put_job(struct ctl *ctl, const struct jv *u)
+{
+	const struct jv *waits = jv_get(u, "job_waits_for");
+	struct buf text = { 0 };
+	size_t i;
+
+	if (field_text(u, "job") == NULL)
+		return;
+	buf_adds(&text, field_text(u, "job"));
+	for (i = 0; i < jv_count(waits) && i < JOB_WAITS_SHOWN; i++)
+		buf_addf(
+		    &text, "%s%s", i == 0 ? " for " : ", ", jv_str(jv_at(waits, i), "?"));
+	if (i < jv_count(waits))
+		buf_addf(&text, " and %zu more", jv_count(waits) - i);
+	field_put(ctl, "Job", STYLE_YELLOW, buf_str(&text));
+	buf_free(&text);
+}
+
 void
 unit_status_put(struct ctl *ctl, const struct jv *u, size_t lines)
 {
@@ -472,8 +493,7 @@ unit_status_put(struct ctl *ctl, const struct jv *u, size_t lines)
 	put_conditions(ctl, jv_get(u, "conditions"));
 	put_instances(ctl, u);
 	unit_part_put_state(ctl, u);
-	if (field_text(u, "job") != NULL)
-		field_put(ctl, "Job", STYLE_YELLOW, field_text(u, "job"));
+	put_job(ctl, u);
 	unit_part_put_when(ctl, u);
 	put_health(ctl, u);
 	put_budget(ctl, jv_get(u, "budget"), jv_str(jv_get(u, "unit"), "?"));

@@ -30,6 +30,7 @@ write_unit(struct jw *w, const struct unit *u)
 {
 	const struct svc_memory *mem = svc_memory(u->svc);
 	const struct service_conf *c = svc_conf(u->svc)->service;
+	struct buf why = { 0 };
 	size_t place, queued;
 
 	jw_kv_str(w, "substate", svc_state_name(mem->state));
@@ -38,6 +39,9 @@ write_unit(struct jw *w, const struct unit *u)
 		jw_kv_str(w, "name", mem->pool);
 		jw_kv_u64(w, "place", place);
 		jw_kv_u64(w, "queued", queued);
+		pools_wait_why(u, &why);
+		jw_kv_str(w, "why", buf_str(&why));
+		buf_free(&why);
 		jw_end(w);
 	}
 	if (c->retries > 0) {

@@ -357,22 +357,27 @@ write_files(struct jw *w, const struct unit *u)
 }
 
 static void
+add_name(void *arg, struct job_unit *ju)
+{
+	strv_add(arg, job_unit_name(ju));
+}
+
+static void
 write_job(struct control *c, struct jw *w, const struct unit *u)
 {
 	struct job_unit *ju = jobs_unit_find(c->m->jobs, u->name);
 	const struct job *j = ju == NULL ? NULL : job_unit_job(ju);
+	struct strv names = { 0 };
 
 	if (j == NULL)
 		jw_kv_null(w, "job");
 	else
 		jw_kv_strf(w, "job", "%s (%s)", job_type_name(job_type(j)),
 		    job_is_running(j) ? "running" : "waiting");
-}
-
-static void
-add_name(void *arg, struct job_unit *ju)
-{
-	strv_add(arg, job_unit_name(ju));
+	if (j != NULL)
+		job_waits_for(j, add_name, &names);
+	jw_kv_strv(w, "job_waits_for", &names);
+	strv_free(&names);
 }
 
 /* What starts it, besides persons and other units. */

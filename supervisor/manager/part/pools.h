@@ -49,6 +49,8 @@ void pools_begin(struct manager *m);
 
 /* Of one that is queued: "queued in llm: 3rd, 1 of 1 slots are taken by a.service". */
 void pools_why(const struct unit *u, struct buf *out);
+/* The reason of that alone: "1 of 1 slots are taken by a.service". */
+void pools_wait_why(const struct unit *u, struct buf *out);
 /* What a unit of type pool is like now; false: it is none, or has no usable file. */
 struct pools_view {
 	const struct pool_conf *conf; /* of the unit */

@@ -101,23 +101,29 @@ put_bar(const struct unit_pool *up, struct buf *out)
 }
 
 void
+pools_wait_why(const struct unit *u, struct buf *out)
+{
+	if (u->in_pool == NULL || u->in_pool->state == POOL_OUT)
+		buf_adds(out, "supd is beginning");
+	else if (hold_why(u) != NULL)
+		buf_adds(out, hold_why(u));
+	else if (!put_bar(pool_data(u->in_pool->pool), out))
+		buf_adds(out, "there is a slot");
+}
+
+void
 pools_why(const struct unit *u, struct buf *out)
 {
 	const char *name = svc_memory(u->svc)->pool;
 	size_t place, n = strlen(name);
 
 	buf_addf(out, "queued in %.*s: ", (int)(n > 5 ? n - 5 : n), name);
-	if (u->in_pool == NULL || u->in_pool->state == POOL_OUT) {
-		buf_adds(out, "supd is beginning");
-		return;
-	}
-	place = pool_place(u->in_pool);
+	place = u->in_pool == NULL || u->in_pool->state == POOL_OUT
+		    ? 0
+		    : pool_place(u->in_pool);
 	if (place > 0)
 		buf_addf(out, "%zu%s, ", place, ordinal(place));
-	if (hold_why(u) != NULL)
-		buf_adds(out, hold_why(u));
-	else if (!put_bar(pool_data(u->in_pool->pool), out))
-		buf_adds(out, "there is a slot");
+	pools_wait_why(u, out);
 }
 
 /* ---- what is shown -------------------------------------------------------------------
