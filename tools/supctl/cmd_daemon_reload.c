@@ -47,11 +47,13 @@ put_class(struct ctl *ctl, const char *class)
 		    ctl, STYLE_DIM, strcmp(class, "now") == 0 ? "holds now" : class);
 }
 
+/* holds: they were taken, or would be; of a reload that is refused no difference holds at
+ * any time. */
 static void
-put_changed(struct ctl *ctl, const struct jv *list, struct strv *restart)
+put_changed(struct ctl *ctl, const struct jv *list, bool holds, struct strv *restart)
 {
 	const char *last = "";
-	const char *unit, *class, *with;
+	const char *unit, *class, *with, *old, *new;
 	const struct jv *d;
 	size_t i;
 
@@ -59,6 +61,11 @@ put_changed(struct ctl *ctl, const struct jv *list, struct strv *restart)
 		d = jv_at(list, i);
 		unit = jv_str(jv_get(d, "unit"), "?");
 		class = jv_str(jv_get(d, "class"), "");
+		old = jv_str(jv_get(d, "old"), "");
+		new = jv_str(jv_get(d, "new"), "");
+		/* (A section that is new has its unset keys, too.) */
+		if (*old == '\0' && *new == '\0')
+			continue;
 		if (strcmp(unit, last) != 0) {
 			ctl_style(ctl, STYLE_BOLD, unit);
 			ctl_printf(ctl, "\n");
@@ -67,13 +74,15 @@ put_changed(struct ctl *ctl, const struct jv *list, struct strv *restart)
 		ctl_printf(ctl, "  ");
 		ctl_put(ctl, jv_str(jv_get(d, "key"), "?"));
 		ctl_printf(ctl, ": \"");
-		ctl_put(ctl, jv_str(jv_get(d, "old"), ""));
+		ctl_put(ctl, old);
 		ctl_printf(ctl, "\" -> \"");
-		ctl_put(ctl, jv_str(jv_get(d, "new"), ""));
-		ctl_printf(ctl, "\"  ");
-		put_class(ctl, class);
+		ctl_put(ctl, new);
+		ctl_printf(ctl, holds ? "\"  " : "\"");
+		if (holds)
+			put_class(ctl, class);
 		ctl_printf(ctl, "\n");
-		if (strcmp(class, "restart") != 0 || strcmp(unit, "supd.conf") == 0)
+		if (!holds || strcmp(class, "restart") != 0 ||
+		    strcmp(unit, "supd.conf") == 0)
 			continue;
 		(void)strv_add_unique(restart, unit);
 		with = jv_str(jv_get(d, "with"), NULL);
@@ -116,7 +125,7 @@ put_diagnostics(struct ctl *ctl, const struct jv *list)
 }
 
 static void
-put_differences(struct ctl *ctl, const struct jv *p)
+put_differences(struct ctl *ctl, const struct jv *p, bool holds)
 {
 	const struct jv *added = jv_get(p, "added"), *removed = jv_get(p, "removed"),
 			*changed = jv_get(p, "changed");
@@ -124,7 +133,7 @@ put_differences(struct ctl *ctl, const struct jv *p)
 
 	put_names(ctl, added, STYLE_GREEN, "+");
 	put_names(ctl, removed, STYLE_RED, "-");
-	put_changed(ctl, changed, &restart);
+	put_changed(ctl, changed, holds, &restart);
 	put_restart(ctl, &restart);
 	if (jv_count(added) + jv_count(removed) + jv_count(changed) == 0)
 		ctl_say(ctl, "nothing differs");
@@ -146,7 +155,7 @@ static int
 run_daemon_reload(struct ctl *ctl, int argc, char **argv)
 {
 	struct reply r = { 0 };
-	bool dry = false, force = false;
+	bool dry = false, force = false, refused;
 	struct jw *w;
 	int id, code;
 
@@ -168,12 +177,13 @@ run_daemon_reload(struct ctl *ctl, int argc, char **argv)
 	code = ctl_call(ctl, "io.supd.Manager.Reload", w, &r);
 	if (code != 0)
 		return code;
+	refused = jv_bool(jv_get(r.params, "refused"), false);
 	if (ctl->json)
 		ctl_json(ctl, r.params);
 	else if (!ctl->quiet)
-		put_differences(ctl, r.params);
+		put_differences(ctl, r.params, !refused);
 	code = put_diagnostics(ctl, jv_get(r.params, "diagnostics"));
-	if (jv_bool(jv_get(r.params, "refused"), false))
+	if (refused)
 		code = tell_refused(ctl, dry);
 	reply_clear(&r);
 	return code;
