@@ -97,8 +97,8 @@ forget_wish(struct unit *u, const struct wish_who *who)
 		(void)unit_set_wish(u, WISH_NONE, who);
 }
 
-static void
-stop(struct unit *u, const char *origin)
+void
+runs_stop(struct unit *u, const char *origin)
 {
 	struct job_request r = { .type = JOB_STOP,
 		.mode = JOB_NO_DEPS | JOB_AUTOMATIC,
@@ -128,7 +128,7 @@ runs_cancel(struct manager *m, const char *run, const struct wish_who *who,
 	}
 	for (size_t i = 0; i < stopped->n; i++)
 		if ((u = unit_find(m, stopped->v[i])) != NULL)
-			stop(u, text);
+			runs_stop(u, text);
 	free(text);
 	free(c.waiting);
 	return (unsigned)(c.n + stopped->n);

@@ -14,6 +14,7 @@
 
 struct jw;
 struct manager;
+struct unit;
 struct wish_who;
 
 /*
@@ -24,5 +25,9 @@ struct wish_who;
 struct strv;
 unsigned runs_cancel(struct manager *m, const char *run, const struct wish_who *who,
     const char *origin, struct jw *w, struct strv *stopped);
+
+/* Ends what a service does or waits for, as canceled, which is no failure; origin says
+ * who wants it so. */
+void runs_stop(struct unit *u, const char *origin);
 
 #endif

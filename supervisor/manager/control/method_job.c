@@ -149,6 +149,8 @@ cancel_job(struct control *c, struct call *call, const struct job *j, int64_t id
     const char *what)
 {
 	struct strv none = { 0 };
+	char origin[160];
+	struct unit *u;
 
 	if (j == NULL) {
 		jw_kv_i64(call_begin(call), "id", id);
@@ -157,7 +159,13 @@ cancel_job(struct control *c, struct call *call, const struct job *j, int64_t id
 		return;
 	}
 	id = job_id(j);
-	(void)job_cancel(c->m->jobs, (uint32_t)id);
+	u = job_unit_data(job_of(j));
+	/* Nothing of it runs yet, though its job does: it leaves its pool. */
+	if (job_type(j) == JOB_START && u != NULL && u->svc != NULL &&
+	    svc_memory(u->svc)->state == SVC_QUEUED)
+		runs_stop(u, control_origin(call, origin, sizeof(origin)));
+	else
+		(void)job_cancel(c->m->jobs, (uint32_t)id);
 	jw_kv_arr(call_begin(call), "canceled");
 	jw_i64(call_begin(call), id);
 	reply(call, &none);
