@@ -3,27 +3,16 @@
  * and to add to it is an event, as durable as the wishes of persons: the reply waits for
  * that.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
-#include "lib/loop.h"
-#include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/control/durable.h"
 #include "manager/record/digest.h"
 #include "manager/record/event.h"
 #include "unit/supd_conf.h"
-
-/* A reply that waits for the disk. */
-struct answering {
-	struct wait wait; /* first */
-	struct control *c;
-	struct call *call;
-	struct loop_timer *timer;
-	uint64_t seq;
-};
 
 static void
 put_digest(struct control *c, struct jw *w, enum digest_which which)
@@ -38,68 +27,14 @@ put_digest(struct control *c, struct jw *w, enum digest_which which)
 	buf_free(&text);
 }
 
-/* ---- the answer ---- */
-
-static void
-answering_free(struct answering *a)
-{
-	control_wait_end(a->c, &a->wait);
-	loop_timer_free(a->timer);
-	free(a);
-}
-
-static void
-on_gone(struct call *call, void *arg)
-{
-	(void)arg;
-	answering_free(call_data(call));
-}
-
-static void
-reply(struct answering *a)
-{
-	struct call *call = a->call;
-	struct jw *w = call_begin(call);
-
-	jw_kv_bool(w, "durable", a->seq <= emitter_wish_stored(a->c->m->events));
-	call_set_data(call, NULL, NULL);
-	answering_free(a);
-	call_reply(call);
-}
-
-static void
-check(struct wait *w)
-{
-	struct answering *a = (struct answering *)w;
-
-	if (a->seq <= emitter_wish_stored(a->c->m->events))
-		reply(a);
-}
-
-static void
-on_timer(struct loop_timer *t, void *arg)
-{
-	(void)t;
-	reply(arg);
-}
-
 /* Once event seq is on the disk.  What is taken is written now: by then the last digest
  * may be another one. */
 static void
 answer(struct control *c, struct call *call, uint64_t seq, bool takes)
 {
-	struct answering *a = xcalloc(1, sizeof(*a));
-
 	if (takes)
 		put_digest(c, call_begin(call), DIGEST_LAST);
-	a->c = c;
-	a->call = call;
-	a->seq = seq;
-	call_set_data(call, a, on_gone);
-	control_wait(c, &a->wait, check);
-	a->timer = loop_timer_new(c->m->loop, "digest", on_timer, a);
-	loop_timer_in(a->timer, c->m->conf->wish_sync_us);
-	check(&a->wait);
+	durable_reply(c, call, seq, NULL, NULL, NULL);
 }
 
 /* ---- who ---- */
@@ -170,7 +105,7 @@ method_digest_take(struct call *call, void *arg)
 		return;
 	}
 	if (digest_is_of(c->m->digest, key)) {
-		answer(c, call, 0, true);
+		answer(c, call, digest_taken_seq(c->m->digest), true);
 		return;
 	}
 	if (digest_is_empty(c->m->digest, DIGEST_NOW)) {

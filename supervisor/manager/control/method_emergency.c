@@ -4,85 +4,38 @@
 #include <stdlib.h>
 
 #include "lib/json.h"
-#include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/control/durable.h"
 #include "manager/control/wished.h"
-#include "manager/record/event.h"
 #include "manager/wish/emergency.h"
 #include "manager/wish/groups.h"
-#include "unit/conf.h"
 
 struct answer {
-	struct wait wait; /* first */
 	struct control *c;
-	struct call *call;
-	struct loop_timer *timer;
 	struct emergency_count n;
 };
 
 static void
-answer_free(struct answer *a)
+write_answer(struct jw *w, void *arg, bool durable)
 {
-	control_wait_end(a->c, &a->wait);
-	loop_timer_free(a->timer);
-	free(a);
-}
-
-static void
-on_gone(struct call *call, void *arg)
-{
-	(void)arg;
-	answer_free(call_data(call));
-}
-
-static void
-reply(struct answer *a)
-{
-	struct call *call = a->call;
-	struct jw *w = call_begin(call);
+	const struct answer *a = arg;
 
 	jw_kv_u64(w, "units", a->n.units);
 	jw_kv_u64(w, "frozen", a->n.frozen);
 	jw_kv_u64(w, "best_effort", a->n.best_effort);
 	jw_kv_u64(w, "stopping", a->n.stopping);
 	jw_kv_u64(w, "started", a->n.started);
-	jw_kv_bool(w, "durable", a->n.seq <= emitter_wish_stored(a->c->m->events));
+	jw_kv_bool(w, "durable", durable);
 	emergency_render(a->c->m, w);
-	call_set_data(call, NULL, NULL);
-	answer_free(a);
-	call_reply(call);
-}
-
-static void
-check(struct wait *w)
-{
-	struct answer *a = (struct answer *)w;
-
-	if (a->n.seq <= emitter_wish_stored(a->c->m->events))
-		reply(a);
-}
-
-static void
-on_timer(struct loop_timer *t, void *arg)
-{
-	(void)t;
-	reply(arg);
 }
 
 static void
 answer(struct control *c, struct call *call, const struct emergency_count *n)
 {
-	struct answer *a = xcalloc(1, sizeof(*a));
+	struct answer a = { .c = c, .n = *n };
 
-	a->c = c;
-	a->call = call;
-	a->n = *n;
-	call_set_data(call, a, on_gone);
-	control_wait(c, &a->wait, check);
-	a->timer = loop_timer_new(c->m->loop, "emergency", on_timer, a);
-	loop_timer_in(a->timer, c->m->conf->wish_sync_us);
-	check(&a->wait);
+	durable_reply(c, call, n->seq, write_answer, xmemdup(&a, sizeof(a)), free);
 }
 
 /* NULL in *group: the fleet.  -1: the call was answered. */

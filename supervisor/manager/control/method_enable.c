@@ -8,26 +8,23 @@
 #include <string.h>
 
 #include "lib/json.h"
-#include "lib/loop.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/control/durable.h"
 #include "manager/control/enable_links.h"
 #include "manager/instances.h"
 #include "manager/job/job.h"
 #include "manager/links.h"
-#include "manager/record/event.h"
 #include "unit/conf.h"
 #include "unit/load.h"
 #include "unit/name.h"
 
-/* The reply, as soon as the wishes are on the disk, or late. */
+/* What was asked for, and what came of it. */
 struct enablement {
-	struct wait wait; /* first */
 	struct control *c;
-	struct call *call;
-	struct loop_timer *timer; /* armed from the begin; NULL: it is over */
-	uint64_t seq;
+	struct call *call; /* only while it is carried out */
+	uint64_t seq;      /* of the newest wish */
 	struct enable_links links;
 	size_t n;
 	struct {
@@ -38,22 +35,15 @@ struct enablement {
 };
 
 static void
-enablement_free(struct enablement *e)
+enablement_free(void *arg)
 {
-	control_wait_end(e->c, &e->wait);
-	loop_timer_free(e->timer);
+	struct enablement *e = arg;
+
 	enable_links_clear(&e->links);
 	for (size_t i = 0; i < e->n; i++)
 		free(e->v[i].unit);
 	free(e->v);
 	free(e);
-}
-
-static void
-on_gone(struct call *call, void *arg)
-{
-	(void)arg;
-	enablement_free(call_data(call));
 }
 
 /* Its file, or that of what names it, starts it with the instance: nothing more is
@@ -84,11 +74,9 @@ write_load_state(struct jw *w, struct manager *m, const struct unit *u, const ch
 }
 
 static void
-reply(struct enablement *e)
+write_units(struct jw *w, void *arg, bool durable)
 {
-	struct call *call = e->call;
-	struct jw *w = call_begin(call);
-	bool durable = e->seq <= emitter_wish_stored(e->c->m->events);
+	const struct enablement *e = arg;
 	const char *why;
 
 	jw_kv_arr(w, "units");
@@ -115,25 +103,6 @@ reply(struct enablement *e)
 	}
 	jw_end(w);
 	enable_links_write(&e->links, w);
-	call_set_data(call, NULL, NULL);
-	enablement_free(e);
-	call_reply(call);
-}
-
-static void
-check(struct wait *w)
-{
-	struct enablement *e = (struct enablement *)w;
-
-	if (e->seq <= emitter_wish_stored(e->c->m->events))
-		reply(e);
-}
-
-static void
-on_timer(struct loop_timer *t, void *arg)
-{
-	(void)t;
-	reply(arg);
 }
 
 /* Nothing is done. */
@@ -393,11 +362,7 @@ run(struct control *c, struct call *call, enum install_verb verb)
 			act_now(u, &(struct now){
 				       c, call, verb, unit_name_is_template(u->name) });
 	}
-	call_set_data(call, e, on_gone);
-	control_wait(c, &e->wait, check);
-	e->timer = loop_timer_new(c->m->loop, "enable", on_timer, e);
-	loop_timer_in(e->timer, c->m->conf->wish_sync_us);
-	check(&e->wait);
+	durable_reply(c, call, e->seq, write_units, e, enablement_free);
 }
 
 void

@@ -7,15 +7,14 @@
 
 #include "lib/clock.h"
 #include "lib/json.h"
-#include "lib/loop.h"
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/activate/marks.h"
 #include "manager/control/control_int.h"
+#include "manager/control/durable.h"
 #include "manager/marking.h"
 #include "manager/record/event.h"
 #include "unit/name.h"
-#include "unit/supd_conf.h"
 
 enum { CALL_KEYS_MAX = 100 };
 
@@ -204,12 +203,8 @@ method_marks_has(struct call *call, void *arg)
 /* ---- to change -----------------------------------------------------------------------
  */
 
-/* A change that is done, and whose reply waits for the disk. */
+/* What a change came to: a member of the reply. */
 struct change {
-	struct wait wait; /* first */
-	struct control *c;
-	struct call *call;
-	struct loop_timer *timer;
 	uint64_t seq;       /* of its newest event */
 	const char *member; /* of the reply */
 	bool is_bool;
@@ -217,64 +212,22 @@ struct change {
 };
 
 static void
-change_free(struct change *h)
+write_change(struct jw *w, void *arg, bool durable)
 {
-	control_wait_end(h->c, &h->wait);
-	loop_timer_free(h->timer);
-	free(h);
-}
-
-static void
-on_gone(struct call *call, void *arg)
-{
-	(void)arg;
-	change_free(call_data(call));
-}
-
-static void
-reply(struct change *h)
-{
-	struct call *call = h->call;
-	struct jw *w = call_begin(call);
+	const struct change *h = arg;
 
 	if (h->is_bool)
 		jw_kv_bool(w, h->member, h->value != 0);
 	else
 		jw_kv_u64(w, h->member, h->value);
-	jw_kv_bool(w, "durable", h->seq <= emitter_wish_stored(h->c->m->events));
-	call_set_data(call, NULL, NULL);
-	change_free(h);
-	call_reply(call);
-}
-
-static void
-check(struct wait *w)
-{
-	struct change *h = (struct change *)w;
-
-	if (h->seq <= emitter_wish_stored(h->c->m->events))
-		reply(h);
-}
-
-static void
-on_timer(struct loop_timer *t, void *arg)
-{
-	(void)t;
-	reply(arg);
+	jw_kv_bool(w, "durable", durable);
 }
 
 static void
 reply_later(struct control *c, struct call *call, const struct change *what)
 {
-	struct change *h = xmemdup(what, sizeof(*what));
-
-	h->c = c;
-	h->call = call;
-	call_set_data(call, h, on_gone);
-	control_wait(c, &h->wait, check);
-	h->timer = loop_timer_new(c->m->loop, "marked", on_timer, h);
-	loop_timer_in(h->timer, c->m->conf->wish_sync_us);
-	check(&h->wait);
+	durable_reply(
+	    c, call, what->seq, write_change, xmemdup(what, sizeof(*what)), free);
 }
 
 void

@@ -15,6 +15,7 @@
 #include "lib/strv.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
+#include "manager/control/durable.h"
 #include "manager/job/job.h"
 #include "manager/part/sockets.h"
 #include "manager/record/event.h"
@@ -180,8 +181,7 @@ write_item(struct jw *w, struct item *it)
 	if (it->wish_seq == 0)
 		jw_kv_null(w, "durable");
 	else
-		jw_kv_bool(
-		    w, "durable", it->wish_seq <= emitter_wish_stored(r->c->m->events));
+		jw_kv_bool(w, "durable", durable_is(r->c, it->wish_seq));
 	jw_end(w);
 	free(log);
 }
@@ -240,8 +240,7 @@ static bool
 is_ready(const struct item *it)
 {
 	return it->done && !waits_for_tail(it) && !waits_for_process(it) &&
-	       (it->r->wish_late ||
-		   it->wish_seq <= emitter_wish_stored(it->r->c->m->events));
+	       (it->r->wish_late || durable_is(it->r->c, it->wish_seq));
 }
 
 static void

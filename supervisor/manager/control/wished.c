@@ -4,28 +4,22 @@
 #include <string.h>
 
 #include "lib/json.h"
-#include "lib/loop.h"
 #include "lib/xalloc.h"
 #include "manager/control/control_int.h"
-#include "manager/record/event.h"
-#include "unit/conf.h"
+#include "manager/control/durable.h"
 
 struct wishing {
-	struct wait wait; /* first */
 	struct control *c;
-	struct call *call;
-	struct loop_timer *timer;
 	wished_write_fn *write;
-	uint64_t seq; /* of the newest wish */
 	size_t n;
 	struct wished *v;
 };
 
 static void
-wishing_free(struct wishing *h)
+wishing_free(void *arg)
 {
-	control_wait_end(h->c, &h->wait);
-	loop_timer_free(h->timer);
+	struct wishing *h = arg;
+
 	for (size_t i = 0; i < h->n; i++)
 		free(h->v[i].unit);
 	free(h->v);
@@ -33,18 +27,9 @@ wishing_free(struct wishing *h)
 }
 
 static void
-on_gone(struct call *call, void *arg)
+write_units(struct jw *w, void *arg, bool durable)
 {
-	(void)arg;
-	wishing_free(call_data(call));
-}
-
-static void
-reply(struct wishing *h)
-{
-	struct call *call = h->call;
-	struct jw *w = call_begin(call);
-	bool durable = h->seq <= emitter_wish_stored(h->c->m->events);
+	const struct wishing *h = arg;
 
 	jw_kv_arr(w, "units");
 	for (size_t i = 0; i < h->n; i++) {
@@ -58,25 +43,6 @@ reply(struct wishing *h)
 		jw_end(w);
 	}
 	jw_end(w);
-	call_set_data(call, NULL, NULL);
-	wishing_free(h);
-	call_reply(call);
-}
-
-static void
-check(struct wait *w)
-{
-	struct wishing *h = (struct wishing *)w;
-
-	if (h->seq <= emitter_wish_stored(h->c->m->events))
-		reply(h);
-}
-
-static void
-on_timer(struct loop_timer *t, void *arg)
-{
-	(void)t;
-	reply(arg);
 }
 
 int
@@ -97,6 +63,7 @@ wished_run(struct control *c, struct call *call, unsigned select_flags, wished_f
 {
 	struct selection s;
 	struct wishing *h;
+	uint64_t newest = 0;
 
 	if (select_units(c, call, select_flags, &s) == -1) {
 		selection_clear(&s);
@@ -104,7 +71,6 @@ wished_run(struct control *c, struct call *call, unsigned select_flags, wished_f
 	}
 	h = xcalloc(1, sizeof(*h));
 	h->c = c;
-	h->call = call;
 	h->write = write;
 	h->v = xcalloc(s.n + 1, sizeof(*h->v));
 	h->n = s.n;
@@ -120,12 +86,8 @@ wished_run(struct control *c, struct call *call, unsigned select_flags, wished_f
 			continue;
 		seq = fn(u, arg, &h->v[i].refused);
 		h->v[i].changed = seq != 0;
-		if (seq > h->seq)
-			h->seq = seq;
+		if (seq > newest)
+			newest = seq;
 	}
-	call_set_data(call, h, on_gone);
-	control_wait(c, &h->wait, check);
-	h->timer = loop_timer_new(c->m->loop, "wished", on_timer, h);
-	loop_timer_in(h->timer, c->m->conf->wish_sync_us);
-	check(&h->wait);
+	durable_reply(c, call, newest, write_units, h, wishing_free);
 }

@@ -290,6 +290,7 @@ digest_event(struct digest *d, enum event_id id, const struct jv *event)
 	switch (id) {
 	case EVENT_DIGEST_TAKEN:
 		take(d, wall_us, jv_str(jv_get(event, "key"), NULL));
+		d->taken_seq = jv_u64(jv_get(event, "seq"));
 		break;
 	case EVENT_DIGEST_ENTRY:
 		add_entry(p, wall_us,
@@ -344,6 +345,12 @@ bool
 digest_is_of(const struct digest *d, const char *key)
 {
 	return key != NULL && key[0] != '\0' && strcmp(d->key, key) == 0;
+}
+
+uint64_t
+digest_taken_seq(const struct digest *d)
+{
+	return d->taken_seq;
 }
 
 /* ---- shown --------------------------------------------------------------------------

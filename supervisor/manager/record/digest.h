@@ -59,6 +59,9 @@ uint64_t digest_shown_us(const struct digest *d);
 uint64_t digest_due_us(const struct digest *d, uint64_t interval_us, uint64_t now_us);
 /* The last one was handed out to who calls with this key (NULL: none). */
 bool digest_is_of(const struct digest *d, const char *key);
+/* The number of the event that handed it out: what repeats the answer is no more durable
+ * than that is.  0: there was none, or a snapshot has it, and so has the disk. */
+uint64_t digest_taken_seq(const struct digest *d);
 
 /* Members of the object that is open: since, until, units, alerts, entries, … */
 void digest_render(const struct digest *d, enum digest_which which, struct jw *w);

@@ -57,6 +57,7 @@ struct digest_period {
 struct digest {
 	struct digest_period now, last;
 	uint64_t shown_us;
+	uint64_t taken_seq;           /* of the event that did it; not in the snapshot */
 	char key[DIGEST_KEY_MAX + 1]; /* of who has the last one; empty: nobody's */
 };
 
