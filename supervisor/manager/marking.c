@@ -31,6 +31,7 @@ enum {
 	FILE_MAX = 64 * 1024 * 1024,
 	FILE_NODES_MAX = 4 * 1024 * 1024,
 };
+#define SEQ_MAX INT64_C(9007199254740991) /* what other readers of JSON know exactly */
 
 struct marking {
 	struct manager *m;
@@ -68,10 +69,13 @@ take_file(struct marking *mk, const struct jv *v)
 	}
 	if (jv_type(jv_get(v, "sets")) != JV_OBJECT)
 		return "no sets in it";
-	/* A forged number must not hide the events that follow. */
-	if (seq < 0 || (uint64_t)seq > emitter_seq(mk->m->events))
+	/* One that nobody can have come to is forged: it hides nothing.  Any other may be
+	 * newer than all that is left of the journal; counting goes on behind it, so that
+	 * older events do not come back and newer ones are seen to be so. */
+	if (seq < 0 || seq > SEQ_MAX)
 		seq = 0;
 	mk->file_seq = (uint64_t)seq;
+	emitter_set_seq(mk->m->events, mk->file_seq);
 	bad = marks_read(mk->marks, v);
 	if (bad > 0) {
 		log_warnx("%s: %zu entries are no keys with times: they are dropped",

@@ -226,6 +226,26 @@ counting_goes_on_where_the_ring_or_restore_says(void **state)
 	close_fixture(&f);
 }
 
+/* After a boot: a wish that was read from the disk is on the disk. */
+static void
+what_was_read_before_a_new_ring_was_written_is_stored(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_fixture(&f);
+	emitter_set_seq(f.ev, 100);
+	assert_int_equal(emitter_wish_stored(f.ev), 100);
+	/* What comes then is not, whoever restores. */
+	event_begin(f.ev, EVENT_WISH, "a.service", NULL);
+	event_str(f.ev, "what", "stopped");
+	assert_int_equal(event_end_wish(f.ev), 101);
+	emitter_set_seq(f.ev, 101);
+	emitter_set_seq(f.ev, 200);
+	assert_int_equal(emitter_wish_stored(f.ev), 100);
+	close_fixture(&f);
+}
+
 static void
 rows_are_well_formed(void **state)
 {
@@ -270,6 +290,7 @@ main(void)
 		cmocka_unit_test(hostile_text_stays_one_line_of_valid_json),
 		cmocka_unit_test(the_last_events_can_be_had_again),
 		cmocka_unit_test(counting_goes_on_where_the_ring_or_restore_says),
+		cmocka_unit_test(what_was_read_before_a_new_ring_was_written_is_stored),
 		cmocka_unit_test(rows_are_well_formed),
 	};
 

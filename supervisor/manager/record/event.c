@@ -562,6 +562,11 @@ emitter_set_seq(struct emitter *ev, uint64_t seq)
 {
 	if (seq > ev->seq)
 		ev->seq = seq;
+	/* A new ring, as after a boot: nobody writes it yet, and what is known without it
+	 * is from the disk. */
+	if (ev->ring != NULL && atomic_load(&ev->ring->seq_written) == 0 &&
+	    ev->seq > atomic_load(&ev->ring->wish_stored))
+		atomic_store(&ev->ring->wish_stored, ev->seq);
 }
 
 uint64_t

@@ -127,7 +127,8 @@ bool emitter_trace(const struct emitter *ev);
 
 /* The newest seq given out. */
 uint64_t emitter_seq(const struct emitter *ev);
-/* Restore: the next event will get at least seq + 1. */
+/* Restore: the next event will get at least seq + 1.  In a ring that nobody has written
+ * yet all up to seq counts as stored: it was read from the disk. */
 void emitter_set_seq(struct emitter *ev, uint64_t seq);
 /* Lines that found no room in the ring since it was made. */
 uint64_t emitter_dropped(const struct emitter *ev);
