@@ -355,46 +355,58 @@ read_wish(struct store *st, const char *line, size_t len)
 
 /* ---- snapshot in ---- */
 
+/* The arrays of events in a snapshot. */
+enum snapshot_list {
+	LIST_WISHES,
+	LIST_REQUESTS,
+	LIST_JOBS,
+	LIST_KEPT, /* of several kinds, and of no unit; in the others what of a unit is */
+};
+
 static void
-take_snapshot_line(struct store *st, enum event_id id, const struct jv *v,
-    const char *unit, uint64_t seq, const struct buf *line)
+take_snapshot_line(struct store *st, enum snapshot_list of, const struct jv *v,
+    uint64_t seq, const struct buf *line)
 {
-	if (id == EVENT_JOB_WAITS)
-		store_take_job(st, id, v, seq, buf_str(line), line->len);
-	else if (store_is_kept(id))
-		store_take_kept(st, id, seq, buf_str(line), line->len);
-	else if (id == EVENT_REQUEST_CLAIMED)
-		store_take_request(st, unit, seq, buf_str(line), line->len);
-	else
-		store_take_wish(st, unit, jv_str(jv_get(v, "what"), ""), seq,
-		    buf_str(line), line->len);
+	const struct event_def *def = event_def_by_name(jv_str(jv_get(v, "event"), ""));
+	const char *unit = jv_str(jv_get(v, "unit"), NULL), *text = buf_str(line);
+
+	if ((unit == NULL) != (of == LIST_KEPT))
+		return;
+	switch (of) {
+	case LIST_WISHES:
+		store_take_wish(
+		    st, unit, jv_str(jv_get(v, "what"), ""), seq, text, line->len);
+		break;
+	case LIST_REQUESTS:
+		store_take_request(st, unit, seq, text, line->len);
+		break;
+	case LIST_JOBS:
+		store_take_job(st, EVENT_JOB_WAITS, v, seq, text, line->len);
+		break;
+	case LIST_KEPT:
+		if (def != NULL && store_is_kept(def->id))
+			store_take_kept(st, def->id, seq, text, line->len);
+		break;
+	}
 }
 
-/* An array of events, all of which say something of the kind that id does. */
 static void
-take_snapshot_lines(struct store *st, const struct jv *list, enum event_id id)
+take_snapshot_lines(struct store *st, const struct jv *list, enum snapshot_list of)
 {
 	struct jw *w = jw_new(JW_COMPACT);
 	struct buf line = { 0 };
 
 	for (size_t i = 0; jv_type(list) == JV_ARRAY && i < jv_count(list); i++) {
 		const struct jv *v = jv_at(list, i);
-		const char *unit = jv_str(jv_get(v, "unit"), NULL), *name;
-		const struct event_def *def;
+		const char *name;
 		uint64_t seq;
 
-		if (!event_head(v, &seq, &name) ||
-		    (unit == NULL) != (id == EVENT_MARK_ADDED))
-			continue;
-		def = event_def_by_name(name);
-		if (id == EVENT_MARK_ADDED && (def == NULL || !store_is_kept(def->id)))
+		if (!event_head(v, &seq, &name))
 			continue;
 		buf_clear(&line);
 		jv_write(v, w);
 		jw_take(w, &line);
-		/* What is kept is of several kinds, and each has its own place. */
-		take_snapshot_line(
-		    st, id == EVENT_MARK_ADDED ? def->id : id, v, unit, seq, &line);
+		take_snapshot_line(st, of, v, seq, &line);
 	}
 	buf_free(&line);
 	jw_free(w);
@@ -480,10 +492,10 @@ store_read_snapshot(
 		if (jv_type(jv_at(units, i)) == JV_OBJECT)
 			take_memory(
 			    st, jv_key_at(units, i), st->read_seq, jv_at(units, i));
-	take_snapshot_lines(st, jv_get(v, "wishes"), EVENT_WISH);
-	take_snapshot_lines(st, jv_get(v, "requests"), EVENT_REQUEST_CLAIMED);
-	take_snapshot_lines(st, jv_get(v, "kept"), EVENT_MARK_ADDED);
-	take_snapshot_lines(st, jv_get(v, "jobs"), EVENT_JOB_WAITS);
+	take_snapshot_lines(st, jv_get(v, "wishes"), LIST_WISHES);
+	take_snapshot_lines(st, jv_get(v, "requests"), LIST_REQUESTS);
+	take_snapshot_lines(st, jv_get(v, "kept"), LIST_KEPT);
+	take_snapshot_lines(st, jv_get(v, "jobs"), LIST_JOBS);
 	if (jv_i64(jv_get(v, "last_job"), 0) > (int64_t)st->last_job &&
 	    jv_i64(jv_get(v, "last_job"), 0) <= UINT32_MAX)
 		st->last_job = (uint32_t)jv_i64(jv_get(v, "last_job"), 0);
