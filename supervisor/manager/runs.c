@@ -88,9 +88,8 @@ tell(const struct canceling *c, const char *origin)
 	event_end(ev);
 }
 
-/* What a person asked for is not made up for by the next boot. */
-static void
-forget_wish(struct unit *u, const struct wish_who *who)
+void
+runs_forget_wish(struct unit *u, const struct wish_who *who)
 {
 	if (u != NULL && u->wish == WISH_STARTED && u->svc != NULL &&
 	    svc_conf(u->svc)->service->type == SERVICE_ONESHOT)
@@ -114,7 +113,7 @@ runs_cancel(struct manager *m, const char *run, const struct wish_who *who,
     const char *origin, struct jw *w, struct strv *stopped)
 {
 	struct canceling c = { .m = m, .run = run, .w = w, .stopped = stopped };
-	char *text = xasprintf("the run was canceled by %s", origin);
+	char *text = xasprintf("%s, by canceling its run", origin);
 	struct unit *u;
 
 	jobs_each(m->jobs, note_job, &c);
@@ -123,7 +122,7 @@ runs_cancel(struct manager *m, const char *run, const struct wish_who *who,
 		tell(&c, origin);
 	for (size_t i = 0; i < c.n; i++) {
 		jw_u64(w, job_id(c.waiting[i]));
-		forget_wish(job_unit_data(job_of(c.waiting[i])), who);
+		runs_forget_wish(job_unit_data(job_of(c.waiting[i])), who);
 		job_give_up(c.waiting[i], JOB_CANCELED, text);
 	}
 	for (size_t i = 0; i < stopped->n; i++)

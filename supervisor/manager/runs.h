@@ -30,4 +30,8 @@ unsigned runs_cancel(struct manager *m, const char *run, const struct wish_who *
  * who wants it so. */
 void runs_stop(struct unit *u, const char *origin);
 
+/* The start of a job, which a person wished for and somebody has canceled, is not made up
+ * for by the next manager or boot.  u may be NULL. */
+void runs_forget_wish(struct unit *u, const struct wish_who *who);
+
 #endif

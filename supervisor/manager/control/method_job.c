@@ -149,8 +149,10 @@ cancel_job(struct control *c, struct call *call, const struct job *j, int64_t id
     const char *what)
 {
 	struct strv none = { 0 };
+	struct wish_who who;
 	char origin[160];
 	struct unit *u;
+	bool queued;
 
 	if (j == NULL) {
 		jw_kv_i64(call_begin(call), "id", id);
@@ -161,8 +163,13 @@ cancel_job(struct control *c, struct call *call, const struct job *j, int64_t id
 	id = job_id(j);
 	u = job_unit_data(job_of(j));
 	/* Nothing of it runs yet, though its job does: it leaves its pool. */
-	if (job_type(j) == JOB_START && u != NULL && u->svc != NULL &&
-	    svc_memory(u->svc)->state == SVC_QUEUED)
+	queued = job_type(j) == JOB_START && u != NULL && u->svc != NULL &&
+		 svc_memory(u->svc)->state == SVC_QUEUED;
+	if (queued || (job_type(j) == JOB_START && !job_is_running(j))) {
+		control_who(call, &who);
+		runs_forget_wish(u, &who);
+	}
+	if (queued)
 		runs_stop(u, control_origin(call, origin, sizeof(origin)));
 	else
 		(void)job_cancel(c->m->jobs, (uint32_t)id);
