@@ -559,4 +559,6 @@ manager_on_snapshot_done(struct manager *m, const struct msg_snapshot_done *done
 	if (!budgets_on_done(m, done->id, done->err) &&
 	    !marking_on_done(m, done->id, done->err))
 		store_on_done(m->store, done->id, done->err);
+	if (m->control != NULL)
+		control_on_event_ack(m->control);
 }

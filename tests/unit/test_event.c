@@ -246,6 +246,44 @@ what_was_read_before_a_new_ring_was_written_is_stored(void **state)
 	close_fixture(&f);
 }
 
+static uint64_t
+wish(struct fixture *f)
+{
+	event_begin(f->ev, EVENT_WISH, "a.service", NULL);
+	event_str(f->ev, "what", "stopped");
+	return event_end_wish(f->ev);
+}
+
+/* A wish that the ring had no room for is in no journal, whatever is stored behind it. */
+static void
+a_lost_wish_is_durable_by_a_snapshot_alone(void **state)
+{
+	struct fixture f;
+	uint64_t lost, last;
+
+	(void)state;
+	open_fixture(&f);
+	while (emitter_dropped(f.ev) == 0)
+		lost = wish(&f);
+	last = wish(&f);
+	assert_true(emitter_has_lost_wish(f.ev));
+	atomic_store(&f.ring->wish_stored, last + 1);
+	assert_int_equal(emitter_wish_stored(f.ev), lost - 1);
+	/* One that is older helps nobody; one that has the first of them helps that. */
+	emitter_on_snapshot(f.ev, lost - 1);
+	assert_int_equal(emitter_wish_stored(f.ev), lost - 1);
+	emitter_on_snapshot(f.ev, lost);
+	assert_int_equal(emitter_wish_stored(f.ev), lost);
+	assert_true(emitter_has_lost_wish(f.ev));
+	emitter_on_snapshot(f.ev, last);
+	assert_false(emitter_has_lost_wish(f.ev));
+	assert_int_equal(emitter_wish_stored(f.ev), last + 1);
+	/* What a snapshot holds is on the disk, wherever the logger stands. */
+	atomic_store(&f.ring->wish_stored, 1);
+	assert_int_equal(emitter_wish_stored(f.ev), last);
+	close_fixture(&f);
+}
+
 static void
 rows_are_well_formed(void **state)
 {
@@ -291,6 +329,7 @@ main(void)
 		cmocka_unit_test(the_last_events_can_be_had_again),
 		cmocka_unit_test(counting_goes_on_where_the_ring_or_restore_says),
 		cmocka_unit_test(what_was_read_before_a_new_ring_was_written_is_stored),
+		cmocka_unit_test(a_lost_wish_is_durable_by_a_snapshot_alone),
 		cmocka_unit_test(rows_are_well_formed),
 	};
 

@@ -17,7 +17,8 @@ struct manager;
 struct control *control_new(struct manager *m);
 /* Ends all connections; what is pending is sent if it goes without waiting. */
 void control_free(struct control *c);
-/* The logger has stored more (EVENT_ACK): replies that wait for a wish may go. */
+/* The logger has stored more (EVENT_ACK, SNAPSHOT_DONE): replies that wait for a wish may
+ * go. */
 void control_on_event_ack(struct control *c);
 /* supd.conf was read again. */
 void control_on_conf(struct control *c);

@@ -53,6 +53,10 @@ struct emitter {
 	int ring_fd;            /* not owned; -1: its memory cannot run short */
 	uint64_t trimmed, room; /* of ring_trim, ring_make_room */
 	uint64_t unreported;    /* lines dropped that no event tells of yet */
+	/* The first and the newest wish that the ring has not, or not whole, and that no
+	 * snapshot holds; 0: none. */
+	uint64_t lost_wish, lost_wishes_end;
+	uint64_t saved; /* a snapshot on the disk holds all up to here */
 	bool trace;
 	bool check;
 	/* The event being made; id is EVENT_NONE between two. */
@@ -433,6 +437,17 @@ on_wake(struct loop_timer *t, void *arg)
 	wake(arg);
 }
 
+/* The journal will not have this one: only a snapshot makes it durable. */
+static void
+lose(struct emitter *ev, uint32_t flags)
+{
+	if ((flags & RING_WISH) == 0)
+		return;
+	if (ev->lost_wish == 0)
+		ev->lost_wish = ev->seq;
+	ev->lost_wishes_end = ev->seq;
+}
+
 static void
 to_ring(struct emitter *ev, uint32_t flags)
 {
@@ -448,9 +463,11 @@ to_ring(struct emitter *ev, uint32_t flags)
 	    (ev->ring_fd != -1 && ring_make_room(r, ev->ring_fd, &ev->room) == -1)) {
 		atomic_fetch_add(&r->dropped, 1);
 		ev->unreported++;
+		lose(ev, flags);
 	} else if (ring_put(r, ev->seq, flags, ev->line.data, (uint32_t)ev->line.len) ==
 		   -1) {
 		ev->unreported++;
+		lose(ev, flags);
 	}
 	/* A burst wakes the logger once, unless the ring fills in the middle of it. */
 	if (ev->wake_timer == NULL || (flags & RING_WISH) != 0 || room < r->size / 2)
@@ -486,8 +503,10 @@ finish(struct emitter *ev, uint32_t flags)
 	jw_end(ev->jw);
 	buf_clear(&ev->line);
 	jw_take(ev->jw, &ev->line);
-	if (ev->line.len + 1 > RING_LINE_MAX)
+	if (ev->line.len + 1 > RING_LINE_MAX) {
 		shorten(ev);
+		lose(ev, flags);
+	}
 	if (ev->check)
 		check_fields(ev);
 	buf_addc(&ev->line, '\n');
@@ -596,7 +615,31 @@ emitter_on_ack(struct emitter *ev)
 uint64_t
 emitter_wish_stored(const struct emitter *ev)
 {
-	return ev->ring == NULL ? ev->seq : atomic_load(&ev->ring->wish_stored);
+	uint64_t seq;
+
+	if (ev->ring == NULL)
+		return ev->seq;
+	seq = atomic_load(&ev->ring->wish_stored);
+	if (seq < ev->saved)
+		seq = ev->saved;
+	return ev->lost_wish != 0 && seq >= ev->lost_wish ? ev->lost_wish - 1 : seq;
+}
+
+bool
+emitter_has_lost_wish(const struct emitter *ev)
+{
+	return ev->lost_wish != 0;
+}
+
+void
+emitter_on_snapshot(struct emitter *ev, uint64_t seq)
+{
+	if (seq > ev->saved)
+		ev->saved = seq;
+	if (ev->lost_wish == 0 || seq < ev->lost_wish)
+		return;
+	/* Which of those that it does not hold is the first, nobody remembers. */
+	ev->lost_wish = seq < ev->lost_wishes_end ? seq + 1 : 0;
 }
 
 void

@@ -136,8 +136,12 @@ uint64_t emitter_dropped(const struct emitter *ev);
 uint64_t emitter_stored(const struct emitter *ev);
 /* The logger says that more is in the journal. */
 void emitter_on_ack(struct emitter *ev);
-/* All wishes up to here are on the disk. */
+/* All wishes up to here are on the disk: in the journal, or in a snapshot. */
 uint64_t emitter_wish_stored(const struct emitter *ev);
+/* A wish found no room in the ring: only a snapshot makes it durable, and none has. */
+bool emitter_has_lost_wish(const struct emitter *ev);
+/* A snapshot that holds all up to seq is on the disk. */
+void emitter_on_snapshot(struct emitter *ev, uint64_t seq);
 
 /* A receiver of each event, after it is in the ring: the control socket, the store, the
  * messages on a terminal; at most EVENT_SINKS_MAX. */

@@ -279,6 +279,7 @@ store_snapshot_now(struct store *st)
 		rc = -1;
 	} else {
 		rc = st->ops.send(st->ops.arg, ++st->id, fd, text.len);
+		st->id_seq = emitter_seq(st->ev);
 	}
 	st->size = text.len;
 	buf_free(&text);
@@ -351,13 +352,23 @@ on_event(void *arg, const struct event_view *v)
 			store_take_started(st, jv);
 		jv_free(jv);
 	}
-	if (st->enabled && v->id != EVENT_SNAPSHOT_FAILED &&
-	    !loop_timer_is_armed(st->timer))
+	if (!st->enabled)
+		return;
+	/* What the journal will never have is in a snapshot, or nowhere. */
+	if (emitter_has_lost_wish(st->ev) && !st->hurried) {
+		st->hurried = true;
+		if (st->writing)
+			st->overdue = true;
+		else
+			loop_timer_in(st->timer, 0);
+		return;
+	}
+	if (v->id != EVENT_SNAPSHOT_FAILED && !loop_timer_is_armed(st->timer))
 		loop_timer_in(st->timer, st->gather_us);
 	/* A new manager reads the snapshot and what is newer: the latter must not take
 	 * much longer, and this not be done more often than that is worth. */
 	st->unread += v->len;
-	if (!st->enabled || st->hurried || st->gather_us <= HURRY_US ||
+	if (st->hurried || st->gather_us <= HURRY_US ||
 	    st->unread < UNREAD_MANY + 2 * st->size)
 		return;
 	st->hurried = true;
@@ -384,6 +395,8 @@ store_on_done(struct store *st, uint64_t id, int err)
 	if (id != st->id)
 		return;
 	st->writing = false;
+	if (err == 0)
+		emitter_on_snapshot(st->ev, st->id_seq);
 	/* It comes when a burst of work is over, which needed more than is needed now. */
 	xalloc_trim();
 	if (st->overdue)

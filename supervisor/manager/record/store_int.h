@@ -60,7 +60,8 @@ struct store {
 	size_t size;        /* of that */
 	bool hurried;       /* they are many: the next one comes sooner */
 	bool enabled;
-	uint64_t id; /* of the newest snapshot sent */
+	uint64_t id;     /* of the newest snapshot sent */
+	uint64_t id_seq; /* it holds all events up to here */
 	bool writing;
 	bool lost; /* the journal lacks events that were told to parts by state/wishes */
 	bool overdue; /* events that no snapshot holds are lost: one more, at once */
