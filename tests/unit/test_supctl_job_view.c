@@ -80,6 +80,16 @@ test_one_entry_for_each_step(void **state)
 	says("{\"event\":\"unit-state\",\"state\":\"active\",\"substate\":\"exited\","
 	     "\"result\":\"success\",\"run_ms\":252000,\"asked\":false}",
 	    "completed: 4m12s");
+	/* It waited for its turn, or for a retry, and somebody has ended that. */
+	says("{\"event\":\"unit-state\",\"from\":\"queued\",\"state\":\"inactive\","
+	     "\"result\":\"success\",\"why\":\"stopped by root\"}",
+	    "stopped: stopped by root");
+	says("{\"event\":\"unit-state\",\"from\":\"auto-restart\",\"state\":\"inactive\","
+	     "\"result\":\"signal\",\"run_ms\":12,\"asked\":true,\"why\":\"stopped\"}",
+	    "stopped: stopped");
+	says("{\"event\":\"unit-state\",\"from\":\"queued\",\"state\":\"activating\","
+	     "\"result\":\"success\",\"why\":\"starting\"}",
+	    NULL);
 	/* Nothing had run; or it has failed, which has an event of its own. */
 	says("{\"event\":\"unit-state\",\"state\":\"inactive\",\"result\":\"success\"}",
 	    NULL);

@@ -198,14 +198,21 @@ briefs_json(struct ctl *ctl, const struct briefs *b)
 	ctl_json_take(ctl, w);
 }
 
-/* Of what went wrong one wants the reason, of a session why it does not work, of the
- * others what they are. */
+/* Somebody ended it, or what it waited for: not done, and no failure. */
+static bool
+was_stopped(const struct jv *u)
+{
+	return jv_bool(jv_get(u, "stopped"), false);
+}
+
+/* Of what went wrong one wants the reason, of what was ended who did that, of a session
+ * why it does not work, of the others what they are. */
 static const char *
 what_of(const struct jv *u, bool troubled)
 {
 	const char *session = session_of(u);
 
-	if (troubled && *field(u, "why") != '\0')
+	if ((troubled || was_stopped(u)) && *field(u, "why") != '\0')
 		return field(u, "why");
 	if (session != NULL && briefs_session_style(session) != STYLE_GREEN)
 		return jv_str(jv_get(jv_get(u, "session"), "evidence"), "");
@@ -324,7 +331,7 @@ enum {
 };
 
 struct summary {
-	size_t done, running, queued, failed;
+	size_t done, stopped, running, queued, failed;
 };
 
 static size_t *
@@ -336,7 +343,9 @@ count_of(struct summary *g, const struct jv *u)
 		return &g->failed;
 	if (strcmp(sub, "held") == 0 || strcmp(sub, "queued") == 0)
 		return &g->queued;
-	return strcmp(state, "inactive") == 0 ? &g->done : &g->running;
+	if (strcmp(state, "inactive") != 0)
+		return &g->running;
+	return was_stopped(u) ? &g->stopped : &g->done;
 }
 
 /* "jobs (6): 1 done, 1 running, 4 FAILED" without what is none. */
@@ -348,6 +357,7 @@ add_counted_title(struct columns *t, const char *name, size_t total, struct summ
 		const char *text;
 		enum style style;
 	} parts[] = { { g->done, "done", STYLE_NONE },
+		{ g->stopped, "stopped", STYLE_NONE },
 		{ g->running, "running", STYLE_GREEN },
 		{ g->queued, "queued", STYLE_YELLOW },
 		{ g->failed, "FAILED", STYLE_RED } };

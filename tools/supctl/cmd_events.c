@@ -59,6 +59,7 @@ struct request {
 	int too_old;     /* how often it said so in a row */
 	bool told_down;
 	bool told_damaged;
+	bool any; /* something was printed */
 };
 
 static int
@@ -189,7 +190,7 @@ put_value(struct ctl *ctl, const char *key, const struct jv *v)
 }
 
 static void
-put_event(struct ctl *ctl, const struct request *rq, const struct jv *tree)
+put_event(struct ctl *ctl, struct request *rq, const struct jv *tree)
 {
 	struct job_entry entry;
 	const char *ts = jv_str(jv_get(tree, "ts"), NULL);
@@ -200,10 +201,12 @@ put_event(struct ctl *ctl, const struct request *rq, const struct jv *tree)
 	if (rq->jobs) {
 		if (!job_view(tree, &entry))
 			return;
+		rq->any = true;
 		job_entry_put(ctl, &entry);
 		job_entry_clear(&entry);
 		return;
 	}
+	rq->any = true;
 	if (ctl->json) {
 		w = jw_new(JW_COMPACT);
 		jv_write(tree, w);
@@ -225,6 +228,17 @@ put_event(struct ctl *ctl, const struct request *rq, const struct jv *tree)
 		if (is_tail(jv_key_at(tree, i)))
 			put_value(ctl, jv_key_at(tree, i), jv_at(tree, i));
 	ctl_printf(ctl, "\n");
+}
+
+/* Nothing was printed, which a person could take for an answer that is still to come. */
+static void
+say_none(struct ctl *ctl, const struct request *rq)
+{
+	char *units = strv_join(&rq->units, ", ");
+
+	ctl_say(ctl, "no events%s%s%s", rq->jobs ? " of jobs" : "",
+	    rq->units.n > 0 ? " of " : "", units);
+	free(units);
 }
 
 /* What the files hold beyond rq->seq. */
@@ -444,6 +458,8 @@ run_events(struct ctl *ctl, int argc, char **argv)
 	code = from_files(ctl, &rq);
 	if (code == CTL_OK && rq.q.follow && ctl_flush(ctl))
 		code = follow(ctl, &rq);
+	else if (code == CTL_OK && !rq.any)
+		say_none(ctl, &rq);
 out:
 	strv_free(&rq.units);
 	strv_free(&rq.kinds);

@@ -74,12 +74,30 @@ is_main(const struct jv *ev, struct job_entry *e)
 	return strcmp(text_of(ev, "kind"), "main") == 0;
 }
 
-/* A unit came to rest, and had worked. */
+/* It was to begin, or to be tried again, and somebody has ended that: what had `queued'
+ * or `retry' for its last word would wait for ever. */
+static bool
+gave_up_waiting(const struct jv *ev)
+{
+	static const char *const waits[] = { "queued", "held", "auto-restart" };
+
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+		if (strcmp(text_of(ev, "from"), waits[i]) == 0)
+			return strcmp(text_of(ev, "state"), "inactive") == 0;
+	return false;
+}
+
+/* A unit came to rest, and had worked or was to. */
 static bool
 is_over(const struct jv *ev, struct job_entry *e)
 {
 	bool exited = strcmp(text_of(ev, "substate"), "exited") == 0;
 
+	if (gave_up_waiting(ev)) {
+		e->event = "stopped";
+		buf_adds(&e->detail, text_of(ev, "why"));
+		return true;
+	}
 	if (jv_type(jv_get(ev, "run_ms")) != JV_INT ||
 	    strcmp(text_of(ev, "result"), "success") != 0 ||
 	    (!exited && strcmp(text_of(ev, "state"), "inactive") != 0))

@@ -360,6 +360,8 @@ write_head(const struct unit *u, struct jw *w)
 	if (unit_group_place(u) != 0)
 		jw_kv_u64(w, "group_place", unit_group_place(u));
 	render_took(u, w);
+	if (u->svc != NULL && svc_memory(u->svc)->stopped)
+		jw_kv_bool(w, "stopped", true);
 	write_stderr_line(u, w);
 	if (unit_is_summarised(u))
 		jw_kv_bool(w, "summary", true);

@@ -154,6 +154,7 @@ struct svc_memory {
 	uint32_t limit_count;
 	bool forbid_restart;    /* stopped on purpose */
 	bool canceled;          /* with its run: nothing follows from its end */
+	bool stopped;           /* it is down because that was asked for, not by itself */
 	bool restart_deferred;  /* due as soon as the slot is empty */
 	bool again;             /* this run, or the one that is due, is of Retries= */
 	bool then_start;        /* the stop of a restart: it comes up again */

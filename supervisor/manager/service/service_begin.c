@@ -291,7 +291,7 @@ svc_begin_start(struct service *s, bool automatic)
 	m->result = SVC_RESULT_SUCCESS;
 	m->reload_result = SVC_RESULT_SUCCESS;
 	m->forbid_restart = m->then_start = m->restart_deferred = false;
-	m->canceled = false;
+	m->canceled = m->stopped = false;
 	m->ready = m->stopping = m->reloading = m->stop_after = false;
 	m->notify_errno = 0;
 	m->watchdog_us = UINT64_MAX;

@@ -141,6 +141,8 @@ svc_set_state(struct service *s, enum svc_state st)
 	if (due != 0)
 		svc_set_due(s, due, now);
 	s->m.state = st;
+	s->m.stopped = st == SVC_DEAD &&
+		       (s->m.canceled || (s->m.forbid_restart && !s->m.then_start));
 	if (now > s->m.changed_wall_us && s->m.changed_wall_us != 0)
 		note.duration_us = now - s->m.changed_wall_us;
 	s->m.changed_wall_us = now;
