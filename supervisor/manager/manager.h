@@ -123,7 +123,7 @@ struct manager {
 	struct loop_timer *hold_timer;       /* NULL: no hold ends by itself yet */
 	TAILQ_HEAD(, emergency) emergencies; /* that are on, the oldest first */
 	struct timers *timers;               /* timers.c; NULL: there never was one */
-	struct map flights;          /* runs of watchers, by unit (part/stales.h) */
+	struct stales *stales;       /* part/stales.c; NULL: there never was one */
 	struct phases *phases;       /* phases.c */
 	struct pools *pools;         /* part/pools.c; NULL: there never was one */
 	struct due *due;             /* wants.c; NULL: nothing ever was */

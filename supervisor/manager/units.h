@@ -208,6 +208,8 @@ void unit_ended_lost(struct unit *u);
  */
 void unit_pin(struct unit *u);
 void unit_unpin(struct unit *u);
+/* What nothing keeps any more is forgotten. */
+void units_forget_soon(struct manager *m);
 /* Forget one of a template, soon, unless somebody needs it by then. */
 void unit_forget_later(struct unit *u);
 /* At the start: those that ended before count as if they had ended now. */

@@ -16,6 +16,7 @@
 #include "lib/xalloc.h"
 #include "manager/job/job.h"
 #include "manager/manager.h"
+#include "manager/part/stales.h"
 #include "manager/record/history.h"
 #include "manager/units.h"
 #include "manager/units_int.h"
@@ -204,8 +205,8 @@ on_forget(void *arg)
 	struct manager *m = arg;
 	struct strv names = m->forgotten;
 
-	/* What is remembered of them may still come. */
-	if (m->phase == MANAGER_RESTORING)
+	/* What is remembered of them may still come, and how they ended be asked. */
+	if (m->phase == MANAGER_RESTORING || stales_are_blind(m))
 		return;
 	m->forgotten = (struct strv){ 0 };
 	while (m->rested.n > ENDED_KEPT) {
@@ -253,8 +254,18 @@ unit_pin(struct unit *u)
 void
 unit_unpin(struct unit *u)
 {
-	if (u->pins > 0 && --u->pins == 0)
-		unit_collect(u);
+	if (u->pins == 0 || --u->pins > 0)
+		return;
+	/* It may have been passed over when others had ended. */
+	if ((u->transient || unit_is_of_template(u)) && !unit_is_running(u))
+		unit_ended(u);
+	unit_collect(u);
+}
+
+void
+units_forget_soon(struct manager *m)
+{
+	loop_post(m->loop, on_forget, m);
 }
 
 void

@@ -145,7 +145,7 @@ start(struct desk *d, const struct stale_file *x)
 	assert_true(f->bad < d->conf.max_tries + f->lost);
 	if (f->bad > 0 && !d->clock_set && f->lost == 0)
 		assert_true(d->now_us >= f->failed_at_us + d->conf.retry_us);
-	stale_begin(x, d->now_us, &e);
+	stale_begin(x, "", d->now_us, &e);
 	write_line(d, &e);
 	f->in_flight = true;
 	if (one_in(20)) {
@@ -189,7 +189,8 @@ scan(struct desk *d)
 			.size = f->size,
 			.mtime_ns = (int64_t)f->mtime_us * 1000,
 			.open = f->open };
-		gate = stale_gate(&d->conf, &found[n], e, f->in_flight, d->now_us, &due);
+		gate = stale_gate(&d->conf, &found[n], e,
+		    f->in_flight ? STALE_RUNS_FOR_IT : STALE_RUNS_NOT, d->now_us, &due);
 		if (gate == STALE_CANDIDATE)
 			n++;
 		else

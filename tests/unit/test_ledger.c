@@ -25,6 +25,7 @@ put(struct buf *b, const char *instance, enum ledger_result r, uint32_t tries)
 		.size = 12,
 		.mtime_ns = INT64_C(1791000000123456789),
 		.result = r,
+		.run = "r01kbb0mqvz7hk2",
 		.tries = tries,
 		.at_wall_us = 5,
 		.next_wall_us = r == LEDGER_FAILED ? 99 : 0 };
@@ -59,6 +60,7 @@ test_same(void **state)
 		assert_int_equal(e->size, 12);
 		assert_int_equal(e->mtime_ns, INT64_C(1791000000123456789));
 		assert_int_equal(e->tries, 3);
+		assert_string_equal(e->run, "r01kbb0mqvz7hk2");
 		assert_int_equal(e->at_wall_us, 5);
 		assert_int_equal(e->next_wall_us, r == LEDGER_FAILED ? 99 : 0);
 	}

@@ -40,7 +40,8 @@ gate(struct stale_file f, const struct ledger_entry *e, bool flies, uint64_t *du
 {
 	uint64_t ignored = UINT64_MAX;
 
-	return stale_gate(&conf, &f, e, flies, NOW, due != NULL ? due : &ignored);
+	return stale_gate(&conf, &f, e, flies ? STALE_RUNS_FOR_IT : STALE_RUNS_NOT, NOW,
+	    due != NULL ? due : &ignored);
 }
 
 static void
@@ -63,6 +64,21 @@ test_age(void **state)
 	assert_int_equal(gate(future, NULL, false, NULL), STALE_CANDIDATE);
 }
 
+/* tried_us: what is remembered of the try before. */
+static enum stale_gate
+by_hand(struct stale_file f, struct ledger_entry *e, uint64_t tried_us)
+{
+	uint64_t ignored = UINT64_MAX;
+	enum stale_gate g;
+
+	e->at_wall_us = NOW - 7;
+	strcpy(e->run, "r01kbb0mqvz7hk2");
+	g = stale_gate(&conf, &f, e, STALE_RUNS_BY_HAND, NOW, &ignored);
+	assert_int_equal(f.tried_wall_us, tried_us);
+	assert_string_equal(f.tried_run, tried_us != 0 ? e->run : "");
+	return g;
+}
+
 static void
 test_ledger(void **state)
 {
@@ -77,7 +93,8 @@ test_ledger(void **state)
 	assert_int_equal(gate(f, &e, false, NULL), STALE_DONE);
 	assert_int_equal(gate(other, &e, false, NULL), STALE_CANDIDATE);
 	again.require_not_done = false;
-	assert_int_equal(stale_gate(&again, &f, &e, false, NOW, &due), STALE_CANDIDATE);
+	assert_int_equal(
+	    stale_gate(&again, &f, &e, STALE_RUNS_NOT, NOW, &due), STALE_CANDIDATE);
 	assert_int_equal(f.tries, 0);
 
 	e.result = LEDGER_FAILED;
@@ -87,10 +104,11 @@ test_ledger(void **state)
 	assert_int_equal(due, NOW + 4 * MIN);
 	assert_int_equal(gate(other, &e, false, NULL), STALE_CANDIDATE);
 	e.next_wall_us = NOW;
-	assert_int_equal(stale_gate(&conf, &f, &e, false, NOW, &due), STALE_CANDIDATE);
+	assert_int_equal(
+	    stale_gate(&conf, &f, &e, STALE_RUNS_NOT, NOW, &due), STALE_CANDIDATE);
 	assert_int_equal(f.tries, 2);
 	assert_int_equal(
-	    stale_gate(&conf, &other, &e, false, NOW, &due), STALE_CANDIDATE);
+	    stale_gate(&conf, &other, &e, STALE_RUNS_NOT, NOW, &due), STALE_CANDIDATE);
 	assert_int_equal(other.tries, 0);
 	/* It failed in a future that was taken back. */
 	e.at_wall_us = NOW + 1;
@@ -100,6 +118,16 @@ test_ledger(void **state)
 	e.result = LEDGER_QUARANTINED;
 	assert_int_equal(gate(f, &e, false, NULL), STALE_QUARANTINED);
 	assert_int_equal(gate(other, &e, false, NULL), STALE_CANDIDATE);
+
+	/* What somebody else has started is a run for it, unless it is done, or young. */
+	assert_int_equal(by_hand(f, &e, NOW - 7), STALE_CANDIDATE);
+	e.result = LEDGER_WAITING;
+	e.next_wall_us = NOW + MIN;
+	assert_int_equal(by_hand(f, &e, NOW - 7), STALE_CANDIDATE);
+	assert_int_equal(by_hand(other, &e, 0), STALE_CANDIDATE);
+	e.result = LEDGER_DONE;
+	assert_int_equal(by_hand(f, &e, 0), STALE_DONE);
+	assert_int_equal(by_hand(file_of(0), &e, 0), STALE_YOUNG);
 
 	/* Of what runs nothing else counts. */
 	e.result = LEDGER_STARTED;
@@ -147,7 +175,7 @@ test_ends(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 4; i++) {
 		f.tries = i;
-		stale_begin(&f, NOW, &e);
+		stale_begin(&f, "", NOW, &e);
 		assert_int_equal(e.result, LEDGER_STARTED);
 		assert_int_equal(e.tries, i + 1);
 		assert_int_equal(e.mtime_ns, f.mtime_ns);
@@ -156,27 +184,27 @@ test_ends(void **state)
 		assert_int_equal(e.next_wall_us, NOW + waits[i] * MIN);
 	}
 	f.tries = 4;
-	stale_begin(&f, NOW, &e);
+	stale_begin(&f, "", NOW, &e);
 	stale_end(&conf, &e, STALE_ENDED_BADLY, NOW);
 	assert_int_equal(e.result, LEDGER_QUARANTINED);
 	assert_int_equal(e.next_wall_us, 0);
 
 	no_limit.max_tries = 0;
 	f.tries = 1000000;
-	stale_begin(&f, NOW, &e);
+	stale_begin(&f, "", NOW, &e);
 	stale_end(&no_limit, &e, STALE_ENDED_BADLY, NOW);
 	assert_int_equal(e.result, LEDGER_FAILED);
 	assert_int_equal(e.next_wall_us, NOW + 30 * MIN);
 
 	/* What did not run is no failure of the file. */
 	f.tries = 4;
-	stale_begin(&f, NOW, &e);
+	stale_begin(&f, "", NOW, &e);
 	stale_end(&conf, &e, STALE_NOT_RUN, NOW);
 	assert_int_equal(e.result, LEDGER_WAITING);
 	assert_int_equal(e.tries, 4);
 	assert_int_equal(e.next_wall_us, NOW + 5 * MIN);
 
-	stale_begin(&f, NOW, &e);
+	stale_begin(&f, "", NOW, &e);
 	stale_end(&conf, &e, STALE_ENDED_WELL, NOW + 7);
 	assert_int_equal(e.result, LEDGER_DONE);
 	assert_int_equal(e.at_wall_us, NOW + 7);

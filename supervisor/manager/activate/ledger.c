@@ -80,6 +80,8 @@ ledger_entry_write(const struct ledger_entry *e, const char *path, struct jw *w)
 	jw_kv_u64(w, "folder_dev", e->folder_dev);
 	jw_kv_u64(w, "size", e->size);
 	jw_kv_i64(w, "mtime_ns", e->mtime_ns);
+	if (e->run[0] != '\0')
+		jw_kv_str(w, "run", e->run);
 	jw_kv_u64(w, "tries", e->tries);
 	jw_kv_u64(w, "at_us", e->at_wall_us);
 	if (e->next_wall_us != 0)
@@ -99,6 +101,7 @@ struct ledger_entry *
 ledger_entry_read(const struct jv *v)
 {
 	const char *instance = jv_str(jv_get(v, "instance"), "");
+	const char *run = jv_str(jv_get(v, "run"), NULL);
 	int result = find_result(jv_str(jv_get(v, "result"), ""));
 	uint64_t tries = jv_u64(jv_get(v, "tries"));
 	struct ledger_entry *e;
@@ -118,6 +121,8 @@ ledger_entry_read(const struct jv *v)
 		.at_wall_us = jv_u64(jv_get(v, "at_us")),
 		.next_wall_us = jv_u64(jv_get(v, "next_us")),
 	};
+	if (run_id_is(run))
+		strlcpy(e->run, run, sizeof(e->run));
 	return e;
 }
 

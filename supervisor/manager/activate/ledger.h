@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "lib/map.h"
+#include "lib/runid.h"
 
 struct buf;
 struct jv;
@@ -37,7 +38,8 @@ struct ledger_entry {
 	uint64_t folder_dev; /* the device of the folder that it is in */
 	int64_t mtime_ns;
 	enum ledger_result result;
-	uint32_t tries; /* runs that were begun for the file as it was */
+	char run[RUN_ID_SIZE]; /* that is part of it, or was the last one; or empty */
+	uint32_t tries;        /* runs that were begun for the file as it was */
 	uint64_t at_wall_us;
 	uint64_t next_wall_us; /* not tried again before; 0: at once, or never */
 };

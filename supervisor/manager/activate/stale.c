@@ -30,7 +30,7 @@ note_due(uint64_t *due, uint64_t at)
 
 static enum stale_gate
 gate_by_ledger(const struct path_conf *c, const struct stale_file *f,
-    const struct ledger_entry *e, uint64_t now, uint64_t *due)
+    const struct ledger_entry *e, bool by_hand, uint64_t now, uint64_t *due)
 {
 	if (!is_same(f, e))
 		return STALE_CANDIDATE;
@@ -38,11 +38,11 @@ gate_by_ledger(const struct path_conf *c, const struct stale_file *f,
 	case LEDGER_DONE:
 		return c->require_not_done ? STALE_DONE : STALE_CANDIDATE;
 	case LEDGER_QUARANTINED:
-		return STALE_QUARANTINED;
+		return by_hand ? STALE_CANDIDATE : STALE_QUARANTINED;
 	case LEDGER_FAILED:
 	case LEDGER_WAITING:
 		/* A clock that was set back keeps nothing longer than it was to wait. */
-		if (e->next_wall_us <= now || e->at_wall_us > now)
+		if (by_hand || e->next_wall_us <= now || e->at_wall_us > now)
 			return STALE_CANDIDATE;
 		note_due(due, e->next_wall_us);
 		return STALE_WAITS;
@@ -53,12 +53,15 @@ gate_by_ledger(const struct path_conf *c, const struct stale_file *f,
 
 enum stale_gate
 stale_gate(const struct path_conf *c, struct stale_file *f, const struct ledger_entry *e,
-    bool in_flight, uint64_t now, uint64_t *due)
+    enum stale_runs runs, uint64_t now, uint64_t *due)
 {
 	uint64_t from = stale_from(c, f);
+	bool tried = is_same(f, e) && e->result != LEDGER_DONE;
 
-	f->tries = is_same(f, e) && e->result != LEDGER_DONE ? e->tries : 0;
-	if (in_flight)
+	f->tries = tried ? e->tries : 0;
+	f->tried_wall_us = tried && e->result != LEDGER_STARTED ? e->at_wall_us : 0;
+	strlcpy(f->tried_run, f->tried_wall_us != 0 ? e->run : "", sizeof(f->tried_run));
+	if (runs == STALE_RUNS_FOR_IT)
 		return STALE_IN_FLIGHT;
 	if (e != NULL && e->result == LEDGER_STARTED)
 		return STALE_UNSETTLED;
@@ -66,7 +69,7 @@ stale_gate(const struct path_conf *c, struct stale_file *f, const struct ledger_
 		note_due(due, from);
 		return STALE_YOUNG;
 	}
-	return gate_by_ledger(c, f, e, now, due);
+	return gate_by_ledger(c, f, e, runs == STALE_RUNS_BY_HAND, now, due);
 }
 
 static bool
@@ -105,7 +108,8 @@ stale_choose(const struct path_conf *c, struct stale_file *v, size_t n, size_t m
 }
 
 void
-stale_begin(const struct stale_file *f, uint64_t now, struct ledger_entry *out)
+stale_begin(
+    const struct stale_file *f, const char *run, uint64_t now, struct ledger_entry *out)
 {
 	*out = (struct ledger_entry){
 		.instance = f->instance,
@@ -118,6 +122,7 @@ stale_begin(const struct stale_file *f, uint64_t now, struct ledger_entry *out)
 		.tries = f->tries + 1,
 		.at_wall_us = now,
 	};
+	strlcpy(out->run, run, sizeof(out->run));
 }
 
 /* After so many failures: doubled for each but the first. */

@@ -28,6 +28,10 @@ struct stale_file {
 	uint64_t dev, inode, size, folder_dev;
 	int64_t mtime_ns;
 	uint32_t tries; /* that the file as it is has had; of stale_gate */
+	/* The ledger's last word about the file as it is, when that is that it is tried
+	 * again; 0 and empty: there is none.  Of stale_gate. */
+	uint64_t tried_wall_us;
+	char tried_run[RUN_ID_SIZE];
 	enum stale_open open;
 };
 
@@ -43,12 +47,20 @@ enum stale_gate {
 	STALE_NGATES,
 };
 
+/* Whether its instance runs. */
+enum stale_runs {
+	STALE_RUNS_NOT,
+	STALE_RUNS_FOR_IT,  /* it is in flight */
+	STALE_RUNS_BY_HAND, /* somebody else has started it, since the last scan */
+};
+
 /*
  * e is what the ledger says of its instance, NULL: nothing.  *due_wall_us is made less
- * when the answer will be another one sooner; f->tries is set.
+ * when the answer will be another one sooner; f->tries and f->tried_* are set.  One that
+ * somebody has started is a candidate before it is tried again.
  */
 enum stale_gate stale_gate(const struct path_conf *c, struct stale_file *f,
-    const struct ledger_entry *e, bool in_flight, uint64_t now_wall_us,
+    const struct ledger_entry *e, enum stale_runs runs, uint64_t now_wall_us,
     uint64_t *due_wall_us);
 
 /*
@@ -64,9 +76,9 @@ enum stale_end {
 	STALE_NOT_RUN, /* it was refused, canceled, or stopped by a person */
 };
 
-/* A run is about to begin for f. */
-void stale_begin(
-    const struct stale_file *f, uint64_t now_wall_us, struct ledger_entry *out);
+/* A run is about to begin for f.  run: its id. */
+void stale_begin(const struct stale_file *f, const char *run, uint64_t now_wall_us,
+    struct ledger_entry *out);
 /* What the ledger is to say of it when it has ended. */
 void stale_end(const struct path_conf *c, struct ledger_entry *e, enum stale_end how,
     uint64_t now_wall_us);

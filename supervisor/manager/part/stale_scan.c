@@ -81,13 +81,21 @@ add_candidate(struct scan *s, const struct stale_file *f)
 	s->v[s->n++].instance = xstrdup(f->instance);
 }
 
+static enum stale_runs
+runs_of(const struct stale_question *q, const char *instance)
+{
+	if (map_has(q->in_flight, instance))
+		return STALE_RUNS_FOR_IT;
+	return map_has(q->by_hand, instance) ? STALE_RUNS_BY_HAND : STALE_RUNS_NOT;
+}
+
 static void
 pass_gates(struct scan *s, struct stale_file *f)
 {
 	const struct stale_question *q = s->q;
 	enum stale_gate gate =
 	    stale_gate(q->conf, f, ledger_find(&s->ledger, f->instance),
-		map_has(q->in_flight, f->instance), q->now_wall_us, &s->due_wall_us);
+		runs_of(q, f->instance), q->now_wall_us, &s->due_wall_us);
 
 	s->counts.found++;
 	s->counts.stale += gate != STALE_YOUNG;
@@ -298,9 +306,10 @@ write_starts(struct scan *s, struct jw *w)
 
 		if (!is_as_found(&s->v[i]))
 			continue;
-		stale_begin(&s->v[i], s->q->now_wall_us, &e);
+		stale_begin(&s->v[i], s->v[i].tried_run, s->q->now_wall_us, &e);
 		jw_obj(w);
 		ledger_entry_write(&e, NULL, w);
+		jw_kv_u64(w, "tried_us", s->v[i].tried_wall_us);
 		jw_end(w);
 	}
 	jw_end(w);
@@ -436,7 +445,10 @@ read_starts(const struct jv *list, struct stale_answer *out)
 			.folder_dev = e->folder_dev,
 			.mtime_ns = e->mtime_ns,
 			.tries = e->tries > 0 ? e->tries - 1 : 0,
+			.tried_wall_us = jv_u64(jv_get(jv_at(list, i), "tried_us")),
 		};
+		strlcpy(out->start[out->n_start - 1].tried_run, e->run,
+		    sizeof(out->start[0].tried_run));
 		ledger_entry_free(e);
 	}
 }

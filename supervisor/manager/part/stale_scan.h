@@ -24,7 +24,8 @@ struct stale_question {
 	const char *root; /* the folder of the instance */
 	const char *unit;
 	const struct path_conf *conf;
-	const struct map *in_flight; /* by instance */
+	const struct map *in_flight; /* by instance, as the next one */
+	const struct map *by_hand;   /* instances that others have started */
 	uint64_t now_wall_us;
 	bool merge; /* the ledger; see ledger_file_rotate */
 };

@@ -51,6 +51,26 @@ stale_conf(const struct stale_part *sp)
 /* ---- when ----------------------------------------------------------------------------
  */
 
+static void
+set_blind(struct stale_part *sp, bool blind)
+{
+	struct stales *ss = stale_manager(sp)->stales;
+
+	if (sp->blind == blind)
+		return;
+	sp->blind = blind;
+	if (blind)
+		ss->n_blind++;
+	else if (--ss->n_blind == 0)
+		units_forget_soon(stale_manager(sp));
+}
+
+bool
+stales_are_blind(const struct manager *m)
+{
+	return m->stales != NULL && m->stales->n_blind > 0;
+}
+
 static uint64_t
 max_u64(uint64_t a, uint64_t b)
 {
@@ -173,6 +193,8 @@ take_answer(struct stale_part *sp, struct stale_answer *a)
 	a->problem = NULL;
 	if (a->failed)
 		return;
+	if (!a->more_unsettled)
+		set_blind(sp, false);
 	news = is_news(sp, &a->counts);
 	sp->counts = a->counts;
 	sp->scanned_wall_us = clock_wall_us();
@@ -212,6 +234,7 @@ on_scanned(void *arg, const struct buf *answer)
 		due_wall_us = a.more_unsettled ? 0 : a.due_wall_us;
 		stale_answer_clear(&a);
 	}
+	stale_hand_clear(sp, &sp->asked);
 	loop_timer_at(
 	    sp->timer, max_u64(clock_add_us(now_us, scan_every(sp)), sp->not_sooner_us));
 	stale_scan_due(sp, due_wall_us);
@@ -233,11 +256,13 @@ scan(struct stale_part *sp)
 	sp->started = 0;
 	sp->due_wall_us = UINT64_MAX;
 	sp->began_us = clock_mono_us();
+	stale_hand_ask(sp);
 	sp->question = (struct stale_question){
 		.root = m->root_path,
 		.unit = sp->part.unit->name,
 		.conf = stale_conf(sp),
 		.in_flight = &sp->flights,
+		.by_hand = &sp->asked,
 		.now_wall_us = clock_wall_us(),
 		.merge = ledger_file_rotate(
 		    m->root_fd, sp->part.unit->name, sp->gone > sp->counts.found / 8),
@@ -275,6 +300,9 @@ end_scan(struct stale_part *sp)
 	sp->scan = NULL;
 	loop_timer_stop(sp->timer);
 	pathlook_stop(sp->look);
+	stale_hand_clear(sp, &sp->asked);
+	stale_hand_clear(sp, &sp->noticed);
+	set_blind(sp, false);
 }
 
 static void
@@ -287,6 +315,7 @@ stale_free(struct part *p)
 	end_scan(sp);
 	helper_free(sp->sync);
 	stale_flights_free(sp);
+	LIST_REMOVE(sp, next);
 	loop_timer_free(sp->timer);
 	pathlook_free(sp->look);
 	free(sp->problem);
@@ -299,6 +328,9 @@ begin(struct stale_part *sp)
 {
 	sp->relook = true;
 	sp->not_sooner_us = 0;
+	/* (What this manager has seen since its first scan it knows.) */
+	if (sp->scanned_wall_us == 0)
+		set_blind(sp, true);
 	stale_scan_due(sp, 0);
 }
 
@@ -309,6 +341,9 @@ stale_part_conf(struct part *p, const struct unit_conf *old)
 	struct manager *m = stale_manager(sp);
 
 	if (old == NULL) {
+		if (m->stales == NULL)
+			m->stales = xcalloc(1, sizeof(*m->stales));
+		LIST_INSERT_HEAD(&m->stales->all, sp, next);
 		sp->look = pathlook_new(m, on_look, sp);
 		sp->timer = loop_timer_new(m->loop, "stale", on_timer, sp);
 		return;

@@ -10,7 +10,12 @@
  * ledger before its job is asked for, and what became of it is written when the instance
  * is down.  A run that the ledger has begun and whose end it does not have is held
  * against the instance, by the next manager as by this one: it goes on, has ended, or
- * never began and is begun.
+ * never began and is begun.  What of an instance was part of a run is told by the id of
+ * that (lib/runid.h), whatever the clock does; and as long as the ledger has not its end,
+ * the instance is not forgotten.
+ *
+ * A run that somebody else begins for a file that is to be tried again, or was given up,
+ * is a run for that file: it is not done once more.
  */
 #ifndef SUPD_MANAGER_STALES_H
 #define SUPD_MANAGER_STALES_H
@@ -28,6 +33,8 @@ extern const struct part_kind part_stale;
 void stales_begin(struct manager *m);
 /* The active state of a unit is another one. */
 void stales_on_active(struct unit *u);
+/* Some that are up have not yet asked how the runs of an earlier manager ended. */
+bool stales_are_blind(const struct manager *m);
 
 /* It is a watcher with a usable file. */
 bool stales_is_one(const struct unit *u);

@@ -4,6 +4,8 @@
 #ifndef SUPD_MANAGER_STALES_INT_H
 #define SUPD_MANAGER_STALES_INT_H
 
+#include <sys/queue.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,7 +16,15 @@
 
 struct helper;
 struct loop_timer;
+struct manager;
 struct pathlook;
+
+/* Of all watchers of a manager. */
+struct stales {
+	struct map flights; /* by unit -> struct flight */
+	LIST_HEAD(, stale_part) all;
+	size_t n_blind;
+};
 
 /* A run that has begun and is not settled. */
 struct flight {
@@ -25,6 +35,8 @@ struct flight {
 
 struct stale_part {
 	struct part part;
+	LIST_ENTRY(stale_part) next;
+	bool blind; /* is up, and not yet all that its ledger has begun was looked up */
 	const char *origin; /* of the start that goes on */
 	struct pathlook *look;
 	bool relook; /* the folders may be others */
@@ -37,6 +49,9 @@ struct stale_part {
 	uint64_t not_sooner_us; /* the next one; monotonic */
 	uint64_t due_wall_us;   /* something was told since the last scan began */
 	struct map flights;     /* by instance -> struct flight */
+	/* Instances that others have started: before the scan that goes on began, and
+	 * since then; by instance -> name of the unit, which is pinned. */
+	struct map asked, noticed;
 
 	/* What is shown. */
 	uint64_t scanned_wall_us; /* of the last one that ended; 0: none */
@@ -51,6 +66,8 @@ struct stale_part {
 	bool unwritten;        /* the ledger takes nothing */
 };
 
+/* NULL: there never was a watcher. */
+struct stales *stales_of(const struct manager *m);
 struct manager *stale_manager(const struct stale_part *sp);
 const struct path_conf *stale_conf(const struct stale_part *sp);
 /* A scan, no later than that (and no sooner than the last one allows). */
@@ -66,6 +83,9 @@ void stale_resume(struct stale_part *sp, const struct ledger_entry *e);
 void stale_flights_settle(struct stale_part *sp);
 void stale_flights_settle_later(struct stale_part *sp);
 void stale_flights_free(struct stale_part *sp);
+/* What the scan that begins is to ask after; and that it has, or never will. */
+void stale_hand_ask(struct stale_part *sp);
+void stale_hand_clear(struct stale_part *sp, struct map *names);
 int stale_write(struct stale_part *sp, const struct ledger_entry *e);
 
 #endif

@@ -94,10 +94,16 @@ is_busy(const struct unit *u)
 	       (j != NULL && (job_type(j) == JOB_START || job_type(j) == JOB_RESTART));
 }
 
+/* The unit has been started for it, or later.  The clock on the wall says so only of the
+ * run of somebody else, and of a line that names none. */
 static bool
 was_begun(const struct unit *u, const struct ledger_entry *e)
 {
-	return u->svc != NULL && svc_memory(u->svc)->started_wall_us >= e->at_wall_us;
+	const char *run = unit_run(u);
+	int cmp = run != NULL && e->run[0] != '\0' ? strcmp(run, e->run) : 1;
+
+	return u->svc != NULL && cmp >= 0 &&
+	       (cmp == 0 || svc_memory(u->svc)->started_wall_us >= e->at_wall_us);
 }
 
 /* The file has nothing to do with it. */
@@ -123,10 +129,8 @@ judge(const struct unit *u, const struct ledger_entry *e)
 		return STALE_ENDED_BADLY;
 	/* One that was cut by the end of the machine, be it between two of its runs, has
 	 * not ended. */
-	return m->main_exit.how != 0 && !m->interrupted &&
-		       m->ended_wall_us >= m->started_wall_us
-		   ? STALE_ENDED_WELL
-		   : STALE_NOT_RUN;
+	return m->main_exit.how != 0 && !m->interrupted ? STALE_ENDED_WELL
+							: STALE_NOT_RUN;
 }
 
 static void
@@ -150,9 +154,12 @@ static void
 flight_free(struct flight *fl)
 {
 	struct manager *m = stale_manager(fl->of);
+	struct unit *u = unit_find(m, fl->unit);
 
 	(void)map_del(&fl->of->flights, fl->entry->instance);
-	(void)map_del(&m->flights, fl->unit);
+	(void)map_del(&m->stales->flights, fl->unit);
+	if (u != NULL)
+		unit_unpin(u);
 	free(fl->unit);
 	ledger_entry_free(fl->entry);
 	free(fl);
@@ -217,13 +224,64 @@ stale_flights_settle_later(struct stale_part *sp)
 	loop_post(stale_manager(sp)->loop, on_settle, sp);
 }
 
+/* ---- what others begin ---------------------------------------------------------------
+ */
+
+void
+stale_hand_clear(struct stale_part *sp, struct map *names)
+{
+	size_t it = 0;
+	void *name;
+
+	while (map_next(names, &it, NULL, &name)) {
+		struct unit *u = unit_find(stale_manager(sp), name);
+
+		if (u != NULL)
+			unit_unpin(u);
+		free(name);
+	}
+	map_clear(names, NULL);
+}
+
+void
+stale_hand_ask(struct stale_part *sp)
+{
+	stale_hand_clear(sp, &sp->asked);
+	sp->asked = sp->noticed;
+	sp->noticed = (struct map){ 0 };
+}
+
+/* It may be for a file that is to be tried again, which a scan says. */
+static void
+notice(const struct stales *ss, struct unit *u)
+{
+	char *template = unit_name_template(u->name);
+	char *instance = template != NULL ? unit_name_instance(u->name) : NULL;
+	struct stale_part *sp;
+
+	LIST_FOREACH (sp, &ss->all, next) {
+		if (instance == NULL || !part_is_up(&sp->part) ||
+		    strcmp(stale_conf(sp)->unit, template) != 0 ||
+		    map_has(&sp->noticed, instance))
+			continue;
+		unit_pin(u);
+		(void)map_set(&sp->noticed, instance, xstrdup(u->name));
+		stale_scan_due(sp, 0);
+	}
+	free(template);
+	free(instance);
+}
+
 void
 stales_on_active(struct unit *u)
 {
-	const struct flight *fl = map_get(&u->manager->flights, u->name);
+	const struct stales *ss = u->manager->stales;
+	const struct flight *fl = ss != NULL ? map_get(&ss->flights, u->name) : NULL;
 
 	if (fl != NULL && !is_busy(u))
 		stale_flights_settle_later(fl->of);
+	else if (fl == NULL && ss != NULL && is_busy(u))
+		notice(ss, u);
 }
 
 /* ---- how it begins -------------------------------------------------------------------
@@ -248,6 +306,7 @@ request(struct stale_part *sp, const struct flight *fl, struct unit *u)
 		.mode = JOB_AUTOMATIC,
 		.origin = sp->part.unit->name,
 		.env = env,
+		.run = fl->entry->run,
 	};
 	struct buf why = { 0 };
 	int n = -1;
@@ -267,7 +326,7 @@ request(struct stale_part *sp, const struct flight *fl, struct unit *u)
 }
 
 static struct flight *
-flight_new(struct stale_part *sp, const struct ledger_entry *e, const struct unit *u)
+flight_new(struct stale_part *sp, const struct ledger_entry *e, struct unit *u)
 {
 	struct flight *fl = xcalloc(1, sizeof(*fl));
 
@@ -275,7 +334,8 @@ flight_new(struct stale_part *sp, const struct ledger_entry *e, const struct uni
 	fl->unit = xstrdup(u->name);
 	fl->entry = ledger_entry_dup(e);
 	(void)map_set(&sp->flights, e->instance, fl);
-	(void)map_set(&stale_manager(sp)->flights, u->name, fl);
+	(void)map_set(&stale_manager(sp)->stales->flights, u->name, fl);
+	unit_pin(u);
 	unit_render_drop(sp->part.unit);
 	return fl;
 }
@@ -288,7 +348,8 @@ unit_of(struct stale_part *sp, const char *instance)
 
 	free(name);
 	/* Of another watcher, with the same template. */
-	return u != NULL && map_has(&stale_manager(sp)->flights, u->name) ? NULL : u;
+	return u != NULL && map_has(&stale_manager(sp)->stales->flights, u->name) ? NULL
+										  : u;
 }
 
 /* A start of one that is held or frozen waits. */
@@ -302,34 +363,60 @@ refusal(const struct unit *u)
 		   : why;
 }
 
+/* Somebody else has started it for the file as it is: it is not begun again.  The one
+ * that goes on, or that has ended since the ledger's last word about the file. */
+static bool
+began_by_hand(const struct unit *u, const struct stale_file *f, struct ledger_entry *e)
+{
+	const struct svc_memory *m = u->svc != NULL ? svc_memory(u->svc) : NULL;
+	const char *run = unit_run(u);
+	const struct job *j = job_unit_job(u->job_unit);
+	bool up = is_busy(u);
+
+	if (up && m != NULL && unit_active(u) != SVC_ACTIVE_INACTIVE &&
+	    unit_active(u) != SVC_ACTIVE_FAILED) {
+		stale_begin(f, run != NULL ? run : "", m->started_wall_us, e);
+		return true;
+	}
+	if (up) {
+		stale_begin(f, j != NULL ? job_run(j) : "", clock_wall_us(), e);
+		return true;
+	}
+	if (m == NULL || run == NULL || f->tried_wall_us == 0 ||
+	    strcmp(run, f->tried_run) <= 0 || m->started_wall_us < f->tried_wall_us)
+		return false;
+	stale_begin(f, run, m->started_wall_us, e);
+	return true;
+}
+
 int
 stale_start(struct stale_part *sp, const struct stale_file *f)
 {
 	struct unit *u = unit_of(sp, f->instance);
 	const char *why = u != NULL ? refusal(u) : NULL;
+	char run[RUN_ID_SIZE];
 	struct ledger_entry e;
 	struct flight *fl;
-	bool busy;
 
 	if (u == NULL)
 		return 0;
+	if (began_by_hand(u, f, &e)) {
+		if (stale_write(sp, &e) == -1)
+			return -1;
+		fl = flight_new(sp, &e, u);
+		if (!is_busy(u))
+			settle(fl, u);
+		return 0;
+	}
 	if (why != NULL) {
 		free(sp->refused);
 		sp->refused = xasprintf("%s: %s", u->name, why);
 		return 0;
 	}
-	busy = is_busy(u);
-	/* One that somebody else has started is this run, and is not begun again. */
-	stale_begin(f,
-	    busy && u->svc != NULL && svc_memory(u->svc)->started_wall_us != 0
-		? svc_memory(u->svc)->started_wall_us
-		: clock_wall_us(),
-	    &e);
+	stale_begin(f, run_id_make(run), clock_wall_us(), &e);
 	if (stale_write(sp, &e) == -1)
 		return -1;
 	fl = flight_new(sp, &e, u);
-	if (busy)
-		return 0;
 	sp->started++;
 	sp->triggers++;
 	sp->last_wall_us = e.at_wall_us;
