@@ -259,7 +259,7 @@ static void
 a_lost_wish_is_durable_by_a_snapshot_alone(void **state)
 {
 	struct fixture f;
-	uint64_t lost, last;
+	uint64_t lost = 0, last;
 
 	(void)state;
 	open_fixture(&f);
