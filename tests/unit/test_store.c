@@ -813,6 +813,74 @@ many_events_bring_a_snapshot(void **state)
 	assert_int_equal(f->sent, 2);
 }
 
+static void
+lose_a_wish(struct fixture *f)
+{
+	uint64_t before = emitter_dropped(f->ev);
+
+	while (emitter_dropped(f->ev) == before) {
+		event_begin(f->ev, EVENT_WISH, "a.service", NULL);
+		event_str(f->ev, "what", "stopped");
+		event_end_wish(f->ev);
+	}
+}
+
+static void
+set_flag(struct loop_timer *t, void *arg)
+{
+	(void)t;
+	*(bool *)arg = true;
+}
+
+/* A wish that the ring had no room for is in a snapshot at once; while none can be
+ * written, one is tried now and then, and not for each event. */
+static void
+a_lost_wish_brings_a_snapshot(void **state)
+{
+	struct fixture *f = *state;
+	bool over = false;
+	struct loop_timer *t = loop_timer_new(f->loop, "a while", set_flag, &over);
+
+	store_set_interval(f->st, 3600 * USEC_PER_SEC);
+	store_enable(f->st);
+	lose_a_wish(f);
+	run_until_sent(f, 1);
+	/* It may be later than what is being written. */
+	lose_a_wish(f);
+	store_on_done(f->st, f->id, 0);
+	assert_int_equal(f->sent, 2);
+	assert_true(emitter_has_lost_wish(f->ev));
+	store_on_done(f->st, f->id, 0);
+	assert_false(emitter_has_lost_wish(f->ev));
+	assert_int_equal(f->sent, 2);
+
+	lose_a_wish(f);
+	run_until_sent(f, 3);
+	lose_a_wish(f);
+	store_on_done(f->st, f->id, 28); /* it was overdue */
+	assert_int_equal(f->sent, 4);
+	lose_a_wish(f);
+	store_on_done(f->st, f->id, 28);
+	f->refuse = true;
+	loop_timer_in(t, USEC_PER_SEC / 10);
+	while (!over) {
+		lose_a_wish(f);
+		loop_run_once(f->loop);
+	}
+	assert_int_equal(f->sent, 4);
+	run_until_sent(f, 5); /* refused */
+	for (over = false, loop_timer_in(t, USEC_PER_SEC / 10); !over;) {
+		lose_a_wish(f);
+		loop_run_once(f->loop);
+	}
+	assert_int_equal(f->sent, 5);
+	f->refuse = false;
+	run_until_sent(f, 6);
+	store_on_done(f->st, f->id, 0);
+	assert_false(emitter_has_lost_wish(f->ev));
+	loop_timer_free(t);
+}
+
 /* What only the lost events said is in a snapshot before anybody has to read them. */
 static void
 a_new_journal_brings_a_snapshot(void **state)
@@ -936,6 +1004,7 @@ main(void)
 		TEST(a_newer_snapshot_is_left_alone),
 		TEST(hostile_events_change_nothing_else),
 		TEST(failures_are_told_and_tried_again),
+		TEST(a_lost_wish_brings_a_snapshot),
 		TEST(a_new_journal_brings_a_snapshot),
 		TEST(many_events_bring_a_snapshot),
 		TEST(history_keeps_the_newest_runs),

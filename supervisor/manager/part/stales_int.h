@@ -66,8 +66,6 @@ struct stale_part {
 	bool unwritten;        /* the ledger takes nothing */
 };
 
-/* NULL: there never was a watcher. */
-struct stales *stales_of(const struct manager *m);
 struct manager *stale_manager(const struct stale_part *sp);
 const struct path_conf *stale_conf(const struct stale_part *sp);
 /* A scan, no later than that (and no sooner than the last one allows). */

@@ -261,6 +261,14 @@ store_write_snapshot(struct store *st, struct buf *out)
 	buf_addc(out, '\n');
 }
 
+/* From now to a snapshot that nobody waits for, or that somebody does. */
+static uint64_t
+until_next(const struct store *st)
+{
+	return emitter_has_lost_wish(st->ev) && st->gather_us > HURRY_US ? HURRY_US
+									 : st->gather_us;
+}
+
 int
 store_snapshot_now(struct store *st)
 {
@@ -284,8 +292,10 @@ store_snapshot_now(struct store *st)
 	st->size = text.len;
 	buf_free(&text);
 	st->writing = rc == 0;
+	if (rc == -1)
+		st->failed = true;
 	if (rc == -1 && st->enabled)
-		loop_timer_in(st->timer, st->gather_us);
+		loop_timer_in(st->timer, until_next(st));
 	return rc;
 }
 
@@ -296,7 +306,7 @@ on_timer(struct loop_timer *t, void *arg)
 
 	/* One at a time; the answer arms the timer again if something is left. */
 	if (st->writing)
-		loop_timer_in(t, st->gather_us);
+		loop_timer_in(t, until_next(st));
 	else
 		store_snapshot_now(st);
 }
@@ -357,7 +367,10 @@ on_event(void *arg, const struct event_view *v)
 	/* What the journal will never have is in a snapshot, or nowhere. */
 	if (emitter_has_lost_wish(st->ev) && !st->hurried) {
 		st->hurried = true;
-		if (st->writing)
+		/* A disk that takes nothing is not asked for each event. */
+		if (st->failed)
+			loop_timer_in(st->timer, HURRY_US);
+		else if (st->writing)
 			st->overdue = true;
 		else
 			loop_timer_in(st->timer, 0);
@@ -395,6 +408,7 @@ store_on_done(struct store *st, uint64_t id, int err)
 	if (id != st->id)
 		return;
 	st->writing = false;
+	st->failed = err != 0;
 	if (err == 0)
 		emitter_on_snapshot(st->ev, st->id_seq);
 	/* It comes when a burst of work is over, which needed more than is needed now. */
@@ -408,7 +422,7 @@ store_on_done(struct store *st, uint64_t id, int err)
 	/* It is tried again even when nothing happens any more: what is to be written may
 	 * be the last that does. */
 	if (st->enabled && !st->writing && !loop_timer_is_armed(st->timer))
-		loop_timer_in(st->timer, st->gather_us);
+		loop_timer_in(st->timer, until_next(st));
 	if (err == st->err)
 		return;
 	st->err = err;

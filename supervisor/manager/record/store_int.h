@@ -63,6 +63,7 @@ struct store {
 	uint64_t id;     /* of the newest snapshot sent */
 	uint64_t id_seq; /* it holds all events up to here */
 	bool writing;
+	bool failed; /* the last one could not be sent or written */
 	bool lost; /* the journal lacks events that were told to parts by state/wishes */
 	bool overdue; /* events that no snapshot holds are lost: one more, at once */
 	uint64_t journal_dev,
