@@ -653,6 +653,27 @@ rig_prepare_in_cgroup(struct rig *g, char *path, size_t size)
 	g->table->fd[FD_CGROUP] = fd;
 }
 
+/* A pipe whose read end init keeps as number 1; the write end. */
+static UNUSED int
+store_pipe(struct rig *g)
+{
+	struct msg m;
+	int p[2];
+
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	msg_init(&m, MSG_FD_PUT);
+	snprintf(m.u.FD_PUT.unit, PROTO_UNIT_MAX, "unit2.service");
+	snprintf(m.u.FD_PUT.fdname, PROTO_FDNAME_MAX, "in");
+	m.fds[0] = p[0];
+	m.nfds = 1;
+	send_to(&g->manager, &m);
+	close(p[0]);
+	want(g, MSG_STORED, &m);
+	assert_int_equal(m.u.STORED.id, 1);
+	msg_close_fds(&m);
+	return p[1];
+}
+
 /*
  * Is this one of the programs that init executes?  Then *rc is its exit status.  Else
  * this is the test: a pattern as argument picks tests by name.
