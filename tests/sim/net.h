@@ -401,6 +401,19 @@ add(struct net *n, const char *name)
 	return u;
 }
 
+/* A unit of that type with DefaultDependencies=yes. */
+static inline struct unit *
+add_default(struct net *n, const char *name, enum unit_type type)
+{
+	struct unit *u = add(n, name);
+
+	u->conf.type = type;
+	u->conf.rules = &u->rules;
+	u->rules.default_dependencies = true;
+	job_unit_set_deps(u->ju, &u->conf);
+	return u;
+}
+
 static inline void
 dep(struct unit *a, enum unit_dep kind, const char *b)
 {
